@@ -1,0 +1,99 @@
+//! The one error type of the library.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong. Every message is a sentence that names the file, the tensor or the option.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file is not an image that can be read.
+    #[error("{}: {reason}", path.display())]
+    ImageFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The pixels of an image cannot be segmented (no pixels, not finite, a channel that is not there).
+    #[error("image: {0}")]
+    Image(String),
+    /// An option has a value outside its range.
+    #[error("option {name}: {reason}")]
+    Option {
+        /// The option, by the name of its field.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A model could not be found, or its file could not be understood.
+    #[error("model {model}: {reason}")]
+    Model {
+        /// The model's name or path.
+        model: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor of a model is missing or has another shape than the network needs.
+    #[error("model {model}: tensor {tensor}: {reason}")]
+    Tensor {
+        /// The model's name or path.
+        model: String,
+        /// The tensor's name.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The threads of the segmenter could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// How many were asked for; 0 stands for one a core.
+        threads: usize,
+        /// What the thread pool said.
+        reason: String,
+    },
+}
+
+/// A result of this library.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
+        Error::Read { path: path.into(), source }
+    }
+
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
+        Error::Write { path: path.into(), source }
+    }
+
+    pub(crate) fn image_file(path: &Path, reason: impl ToString) -> Self {
+        Error::ImageFile { path: path.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn model(model: &str, reason: impl ToString) -> Self {
+        Error::Model { model: model.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn tensor(model: &str, tensor: &str, reason: impl ToString) -> Self {
+        Error::Tensor { model: model.into(), tensor: tensor.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {
+        Error::Option { name, reason: reason.to_string() }
+    }
+}

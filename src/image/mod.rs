@@ -1,0 +1,140 @@
+//! Files and arrays to pixels: one file a format.
+
+use std::path::Path;
+
+use ndarray::{Array3, ArrayView2, ArrayView3};
+
+use crate::{Error, Result};
+
+/// Pixels as they were stored, `[height, width, channels]`.
+///
+/// Signed, 32-bit and 64-bit numbers are kept as `f32`, which is what the original computes with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pixels {
+    /// 8-bit integers.
+    U8(Array3<u8>),
+    /// 16-bit integers.
+    U16(Array3<u16>),
+    /// Single precision.
+    F32(Array3<f32>),
+}
+
+/// A number type that an [`Image`] can hold.
+pub trait Pixel: Copy + sealed::Sealed {
+    /// Wraps an array of this type, `[height, width, channels]`.
+    fn wrap(array: Array3<Self>) -> Pixels;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! pixel {
+    ($type:ty, $variant:ident) => {
+        impl sealed::Sealed for $type {}
+        impl Pixel for $type {
+            fn wrap(array: Array3<Self>) -> Pixels {
+                Pixels::$variant(array)
+            }
+        }
+    };
+}
+pixel!(u8, U8);
+pixel!(u16, U16);
+pixel!(f32, F32);
+
+/// One picture: at least one pixel and one channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    pixels: Pixels,
+}
+
+impl Image {
+    /// An image from `[height, width, channels]`.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when one of the three is 0.
+    ///
+    /// ```
+    /// let pixels = ndarray::Array3::<u16>::zeros((64, 48, 2));
+    /// let image = flowmask::Image::from_channels(pixels.view())?;
+    /// assert_eq!((image.height(), image.width(), image.channels()), (64, 48, 2));
+    /// # Ok::<(), flowmask::Error>(())
+    /// ```
+    pub fn from_channels<T: Pixel>(view: ArrayView3<T>) -> Result<Self> {
+        Self::new(T::wrap(view.as_standard_layout().into_owned()))
+    }
+
+    /// An image of one channel from `[height, width]`.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when one of the two is 0.
+    pub fn from_gray<T: Pixel>(view: ArrayView2<T>) -> Result<Self> {
+        Self::from_channels(view.insert_axis(ndarray::Axis(2)))
+    }
+
+    /// An image that takes the pixels over.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when a side or the number of channels is 0.
+    pub fn new(pixels: Pixels) -> Result<Self> {
+        let image = Image { pixels };
+        let (height, width, channels) = image.shape();
+        if height == 0 || width == 0 || channels == 0 {
+            return Err(Error::Image(format!("no pixels ({height} by {width}, {channels} channels)")));
+        }
+        Ok(image)
+    }
+
+    /// The only picture of a file.
+    ///
+    /// # Errors
+    /// Those of [`read`], and [`Error::ImageFile`] when the file holds several pictures.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let mut stack = read(path.as_ref())?;
+        match stack.planes.len() {
+            1 => Ok(stack.planes.remove(0)),
+            n => Err(Error::image_file(path.as_ref(), format!("holds {n} planes, one is expected"))),
+        }
+    }
+
+    /// The pixels.
+    pub fn pixels(&self) -> &Pixels {
+        &self.pixels
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.shape().0
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.shape().1
+    }
+
+    /// Channels.
+    pub fn channels(&self) -> usize {
+        self.shape().2
+    }
+
+    fn shape(&self) -> (usize, usize, usize) {
+        match &self.pixels {
+            Pixels::U8(a) => a.dim(),
+            Pixels::U16(a) => a.dim(),
+            Pixels::F32(a) => a.dim(),
+        }
+    }
+}
+
+/// The pictures of one file: the planes of a stack, or the frames of a time series. At least one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stack {
+    /// The pictures, all of one shape and type, in the order of the file (time before z).
+    pub planes: Vec<Image>,
+}
+
+/// Reads an image file.
+pub fn read(path: &Path) -> Result<Stack> {
+    Err(Error::image_file(path, "no reader"))
+}

@@ -1,0 +1,1 @@
+//! A segmentation to files: one file a format.
