@@ -1,10 +1,12 @@
 //! Cellpose (the U-Net of versions 1 to 3): finds every cell in a microscope image.
 
+pub mod cpu;
 mod error;
 pub mod image;
 pub mod model;
 mod options;
 pub mod output;
+mod pipeline;
 mod segmenter;
 
 pub use error::{Error, Result};

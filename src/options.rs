@@ -9,7 +9,7 @@ pub enum Diameter {
     #[default]
     Model,
     /// Median diameter of the cells in pixels.
-    Pixels(f32),
+    Pixels(f64),
     /// Estimated from the image by the model's size model.
     Auto,
 }
@@ -43,7 +43,7 @@ pub struct Normalize {
     /// `false` gives the network the pixels as they are.
     pub enabled: bool,
     /// The percentiles that become 0 and 1, each from 0 to 100.
-    pub percentile: [f32; 2],
+    pub percentile: [f64; 2],
     /// Dark cells on a bright ground.
     pub invert: bool,
 }
@@ -72,7 +72,7 @@ pub struct Options {
     pub normalize: Normalize,
     /// A mask is dropped when the mean squared difference between its flows and the network's exceeds this;
     /// 0 drops none.
-    pub flow_threshold: f32,
+    pub flow_threshold: f64,
     /// Pixels whose cell probability (a logit, not a probability from 0 to 1) exceeds this are in a cell.
     pub cellprob_threshold: f32,
     /// Steps along the flows; `None` takes 200, times the factor to the image's scale when resampling.
@@ -80,7 +80,7 @@ pub struct Options {
     /// Masks of fewer pixels are dropped; 0 drops none.
     pub min_size: usize,
     /// Masks that cover more than this part of the image are dropped.
-    pub max_size_fraction: f32,
+    pub max_size_fraction: f64,
     /// Follow the flows at the image's scale rather than at the network's.
     pub resample: bool,
     /// How a point reads the flow under it.
@@ -92,7 +92,7 @@ pub struct Options {
     /// Tiles that go through the network together. Has no effect on the result.
     pub batch_size: usize,
     /// Part of a tile that overlaps the next one, from 0.05 to 0.5.
-    pub tile_overlap: f32,
+    pub tile_overlap: f64,
     /// Side of a tile in pixels, a multiple of 16.
     pub bsize: usize,
     /// Faults of the original to reproduce.

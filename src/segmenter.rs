@@ -1,7 +1,8 @@
 //! The public way in: a model, threads, and `segment`.
 
-use ndarray::{Array1, Array2, Array3};
+use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
+use crate::pipeline::{self, Segmented};
 use crate::{Error, Image, Model, Options, Result};
 
 /// What was found in an image.
@@ -18,7 +19,7 @@ pub struct Segmentation {
     /// The style vector: unit length, one number a channel of the deepest map (256).
     pub style: Array1<f32>,
     /// The diameter that the image was scaled by, in pixels.
-    pub diameter: f32,
+    pub diameter: f64,
 }
 
 impl Segmentation {
@@ -91,6 +92,24 @@ impl Segmenter {
     /// pixel that is not finite.
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
         options.check()?;
-        self.pool.install(|| Err(Error::Image(format!("no pipeline for {}", image.height()))))
+        let Segmented { output, masks, diameter } =
+            self.pool.install(|| pipeline::segment(&self.model, image, options))?;
+        let (height, width) = output.size;
+        Ok(Segmentation {
+            masks: shaped((image.height(), image.width()), masks),
+            flows: shaped((2, height, width), output.flows),
+            cellprob: shaped((height, width), output.cellprob),
+            style: Array1::from(output.style),
+            diameter,
+        })
     }
+}
+
+/// The pipeline's vectors have the lengths that their shapes say.
+fn shaped<T, S, D>(shape: S, values: Vec<T>) -> Array<T, D>
+where
+    S: Into<ndarray::StrideShape<D>>,
+    D: Dimension,
+{
+    Array::from_shape_vec(shape, values).expect("a stage returned a vector of another length")
 }

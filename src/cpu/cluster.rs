@@ -1,0 +1,109 @@
+//! End points to masks: the peaks of their histogram are the cells (`dynamics.get_masks_torch`).
+
+use rayon::prelude::*;
+
+use super::components::renumber;
+use super::follow::Points;
+
+/// A seed is a pixel in which more walks ended than this.
+const SEED_ABOVE: u32 = 10;
+/// A seed grows over pixels in which more walks ended than this.
+const GROW_ABOVE: u32 = 2;
+/// Steps that a seed grows, and so its reach.
+const REACH: usize = 5;
+/// The window of a seed.
+const WINDOW: usize = 2 * REACH + 1;
+
+/// The pixels of a window that belong to a seed, a bit a column.
+type Window = [u16; WINDOW];
+
+/// Labels `[height, width]`: 1 to n in the order of their first pixels.
+///
+/// All pixels of a plateau are seeds. Seeds are painted in the order of their counts, so that the higher one
+/// covers the lower; of equal counts the later one in memory covers (the original leaves that to an unstable
+/// sort). Labels that cover more than `max_size_fraction` of the image are removed.
+pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fraction: f64) -> Vec<u32> {
+    let mut labels = vec![0; height * width];
+    let counts = histogram(points, height, width);
+    let seeds = seeds(&counts, height, width);
+    let windows: Vec<Window> = seeds.par_iter().map(|&seed| grow(&counts, height, width, seed)).collect();
+    let basins = paint(&seeds, &windows, height, width);
+    for (&pixel, &end) in points.pixels.iter().zip(&points.ends) {
+        labels[pixel as usize] = basins[bin(end, width)];
+    }
+    drop_large(&mut labels, seeds.len(), max_size_fraction);
+    renumber(&mut labels);
+    labels
+}
+
+/// The pixel in which a walk ended: truncated, not rounded.
+fn bin([y, x]: [f32; 2], width: usize) -> usize {
+    y as usize * width + x as usize
+}
+
+fn histogram(points: &Points, height: usize, width: usize) -> Vec<u32> {
+    let mut counts = vec![0; height * width];
+    points.ends.iter().for_each(|&end| counts[bin(end, width)] += 1);
+    counts
+}
+
+/// Pixels that are a maximum of the 5×5 pixels around them, by ascending count, then in memory order.
+fn seeds(counts: &[u32], height: usize, width: usize) -> Vec<usize> {
+    let around = |i: usize, side: usize| i.saturating_sub(2)..(i + 3).min(side);
+    let is_maximum = |i: usize| {
+        let (y, x) = (i / width, i % width);
+        around(y, height).all(|y| counts[y * width..][around(x, width)].iter().all(|&c| c <= counts[i]))
+    };
+    let mut seeds: Vec<usize> =
+        (0..counts.len()).filter(|&i| counts[i] > SEED_ABOVE && is_maximum(i)).collect();
+    seeds.sort_by_key(|&i| counts[i]);
+    seeds
+}
+
+/// Grows a seed `REACH` times by its eight neighbours, over pixels with enough counts.
+fn grow(counts: &[u32], height: usize, width: usize, seed: usize) -> Window {
+    let (top, left) = ((seed / width) as isize - REACH as isize, (seed % width) as isize - REACH as isize);
+    let allowed: Window = std::array::from_fn(|row| {
+        let y = top + row as isize;
+        (0..WINDOW).fold(0, |bits, column| {
+            let x = left + column as isize;
+            let inside = (0..height as isize).contains(&y) && (0..width as isize).contains(&x);
+            bits | (u16::from(inside && counts[y as usize * width + x as usize] > GROW_ABOVE) << column)
+        })
+    });
+    let mut grown: Window = [0; WINDOW];
+    grown[REACH] = 1 << REACH;
+    for _ in 0..REACH {
+        let wide = grown.map(|bits| bits | bits << 1 | bits >> 1);
+        grown = std::array::from_fn(|row| {
+            let rows = row.saturating_sub(1)..(row + 2).min(WINDOW);
+            wide[rows].iter().fold(0, |bits, row| bits | row) & allowed[row]
+        });
+    }
+    grown
+}
+
+/// Which seed, counted from 1, each end point belongs to; 0 for none.
+fn paint(seeds: &[usize], windows: &[Window], height: usize, width: usize) -> Vec<u32> {
+    let mut basins = vec![0; height * width];
+    for (label, (seed, window)) in (1..).zip(seeds.iter().zip(windows)) {
+        for (row, bits) in window.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+            for column in (0..WINDOW).filter(|column| bits >> column & 1 == 1) {
+                basins[seed + row * width + column - REACH * width - REACH] = label;
+            }
+        }
+    }
+    basins
+}
+
+fn drop_large(labels: &mut [u32], count: usize, max_size_fraction: f64) {
+    let mut sizes = vec![0usize; count + 1];
+    labels.iter().for_each(|&label| sizes[label as usize] += 1);
+    let largest = labels.len() as f64 * max_size_fraction;
+    if sizes[1..].iter().any(|&size| size as f64 > largest) {
+        labels
+            .iter_mut()
+            .filter(|label| sizes[**label as usize] as f64 > largest)
+            .for_each(|label| *label = 0);
+    }
+}

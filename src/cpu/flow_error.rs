@@ -1,0 +1,122 @@
+//! The flow check: masks whose own flows differ from the network's are dropped
+//! (`dynamics.remove_bad_flow_masks`).
+
+use rayon::prelude::*;
+
+use super::components::{Bounds, bounds};
+
+/// Labels `[height, width]` with their boxes.
+struct Masks<'a> {
+    labels: &'a [u32],
+    width: usize,
+}
+
+/// The flow of one pixel of a mask.
+struct PixelFlow {
+    pixel: usize,
+    flow: [f64; 2],
+}
+
+/// The flows of masks (`masks_to_flows`, CPU algorithm): heat from the centre of each mask spreads within it,
+/// and the flow is the direction of its gradient. `[2, height, width]`, unit vectors, zero outside masks.
+pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
+    let masks = Masks { labels, width };
+    let boxes = bounds(labels, width);
+    let flow = |(i, bounds): (usize, &Option<Bounds>)| Some(masks.flow(i as u32 + 1, bounds.as_ref()?));
+    let flows: Vec<Vec<PixelFlow>> = boxes.par_iter().enumerate().filter_map(flow).collect();
+    let mut out = vec![0.0; 2 * labels.len()];
+    for PixelFlow { pixel, flow: [y, x] } in flows.into_iter().flatten() {
+        out[pixel] = y as f32;
+        out[labels.len() + pixel] = x as f32;
+    }
+    out
+}
+
+/// The error of each label from 1 on; `NaN` for a number that is not used: the mean over the mask's pixels of
+/// the squared difference between its flow and a fifth of the network's, summed over both axes.
+/// `flows` is `[2, height, width]`.
+pub fn flow_errors(labels: &[u32], width: usize, flows: &[f32]) -> Vec<f64> {
+    let masks = Masks { labels, width };
+    let boxes = bounds(labels, width);
+    let error = |(i, bounds): (usize, &Option<Bounds>)| match bounds {
+        Some(bounds) => masks.error(i as u32 + 1, bounds, flows),
+        None => f64::NAN,
+    };
+    boxes.par_iter().enumerate().map(error).collect()
+}
+
+/// Drops the labels whose error exceeds the threshold. The others keep their numbers.
+pub fn drop_bad_flows(labels: &mut [u32], width: usize, flows: &[f32], threshold: f64) {
+    let errors = flow_errors(labels, width, flows);
+    labels
+        .iter_mut()
+        .filter(|label| **label != 0 && errors[**label as usize - 1] > threshold)
+        .for_each(|label| *label = 0);
+}
+
+impl Masks<'_> {
+    fn error(&self, label: u32, bounds: &Bounds, flows: &[f32]) -> f64 {
+        let own = self.flow(label, bounds);
+        let squared = |axis: usize| {
+            let network = &flows[axis * self.labels.len()..];
+            let differences = own.iter().map(|p| f64::from(p.flow[axis] as f32 - network[p.pixel] / 5.0));
+            differences.map(|d| d * d).sum::<f64>() / own.len() as f64
+        };
+        squared(0) + squared(1)
+    }
+
+    /// Unit vectors up the heat of one mask.
+    fn flow(&self, label: u32, bounds: &Bounds) -> Vec<PixelFlow> {
+        let width = bounds.columns.len() + 2;
+        let cells = self.cells(label, bounds);
+        let heat = diffuse(&cells, (bounds.rows.len() + 2, width));
+        let direction = |&cell: &usize| {
+            let [y, x] = [heat[cell + width] - heat[cell - width], heat[cell + 1] - heat[cell - 1]];
+            // The original's guard against a zero gradient.
+            let length = (y * y + x * x).sqrt() + 1e-60;
+            let (row, column) =
+                (bounds.rows.start + cell / width - 1, bounds.columns.start + cell % width - 1);
+            PixelFlow { pixel: row * self.width + column, flow: [y / length, x / length] }
+        };
+        cells.iter().map(direction).collect()
+    }
+
+    /// The mask's pixels as indices in its box with a margin of one.
+    fn cells(&self, label: u32, bounds: &Bounds) -> Vec<usize> {
+        let width = bounds.columns.len() + 2;
+        let mut cells = Vec::new();
+        for (y, row) in (1..).zip(bounds.rows.clone()) {
+            let row = &self.labels[row * self.width..][bounds.columns.clone()];
+            let mine = (1..).zip(row).filter(|(_, l)| **l == label);
+            cells.extend(mine.map(|(x, _)| y * width + x));
+        }
+        cells
+    }
+}
+
+/// Heat after `2 (height + width)` steps, each of which adds 1 at the centre and then gives each pixel of the
+/// mask the mean of the nine pixels around it; no heat outside the mask.
+fn diffuse(cells: &[usize], (height, width): (usize, usize)) -> Vec<f64> {
+    let centre = centre(cells, width);
+    let mut heat = vec![0.0; height * width];
+    let mut next = heat.clone();
+    for _ in 0..2 * (height + width) {
+        heat[centre] += 1.0;
+        for &cell in cells {
+            let row = |i: usize| heat[i - 1] + heat[i] + heat[i + 1];
+            next[cell] = (row(cell - width) + row(cell) + row(cell + width)) / 9.0;
+        }
+        std::mem::swap(&mut heat, &mut next);
+    }
+    heat
+}
+
+/// The pixel of the mask nearest to its mean position, the first of equals.
+fn centre(cells: &[usize], width: usize) -> usize {
+    let mean = |part: fn(usize, usize) -> usize| {
+        cells.iter().map(|&cell| part(cell, width) as f64).sum::<f64>() / cells.len() as f64
+    };
+    let (y, x) = (mean(|cell, width| cell / width), mean(|cell, width| cell % width));
+    let distance = |cell: usize| ((cell / width) as f64 - y).powi(2) + ((cell % width) as f64 - x).powi(2);
+    cells.iter().copied().min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(0)
+}

@@ -1,0 +1,128 @@
+//! Following the flows: each pixel of a cell walks to the fixed point of its cell (`dynamics.follow_flows`).
+
+use rayon::prelude::*;
+
+use crate::options::Sampling;
+
+/// Pixels that one task walks. The split has no effect on the result.
+const CHUNK: usize = 4096;
+
+/// The pixels in cells and where their walks ended.
+#[derive(Clone, Debug, Default)]
+pub struct Points {
+    /// Index of each pixel in its image, ascending.
+    pub pixels: Vec<u32>,
+    /// End point of each, (y, x), in pixels from the centre of the first pixel.
+    pub ends: Vec<[f32; 2]>,
+}
+
+/// The unit flow of each pixel, (y, x), zero outside cells.
+struct Field {
+    height: usize,
+    width: usize,
+    flow: Vec<[f32; 2]>,
+}
+
+/// Walks `niter` steps from each pixel whose `cellprob` exceeds the threshold.
+///
+/// `flows` is `[2, height, width]`, five times a unit vector; `cellprob` is `[height, width]`.
+pub fn follow(
+    flows: &[f32],
+    cellprob: &[f32],
+    (height, width): (usize, usize),
+    threshold: f32,
+    niter: u32,
+    sampling: Sampling,
+) -> Points {
+    let (flow_y, flow_x) = flows.split_at(height * width);
+    let unit = |i: usize| match cellprob[i] > threshold {
+        true => [flow_y[i] / 5.0, flow_x[i] / 5.0],
+        false => [0.0; 2],
+    };
+    let field = Field { height, width, flow: (0..height * width).into_par_iter().map(unit).collect() };
+    let pixels: Vec<u32> =
+        (0..height * width).filter(|&i| cellprob[i] > threshold).map(|i| i as u32).collect();
+    let mut ends: Vec<[f32; 2]> =
+        pixels.iter().map(|&i| [(i as usize / width) as f32, (i as usize % width) as f32]).collect();
+    ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
+        Sampling::Bilinear => walk(points, niter, |p| field.step(p, Field::bilinear)),
+        Sampling::Nearest => walk(points, niter, |p| field.step(p, Field::nearest)),
+        Sampling::GridSample => field.walk_grid(points, niter),
+    });
+    Points { pixels, ends }
+}
+
+/// A step depends on the position alone, so a point that stands still does so for ever.
+fn walk(points: &mut [[f32; 2]], niter: u32, step: impl Fn([f32; 2]) -> [f32; 2]) {
+    for point in points {
+        for _ in 0..niter {
+            let next = step(*point);
+            if next == *point {
+                break;
+            }
+            *point = next;
+        }
+    }
+}
+
+impl Field {
+    fn step(&self, [y, x]: [f32; 2], sample: impl Fn(&Self, [f32; 2]) -> [f32; 2]) -> [f32; 2] {
+        let [dy, dx] = sample(self, [y, x]);
+        [(y + dy).clamp(0.0, (self.height - 1) as f32), (x + dx).clamp(0.0, (self.width - 1) as f32)]
+    }
+
+    fn nearest(&self, [y, x]: [f32; 2]) -> [f32; 2] {
+        self.flow[y as usize * self.width + x as usize]
+    }
+
+    fn bilinear(&self, [y, x]: [f32; 2]) -> [f32; 2] {
+        let (top, left) = (y as usize, x as usize);
+        let (bottom, right) = ((top + 1).min(self.height - 1), (left + 1).min(self.width - 1));
+        let (y, x) = (y - top as f32, x - left as f32);
+        let at = |row: usize, column: usize| self.flow[row * self.width + column];
+        let corners = [at(top, left), at(top, right), at(bottom, left), at(bottom, right)];
+        let weights = [(1.0 - y) * (1.0 - x), (1.0 - y) * x, y * (1.0 - x), y * x];
+        weighted(corners, weights)
+    }
+
+    /// Positions and steps on a scale on which the image spans -1 to 1, as `grid_sample` wants them.
+    fn walk_grid(&self, points: &mut [[f32; 2]], niter: u32) {
+        // A side of one pixel: the original divides by zero; the only position is 0.
+        let spans = [self.height, self.width].map(|side| (side.max(2) - 1) as f32);
+        let steps = spans.map(|span| 2.0 / span);
+        for point in points.iter_mut() {
+            *point = [0, 1].map(|axis| point[axis] / spans[axis] * 2.0 - 1.0);
+        }
+        walk(points, niter, |p| {
+            let flow = self.grid_sample(p);
+            [0, 1].map(|axis| (p[axis] + flow[axis] * steps[axis]).clamp(-1.0, 1.0))
+        });
+        for point in points {
+            *point = [0, 1].map(|axis| (point[axis] + 1.0) * 0.5 * spans[axis]);
+        }
+    }
+
+    /// `align_corners=False`: -1 and 1 are the outer borders of the image, so the sample lies half a pixel
+    /// off; zeros outside.
+    fn grid_sample(&self, [y, x]: [f32; 2]) -> [f32; 2] {
+        let y = ((y + 1.0) * self.height as f32 - 1.0) / 2.0;
+        let x = ((x + 1.0) * self.width as f32 - 1.0) / 2.0;
+        let (top, left) = (y.floor(), x.floor());
+        let at = |row: f32, column: f32| {
+            let inside =
+                row >= 0.0 && column >= 0.0 && row < self.height as f32 && column < self.width as f32;
+            if inside { self.flow[row as usize * self.width + column as usize] } else { [0.0; 2] }
+        };
+        let corners = [at(top, left), at(top, left + 1.0), at(top + 1.0, left), at(top + 1.0, left + 1.0)];
+        let (south, east) = (y - top, x - left);
+        let (north, west) = (top + 1.0 - y, left + 1.0 - x);
+        weighted(corners, [north * west, north * east, south * west, south * east])
+    }
+}
+
+fn weighted(corners: [[f32; 2]; 4], weights: [f32; 4]) -> [f32; 2] {
+    [0, 1].map(|axis| {
+        let [a, b, c, d] = corners.map(|flow| flow[axis]);
+        a * weights[0] + b * weights[1] + c * weights[2] + d * weights[3]
+    })
+}

@@ -1,0 +1,13 @@
+//! The stages on the CPU, one file each, in the order in which the data flows.
+
+pub mod blend;
+pub mod channels;
+pub mod cluster;
+pub mod components;
+mod conv;
+pub mod flow_error;
+pub mod follow;
+pub mod network;
+pub mod normalize;
+pub mod resize;
+pub mod tiles;

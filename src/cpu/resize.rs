@@ -1,0 +1,63 @@
+//! Resizing as `cv2.resize` does it.
+
+use rayon::prelude::*;
+
+/// The side of an image scaled by `scale`: rounded down, but at least a pixel (the original fails at 0).
+pub fn scaled(side: usize, scale: f64) -> usize {
+    ((side as f64 * scale) as usize).max(1)
+}
+
+/// For a destination index, the two source indices and the weight of the second (`INTER_LINEAR`: pixel
+/// centres at halves, edges clamped, no antialiasing).
+struct Tap {
+    near: usize,
+    far: usize,
+    weight: f32,
+}
+
+fn taps(from: usize, to: usize) -> Vec<Tap> {
+    let step = from as f64 / to as f64;
+    let tap = |i: usize| {
+        let position = ((i as f64 + 0.5) * step - 0.5) as f32;
+        let floor = position.floor();
+        match floor as isize {
+            near if near < 0 => Tap { near: 0, far: 0, weight: 0.0 },
+            near if near as usize + 1 >= from => Tap { near: from - 1, far: from - 1, weight: 0.0 },
+            near => Tap { near: near as usize, far: near as usize + 1, weight: position - floor },
+        }
+    };
+    (0..to).map(tap).collect()
+}
+
+/// Bilinear, `[height, width, channels]` with `from` and `to` as (height, width).
+pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels: usize) -> Vec<f32> {
+    let (rows, columns) = (taps(from.0, to.0), taps(from.1, to.1));
+    let mut out = vec![0.0; to.0 * to.1 * channels];
+    let row = |y: usize| &source[y * from.1 * channels..][..from.1 * channels];
+    out.par_chunks_exact_mut(to.1 * channels).zip(&rows).for_each(|(out, y)| {
+        let (upper, lower) = (row(y.near), row(y.far));
+        for (out, x) in out.chunks_exact_mut(channels).zip(&columns) {
+            let across = |row: &[f32], c: usize| {
+                row[x.near * channels + c] * (1.0 - x.weight) + row[x.far * channels + c] * x.weight
+            };
+            for (c, out) in out.iter_mut().enumerate() {
+                *out = across(upper, c) * (1.0 - y.weight) + across(lower, c) * y.weight;
+            }
+        }
+    });
+    out
+}
+
+/// Nearest, for labels: source index `floor(i · from / to)` (`INTER_NEAREST`).
+pub fn nearest(source: &[u32], from: (usize, usize), to: (usize, usize)) -> Vec<u32> {
+    let index = |from: usize, to: usize| {
+        let step = from as f64 / to as f64;
+        move |i: usize| ((i as f64 * step) as usize).min(from - 1)
+    };
+    let (y_of, x_of) = (index(from.0, to.0), index(from.1, to.1));
+    let columns: Vec<usize> = (0..to.1).map(x_of).collect();
+    (0..to.0)
+        .flat_map(|y| columns.iter().map(move |x| (y, x)))
+        .map(|(y, x)| source[y_of(y) * from.1 + x])
+        .collect()
+}

@@ -1,0 +1,5 @@
+#[derive(Clone, Debug)]
+pub(crate) struct Architecture {
+    pub nbase: Vec<usize>,
+    pub nout: usize,
+}

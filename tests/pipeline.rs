@@ -1,0 +1,111 @@
+//! Whole runs against those of cellpose 3.1.1 with the same weights.
+
+mod common;
+
+use common::{Golden, assert_close, assert_same_masks};
+use flowmask::{Compat, Diameter, Image, Model, Normalize, Options, Sampling, Segmenter};
+use ndarray::Array3;
+use serde_json::Value;
+
+/// A run's image: named by the part of its tag before the first `_`.
+fn image(golden: &Golden, tag: &str) -> Image {
+    let array = golden.get(tag.split('_').next().unwrap());
+    let channels = array.shape.get(2).copied().unwrap_or(1);
+    let shape = (array.shape[0], array.shape[1], channels);
+    match array.values.iter().any(|&v| v > 255.0) {
+        true => Image::from_channels(
+            Array3::from_shape_vec(shape, array.values.iter().map(|&v| v as u16).collect()).unwrap().view(),
+        ),
+        false => Image::from_channels(
+            Array3::from_shape_vec(shape, array.values.iter().map(|&v| v as u8).collect()).unwrap().view(),
+        ),
+    }
+    .unwrap()
+}
+
+/// The arguments of a run; `None` for those that are not offered.
+fn options(run: &Value, model: &Model) -> Option<Options> {
+    let mut options = Options { compat: Compat::V3_1_1, ..Options::default() };
+    for (name, value) in run.as_object().unwrap() {
+        let number = value.as_f64().unwrap_or(f64::NAN);
+        let flag = value.as_bool().unwrap_or_default();
+        match name.as_str() {
+            "tag" | "n" => {}
+            "channels" => options.channels = [0, 1].map(|i| value[i].as_u64().unwrap() as usize),
+            "diameter" if value.is_null() => options.diameter = Diameter::Pixels(model.diam_labels()),
+            "diameter" => options.diameter = Diameter::Pixels(number),
+            "resample" => options.resample = flag,
+            "augment" => options.augment = flag,
+            "invert" => options.normalize.invert = flag,
+            "interp" if !flag => options.sampling = Sampling::Nearest,
+            "niter" => options.niter = Some(number as u32),
+            "flow_threshold" => options.flow_threshold = number,
+            "cellprob_threshold" => options.cellprob_threshold = number as f32,
+            "min_size" => options.min_size = number.max(0.0) as usize,
+            "bsize" => options.bsize = number as usize,
+            "tile_overlap" => options.tile_overlap = number,
+            "normalize" if value.get("percentile").is_some() => {
+                let percentile = [0, 1].map(|i| value["percentile"][i].as_f64().unwrap());
+                options.normalize = Normalize { percentile, ..options.normalize };
+            }
+            "normalize" => return None,
+            other => panic!("argument {other}"),
+        }
+    }
+    Some(options)
+}
+
+fn runs(name: &str) {
+    let golden = Golden::open(&format!("pipeline_{name}"));
+    let maps = Golden::open(&format!("maps_{name}"));
+    let segmenter = Segmenter::builder().model(Model::named(name).unwrap()).build().unwrap();
+    let text = std::fs::read_to_string(common::data(&format!("golden/pipeline_{name}.json"))).unwrap();
+    let list: Value = serde_json::from_str(&text).unwrap();
+    let mut done = 0;
+    for run in list.as_array().unwrap() {
+        let tag = run["tag"].as_str().unwrap();
+        let Some(options) = options(run, segmenter.model()) else { continue };
+        let found = segmenter.segment(&image(&golden, tag), &options).unwrap();
+        let masks = found.masks.as_slice().unwrap();
+        assert_same_masks(&format!("{name} {tag}"), masks, &golden.u32(&format!("{tag}_masks")));
+        let style = golden.f32(&format!("{tag}_style"));
+        assert_close(&format!("{name} {tag} style"), found.style.as_slice().unwrap(), &style, 1e-4, 1e-3);
+        if let Some(cellprob) = maps.find(&format!("{tag}_cellprob")) {
+            // Golden maps are in half precision.
+            let (got, flows) = (found.cellprob.as_slice().unwrap(), found.flows.as_slice().unwrap());
+            assert_close(&format!("{name} {tag} cellprob"), got, &cellprob.f32(), 2e-3, 1e-3);
+            assert_close(&format!("{name} {tag} dP"), flows, &maps.f32(&format!("{tag}_dP")), 2e-3, 1e-3);
+        }
+        if let Some(fixed) = golden.find(&format!("{tag}_masks_fixed")) {
+            let options = Options { compat: Compat::None, ..options };
+            let found = segmenter.segment(&image(&golden, tag), &options).unwrap();
+            assert_same_masks(&format!("{name} {tag} fixed"), found.masks.as_slice().unwrap(), &fixed.u32());
+        }
+        done += 1;
+    }
+    assert!(done >= 19, "only {done} runs");
+}
+
+#[test]
+fn nuclei() {
+    runs("nuclei");
+}
+
+#[test]
+fn cyto() {
+    runs("cyto");
+}
+
+/// `SizeModel.eval` of the five images, within 2 %.
+#[test]
+fn estimated_diameters() {
+    for name in ["nuclei", "cyto"] {
+        let golden = Golden::open(&format!("pipeline_{name}"));
+        let segmenter = Segmenter::builder().model(Model::named(name).unwrap()).build().unwrap();
+        let options = Options { diameter: Diameter::Auto, compat: Compat::V3_1_1, ..Options::default() };
+        let found: Vec<f32> = (0..5)
+            .map(|i| segmenter.segment(&image(&golden, &format!("im{i}")), &options).unwrap().diameter as f32)
+            .collect();
+        assert_close(&format!("{name} size"), &found, &golden.f32("size_final"), 0.0, 0.02);
+    }
+}
