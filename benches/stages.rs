@@ -1,0 +1,102 @@
+//! Each stage on the CPU, and whole images. `cargo bench --bench stages -- network` runs one of them.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use flowmask::cpu::{blend, cluster, components, flow_error, follow, network, normalize, resize, tiles};
+use flowmask::{Compat, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
+use ndarray::Array2;
+
+/// Side of the picture that the stages after the network work on.
+const SIDE: usize = 1024;
+
+/// Multiplications and additions of the network on a tile of 224×224.
+const TILE_FLOP: u64 = 31_000_000_000;
+
+/// Discs, packed, of the size that the nuclei model knows.
+fn discs(side: usize) -> Image {
+    let value = |(y, x): (usize, usize)| {
+        let (dy, dx) = ((y % 22) as f32 - 10.5, (x % 22) as f32 - 10.5);
+        let noise = (y * 7919 + x * 104_729) % 13;
+        if dy * dy + dx * dx < 72.0 { 180 + noise as u8 } else { 10 + noise as u8 }
+    };
+    Image::from_gray(Array2::from_shape_fn((side, side), value).view()).unwrap()
+}
+
+fn segmenter() -> Segmenter {
+    Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap()
+}
+
+fn before_the_network(c: &mut Criterion) {
+    let mut group = c.benchmark_group("before");
+    group.throughput(Throughput::Elements((SIDE * SIDE) as u64));
+    let pixels: Vec<f32> = (0..2 * SIDE * SIDE).map(|i| (i * 7919 % 4099) as f32).collect();
+    group.bench_function("normalize", |b| {
+        let run = |mut p: Vec<f32>| normalize::normalize(&mut p, SIDE, SIDE, 2, &Normalize::default());
+        b.iter_batched(|| pixels.clone(), run, BatchSize::LargeInput);
+    });
+    let to = (SIDE * 3 / 4, SIDE * 3 / 4);
+    group.bench_function("resize", |b| b.iter(|| resize::linear(black_box(&pixels), (SIDE, SIDE), to, 2)));
+    let grid = tiles::Grid::new(SIDE, SIDE, 224, 0.1, false);
+    let values = vec![0.5; 3 * 224 * 224];
+    group.bench_function("blend", |b| {
+        b.iter(|| {
+            let mut blend = blend::Blend::new(&grid, 3);
+            grid.tiles().into_iter().for_each(|tile| blend.add(tile, &values));
+            blend.finish()
+        });
+    });
+    group.finish();
+}
+
+fn the_network(c: &mut Criterion) {
+    let model = Model::named("nuclei").unwrap();
+    let mut state = network::State::new(model.network(), 224, 224);
+    for y in 0..224 {
+        state.input_row(y).iter_mut().enumerate().for_each(|(i, v)| *v = (y * i % 97) as f32 / 97.0);
+    }
+    let mut out = vec![0.0; 3 * 224 * 224];
+    let mut group = c.benchmark_group("network");
+    group.sample_size(10).throughput(Throughput::Elements(TILE_FLOP));
+    group.bench_function("tile", |b| b.iter(|| network::forward(model.network(), &mut state, &mut out)));
+    group.finish();
+}
+
+fn after_the_network(c: &mut Criterion) {
+    let Segmentation { masks, flows, cellprob, .. } =
+        segmenter().segment(&discs(SIDE), &Options::default()).unwrap();
+    let (flows, cellprob) = (flows.as_slice().unwrap(), cellprob.as_slice().unwrap());
+    let labels = masks.as_slice().unwrap();
+    let mut group = c.benchmark_group("after");
+    group.sample_size(20).throughput(Throughput::Elements((SIDE * SIDE) as u64));
+    for sampling in [Sampling::Bilinear, Sampling::GridSample, Sampling::Nearest] {
+        group.bench_function(BenchmarkId::new("follow", format!("{sampling:?}")), |b| {
+            b.iter(|| follow::follow(flows, cellprob, (SIDE, SIDE), 0.0, 200, sampling));
+        });
+    }
+    let points = follow::follow(flows, cellprob, (SIDE, SIDE), 0.0, 200, Sampling::Bilinear);
+    group.bench_function("cluster", |b| b.iter(|| cluster::cluster(&points, (SIDE, SIDE), 0.4)));
+    group.bench_function("flow_error", |b| b.iter(|| flow_error::flow_errors(labels, SIDE, flows)));
+    group.bench_function("components", |b| {
+        let run = |mut l: Vec<u32>| components::fill_holes_and_drop_small(&mut l, SIDE, 15, Compat::None);
+        b.iter_batched(|| labels.to_vec(), run, BatchSize::LargeInput);
+    });
+    group.finish();
+}
+
+fn whole_images(c: &mut Criterion) {
+    let segmenter = segmenter();
+    let mut group = c.benchmark_group("segment");
+    group.sample_size(10);
+    for side in [256, 512, 1024] {
+        let image = discs(side);
+        group.throughput(Throughput::Elements((side * side) as u64));
+        group.bench_function(BenchmarkId::from_parameter(side), |b| {
+            b.iter(|| segmenter.segment(&image, &Options::default()).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, before_the_network, the_network, after_the_network, whole_images);
+criterion_main!(benches);

@@ -1,0 +1,150 @@
+//! What the library promises of every image: the same bytes always, an error and no panic for what cannot be
+//! segmented.
+
+mod common;
+
+use flowmask::{Compat, Diameter, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
+use ndarray::{Array2, Array3};
+
+fn segmenter(threads: usize) -> Segmenter {
+    Segmenter::builder().model(Model::named("nuclei").unwrap()).threads(threads).build().unwrap()
+}
+
+/// Discs of 12 pixels on a noisy ground.
+fn discs(height: usize, width: usize) -> Image {
+    let value = |(y, x): (usize, usize)| {
+        let (dy, dx) = ((y % 24) as f32 - 11.5, (x % 24) as f32 - 11.5);
+        let noise = (y * 7919 + x * 104_729) % 13;
+        if dy * dy + dx * dx < 40.0 { 180 + noise as u8 } else { 10 + noise as u8 }
+    };
+    Image::from_gray(Array2::from_shape_fn((height, width), value).view()).unwrap()
+}
+
+fn segment(image: &Image, options: &Options) -> Result<Segmentation, Error> {
+    segmenter(0).segment(image, options)
+}
+
+#[test]
+fn same_bytes_for_any_threads_and_batch_size() {
+    let image = discs(270, 310);
+    let diameter = Diameter::Pixels(13.0);
+    let want = segmenter(1).segment(&image, &Options { diameter, ..Options::default() }).unwrap();
+    assert!(want.cells() > 100, "{} cells", want.cells());
+    for (threads, batch_size) in [(1, 1), (2, 8), (2, 3), (7, 5), (7, 1)] {
+        let options = Options { diameter, batch_size, ..Options::default() };
+        let found = segmenter(threads).segment(&image, &options).unwrap();
+        assert!(found == want, "{threads} threads, batches of {batch_size}");
+    }
+}
+
+#[test]
+fn labels_are_numbered_in_memory_order() {
+    let found = segment(&discs(100, 100), &Options::default()).unwrap();
+    let mut last = 0;
+    for &label in found.masks.iter().filter(|label| **label != 0) {
+        assert!(label <= last + 1, "{label} comes after {last}");
+        last = last.max(label);
+    }
+    assert_eq!(last as usize, found.cells());
+    assert!(last > 0);
+}
+
+#[test]
+fn blank_images_have_no_cells() {
+    for model in ["nuclei", "cyto"] {
+        let segmenter = Segmenter::builder().model(Model::named(model).unwrap()).build().unwrap();
+        for value in [0.0f32, 1.0, 137.0, 65535.0, -4.0] {
+            for (height, width) in [(1, 1), (64, 64), (300, 260)] {
+                let image = Image::from_gray(Array2::from_elem((height, width), value).view()).unwrap();
+                let found = segmenter.segment(&image, &Options::default()).unwrap();
+                assert_eq!(found.masks.dim(), (height, width));
+                assert_eq!(found.cells(), 0, "{model}, {height} by {width} of {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_size_and_option_gives_masks_of_the_image() {
+    let all = [
+        Options::default(),
+        Options { resample: false, ..Options::default() },
+        Options { augment: true, ..Options::default() },
+        Options { bsize: 32, tile_overlap: 0.5, ..Options::default() },
+        Options { sampling: Sampling::GridSample, ..Options::default() },
+        Options { sampling: Sampling::Nearest, niter: Some(0), min_size: 0, ..Options::default() },
+        Options { compat: Compat::V3_1_1, exclude_on_edges: true, ..Options::default() },
+        Options { cellprob_threshold: -1e30, flow_threshold: 0.0, min_size: 1, ..Options::default() },
+        Options { normalize: Normalize { enabled: false, ..Normalize::default() }, ..Options::default() },
+    ];
+    let segmenter = segmenter(0);
+    for (height, width) in [(1, 1), (1, 300), (300, 1), (2, 3), (17, 31), (5, 230)] {
+        let image = discs(height, width);
+        for options in &all {
+            for diameter in [Diameter::Model, Diameter::Pixels(60.0), Diameter::Pixels(9.0), Diameter::Auto] {
+                let options = Options { diameter, ..options.clone() };
+                let found = segmenter.segment(&image, &options).unwrap();
+                assert_eq!(found.masks.dim(), (height, width), "{options:?}");
+                assert!(found.flows.iter().all(|v| v.is_finite()), "{height} by {width}, {options:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn huge_cells_shrink_the_image_to_a_pixel() {
+    let options = Options { diameter: Diameter::Pixels(1e12), ..Options::default() };
+    assert_eq!(segment(&discs(40, 50), &options).unwrap().cells(), 0);
+}
+
+#[test]
+fn images_that_cannot_be_segmented() {
+    let mut pixels = Array3::from_elem((20, 30, 2), 1.0f32);
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        pixels[[3, 4, 1]] = value;
+        let error = segment(&Image::from_channels(pixels.view()).unwrap(), &Options::default()).unwrap_err();
+        assert_eq!(error.to_string(), format!("image: the pixel at row 3, column 4, channel 2 is {value}"));
+    }
+    let options = Options { channels: [3, 0], ..Options::default() };
+    let error = segment(&discs(20, 20), &options).unwrap_err();
+    assert_eq!(error.to_string(), "image: has 1 channels, channel 3 is not there");
+    for shape in [(0, 4, 1), (4, 0, 1), (4, 4, 0)] {
+        let error = Image::from_channels(Array3::<u8>::zeros(shape).view()).unwrap_err();
+        assert!(matches!(error, Error::Image(_)), "{error}");
+    }
+}
+
+#[test]
+fn many_channels() {
+    let channel = discs(60, 60);
+    let flowmask::Pixels::U8(gray) = channel.pixels() else { panic!("another type") };
+    let pixels = Array3::from_shape_fn((60, 60, 100), |(y, x, c)| if c == 36 { gray[[y, x, 0]] } else { c as u8 });
+    let image = Image::from_channels(pixels.view()).unwrap();
+    let chosen = segment(&image, &Options { channels: [37, 0], ..Options::default() }).unwrap();
+    assert!(chosen == segment(&channel, &Options::default()).unwrap());
+}
+
+#[test]
+fn options_out_of_range_are_named() {
+    let good = Options::default();
+    let cases = [
+        ("diameter", Options { diameter: Diameter::Pixels(-3.0), ..good.clone() }),
+        ("diameter", Options { diameter: Diameter::Pixels(f64::NAN), ..good.clone() }),
+        ("percentile", with_percentile([99.0, 1.0])),
+        ("percentile", with_percentile([1.0, 101.0])),
+        ("flow_threshold", Options { flow_threshold: f64::NAN, ..good.clone() }),
+        ("cellprob_threshold", Options { cellprob_threshold: f32::INFINITY, ..good.clone() }),
+        ("max_size_fraction", Options { max_size_fraction: 0.0, ..good.clone() }),
+        ("batch_size", Options { batch_size: 0, ..good.clone() }),
+        ("tile_overlap", Options { tile_overlap: 0.7, ..good.clone() }),
+        ("bsize", Options { bsize: 100, ..good.clone() }),
+    ];
+    for (name, options) in cases {
+        let error = segment(&discs(20, 20), &options).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("option {name}: ")), "{error}");
+    }
+}
+
+fn with_percentile(percentile: [f64; 2]) -> Options {
+    Options { normalize: Normalize { percentile, ..Normalize::default() }, ..Options::default() }
+}
