@@ -124,3 +124,18 @@ fn begin_array(pickle: &mut Writer, shape: &[usize], dtype: &str, order: &str) {
     let flags = if dtype == "O8" { 63 } else { 0 };
     pickle.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").size(flags).raw(b"tb\x89");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_pickles_and_numpy_scalars_are_read() {
+        let file = read(include_bytes!("../../tests/data/models/size_protocol2.npy")).unwrap();
+        assert_eq!(file.numbers("A").unwrap(), [0.5, -0.25]);
+        assert_eq!(file.numbers("smean").unwrap(), [1.0, 200.5]);
+        assert_eq!(file.numbers("diam_mean").unwrap(), [30.0]);
+        assert_eq!(file.numbers("ymean").unwrap(), [-0.125]);
+        assert!(file.numbers("B").unwrap_err().contains("no entry B"));
+    }
+}

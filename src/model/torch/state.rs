@@ -13,6 +13,9 @@ pub(super) type Storages<'a> = HashMap<&'a str, Cow<'a, [u8]>>;
 const TENSOR: &str = "torch._utils._rebuild_tensor_v2";
 const PARAMETER: &str = "torch._utils._rebuild_parameter";
 
+/// More than any layer's weight has.
+const MAX_AXES: usize = 8;
+
 /// What the pickle of a state dict may refer to.
 pub(super) const ALLOWED: &[&str] = &[
     "collections.OrderedDict",
@@ -100,7 +103,7 @@ fn view<'a>(pickle: &Pickle<'a>, name: &'a str, value: Value<'a>) -> std::result
     let offset = size(offset).ok_or_else(not_plain)?;
     let sizes = |value| pickle.list(value)?.iter().map(|&item| size(item)).collect::<Option<Vec<_>>>();
     let (shape, strides) = sizes(shape).zip(sizes(strides)).ok_or_else(not_plain)?;
-    if shape.len() != strides.len() {
+    if shape.len() != strides.len() || shape.len() > MAX_AXES {
         return Err(not_plain());
     }
     Ok(View { name, storage, dtype, offset, shape, strides })
