@@ -46,12 +46,13 @@ pub(crate) struct Segmented {
 /// Pixels to masks.
 pub(crate) fn segment(model: &Model, image: &Image, options: &Options) -> Result<Segmented> {
     let input = prepare(model, image, options)?;
+    let diam_mean = f64::from(model.diam_mean());
     let diameter = match options.diameter {
-        Diameter::Model => model.diam_mean(),
+        Diameter::Model => diam_mean,
         Diameter::Pixels(pixels) => pixels,
         Diameter::Auto => estimate_diameter(model, &input, options)?,
     };
-    let scale = model.diam_mean() / diameter;
+    let scale = diam_mean / diameter;
     let output = run_network(model.network(), &input, scale, options);
     let masks = masks(&output, &input, scale, options);
     Ok(Segmented { output, masks, diameter })
@@ -164,7 +165,8 @@ fn estimate_diameter(model: &Model, input: &Input, options: &Options) -> Result<
         sampling: Sampling::Nearest,
         ..Options::default()
     };
-    let style = run_network(model.network(), input, model.diam_mean() / model.diam_labels(), &options).style;
+    let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
+    let style = run_network(model.network(), input, scale, &options).style;
     let scale = size_model.diam_mean() / size_model.style_diameter(&style);
     let output = run_network(model.network(), input, scale, &options);
     let found = diameter(&masks(&output, input, scale, &options));

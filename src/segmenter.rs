@@ -70,8 +70,24 @@ impl Builder {
             Some(model) => model,
             None => Model::named("cyto")?,
         };
+        segments(&model)?;
         Ok(Segmenter { model, pool })
     }
+}
+
+/// Refuses networks of the same build that do something else, as those that restore images.
+fn segments(model: &Model) -> Result<()> {
+    let (nbase, nout) = (&model.network().nbase, model.network().nout);
+    let reason = if nout != 3 {
+        format!("has {nout} outputs; a segmentation needs 3 (two flows and the cell probability)")
+    } else if nbase[0] > 2 {
+        format!("takes images of {} channels; 1 or 2 can be given", nbase[0])
+    } else if nbase.len() > 6 {
+        format!("has {} levels; tiles are multiples of 16 pixels, which serve 5", nbase.len() - 1)
+    } else {
+        return Ok(());
+    };
+    Err(Error::model(model.name(), reason))
 }
 
 impl Segmenter {

@@ -32,7 +32,7 @@ fn options(run: &Value, model: &Model) -> Option<Options> {
         match name.as_str() {
             "tag" | "n" => {}
             "channels" => options.channels = [0, 1].map(|i| value[i].as_u64().unwrap() as usize),
-            "diameter" if value.is_null() => options.diameter = Diameter::Pixels(model.diam_labels()),
+            "diameter" if value.is_null() => options.diameter = Diameter::Pixels(model.diam_labels().into()),
             "diameter" => options.diameter = Diameter::Pixels(number),
             "resample" => options.resample = flag,
             "augment" => options.augment = flag,

@@ -1,64 +1,184 @@
-//! Weights.
-use crate::Result;
-pub(crate) mod architecture;
+//! Weights: files and names to a network that can run.
+
+mod architecture;
+mod convert;
 pub mod network;
-pub mod size;
-pub mod tensors;
+mod npy;
+mod pickle;
+mod places;
+mod safetensors;
+mod size;
+mod tensors;
+mod torch;
+
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
-/// model
+
+pub use convert::convert;
+use network::Network;
+pub use places::{Listed, list};
+pub use size::SizeModel;
+pub(crate) use tensors::Tensors;
+
+use crate::{Error, Result};
+
+/// The original's `diam_mean` of a network that does not hold one, in pixels.
+const DIAM_MEAN: f32 = 30.0;
+/// A U-Net of the original has 26 MB; larger files are not even read.
+const MAX_FILE: u64 = 2 << 30;
+
+/// A network with its sizes, ready to run. Clones share the weights.
 #[derive(Clone, Debug)]
 pub struct Model {
     name: String,
-    network: Arc<network::Network>,
-    diam_mean: f64,
-    diam_labels: f64,
-    size: Option<size::SizeModel>,
+    tensors: Arc<Tensors>,
+    network: Arc<Network>,
+    diam_mean: f32,
+    diam_labels: f32,
+    size: Option<Arc<SizeModel>>,
 }
+
 impl Model {
-    /// named
+    /// A built-in model (`cyto`, `nuclei`), a model of the original (`cellpose:cyto3`, looked up where the original
+    /// keeps it), or the path of a file.
+    ///
+    /// # Errors
+    /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
     pub fn named(name: &str) -> Result<Self> {
-        let bytes: &[u8] = if name == "nuclei" {
-            include_bytes!("../../weights/nuclei.safetensors")
-        } else {
-            include_bytes!("../../weights/cyto.safetensors")
-        };
-        let t = tensors::Tensors::read(name, bytes)?;
-        let g = |n: &str| t.map[n].data[0] as f64;
-        let v = |n: &str| t.map[n].data.clone();
-        Ok(Model {
-            name: name.into(),
-            network: Arc::new(network::Network::new(
-                &t,
-                &architecture::Architecture { nbase: vec![2, 32, 64, 128, 256], nout: 3 },
-            )?),
-            diam_mean: g("diam_mean"),
-            diam_labels: g("diam_labels"),
-            size: Some(size::SizeModel {
-                a: v("size.A"),
-                smean: v("size.smean"),
-                ymean: g("size.ymean"),
-                diam_mean: g("size.diam_mean"),
-            }),
-        })
+        match places::find(name)? {
+            places::Place::BuiltIn(bytes) => Self::from_bytes(name, bytes),
+            places::Place::File(path) => Self::open_as(name, &path),
+        }
     }
-    /// name
+
+    /// A file of safetensors or of `torch.save`. A size model in a file beside it, by the original's names
+    /// (`MODEL_size.npy`, `size_MODEL.npy`), is read too.
+    ///
+    /// # Errors
+    /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::open_as(&path.to_string_lossy(), path)
+    }
+
+    fn open_as(name: &str, path: &Path) -> Result<Self> {
+        let model = Self::from_bytes(name, &read_file(path)?)?;
+        match places::size_file(path) {
+            Some(size) if model.size.is_none() => model.with_size_file(size),
+            _ => Ok(model),
+        }
+    }
+
+    /// The content of a file of safetensors or of `torch.save`; `name` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a file that is none of these, that is damaged, or that holds another network than a U-Net
+    /// of cellpose 1 to 3; [`Error::Tensor`] for a tensor that is missing, of another shape, or not finite.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
+        let mut tensors = if safetensors::is_safetensors(bytes) {
+            safetensors::read(name, bytes)?
+        } else if bytes.starts_with(torch::ZIP_MAGIC) {
+            torch::read_zip(name, bytes)?
+        } else if bytes.starts_with(torch::LEGACY_MAGIC) {
+            torch::read_legacy(name, bytes)?
+        } else {
+            return Err(Error::model(name, "is neither a safetensors file nor one of PyTorch"));
+        };
+        let size = SizeModel::take(&mut tensors)?;
+        let architecture = architecture::check(&tensors)?;
+        let diam_mean = diameter(&tensors, "diam_mean")?.unwrap_or(DIAM_MEAN);
+        let diam_labels = diameter(&tensors, "diam_labels")?.unwrap_or(diam_mean);
+        let network = Network::new(&tensors, &architecture)?;
+        let model = Model {
+            name: name.into(),
+            tensors: Arc::new(tensors),
+            network: Arc::new(network),
+            diam_mean,
+            diam_labels,
+            size: None,
+        };
+        match size {
+            Some(size) => model.with_size(size, name),
+            None => Ok(model),
+        }
+    }
+
+    /// The same model with the size model of a file of the original (`size_cyto3.npy`).
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Model`] for a file that is not a size model, or is one of another network.
+    pub fn with_size_file(self, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let name = path.to_string_lossy();
+        let size = SizeModel::from_npy(&name, &read_file(path)?)?;
+        self.with_size(size, &name)
+    }
+
+    fn with_size(mut self, size: SizeModel, name: &str) -> Result<Self> {
+        let style = self.network.nbase.last().copied().unwrap_or(0);
+        if size.style_len() != style {
+            let reason = format!(
+                "has a size model for styles of {} numbers, but the network's have {style}",
+                size.style_len()
+            );
+            return Err(Error::model(name, reason));
+        }
+        self.size = Some(Arc::new(size));
+        Ok(self)
+    }
+
+    /// The name or path that it was loaded by.
     pub fn name(&self) -> &str {
         &self.name
     }
-    /// n
-    pub fn network(&self) -> &network::Network {
-        &self.network
-    }
-    /// d
-    pub fn diam_mean(&self) -> f64 {
+
+    /// The diameter in pixels to which the network expects cells to be scaled.
+    pub fn diam_mean(&self) -> f32 {
         self.diam_mean
     }
-    /// d
-    pub fn diam_labels(&self) -> f64 {
+
+    /// The mean diameter in pixels of the cells that it was trained on, which the original takes for the cells of an
+    /// image when no diameter is given.
+    pub fn diam_labels(&self) -> f32 {
         self.diam_labels
     }
-    /// d
-    pub fn size_model(&self) -> Option<&size::SizeModel> {
-        self.size.as_ref()
+
+    /// The weights, folded.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
+
+    /// The size model, if there is one.
+    pub fn size_model(&self) -> Option<&SizeModel> {
+        self.size.as_deref()
+    }
+}
+
+fn diameter(tensors: &Tensors, name: &str) -> Result<Option<f32>> {
+    match tensors.scalar(name) {
+        Some(diameter) if diameter <= 0.0 => Err(Error::tensor(
+            tensors.model(),
+            name,
+            format!("is {diameter}, which is not the diameter of a cell"),
+        )),
+        diameter => Ok(diameter),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let read = || {
+        let file = std::fs::File::open(path)?;
+        let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_FILE) as usize);
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|e| Error::read(path, e))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Error::model(
+            &path.to_string_lossy(),
+            "has more than 2 GiB, which no U-Net of cellpose has",
+        ));
+    }
+    Ok(bytes)
 }

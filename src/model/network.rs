@@ -92,7 +92,7 @@ pub struct ResUp {
 
 impl Network {
     /// Folds the tensors of a model whose architecture was checked.
-    pub fn new(tensors: &Tensors, architecture: &Architecture) -> Result<Self> {
+    pub(crate) fn new(tensors: &Tensors, architecture: &Architecture) -> Result<Self> {
         let Architecture { nbase, nout } = architecture.clone();
         let (levels, style) = (nbase.len() - 1, nbase[nbase.len() - 1]);
         let reader = Reader { tensors, style };

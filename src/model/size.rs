@@ -1,17 +1,146 @@
-#[derive(Clone, Debug)]
+//! The size model: a line through the style vectors that gives the logarithm of the cells' diameter.
+
+use std::collections::BTreeMap;
+
+use super::npy;
+use super::tensors::{Tensor, Tensors};
+use crate::{Error, Result};
+
+/// Tells the diameter of the cells from a style vector.
+#[derive(Clone, Debug, PartialEq)]
 pub struct SizeModel {
-    pub a: Vec<f32>,
-    pub smean: Vec<f32>,
-    pub ymean: f64,
-    pub diam_mean: f64,
+    a: Vec<f64>,
+    smean: Vec<f64>,
+    ymean: f64,
+    diam_mean: f64,
 }
+
 impl SizeModel {
+    /// Takes `size.A`, `size.smean`, `size.ymean` and `size.diam_mean` out of the tensors, if they are there.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there is only a part of them, [`Error::Model`] if they do not fit each other.
+    pub(super) fn take(tensors: &mut Tensors) -> Result<Option<Self>> {
+        let [a, smean, ymean, diam_mean] =
+            ["A", "smean", "ymean", "diam_mean"].map(|key| tensors.remove(&format!("size.{key}")));
+        if a.is_none() && smean.is_none() && ymean.is_none() && diam_mean.is_none() {
+            return Ok(None);
+        }
+        let numbers = |key: &str, tensor: Option<Tensor>| match tensor {
+            Some(tensor) => Ok(tensor.data.into_iter().map(f64::from).collect()),
+            None => Err(Error::tensor(tensors.model(), &format!("size.{key}"), "is missing")),
+        };
+        let size = Self::new(
+            numbers("A", a)?,
+            numbers("smean", smean)?,
+            &numbers("ymean", ymean)?,
+            &numbers("diam_mean", diam_mean)?,
+        );
+        size.map(Some).map_err(|reason| Error::model(tensors.model(), reason))
+    }
+
+    /// Reads a file of the original (`size_cyto3.npy`); `name` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Model`].
+    pub(super) fn from_npy(name: &str, bytes: &[u8]) -> Result<Self> {
+        let read = || {
+            let file = npy::read(bytes)?;
+            let numbers = |key| file.numbers(key);
+            Self::new(numbers("A")?, numbers("smean")?, &numbers("ymean")?, &numbers("diam_mean")?)
+        };
+        read().map_err(|reason| Error::model(name, reason))
+    }
+
+    fn new(
+        a: Vec<f64>,
+        smean: Vec<f64>,
+        ymean: &[f64],
+        diam_mean: &[f64],
+    ) -> std::result::Result<Self, String> {
+        let (&[ymean], &[diam_mean]) = (ymean, diam_mean) else {
+            return Err("has a size model whose ymean or diam_mean is not one number".into());
+        };
+        if a.len() != smean.len() {
+            return Err(format!("has a size model with {} and {} factors", a.len(), smean.len()));
+        }
+        // As f32, in which tensors hold them.
+        if !a.iter().chain(&smean).chain([&ymean, &diam_mean]).all(|&x| (x as f32).is_finite()) {
+            return Err("has a size model with a number that is not a finite f32".into());
+        }
+        if diam_mean <= 0.0 {
+            return Err(format!("has a size model whose diam_mean is {diam_mean}"));
+        }
+        Ok(SizeModel { a, smean, ymean, diam_mean })
+    }
+
+    /// How long the style vectors are that it takes.
+    pub fn style_len(&self) -> usize {
+        self.a.len()
+    }
+
+    /// The mean diameter, in pixels, of the cells that it was trained on.
     pub fn diam_mean(&self) -> f64 {
         self.diam_mean
     }
+
+    /// The diameter in pixels, at the scale at which the network gave `style` (of [`style_len`] elements):
+    /// `max(5, exp(A·(style − smean) + ln(diam_mean) + ymean))`, and [`diam_mean`] if that is not a finite
+    /// number (cellpose 3.1.1, `SizeModel`).
+    ///
+    /// [`style_len`]: Self::style_len
+    /// [`diam_mean`]: Self::diam_mean
     pub fn style_diameter(&self, style: &[f32]) -> f64 {
-        let d: f64 =
-            style.iter().zip(&self.smean).zip(&self.a).map(|((s, m), a)| f64::from(a * (s - m))).sum();
-        (d + self.diam_mean.ln() + self.ymean).exp().max(5.0)
+        let terms =
+            self.a.iter().zip(&self.smean).zip(style).map(|((a, mean), &s)| a * (f64::from(s) - mean));
+        let diameter = (terms.sum::<f64>() + self.diam_mean.ln() + self.ymean).exp();
+        if diameter.is_finite() { diameter.max(5.0) } else { self.diam_mean }
+    }
+
+    /// As the tensors that a safetensors file holds it in.
+    pub(super) fn tensors(&self) -> BTreeMap<&'static str, Tensor> {
+        let tensor = |values: &[f64]| Tensor {
+            shape: vec![values.len()],
+            data: values.iter().map(|&x| x as f32).collect(),
+        };
+        BTreeMap::from([
+            ("size.A", tensor(&self.a)),
+            ("size.smean", tensor(&self.smean)),
+            ("size.ymean", tensor(&[self.ymean])),
+            ("size.diam_mean", tensor(&[self.diam_mean])),
+        ])
+    }
+
+    /// As a file that the original reads.
+    pub(super) fn to_npy(&self) -> Vec<u8> {
+        npy::write(
+            &[("A", &self.a), ("smean", &self.smean)],
+            &[("diam_mean", self.diam_mean), ("ymean", self.ymean)],
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_diameter_follows_the_formula_and_its_bounds() {
+        let size = SizeModel::new(vec![2.0, -1.0], vec![0.5, 0.25], &[0.1], &[17.0]).unwrap();
+        let expected = (2.0 * 0.5 - 0.5 + 17f64.ln() + 0.1).exp();
+        assert!((size.style_diameter(&[1.0, 0.75]) - expected).abs() < 1e-9);
+        assert_eq!(size.style_diameter(&[-9.0, 9.0]), 5.0);
+        assert_eq!(size.style_diameter(&[f32::NAN, 0.0]), 17.0);
+        assert_eq!(size.style_diameter(&[1e6, 0.0]), 17.0);
+    }
+
+    #[test]
+    fn an_npy_file_comes_back_the_same() {
+        let size = SizeModel::new(vec![0.1, -2.0], vec![1e-9, 3.0], &[-0.3], &[30.0]).unwrap();
+        let bytes = size.to_npy();
+        assert_eq!(SizeModel::from_npy("s", &bytes).unwrap(), size);
+        for length in 0..bytes.len() {
+            assert!(SizeModel::from_npy("s", &bytes[..length]).is_err(), "{length}");
+        }
     }
 }

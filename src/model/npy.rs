@@ -1,0 +1,141 @@
+//! The dictionary that `np.save` pickles into an npy file: how the original keeps its size models.
+
+use super::pickle::{self, Pickle, Value, Writer};
+
+const ARRAY: &[&str] = &["numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"];
+const SCALAR: &[&str] = &["numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"];
+const DTYPE: &str = "numpy.dtype";
+/// How Python 3 writes bytes in protocol 2.
+const ENCODE: &str = "_codecs.encode";
+const ALLOWED: &[&str] =
+    &[ARRAY[0], ARRAY[1], SCALAR[0], SCALAR[1], DTYPE, ENCODE, "numpy.ndarray", "collections.OrderedDict"];
+
+/// A dictionary of numbers and arrays of numbers.
+pub(super) struct Dictionary<'a>(Pickle<'a>, Value<'a>);
+
+/// Reads the file of `np.save(file, dictionary)`.
+///
+/// # Errors
+/// Says what is wrong with the file.
+pub(super) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
+    let (header, mut rest) = split(bytes).ok_or("is not an npy file, or is cut off")?;
+    let header = String::from_utf8_lossy(header);
+    if !header.contains("'descr': '|O'") || !header.contains("'shape': ()") {
+        return Err("is an npy file, but not of a dictionary".into());
+    }
+    let pickle = pickle::read(&mut rest, ALLOWED)?;
+    // An array of no axes and of one object: its state ends with the list of its objects.
+    let items = pickle.call(pickle.root, ARRAY).and_then(|(_, _, state)| pickle.list(state)?.last().copied());
+    match items.and_then(|items| pickle.list(items)) {
+        Some(&[root]) if pickle.dict(root).is_some() => Ok(Dictionary(pickle, root)),
+        _ => Err("is an npy file, but not of a dictionary".into()),
+    }
+}
+
+/// The header and what follows it, of versions 1 to 3.
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    match bytes.strip_prefix(b"\x93NUMPY")? {
+        [1, _, a, b, rest @ ..] => rest.split_at_checked(u16::from_le_bytes([*a, *b]).into()),
+        [2 | 3, _, a, b, c, d, rest @ ..] => {
+            rest.split_at_checked(u32::from_le_bytes([*a, *b, *c, *d]) as usize)
+        }
+        _ => None,
+    }
+}
+
+impl<'a> Dictionary<'a> {
+    /// The numbers of an entry, in their order in memory; one for a single number.
+    ///
+    /// # Errors
+    /// Says that the entry is missing, or of another kind.
+    pub(super) fn numbers(&self, key: &str) -> pickle::Result<Vec<f64>> {
+        let value = self.0.get(self.1, key).ok_or_else(|| format!("has no entry {key}"))?;
+        match value {
+            Value::Float(number) => return Ok(vec![number]),
+            Value::Int(number) => return Ok(vec![number as f64]),
+            _ => {}
+        }
+        self.array(value).ok_or_else(|| format!("has the entry {key}, but it is not of f4 or f8 numbers"))
+    }
+
+    fn array(&self, value: Value<'a>) -> Option<Vec<f64>> {
+        let (dtype, data) = match self.0.call(value, SCALAR) {
+            Some((_, &[dtype, data], _)) => (dtype, data),
+            _ => match *self.0.list(self.0.call(value, ARRAY)?.2)? {
+                [_version, _shape, dtype, _fortran, data] => (dtype, data),
+                _ => return None,
+            },
+        };
+        let data = self.bytes(data)?;
+        let (_, arguments, state) = self.0.call(dtype, &[DTYPE])?;
+        if !matches!(self.0.list(state)?.get(1)?, Value::Str("<" | "=")) {
+            return None;
+        }
+        match arguments.first()? {
+            Value::Str("f4") => {
+                Some(data.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x).into()).collect())
+            }
+            Value::Str("f8") => Some(data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x)).collect()),
+            _ => None,
+        }
+    }
+
+    fn bytes(&self, value: Value<'a>) -> Option<Vec<u8>> {
+        if let Value::Bytes(bytes) = value {
+            return Some(bytes.to_vec());
+        }
+        match self.0.call(value, &[ENCODE])?.1 {
+            // Code points 0 to 255 are the bytes.
+            [Value::Str(text), Value::Str("latin1")] => text.chars().map(|c| u8::try_from(c).ok()).collect(),
+            _ => None,
+        }
+    }
+}
+
+/// A file from which `np.load(file, allow_pickle=True).item()` reads a dictionary of arrays and numbers.
+pub(super) fn write(arrays: &[(&str, &[f64])], numbers: &[(&str, f64)]) -> Vec<u8> {
+    // Protocol 3 has bytes. Each NumPy, before and after 2.0, finds `numpy.core`.
+    let mut pickle = Writer::new(3);
+    begin_array(&mut pickle, &[], "O8", "|");
+    pickle.raw(b"](}(");
+    for (key, values) in arrays {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        pickle.text(key);
+        begin_array(&mut pickle, &[values.len()], "f8", "<");
+        pickle.bytes(&bytes).raw(b"tb");
+    }
+    for &(key, value) in numbers {
+        pickle.text(key).float(value);
+    }
+    pickle.raw(b"uetb");
+
+    let mut header = b"\x93NUMPY\x01\0\x76\0{'descr': '|O', 'fortran_order': False, 'shape': (), }".to_vec();
+    header.resize(127, b' ');
+    header.push(b'\n');
+    [header, pickle.finish()].concat()
+}
+
+/// `_reconstruct(ndarray, (0,), b"b")` and its state up to the data: `(1, shape, dtype, False, `.
+fn begin_array(pickle: &mut Writer, shape: &[usize], dtype: &str, order: &str) {
+    pickle.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray");
+    pickle.sizes(&[0]).bytes(b"b").raw(b"\x87R(").size(1).sizes(shape);
+    pickle.global("numpy", "dtype").text(dtype).raw(b"\x89\x88\x87R(").size(3).text(order);
+    // No subtype, names or fields; size and alignment are the type's own. Flags: 63 marks objects.
+    let flags = if dtype == "O8" { 63 } else { 0 };
+    pickle.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").size(flags).raw(b"tb\x89");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_pickles_and_numpy_scalars_are_read() {
+        let file = read(include_bytes!("../../tests/data/models/size_protocol2.npy")).unwrap();
+        assert_eq!(file.numbers("A").unwrap(), [0.5, -0.25]);
+        assert_eq!(file.numbers("smean").unwrap(), [1.0, 200.5]);
+        assert_eq!(file.numbers("diam_mean").unwrap(), [30.0]);
+        assert_eq!(file.numbers("ymean").unwrap(), [-0.125]);
+        assert!(file.numbers("B").unwrap_err().contains("no entry B"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Writes the opcodes of pickles that Python 3 and PyTorch's restricted reader load.
+
+/// A pickle under construction. Its memo stays empty: nothing that we write is large and repeated.
+pub(in crate::model) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// Begins a pickle of this protocol.
+    pub(in crate::model) fn new(protocol: u8) -> Self {
+        Writer(vec![0x80, protocol])
+    }
+
+    /// Opcodes that stand alone.
+    pub(in crate::model) fn raw(&mut self, opcodes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(opcodes);
+        self
+    }
+
+    pub(in crate::model) fn global(&mut self, module: &str, name: &str) -> &mut Self {
+        self.raw(format!("c{module}\n{name}\n").as_bytes())
+    }
+
+    /// At most 4 GiB of text.
+    pub(in crate::model) fn text(&mut self, text: &str) -> &mut Self {
+        self.raw(b"X").raw(&(text.len() as u32).to_le_bytes()).raw(text.as_bytes())
+    }
+
+    /// At most 4 GiB of bytes; needs protocol 3.
+    pub(in crate::model) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.raw(b"B").raw(&(bytes.len() as u32).to_le_bytes()).raw(bytes)
+    }
+
+    /// An integer that is a size, so not negative.
+    pub(in crate::model) fn size(&mut self, value: usize) -> &mut Self {
+        match i32::try_from(value) {
+            Ok(value) => self.raw(b"J").raw(&value.to_le_bytes()),
+            // A leading zero byte, because the last one holds the sign.
+            Err(_) => self.raw(&[0x8a, 9]).raw(&(value as u64).to_le_bytes()).raw(&[0]),
+        }
+    }
+
+    pub(in crate::model) fn float(&mut self, value: f64) -> &mut Self {
+        self.raw(b"G").raw(&value.to_be_bytes())
+    }
+
+    /// A tuple of sizes.
+    pub(in crate::model) fn sizes(&mut self, values: &[usize]) -> &mut Self {
+        self.raw(b"(");
+        for &value in values {
+            self.size(value);
+        }
+        self.raw(b"t")
+    }
+
+    pub(in crate::model) fn finish(mut self) -> Vec<u8> {
+        self.raw(b".");
+        self.0
+    }
+}

@@ -1,0 +1,170 @@
+//! Where models are: in the program, in the original's folder, anywhere.
+
+use std::path::{Path, PathBuf};
+
+use super::safetensors;
+use crate::{Error, Result};
+
+/// The models in the program (CC0-1.0, trained for it).
+const BUILT_IN: [(&str, &[u8]); 2] = [
+    ("cyto", include_bytes!("../../weights/cyto.safetensors")),
+    ("nuclei", include_bytes!("../../weights/nuclei.safetensors")),
+];
+
+/// What a name of a model of the original begins with.
+const ORIGINAL: &str = "cellpose:";
+
+/// The original's models whose files have another name; the rest are files of their own name.
+const FILES: [(&str, &str); 3] =
+    [("cyto", "cytotorch_0"), ("cyto2", "cyto2torch_0"), ("nuclei", "nucleitorch_0")];
+
+/// A model that can be named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The name that [`Model::named`](super::Model::named) takes.
+    pub name: String,
+    /// Its file; none for a built-in model.
+    pub path: Option<PathBuf>,
+    /// The diameter of the cells that it was trained on, in pixels; known of built-in models.
+    pub diam_mean: Option<f32>,
+}
+
+/// The built-in models, then the files in the original's folder, by name.
+pub fn list() -> Vec<Listed> {
+    let mut listed: Vec<Listed> = BUILT_IN
+        .iter()
+        .map(|&(name, bytes)| Listed {
+            name: name.into(),
+            path: None,
+            diam_mean: safetensors::read_scalar(bytes, "diam_mean"),
+        })
+        .collect();
+    if let Some(folder) = folder() {
+        listed.extend(list_folder(&folder));
+    }
+    listed
+}
+
+fn list_folder(folder: &Path) -> Vec<Listed> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut listed: Vec<Listed> = entries
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| {
+            let file = entry.file_name().into_string().ok()?;
+            // Size models, the list of the graphical program, downloads that are not done.
+            if file.starts_with('.') || [".npy", ".txt", ".tmp"].iter().any(|end| file.ends_with(end)) {
+                return None;
+            }
+            let name = FILES.iter().find(|(_, known)| *known == file).map_or(file.as_str(), |(name, _)| name);
+            Some(Listed { name: format!("{ORIGINAL}{name}"), path: Some(entry.path()), diam_mean: None })
+        })
+        .collect();
+    listed.sort_by(|a, b| a.name.cmp(&b.name));
+    listed
+}
+
+/// What a name stands for.
+#[derive(Debug, PartialEq)]
+pub(super) enum Place {
+    BuiltIn(&'static [u8]),
+    File(PathBuf),
+}
+
+/// Looks a name up: a built-in model, `cellpose:NAME`, or a path.
+///
+/// # Errors
+/// [`Error::Model`] says where it was looked for.
+pub(super) fn find(name: &str) -> Result<Place> {
+    find_in(name, folder().as_deref())
+}
+
+fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
+    if let Some((_, bytes)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok(Place::BuiltIn(bytes));
+    }
+    if let Some(original) = name.strip_prefix(ORIGINAL) {
+        return find_original(name, original, folder);
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let reason = format!(
+            "is neither a file nor a built-in model ({}); {ORIGINAL}NAME is one of the original",
+            names.join(", ")
+        );
+        return Err(Error::model(name, reason));
+    }
+    Ok(Place::File(path.into()))
+}
+
+fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Place> {
+    let folder = folder
+        .ok_or_else(|| Error::model(name, "there is no home folder and no CELLPOSE_LOCAL_MODELS_PATH"))?;
+    let file = FILES.iter().find(|(known, _)| *known == original).map_or(original, |(_, file)| file);
+    let path = folder.join(file);
+    if file.is_empty() || !path.is_file() {
+        let reason = format!(
+            "there is no file {file:?} in {}; such files come from the original, which downloads them at the first \
+             use, and their terms are its own",
+            folder.display()
+        );
+        return Err(Error::model(name, reason));
+    }
+    Ok(Place::File(path))
+}
+
+/// Where the original keeps its models.
+fn folder() -> Option<PathBuf> {
+    match std::env::var_os("CELLPOSE_LOCAL_MODELS_PATH") {
+        Some(folder) if !folder.is_empty() => Some(folder.into()),
+        _ => Some(std::env::home_dir()?.join(".cellpose").join("models")),
+    }
+}
+
+/// The size model of a model's file, by the original's names: `MODEL_size.npy` for trained ones (with or without
+/// the ending of `MODEL.pth`), `size_MODEL.npy` for its own.
+pub(super) fn size_file(model: &Path) -> Option<PathBuf> {
+    let (file, stem) = (model.file_name()?.to_str()?, model.file_stem()?.to_str()?);
+    [format!("{file}_size.npy"), format!("{stem}_size.npy"), format!("size_{file}.npy")]
+        .into_iter()
+        .map(|name| model.with_file_name(name))
+        .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_the_original_keeps_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let files =
+            ["cyto2torch_0", "cyto3", "mine", "size_cyto3.npy", "mine_size.npy", "gui_models.txt", ".part"];
+        for file in files {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let find = |name| find_in(name, Some(folder.path()));
+        let file = |name: &str| Place::File(folder.path().join(name));
+        assert!(matches!(find("cyto").unwrap(), Place::BuiltIn(_)));
+        assert_eq!(find("cellpose:cyto2").unwrap(), file("cyto2torch_0"));
+        assert_eq!(find("cellpose:cyto3").unwrap(), file("cyto3"));
+        let missing = find("cellpose:nuclei").unwrap_err().to_string();
+        assert!(missing.contains("\"nucleitorch_0\"") && missing.contains(folder.path().to_str().unwrap()));
+        assert!(find("cellpose:").is_err());
+        assert!(find_in("cellpose:cyto3", None).is_err());
+        assert!(find("no such file").unwrap_err().to_string().contains("cyto, nuclei"));
+
+        let names: Vec<String> = list_folder(folder.path()).into_iter().map(|listed| listed.name).collect();
+        assert_eq!(names, ["cellpose:cyto2", "cellpose:cyto3", "cellpose:mine"]);
+        assert_eq!(size_file(&folder.path().join("cyto3")), Some(folder.path().join("size_cyto3.npy")));
+        assert_eq!(size_file(&folder.path().join("mine.pth")), Some(folder.path().join("mine_size.npy")));
+        assert_eq!(size_file(&folder.path().join("other")), None);
+    }
+
+    #[test]
+    fn built_in_models_are_listed_with_their_diameter() {
+        let listed: Vec<_> =
+            list().into_iter().map(|listed| (listed.name, listed.diam_mean)).take(2).collect();
+        assert_eq!(listed, [("cyto".to_owned(), Some(30.0)), ("nuclei".to_owned(), Some(17.0))]);
+    }
+}

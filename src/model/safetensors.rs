@@ -1,0 +1,103 @@
+//! Files of the safetensors format: a length, a JSON header, and the tensors.
+
+use std::collections::BTreeMap;
+
+use safetensors::{Dtype as Stored, SafeTensors};
+use serde_json::{Map, Value, json};
+
+use super::network::Network;
+use super::tensors::{COUNTER, Dtype, Tensor, Tensors};
+use crate::{Error, Result};
+
+/// Whether a file begins as these do: the length of the header, of at most 100 MB (a limit of the format), then
+/// its brace.
+pub(super) fn is_safetensors(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, _, ..=5, 0, 0, 0, 0, b'{', ..])
+}
+
+/// Reads a file; counters are left out.
+///
+/// # Errors
+/// [`Error::Model`] for a damaged file, [`Error::Tensor`] for a tensor that is not of a floating point type.
+pub(super) fn read(model: &str, bytes: &[u8]) -> Result<Tensors> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| Error::model(model, format!("is a damaged safetensors file ({e})")))?;
+    let mut tensors = Tensors::new(model);
+    for (name, view) in file.iter().filter(|(name, _)| !name.ends_with(COUNTER)) {
+        let dtype = match view.dtype() {
+            Stored::F16 => Dtype::F16,
+            Stored::BF16 => Dtype::Bf16,
+            Stored::F32 => Dtype::F32,
+            Stored::F64 => Dtype::F64,
+            other => {
+                let reason = format!("is of {other:?}, which is not a floating point type of 16 to 64 bits");
+                return Err(Error::tensor(model, name, reason));
+            }
+        };
+        tensors.insert(name, view.shape().to_vec(), dtype.decode(view.data()))?;
+    }
+    Ok(tensors)
+}
+
+/// The first element of a tensor of single precision, without reading the others.
+pub(super) fn read_scalar(bytes: &[u8], name: &str) -> Option<f32> {
+    let file = SafeTensors::deserialize(bytes).ok()?;
+    let element = file.tensor(name).ok().filter(|view| view.dtype() == Stored::F32)?.data().first_chunk()?;
+    Some(f32::from_le_bytes(*element))
+}
+
+/// A file of a network's tensors and of `more`, the same bytes for the same tensors; see [`Tensor::encode`] for
+/// `half`. (The library's own writer puts the metadata in the random order of a hash map.)
+///
+/// # Errors
+/// [`Error::Tensor`] for an element beyond the range of half precision.
+pub(super) fn to_bytes(
+    tensors: &Tensors,
+    more: &BTreeMap<&'static str, Tensor>,
+    network: &Network,
+    name: &str,
+    half: bool,
+) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    for (name, tensor) in tensors.iter().chain(more.iter().map(|(name, tensor)| (*name, tensor))) {
+        let (dtype, data) = tensor.encode(half).ok_or_else(|| {
+            Error::tensor(tensors.model(), name, "has an element beyond the range of half precision")
+        })?;
+        all.push((name, tensor, dtype, data));
+    }
+    // Wide elements first: so each lies at a multiple of its own size.
+    all.sort_by_key(|&(name, _, dtype, _)| (std::cmp::Reverse(dtype.size()), name));
+
+    let mut header = Map::new();
+    header.insert("__metadata__".into(), metadata(network, name));
+    let mut end = 0;
+    for (name, tensor, dtype, data) in &all {
+        let dtype = if *dtype == Dtype::F16 { "F16" } else { "F32" };
+        let offsets = [end, end + data.len()];
+        end += data.len();
+        header.insert(
+            (*name).into(),
+            json!({ "dtype": dtype, "shape": tensor.shape, "data_offsets": offsets }),
+        );
+    }
+    let mut header = Value::Object(header).to_string().into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.reserve_exact(header.len() + end);
+    bytes.extend(header);
+    for (_, _, _, data) in &all {
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes)
+}
+
+fn metadata(network: &Network, name: &str) -> Value {
+    let nbase: Vec<String> = network.nbase.iter().map(usize::to_string).collect();
+    json!({
+        "architecture": "cellpose-unet",
+        "format": "pt",
+        "name": name,
+        "nbase": nbase.join(","),
+        "nout": network.nout.to_string(),
+    })
+}
