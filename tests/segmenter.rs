@@ -3,7 +3,9 @@
 
 mod common;
 
-use flowmask::{Compat, Diameter, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
+use flowmask::{
+    Compat, Diameter, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter,
+};
 use ndarray::{Array2, Array3};
 
 fn segmenter(threads: usize) -> Segmenter {
@@ -118,7 +120,8 @@ fn images_that_cannot_be_segmented() {
 fn many_channels() {
     let channel = discs(60, 60);
     let flowmask::Pixels::U8(gray) = channel.pixels() else { panic!("another type") };
-    let pixels = Array3::from_shape_fn((60, 60, 100), |(y, x, c)| if c == 36 { gray[[y, x, 0]] } else { c as u8 });
+    let pixels =
+        Array3::from_shape_fn((60, 60, 100), |(y, x, c)| if c == 36 { gray[[y, x, 0]] } else { c as u8 });
     let image = Image::from_channels(pixels.view()).unwrap();
     let chosen = segment(&image, &Options { channels: [37, 0], ..Options::default() }).unwrap();
     assert!(chosen == segment(&channel, &Options::default()).unwrap());
