@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use flowmask::cpu::{blend, cluster, components, flow_error, follow, network, normalize, resize, tiles};
+use flowmask::cpu::{
+    blend, cluster, components, conv, flow_error, follow, network, normalize, resize, tiles,
+};
 use flowmask::{Compat, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 use ndarray::Array2;
 
@@ -51,14 +53,15 @@ fn before_the_network(c: &mut Criterion) {
 
 fn the_network(c: &mut Criterion) {
     let model = Model::named("nuclei").unwrap();
-    let mut state = network::State::new(model.network(), 224, 224);
+    let unet = network::Unet::new(model.network(), conv::Kernel::best());
+    let mut state = network::State::new(&unet, 224, 224);
     for y in 0..224 {
-        state.input_row(y).iter_mut().enumerate().for_each(|(i, v)| *v = (y * i % 97) as f32 / 97.0);
+        state.set_input_row(y, &(0..448).map(|i| (y * i % 97) as f32 / 97.0).collect::<Vec<f32>>());
     }
     let mut out = vec![0.0; 3 * 224 * 224];
     let mut group = c.benchmark_group("network");
     group.sample_size(10).throughput(Throughput::Elements(TILE_FLOP));
-    group.bench_function("tile", |b| b.iter(|| network::forward(model.network(), &mut state, &mut out)));
+    group.bench_function("tile", |b| b.iter(|| network::forward(&unet, &mut state, &mut out)));
     group.finish();
 }
 

@@ -6,9 +6,10 @@ use crate::cpu::blend::Blend;
 use crate::cpu::channels::channels;
 use crate::cpu::cluster::cluster;
 use crate::cpu::components::{diameter, drop_edges, fill_holes_and_drop_small};
+use crate::cpu::conv::Kernel;
 use crate::cpu::flow_error::drop_bad_flows;
 use crate::cpu::follow::follow;
-use crate::cpu::network::{State, forward, unit_length};
+use crate::cpu::network::{State, Unet, forward, unit_length};
 use crate::cpu::normalize::normalize;
 use crate::cpu::resize;
 use crate::cpu::tiles::Grid;
@@ -90,12 +91,13 @@ fn run_network(network: &Network, input: &Input, scale: f64, options: &Options) 
 
 /// Runs batches of tiles, each worker with maps of its own, and adds them up in the order of the tiles.
 fn run_tiles(network: &Network, pixels: &[f32], grid: &Grid, batch: usize) -> (Vec<f32>, Vec<f32>) {
+    let unet = &Unet::new(network, Kernel::best());
     let tiles = grid.tiles();
     let (height, width) = grid.tile;
     let tile_values = network.nout * height * width;
     let batch = batch.min(tiles.len());
     let workers = batch.min(rayon::current_num_threads());
-    let mut states: Vec<State> = (0..workers).map(|_| State::new(network, height, width)).collect();
+    let mut states: Vec<State> = (0..workers).map(|_| State::new(unet, height, width)).collect();
     let mut values = vec![0.0; batch * tile_values];
     let mut styles = vec![vec![0.0; states[0].style.len()]; batch];
     let mut blend = Blend::new(grid, network.nout);
@@ -109,7 +111,7 @@ fn run_tiles(network: &Network, pixels: &[f32], grid: &Grid, batch: usize) -> (V
                     tiles.iter().zip(values.chunks_exact_mut(tile_values)).zip(styles)
                 {
                     grid.cut(pixels, network.nbase[0], tile, state);
-                    forward(network, state, values);
+                    forward(unet, state, values);
                     style.copy_from_slice(&state.style);
                 }
             },

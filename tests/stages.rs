@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Golden, assert_close, assert_same_masks};
-use flowmask::cpu::{blend, cluster, components, flow_error, follow, network, normalize, resize, tiles};
+use flowmask::cpu::{
+    blend, cluster, components, conv, flow_error, follow, network, normalize, resize, tiles,
+};
 use flowmask::{Compat, Model, Normalize, Sampling};
 
 #[test]
@@ -119,14 +121,14 @@ fn run_network(golden: &Golden, model: &str) -> network::State {
     let (height, width) = input.size();
     let nchan = input.shape[1];
     let pixels = input.f32();
-    let mut state = network::State::new(model.network(), height, width);
+    let unet = network::Unet::new(model.network(), conv::Kernel::best());
+    let mut state = network::State::new(&unet, height, width);
     for y in 0..height {
-        for (i, value) in state.input_row(y).iter_mut().enumerate() {
-            *value = pixels[(i % nchan * height + y) * width + i / nchan];
-        }
+        let value = |i: usize| pixels[(i % nchan * height + y) * width + i / nchan];
+        state.set_input_row(y, &(0..nchan * width).map(value).collect::<Vec<f32>>());
     }
     let mut out = vec![0.0; 3 * height * width];
-    network::forward(model.network(), &mut state, &mut out);
+    network::forward(&unet, &mut state, &mut out);
     assert_close("y", &out, &want.f32(), 1e-4, 1e-4);
     assert_close("style", &state.style, &golden.f32("style"), 1e-5, 1e-4);
     state

@@ -4,7 +4,7 @@ pub mod blend;
 pub mod channels;
 pub mod cluster;
 pub mod components;
-mod conv;
+pub mod conv;
 pub mod flow_error;
 pub mod follow;
 pub mod network;

@@ -2,11 +2,128 @@
 
 use rayon::prelude::*;
 
-use super::conv::{ConvSum, Map, Start, activate, activate_norm};
-use crate::model::network::{Linear, Network, ResDown, ResUp};
+use super::conv::{BLOCK, ConvSum, Kernel, Map, Weights};
+use crate::model::network::{Affine, Conv, Linear, Network, ResDown, ResUp};
+
+/// A network whose weights are laid out for the processor.
+pub struct Unet {
+    kernel: Kernel,
+    nbase: Vec<usize>,
+    nout: usize,
+    down: Vec<Down>,
+    up: Vec<Up>,
+    before_output: Affine,
+    output: Conv,
+}
+
+/// [`ResDown`], laid out.
+struct Down {
+    before0: Affine,
+    conv0: Weights,
+    conv1: Weights,
+    proj: Weights,
+    before2: Affine,
+    conv2: Weights,
+    conv3: Weights,
+}
+
+/// [`ResUp`], laid out.
+struct Up {
+    before0: Affine,
+    conv0: Weights,
+    skip_scale: Vec<f32>,
+    shift1: Linear,
+    conv1: Weights,
+    proj: Weights,
+    scale2: Vec<f32>,
+    shift2: Linear,
+    conv2: Weights,
+    shift3: Linear,
+    conv3: Weights,
+}
+
+impl Unet {
+    /// Lays the weights out.
+    pub fn new(network: &Network, kernel: Kernel) -> Self {
+        Unet {
+            kernel,
+            nbase: network.nbase.clone(),
+            nout: network.nout,
+            down: network.down.par_iter().map(Down::new).collect(),
+            up: network.up.par_iter().map(Up::new).collect(),
+            before_output: pad_norm(&network.before_output),
+            output: network.output.clone(),
+        }
+    }
+
+    /// Channels of the input.
+    pub fn nchan(&self) -> usize {
+        self.nbase[0]
+    }
+
+    /// Channels of the output.
+    pub fn nout(&self) -> usize {
+        self.nout
+    }
+
+    fn levels(&self) -> usize {
+        self.nbase.len() - 1
+    }
+}
+
+fn pad(values: &[f32]) -> Vec<f32> {
+    let mut values = values.to_vec();
+    values.resize(values.len().next_multiple_of(BLOCK), 0.0);
+    values
+}
+
+fn pad_norm(norm: &Affine) -> Affine {
+    Affine { scale: pad(&norm.scale), shift: pad(&norm.shift) }
+}
+
+fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    rayon::join(a, b)
+}
+
+impl Down {
+    fn new(block: &ResDown) -> Self {
+        let (conv0, conv1) = both(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
+        let (conv2, conv3) = both(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
+        Down {
+            before0: pad_norm(&block.before0),
+            conv0,
+            conv1,
+            proj: Weights::new(&block.proj),
+            before2: pad_norm(&block.before2),
+            conv2,
+            conv3,
+        }
+    }
+}
+
+impl Up {
+    fn new(block: &ResUp) -> Self {
+        let (conv0, conv1) = both(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
+        let (conv2, conv3) = both(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
+        Up {
+            before0: pad_norm(&block.before0),
+            conv0,
+            skip_scale: pad(&block.skip_scale),
+            shift1: block.shift1.clone(),
+            conv1,
+            proj: Weights::new(&block.proj),
+            scale2: pad(&block.scale2),
+            shift2: block.shift2.clone(),
+            conv2,
+            shift3: block.shift3.clone(),
+            conv3,
+        }
+    }
+}
 
 /// The feature maps of one tile: allocated once, used for every tile of that size.
 pub struct State {
+    nchan: usize,
     input: Map,
     levels: Vec<Level>,
     /// The style vector of the last tile, of unit length.
@@ -15,57 +132,42 @@ pub struct State {
 
 /// The maps of one level of the pyramid.
 struct Level {
-    /// Input of the block on the way down (unused at the finest level, where the tile is).
-    pooled: Map,
-    /// The same, activated.
-    pooled_active: Map,
     /// Output of the block on the way down: the skip.
     skip: Map,
-    /// Input of the block on the way up (unused at the deepest level, where the skip is).
-    upsampled: Map,
-    /// The same, activated.
-    upsampled_active: Map,
+    /// The skip's 2×2 maxima: the input of the next level (unused at the deepest).
+    pooled: Map,
     /// Output of the block on the way up.
     out: Map,
-    /// Activated maps between the convolutions.
-    odd: Map,
-    even: Map,
+    /// Between two convolutions.
+    middle: Map,
 }
 
 impl State {
     /// Maps for tiles of `height` by `width`, both multiples of `2^(levels - 1)`.
-    pub fn new(network: &Network, height: usize, width: usize) -> Self {
-        let levels = network.levels();
+    pub fn new(unet: &Unet, height: usize, width: usize) -> Self {
+        let levels = unet.levels();
         let level = |n: usize| {
-            let map = |channels: usize, used: bool| match used {
-                true => Map::new(height >> n, width >> n, channels),
-                false => Map::new(0, 0, channels),
-            };
-            let (inputs, channels) = (network.nbase[n], network.nbase[n + 1]);
-            let below = network.nbase[(n + 2).min(levels)];
-            Level {
-                pooled: map(inputs, n > 0),
-                pooled_active: map(inputs, true),
-                skip: map(channels, true),
-                upsampled: map(below, n + 1 < levels),
-                upsampled_active: map(below, true),
-                out: map(channels, true),
-                odd: map(channels, true),
-                even: map(channels, true),
-            }
+            let (height, width, channels) = (height >> n, width >> n, unet.nbase[n + 1]);
+            let map = || Map::new(height, width, channels);
+            let pooled = if n + 1 < levels { (height / 2, width / 2) } else { (0, 0) };
+            let pooled = Map::new(pooled.0, pooled.1, channels);
+            Level { skip: map(), pooled, out: map(), middle: map() }
         };
         State {
-            input: Map::new(height, width, network.nbase[0]),
+            nchan: unet.nchan(),
+            input: Map::new(height, width, unet.nbase[0]),
             levels: (0..levels).map(level).collect(),
-            style: vec![0.0; network.nbase[levels]],
+            style: vec![0.0; unet.nbase[levels]],
         }
     }
 
-    /// Row `y` of the input, `[width, nchan]`.
-    pub fn input_row(&mut self, y: usize) -> &mut [f32] {
-        let (stride, channels) = (self.input.stride(), self.input.channels);
-        let start = (y + 1) * stride + channels;
-        &mut self.input.data[start..start + stride - 2 * channels]
+    /// Writes row `y` of the input, `[width, nchan]`.
+    pub fn set_input_row(&mut self, y: usize, values: &[f32]) {
+        let channels = self.input.channels;
+        let row = &mut self.input.data[y * self.input.width * channels..][..self.input.width * channels];
+        for (to, from) in row.chunks_exact_mut(channels).zip(values.chunks_exact(self.nchan)) {
+            to[..self.nchan].copy_from_slice(from);
+        }
     }
 
     /// The output of the block on the way down at a level, of the last tile.
@@ -76,109 +178,62 @@ impl State {
 }
 
 /// Runs the network on the input in `state`; `out` is `[nout, height, width]`.
-pub fn forward(network: &Network, state: &mut State, out: &mut [f32]) {
-    let levels = network.levels();
+pub fn forward(unet: &Unet, state: &mut State, out: &mut [f32]) {
+    let levels = unet.levels();
     for n in 0..levels {
-        if n > 0 {
-            let (above, level) = pair(&mut state.levels, n - 1);
-            max_pool(&above.skip, &mut level.pooled);
-        }
-        let input = (n == 0).then_some(&state.input);
-        res_down(&network.down[n], input, &mut state.levels[n]);
+        let (above, level) = state.levels.split_at_mut(n);
+        let input = above.last().map_or(&state.input, |above| &above.pooled);
+        res_down(&unet.down[n], unet.kernel, input, &mut level[0]);
     }
     style(&state.levels[levels - 1].skip, &mut state.style);
     for n in (0..levels).rev() {
-        if n + 1 < levels {
-            let (level, below) = pair(&mut state.levels, n);
-            upsample(&below.out, &mut level.upsampled);
-        }
-        let deepest = n + 1 == levels;
-        res_up(&network.up[n], &state.style, deepest, &mut state.levels[n]);
+        let (level, below) = state.levels.split_at_mut(n + 1);
+        res_up(&unet.up[n], unet.kernel, &state.style, below.first().map(|b| &b.out), &mut level[n]);
     }
-    output(network, &mut state.levels[0], out);
-}
-
-fn pair(levels: &mut [Level], n: usize) -> (&mut Level, &mut Level) {
-    let (left, right) = levels.split_at_mut(n + 1);
-    (&mut left[n], &mut right[0])
+    output(unet, &state.levels[0].out, out);
 }
 
 /// See [`ResDown`] for the formula.
-fn res_down(block: &ResDown, input: Option<&Map>, level: &mut Level) {
-    let Level { pooled, pooled_active, skip: x, odd, even, .. } = level;
-    let input = input.unwrap_or(pooled);
-    let ResDown { before0, conv0, conv1, proj, before2, conv2, conv3 } = block;
-
-    activate_norm(input, before0, pooled_active);
-    ConvSum::of(pooled_active, conv0).relu().write(odd);
-    ConvSum::of(odd, conv1).proj(input, proj).write(x);
-
-    activate_norm(x, before2, even);
-    ConvSum::of(even, conv2).relu().write(odd);
-    ConvSum::of(odd, conv3).start(Start::Destination).write(x);
+fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level) {
+    let Level { skip: x, pooled, middle, .. } = level;
+    let Down { before0, conv0, conv1, proj, before2, conv2, conv3 } = block;
+    ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(kernel, middle);
+    ConvSum::of(middle, conv1).proj(input, false, proj).write(kernel, x);
+    ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(kernel, middle);
+    let last = ConvSum::of(middle, conv3).accumulate();
+    match pooled.data.is_empty() {
+        true => last.write(kernel, x),
+        false => last.write_pooled(kernel, x, pooled),
+    }
 }
 
-/// See [`ResUp`] for the formula.
-fn res_up(block: &ResUp, style: &[f32], deepest: bool, level: &mut Level) {
-    let Level { skip, upsampled, upsampled_active, out: x, odd, even, .. } = level;
-    let input = if deepest { &*skip } else { &*upsampled };
-    let ResUp { before0, conv0, skip_scale, shift1, conv1, proj, .. } = block;
-    let ResUp { scale2, shift2, conv2, shift3, conv3, .. } = block;
+/// See [`ResUp`] for the formula. `below` is the output of the next deeper level, taken at twice its size;
+/// the deepest level takes its own skip.
+fn res_up(block: &Up, kernel: Kernel, style: &[f32], below: Option<&Map>, level: &mut Level) {
+    let Level { skip, out: x, middle, .. } = level;
+    let (input, up) = (below.unwrap_or(skip), below.is_some());
+    let Up { before0, conv0, skip_scale, shift1, conv1, proj, scale2, shift2, conv2, shift3, conv3 } = block;
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
-
-    activate_norm(input, before0, upsampled_active);
-    let skip = Start::Scaled(skip, skip_scale);
-    ConvSum::of(upsampled_active, conv0).bias(&shift1).start(skip).relu().write(odd);
-    ConvSum::of(odd, conv1).proj(input, proj).write(x);
-
-    activate(x, scale2, &shift2, even);
-    ConvSum::of(even, conv2).bias(&shift3).relu().write(odd);
-    ConvSum::of(odd, conv3).start(Start::Destination).write(x);
+    let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).up(up);
+    first.bias(&shift1).skip(skip, skip_scale).relu().write(kernel, middle);
+    ConvSum::of(middle, conv1).proj(input, up, proj).write(kernel, x);
+    ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(kernel, middle);
+    ConvSum::of(middle, conv3).accumulate().write(kernel, x);
 }
 
 impl Linear {
     fn of(&self, style: &[f32]) -> Vec<f32> {
         let rows = self.weight.chunks_exact(style.len()).zip(&self.bias);
-        rows.map(|(row, bias)| row.iter().zip(style).map(|(w, s)| w * s).sum::<f32>() + bias).collect()
+        let values = rows.map(|(row, bias)| row.iter().zip(style).map(|(w, s)| w * s).sum::<f32>() + bias);
+        pad(&values.collect::<Vec<f32>>())
     }
 }
 
-/// The maximum of 2×2 pixels.
-fn max_pool(src: &Map, dst: &mut Map) {
-    let channels = src.channels;
-    dst.rows_mut().enumerate().for_each(|(y, row)| {
-        let (upper, lower) = (src.row(2 * y), src.row(2 * y + 1));
-        let fours = upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels));
-        let inner = channels..row.len() - channels;
-        for (to, (upper, lower)) in row[inner].chunks_exact_mut(channels).zip(fours) {
-            for (c, to) in to.iter_mut().enumerate() {
-                let right = c + channels;
-                *to = upper[c].max(upper[right]).max(lower[c].max(lower[right]));
-            }
-        }
-    });
-}
-
-/// Each pixel four times.
-fn upsample(src: &Map, dst: &mut Map) {
-    let channels = src.channels;
-    dst.rows_mut().enumerate().for_each(|(y, row)| {
-        let inner = channels..row.len() - channels;
-        let pairs = row[inner].chunks_exact_mut(2 * channels);
-        for (to, from) in pairs.zip(src.row(y / 2).chunks_exact(channels)) {
-            to[..channels].copy_from_slice(from);
-            to[channels..].copy_from_slice(from);
-        }
-    });
-}
-
-/// The mean of the deepest map over its pixels, scaled to unit length; zeros when it has none.
+/// The mean of the deepest map over its pixels, scaled to unit length.
 fn style(deepest: &Map, style: &mut [f32]) {
-    let mut sums = vec![0.0f64; deepest.channels];
-    for y in 0..deepest.height {
-        for pixel in deepest.row(y).chunks_exact(deepest.channels) {
-            sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += f64::from(*v));
-        }
+    let mut sums = vec![0.0f64; style.len()];
+    for pixel in deepest.data.chunks_exact(deepest.channels) {
+        sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += f64::from(*v));
     }
     let pixels = (deepest.height * deepest.width) as f64;
     style.iter_mut().zip(&sums).for_each(|(s, sum)| *s = (sum / pixels) as f32);
@@ -194,23 +249,25 @@ pub fn unit_length(style: &mut [f32]) {
 }
 
 /// Batch norm, ReLU and the last 1×1 convolution.
-fn output(network: &Network, level: &mut Level, out: &mut [f32]) {
-    let Level { out: x, odd, .. } = level;
-    activate_norm(x, &network.before_output, odd);
-    let (conv, width) = (&network.output, odd.width);
-    let plane = odd.height * width;
-    let mut rows: Vec<Vec<&mut [f32]>> = (0..odd.height).map(|_| Vec::with_capacity(conv.outputs)).collect();
+fn output(unet: &Unet, x: &Map, out: &mut [f32]) {
+    let (norm, conv) = (&unet.before_output, &unet.output);
+    let plane = x.height * x.width;
+    let mut rows: Vec<Vec<&mut [f32]>> = (0..x.height).map(|_| Vec::with_capacity(conv.outputs)).collect();
     for plane in out.chunks_exact_mut(plane) {
-        for (y, row) in plane.chunks_exact_mut(width).enumerate() {
+        for (y, row) in plane.chunks_exact_mut(x.width).enumerate() {
             rows[y].push(row);
         }
     }
     rows.into_par_iter().enumerate().for_each(|(y, mut row)| {
-        for (x, pixel) in odd.row(y).chunks_exact(odd.channels).enumerate() {
-            for (o, row) in row.iter_mut().enumerate() {
-                let weights = conv.weight.chunks_exact(conv.outputs);
-                row[x] = pixel.iter().zip(weights).map(|(v, w)| v * w[o]).sum::<f32>() + conv.bias[o];
+        let mut sums = vec![0.0; conv.outputs];
+        for (column, pixel) in x.row(y).chunks_exact(x.channels).enumerate() {
+            sums.copy_from_slice(&conv.bias);
+            let values =
+                pixel.iter().zip(&norm.scale).zip(&norm.shift).map(|((v, s), t)| (v * s + t).max(0.0));
+            for (value, weights) in values.zip(conv.weight.chunks_exact(conv.outputs)) {
+                sums.iter_mut().zip(weights).for_each(|(sum, w)| *sum += value * w);
             }
+            row.iter_mut().zip(&sums).for_each(|(row, sum)| row[column] = *sum);
         }
     });
 }

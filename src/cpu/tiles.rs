@@ -72,24 +72,21 @@ impl Grid {
     /// Copies a tile of `pixels`, `[height, width, nchan]`, to the network's input.
     pub fn cut(&self, pixels: &[f32], nchan: usize, tile: Tile, state: &mut State) {
         let (height, width) = self.image;
+        let mut out = vec![0.0; self.tile.1 * nchan];
         for row in 0..self.tile.0 {
-            let out = state.input_row(if tile.flip_y { self.tile.0 - 1 - row } else { row });
             out.fill(0.0);
             let y = (tile.y + row).wrapping_sub(self.before.0);
-            if y >= height {
-                continue;
-            }
             // Columns of the tile that lie in the image.
             let first = self.before.1.saturating_sub(tile.x);
             let last = (self.before.1 + width).saturating_sub(tile.x).min(self.tile.1);
-            if first >= last {
-                continue;
+            if y < height && first < last {
+                let source = (y * width + tile.x + first - self.before.1) * nchan;
+                out[first * nchan..last * nchan].copy_from_slice(&pixels[source..][..(last - first) * nchan]);
             }
-            let source = (y * width + tile.x + first - self.before.1) * nchan;
-            out[first * nchan..last * nchan].copy_from_slice(&pixels[source..][..(last - first) * nchan]);
             if tile.flip_x {
-                flip(out, nchan);
+                flip(&mut out, nchan);
             }
+            state.set_input_row(if tile.flip_y { self.tile.0 - 1 - row } else { row }, &out);
         }
     }
 }
