@@ -6,7 +6,6 @@ use crate::cpu::blend::Blend;
 use crate::cpu::channels::channels;
 use crate::cpu::cluster::cluster;
 use crate::cpu::components::{diameter, drop_edges, fill_holes_and_drop_small};
-use crate::cpu::conv::Kernel;
 use crate::cpu::flow_error::drop_bad_flows;
 use crate::cpu::follow::follow;
 use crate::cpu::network::{State, Unet, forward, unit_length};
@@ -14,7 +13,6 @@ use crate::cpu::normalize::normalize;
 use crate::cpu::resize;
 use crate::cpu::tiles::Grid;
 use crate::model::Model;
-use crate::model::network::Network;
 use crate::{Diameter, Error, Image, Options, Result, Sampling};
 
 /// An image as the network wants it.
@@ -45,22 +43,22 @@ pub(crate) struct Segmented {
 }
 
 /// Pixels to masks.
-pub(crate) fn segment(model: &Model, image: &Image, options: &Options) -> Result<Segmented> {
-    let input = prepare(model, image, options)?;
+pub(crate) fn segment(model: &Model, unet: &Unet, image: &Image, options: &Options) -> Result<Segmented> {
+    let input = prepare(unet, image, options)?;
     let diam_mean = f64::from(model.diam_mean());
     let diameter = match options.diameter {
         Diameter::Model => diam_mean,
         Diameter::Pixels(pixels) => pixels,
-        Diameter::Auto => estimate_diameter(model, &input, options)?,
+        Diameter::Auto => estimate_diameter(model, unet, &input, options)?,
     };
     let scale = diam_mean / diameter;
-    let output = run_network(model.network(), &input, scale, options);
+    let output = run_network(unet, &input, scale, options);
     let masks = masks(&output, &input, scale, options);
     Ok(Segmented { output, masks, diameter })
 }
 
-fn prepare(model: &Model, image: &Image, options: &Options) -> Result<Input> {
-    let nchan = model.network().nbase[0];
+fn prepare(unet: &Unet, image: &Image, options: &Options) -> Result<Input> {
+    let nchan = unet.nchan();
     let (height, width) = (image.height(), image.width());
     let mut pixels = channels(image, options.channels, nchan)?;
     if options.normalize.enabled {
@@ -70,16 +68,16 @@ fn prepare(model: &Model, image: &Image, options: &Options) -> Result<Input> {
 }
 
 /// Resize, tile, network, average, resize back.
-fn run_network(network: &Network, input: &Input, scale: f64, options: &Options) -> Output {
+fn run_network(unet: &Unet, input: &Input, scale: f64, options: &Options) -> Output {
     let image = (input.height, input.width);
     let small = match scale == 1.0 {
         true => image,
         false => (resize::scaled(image.0, scale), resize::scaled(image.1, scale)),
     };
-    let resized = (small != image).then(|| resize::linear(&input.pixels, image, small, network.nbase[0]));
+    let resized = (small != image).then(|| resize::linear(&input.pixels, image, small, unet.nchan()));
     let pixels = resized.as_ref().unwrap_or(&input.pixels);
     let grid = Grid::new(small.0, small.1, options.bsize, options.tile_overlap, options.augment);
-    let (mut maps, style) = run_tiles(network, pixels, &grid, options.batch_size);
+    let (mut maps, style) = run_tiles(unet, pixels, &grid, options.batch_size);
     let size = if options.resample { image } else { small };
     if size != small {
         let planes = maps.chunks_exact(small.0 * small.1);
@@ -90,17 +88,16 @@ fn run_network(network: &Network, input: &Input, scale: f64, options: &Options) 
 }
 
 /// Runs batches of tiles, each worker with maps of its own, and adds them up in the order of the tiles.
-fn run_tiles(network: &Network, pixels: &[f32], grid: &Grid, batch: usize) -> (Vec<f32>, Vec<f32>) {
-    let unet = &Unet::new(network, Kernel::best());
+fn run_tiles(unet: &Unet, pixels: &[f32], grid: &Grid, batch: usize) -> (Vec<f32>, Vec<f32>) {
     let tiles = grid.tiles();
     let (height, width) = grid.tile;
-    let tile_values = network.nout * height * width;
+    let tile_values = unet.nout() * height * width;
     let batch = batch.min(tiles.len());
     let workers = batch.min(rayon::current_num_threads());
     let mut states: Vec<State> = (0..workers).map(|_| State::new(unet, height, width)).collect();
     let mut values = vec![0.0; batch * tile_values];
     let mut styles = vec![vec![0.0; states[0].style.len()]; batch];
-    let mut blend = Blend::new(grid, network.nout);
+    let mut blend = Blend::new(grid, unet.nout());
     let mut style = styles[0].clone();
     let share = batch.div_ceil(workers);
     for tiles in tiles.chunks(batch) {
@@ -110,7 +107,7 @@ fn run_tiles(network: &Network, pixels: &[f32], grid: &Grid, batch: usize) -> (V
                 for ((&tile, values), style) in
                     tiles.iter().zip(values.chunks_exact_mut(tile_values)).zip(styles)
                 {
-                    grid.cut(pixels, network.nbase[0], tile, state);
+                    grid.cut(pixels, unet.nchan(), tile, state);
                     forward(unet, state, values);
                     style.copy_from_slice(&state.style);
                 }
@@ -151,7 +148,7 @@ fn masks(output: &Output, input: &Input, scale: f64, options: &Options) -> Vec<u
 
 /// `SizeModel.eval`: the style gives a first guess, the masks at that scale the answer. Thresholds and tiles
 /// are the defaults in both passes, as in the original.
-fn estimate_diameter(model: &Model, input: &Input, options: &Options) -> Result<f64> {
+fn estimate_diameter(model: &Model, unet: &Unet, input: &Input, options: &Options) -> Result<f64> {
     let size_model = model.size_model().ok_or_else(|| {
         Error::model(
             model.name(),
@@ -168,9 +165,9 @@ fn estimate_diameter(model: &Model, input: &Input, options: &Options) -> Result<
         ..Options::default()
     };
     let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
-    let style = run_network(model.network(), input, scale, &options).style;
+    let style = run_network(unet, input, scale, &options).style;
     let scale = size_model.diam_mean() / size_model.style_diameter(&style);
-    let output = run_network(model.network(), input, scale, &options);
+    let output = run_network(unet, input, scale, &options);
     let found = diameter(&masks(&output, input, scale, &options));
     Ok(if found > 0.0 { found } else { size_model.diam_mean() })
 }

@@ -2,6 +2,8 @@
 
 use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
+use crate::cpu::conv::Kernel;
+use crate::cpu::network::Unet;
 use crate::pipeline::{self, Segmented};
 use crate::{Error, Image, Model, Options, Result};
 
@@ -32,6 +34,7 @@ impl Segmentation {
 /// A model and the threads that run it.
 pub struct Segmenter {
     model: Model,
+    unet: Unet,
     pool: rayon::ThreadPool,
 }
 
@@ -71,7 +74,8 @@ impl Builder {
             None => Model::named("cyto")?,
         };
         segments(&model)?;
-        Ok(Segmenter { model, pool })
+        let unet = pool.install(|| Unet::new(model.network(), Kernel::best()));
+        Ok(Segmenter { model, unet, pool })
     }
 }
 
@@ -109,7 +113,7 @@ impl Segmenter {
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
         options.check()?;
         let Segmented { output, masks, diameter } =
-            self.pool.install(|| pipeline::segment(&self.model, image, options))?;
+            self.pool.install(|| pipeline::segment(&self.model, &self.unet, image, options))?;
         let (height, width) = output.size;
         Ok(Segmentation {
             masks: shaped((image.height(), image.width()), masks),
