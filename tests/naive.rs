@@ -13,6 +13,8 @@ mod components;
 mod flow_error;
 #[path = "naive/follow.rs"]
 mod follow;
+#[path = "naive/network.rs"]
+mod network;
 #[path = "naive/normalize.rs"]
 mod normalize;
 #[path = "naive/resize.rs"]
