@@ -1,0 +1,23 @@
+//! Each stage against a naive reference, written from the definition of the stage and not from its code, on
+//! random shapes.
+
+#[path = "naive/blend.rs"]
+mod blend;
+#[path = "naive/check.rs"]
+mod check;
+#[path = "naive/cluster.rs"]
+mod cluster;
+#[path = "naive/components.rs"]
+mod components;
+#[path = "naive/flow_error.rs"]
+mod flow_error;
+#[path = "naive/follow.rs"]
+mod follow;
+#[path = "naive/network.rs"]
+mod network;
+#[path = "naive/normalize.rs"]
+mod normalize;
+#[path = "naive/resize.rs"]
+mod resize;
+#[path = "naive/tiles.rs"]
+mod tiles;
