@@ -94,20 +94,22 @@ fn run_tiles(unet: &Unet, pixels: &[f32], grid: &Grid, batch: usize) -> (Vec<f32
     let tile_values = unet.nout() * height * width;
     let batch = batch.min(tiles.len());
     let workers = batch.min(rayon::current_num_threads());
-    let mut states: Vec<State> = (0..workers).map(|_| State::new(unet, height, width)).collect();
+    let worker = |_| (State::new(unet, height, width), vec![0.0; unet.nchan() * height * width]);
+    let mut states: Vec<(State, Vec<f32>)> = (0..workers).map(worker).collect();
     let mut values = vec![0.0; batch * tile_values];
-    let mut styles = vec![vec![0.0; states[0].style.len()]; batch];
+    let mut styles = vec![vec![0.0; states[0].0.style.len()]; batch];
     let mut blend = Blend::new(grid, unet.nout());
     let mut style = styles[0].clone();
     let share = batch.div_ceil(workers);
     for tiles in tiles.chunks(batch) {
         let work = tiles.par_chunks(share).zip(values.par_chunks_mut(share * tile_values));
         work.zip(styles.par_chunks_mut(share)).zip(&mut states).for_each(
-            |(((tiles, values), styles), state)| {
+            |(((tiles, values), styles), (state, input))| {
                 for ((&tile, values), style) in
                     tiles.iter().zip(values.chunks_exact_mut(tile_values)).zip(styles)
                 {
-                    grid.cut(pixels, unet.nchan(), tile, state);
+                    grid.cut(pixels, unet.nchan(), tile, input);
+                    state.set_input(input);
                     forward(unet, state, values);
                     style.copy_from_slice(&state.style);
                 }

@@ -123,10 +123,8 @@ fn run_network(golden: &Golden, model: &str) -> network::State {
     let pixels = input.f32();
     let unet = network::Unet::new(model.network(), conv::Kernel::best());
     let mut state = network::State::new(&unet, height, width);
-    for y in 0..height {
-        let value = |i: usize| pixels[(i % nchan * height + y) * width + i / nchan];
-        state.set_input_row(y, &(0..nchan * width).map(value).collect::<Vec<f32>>());
-    }
+    let value = |i: usize| pixels[i % nchan * height * width + i / nchan];
+    state.set_input(&(0..pixels.len()).map(value).collect::<Vec<f32>>());
     let mut out = vec![0.0; 3 * height * width];
     network::forward(&unet, &mut state, &mut out);
     assert_close("y", &out, &want.f32(), 1e-4, 1e-4);

@@ -87,11 +87,12 @@ impl Field {
 
     /// Positions and steps on a scale on which the image spans -1 to 1, as `grid_sample` wants them.
     fn walk_grid(&self, points: &mut [[f32; 2]], niter: u32) {
-        // A side of one pixel: the original divides by zero; the only position is 0.
-        let spans = [self.height, self.width].map(|side| (side.max(2) - 1) as f32);
-        let steps = spans.map(|span| 2.0 / span);
+        let spans = [self.height, self.width].map(|side| (side - 1) as f32);
+        // The original divides by zero along a side of one pixel.
+        let divisors = spans.map(|span| span.max(1.0));
+        let steps = divisors.map(|span| 2.0 / span);
         for point in points.iter_mut() {
-            *point = [0, 1].map(|axis| point[axis] / spans[axis] * 2.0 - 1.0);
+            *point = [0, 1].map(|axis| point[axis] / divisors[axis] * 2.0 - 1.0);
         }
         walk(points, niter, |p| {
             let flow = self.grid_sample(p);

@@ -161,11 +161,10 @@ impl State {
         }
     }
 
-    /// Writes row `y` of the input, `[width, nchan]`.
-    pub fn set_input_row(&mut self, y: usize, values: &[f32]) {
-        let channels = self.input.channels;
-        let row = &mut self.input.data[y * self.input.width * channels..][..self.input.width * channels];
-        for (to, from) in row.chunks_exact_mut(channels).zip(values.chunks_exact(self.nchan)) {
+    /// Sets the input, `[height, width, nchan]`.
+    pub fn set_input(&mut self, values: &[f32]) {
+        let pixels = self.input.data.chunks_exact_mut(self.input.channels);
+        for (to, from) in pixels.zip(values.chunks_exact(self.nchan)) {
             to[..self.nchan].copy_from_slice(from);
         }
     }

@@ -8,26 +8,38 @@ const SAMPLE_ABOVE: usize = 224 * 224 * 224;
 /// Values closer than this are no contrast: the channel becomes zeros.
 const MIN_CONTRAST: f32 = 1e-3;
 
-/// Brings the low and the high percentile of each channel to 0 and 1, without clipping; then `1 - x` for
-/// `invert`. A channel of one value becomes zeros (the original leaves it as it is; a blank image then may
-/// get masks).
+/// Brings the low and the high percentile of each channel to 0 and 1, without clipping, or all to 0 where they
+/// are too close; then takes `1 - x` for `invert`. `pixels` is `[height, width, nchan]`.
+///
+/// A channel of one value becomes zeros, inverted or not (the original leaves it as it is, so that a blank image
+/// may get masks).
 pub fn normalize(pixels: &mut [f32], height: usize, width: usize, nchan: usize, options: &Normalize) {
     for channel in 0..nchan {
-        let sample = sample(pixels, height, width, nchan, channel);
-        let (min, max) = sample.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
-        let low = percentile(sample.clone(), options.percentile[0]);
-        let high = percentile(sample, options.percentile[1]);
-        let values = pixels.iter_mut().skip(channel).step_by(nchan);
-        if min == max || high - low <= MIN_CONTRAST {
-            values.for_each(|v| *v = 0.0);
-            continue;
+        let [low, high] = percentiles(pixels, height, width, nchan, channel, options.percentile);
+        let first = pixels[channel];
+        let values = || pixels.iter().skip(channel).step_by(nchan);
+        let (blank, contrast) = (values().all(|&v| v == first), high - low > MIN_CONTRAST);
+        for v in pixels.iter_mut().skip(channel).step_by(nchan) {
+            let x = if contrast { (*v - low) / (high - low) } else { 0.0 };
+            *v = match options.invert {
+                _ if blank => 0.0,
+                true => 1.0 - x,
+                false => x,
+            };
         }
-        let (range, invert) = (high - low, options.invert);
-        values.for_each(|v| {
-            let x = (*v - low) / range;
-            *v = if invert { 1.0 - x } else { x };
-        });
     }
+}
+
+fn percentiles(
+    pixels: &[f32],
+    height: usize,
+    width: usize,
+    nchan: usize,
+    channel: usize,
+    q: [f64; 2],
+) -> [f32; 2] {
+    let mut sample = sample(pixels, height, width, nchan, channel);
+    q.map(|q| percentile(&mut sample, q))
 }
 
 fn sample(pixels: &[f32], height: usize, width: usize, nchan: usize, channel: usize) -> Vec<f32> {
@@ -37,8 +49,9 @@ fn sample(pixels: &[f32], height: usize, width: usize, nchan: usize, channel: us
     rows.flat_map(|row| row[channel..].iter().step_by(nchan * across)).copied().collect()
 }
 
-/// `numpy.percentile` with its linear rule: between the two values around rank `(n - 1) q / 100`.
-pub fn percentile(mut values: Vec<f32>, q: f64) -> f32 {
+/// `numpy.percentile` with its linear rule: between the two values around rank `(n - 1) q / 100`. Reorders the values,
+/// of which there must be one.
+pub fn percentile(values: &mut [f32], q: f64) -> f32 {
     let rank = (values.len() - 1) as f64 * q / 100.0;
     let (_, &mut low, above) = values.select_nth_unstable_by(rank as usize, f32::total_cmp);
     let high = above.iter().copied().min_by(f32::total_cmp).unwrap_or(low);

@@ -15,8 +15,13 @@ struct Tap {
     weight: f32,
 }
 
+/// Source pixels for one of the destination, with OpenCV's roundings: it divides the sides and takes the inverse.
+fn step(from: usize, to: usize) -> f64 {
+    1.0 / (to as f64 / from as f64)
+}
+
 fn taps(from: usize, to: usize) -> Vec<Tap> {
-    let step = from as f64 / to as f64;
+    let step = step(from, to);
     let tap = |i: usize| {
         let position = ((i as f64 + 0.5) * step - 0.5) as f32;
         let floor = position.floor();
@@ -51,7 +56,7 @@ pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels
 /// Nearest, for labels: source index `floor(i · from / to)` (`INTER_NEAREST`).
 pub fn nearest(source: &[u32], from: (usize, usize), to: (usize, usize)) -> Vec<u32> {
     let index = |from: usize, to: usize| {
-        let step = from as f64 / to as f64;
+        let step = step(from, to);
         move |i: usize| ((i as f64 * step) as usize).min(from - 1)
     };
     let (y_of, x_of) = (index(from.0, to.0), index(from.1, to.1));

@@ -1,7 +1,5 @@
 //! Padding and tiling (`get_pad_yx`, `make_tiles`).
 
-use super::network::State;
-
 /// A tile of the padded image. Flipped tiles come with `augment`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tile {
@@ -69,24 +67,24 @@ impl Grid {
         .collect()
     }
 
-    /// Copies a tile of `pixels`, `[height, width, nchan]`, to the network's input.
-    pub fn cut(&self, pixels: &[f32], nchan: usize, tile: Tile, state: &mut State) {
+    /// Copies a tile of `pixels`, `[height, width, nchan]`, to `out`, `[tile height, tile width, nchan]`, flipped
+    /// as the tile says; zeros where the padding is.
+    pub fn cut(&self, pixels: &[f32], nchan: usize, tile: Tile, out: &mut [f32]) {
         let (height, width) = self.image;
-        let mut out = vec![0.0; self.tile.1 * nchan];
-        for row in 0..self.tile.0 {
-            out.fill(0.0);
+        // Columns of the tile that lie in the image.
+        let first = self.before.1.saturating_sub(tile.x);
+        let last = (self.before.1 + width).saturating_sub(tile.x).min(self.tile.1);
+        for (i, out) in out.chunks_exact_mut(self.tile.1 * nchan).enumerate() {
+            let row = if tile.flip_y { self.tile.0 - 1 - i } else { i };
             let y = (tile.y + row).wrapping_sub(self.before.0);
-            // Columns of the tile that lie in the image.
-            let first = self.before.1.saturating_sub(tile.x);
-            let last = (self.before.1 + width).saturating_sub(tile.x).min(self.tile.1);
+            out.fill(0.0);
             if y < height && first < last {
                 let source = (y * width + tile.x + first - self.before.1) * nchan;
                 out[first * nchan..last * nchan].copy_from_slice(&pixels[source..][..(last - first) * nchan]);
             }
             if tile.flip_x {
-                flip(&mut out, nchan);
+                flip(out, nchan);
             }
-            state.set_input_row(if tile.flip_y { self.tile.0 - 1 - row } else { row }, &out);
         }
     }
 }

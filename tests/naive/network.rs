@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use flowmask::Model;
-use flowmask::cpu::network::{State, forward};
+use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::network::{State, Unet, forward};
 use proptest::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -233,20 +234,20 @@ proptest! {
         let model = Model::from_bytes("tiny", &weights.bytes()).unwrap();
         for (i, (rows, columns)) in tiles.into_iter().enumerate() {
             let (height, width) = (16 * rows, 16 * columns);
-            let mut state = State::new(model.network(), height, width);
+            let kernels = Kernel::all().into_iter().map(|kernel| Unet::new(model.network(), kernel));
+            let mut kernels: Vec<_> = kernels.map(|unet| (State::new(&unet, height, width), unet)).collect();
             // Twice with the same state: nothing of the first tile may show in the second.
             for i in [2 * i, 2 * i + 1] {
                 let pixels = noise(u64::from(seed) ^ i as u64 ^ 99, nbase[0] * height * width);
                 let at = |c: usize, y: usize, x: usize| pixels[(c * height + y) * width + x];
                 let input = Maps::new(nbase[0], height, width, |c, y, x| at(c, y, x).into());
-                for y in 0..height {
-                    for (j, value) in state.input_row(y).iter_mut().enumerate() {
-                        *value = at(j % nbase[0], y, j / nbase[0]);
-                    }
-                }
-                let mut out = vec![0.0; nout * height * width];
-                forward(model.network(), &mut state, &mut out);
+                let value = |j: usize| at(j % nbase[0], j / nbase[0] / width, j / nbase[0] % width);
+                let pixels: Vec<f32> = (0..pixels.len()).map(value).collect();
                 let (want, style, skips) = weights.forward(&input);
+                for (state, unet) in &mut kernels {
+                state.set_input(&pixels);
+                let mut out = vec![0.0; nout * height * width];
+                forward(unet, state, &mut out);
                 let bound = BOUND * extent(&want.data);
                 close(&out, &want.data, |_| bound, width)?;
                 close(&state.style, &style, |_| BOUND, 1)?;
@@ -257,6 +258,7 @@ proptest! {
                     let bound = BOUND * extent(&want.data);
                     close(&got, &want.data, |_| bound, want.width)
                         .map_err(|e| TestCaseError::fail(format!("level {level}, {e}")))?;
+                }
                 }
             }
         }
