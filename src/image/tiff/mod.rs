@@ -1,6 +1,6 @@
 //! TIFF files: BigTIFF, OME-TIFF and the stacks of ImageJ among them.
 //!
-//! The crate `tiff` unpacks strips and tiles. What it leaves open is here: the list of pages (`directory`), their
+//! The crate `tiff` unpacks strips and tiles. What it leaves open is here: the list of pages (`directory`, `entry`), their
 //! assembly (`page`) and the meaning of the pages (`describe`).
 
 use std::io::Cursor;
@@ -14,6 +14,7 @@ use directory::Page;
 
 mod describe;
 mod directory;
+mod entry;
 mod page;
 mod raw;
 
