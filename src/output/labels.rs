@@ -106,3 +106,28 @@ pub(super) fn npy<T: WritableElement + Copy>(
         e => io::Error::other(e),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiff::encoder::colortype::Gray32;
+
+    #[test]
+    fn a_bigtiff_is_read_like_a_classic_one() {
+        let planes = [Array2::from_elem((3, 5), 7_u32), Array2::from_elem((3, 5), 70_000)];
+        let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name: &str, content: io::Cursor<Vec<u8>>| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content.get_ref()).unwrap();
+            (content.into_inner()[2], crate::image::read(&path).unwrap())
+        };
+        let mut classic = io::Cursor::new(Vec::new());
+        tif::<_, Gray32>(&mut classic, &views, |v| v).unwrap();
+        let mut big = io::Cursor::new(Vec::new());
+        pages::<_, _, Gray32>(TiffEncoder::new_big(&mut big).unwrap(), &views, |v| v).unwrap();
+        let (classic, big) = (read("classic.tif", classic), read("big.tif", big));
+        assert_eq!((classic.0, big.0, classic.1.planes.len()), (42, 43, 2));
+        assert_eq!(classic.1, big.1);
+    }
+}
