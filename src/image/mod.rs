@@ -2,6 +2,16 @@
 
 use std::path::Path;
 
+mod axes;
+mod format;
+mod jpeg;
+mod npy;
+mod png;
+mod size;
+mod tiff;
+
+pub use format::{EXTENSIONS, read};
+
 use ndarray::{Array3, ArrayView2, ArrayView3};
 
 use crate::{Error, Result};
@@ -132,9 +142,4 @@ impl Image {
 pub struct Stack {
     /// The pictures, all of one shape and type, in the order of the file (time before z).
     pub planes: Vec<Image>,
-}
-
-/// Reads an image file.
-pub fn read(path: &Path) -> Result<Stack> {
-    Err(Error::image_file(path, "no reader"))
 }

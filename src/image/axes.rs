@@ -1,0 +1,145 @@
+//! Pages to planes with channels.
+
+use ndarray::{Array3, s};
+
+use super::format::Decoded;
+use super::{Image, Pixel, Pixels, Stack, size};
+
+/// An axis over which the pages of a file run: its letter (`C` channel, `Z` depth, `T` time, or any other) and
+/// its length.
+pub(super) type Axis = (char, usize);
+
+/// The number of pages that fill the axes.
+pub(super) fn count(axes: &[Axis]) -> Option<usize> {
+    axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.1))
+}
+
+/// Arranges pages, stored with the first of `axes` slowest, as planes: time, then other axes as they come, then
+/// z. The pages along `C` become the channels of a plane.
+pub(super) fn arrange(pages: Vec<Pixels>, axes: &[Axis]) -> Decoded<Stack> {
+    if count(axes) != Some(pages.len()) || pages.is_empty() {
+        return Err(format!("{} pages do not fill the axes {axes:?}", pages.len()));
+    }
+    let mut pages: Vec<_> = pages.into_iter().enumerate().map(|(i, page)| (place(i, axes), page)).collect();
+    pages.sort_by(|a, b| a.0.cmp(&b.0));
+    let channels = axes.iter().filter(|axis| axis.0 == 'C').map(|axis| axis.1).product();
+    let mut pages = pages.into_iter().map(|(_, page)| page);
+    let mut planes = Vec::new();
+    loop {
+        let plane: Vec<_> = pages.by_ref().take(channels).collect();
+        if plane.is_empty() {
+            return Ok(Stack { planes });
+        }
+        planes.push(Image::new(merge(plane)?).map_err(|e| e.to_string())?);
+    }
+}
+
+/// Where page `index` belongs: its indices along time, the other axes, z and the channels.
+fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
+    let mut key = vec![(0, 0); axes.len()];
+    for (slot, &(letter, length)) in axes.iter().enumerate().rev() {
+        let rank = match letter {
+            'T' => 0,
+            'Z' => axes.len() + 1,
+            'C' => axes.len() + 2,
+            _ => slot + 1,
+        };
+        key[slot] = (rank, index % length);
+        index /= length;
+    }
+    key.sort_by_key(|&(rank, _)| rank);
+    key.into_iter().map(|(_, index)| index).collect()
+}
+
+/// The channels of all pages in one array.
+fn merge(mut pages: Vec<Pixels>) -> Decoded<Pixels> {
+    if pages.len() == 1 {
+        return Ok(pages.remove(0));
+    }
+    macro_rules! join {
+        ($($variant:ident),*) => {
+            match pages[0] {
+                $(Pixels::$variant(_) => {
+                    let same = |page| match page {
+                        Pixels::$variant(array) => Some(array),
+                        _ => None,
+                    };
+                    concatenate(pages.into_iter().map(same).collect())
+                })*
+            }
+        };
+    }
+    join!(U8, U16, F32)
+}
+
+fn concatenate<T: Pixel + Default>(pages: Option<Vec<Array3<T>>>) -> Decoded<Pixels> {
+    let pages = pages.filter(|pages| pages.iter().all(|page| page.dim() == pages[0].dim()));
+    let pages = pages.ok_or("pages of different sizes or types")?;
+    let (height, width, each) = pages[0].dim();
+    let channels = each * pages.len();
+    let n = size::samples(height as u64, width as u64, channels as u64)?;
+    let mut all = from_samples(height, width, channels, size::zeros(n)?)?;
+    for (i, page) in pages.iter().enumerate() {
+        all.slice_mut(s![.., .., i * each..(i + 1) * each]).assign(page);
+    }
+    Ok(T::wrap(all))
+}
+
+/// An array `[height, width, channels]` of samples in that order.
+pub(super) fn from_samples<T>(
+    height: usize,
+    width: usize,
+    channels: usize,
+    samples: Vec<T>,
+) -> Decoded<Array3<T>> {
+    Array3::from_shape_vec((height, width, channels), samples).map_err(|e| e.to_string())
+}
+
+/// The first `kept` of `channels` samples a pixel.
+pub(super) fn keep<T: Copy>(samples: Vec<T>, channels: usize, kept: usize) -> Vec<T> {
+    if kept == channels {
+        return samples;
+    }
+    samples.chunks_exact(channels).flat_map(|pixel| &pixel[..kept]).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(value: u8) -> Pixels {
+        Pixels::U8(Array3::from_elem((1, 1, 1), value))
+    }
+
+    fn values(pages: u8, axes: &[Axis]) -> Vec<Vec<u8>> {
+        let stack = arrange((0..pages).map(page).collect(), axes).unwrap();
+        let plane = |image: &Image| match image.pixels() {
+            Pixels::U8(a) => a.iter().copied().collect(),
+            other => panic!("{other:?}"),
+        };
+        stack.planes.iter().map(plane).collect()
+    }
+
+    #[test]
+    fn planes_are_time_before_z_whatever_the_order_of_the_file() {
+        // The page of (t, z, c) is 4 t + 2 z + c, then 4 z + 2 c + t, then 4 c + 2 t + z.
+        let tzc = [[0, 1], [2, 3], [4, 5], [6, 7]];
+        assert_eq!(values(8, &[('T', 2), ('Z', 2), ('C', 2)]), tzc);
+        let zct = [[0, 2], [4, 6], [1, 3], [5, 7]];
+        assert_eq!(values(8, &[('Z', 2), ('C', 2), ('T', 2)]), zct);
+        let ctz = [[0, 4], [1, 5], [2, 6], [3, 7]];
+        assert_eq!(values(8, &[('C', 2), ('T', 2), ('Z', 2)]), ctz);
+        assert_eq!(values(3, &[('Q', 3)]), [[0], [1], [2]]);
+        assert_eq!(values(1, &[]), [[0]]);
+    }
+
+    #[test]
+    fn pages_that_do_not_fit_are_refused() {
+        assert!(arrange(vec![page(0)], &[('Z', 2)]).is_err());
+        assert!(arrange(vec![], &[('Z', 0)]).is_err());
+        let wide = Pixels::U8(Array3::zeros((1, 2, 1)));
+        assert!(arrange(vec![page(0), wide], &[('C', 2)]).is_err());
+        let deep = Pixels::U16(Array3::zeros((1, 1, 1)));
+        assert!(arrange(vec![page(0), deep], &[('C', 2)]).is_err());
+    }
+}

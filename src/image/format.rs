@@ -1,0 +1,43 @@
+//! Which reader a file needs, told by its first bytes.
+
+use std::path::Path;
+
+use super::{Stack, jpeg, npy, png, tiff};
+use crate::{Error, Result};
+
+/// The extensions of the files that [`read`] understands, in lower case. The content decides; these are for
+/// listing a folder.
+pub const EXTENSIONS: &[&str] = &["tif", "tiff", "png", "jpg", "jpeg", "npy"];
+
+/// What a reader returns: the reason of a failure, to which [`read`] adds the file's name.
+pub(super) type Decoded<T> = std::result::Result<T, String>;
+
+/// Reads an image file: TIFF (also BigTIFF, OME-TIFF and ImageJ stacks), PNG, JPEG or NPY.
+///
+/// Samples keep their values: nothing is scaled, and an inverted grey scale stays inverted. Unsigned 8- and
+/// 16-bit integers keep their type, all other numbers become `f32`. Colours are channels, the opacity of an RGB
+/// image is left out. What is a plane and what is a channel:
+/// * TIFF: the axes of OME-XML, ImageJ or tifffile's JSON where the file has them. Without: two to four pages of
+///   one sample each are channels, any other number of pages are planes. Pages of reduced resolution, and pages
+///   unlike the first, are left out.
+/// * NPY: `[Y, X]`; with three axes the first or the last is the channels if it is the smallest and below 10,
+///   else the first is the planes; with four axes the first is the planes.
+///
+/// # Errors
+/// [`Error::Read`] when the file cannot be opened, [`Error::ImageFile`] when it is empty, of another format,
+/// incomplete, or holds something that is not supported (the message says what).
+pub fn read(path: &Path) -> Result<Stack> {
+    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    decode(bytes).map_err(|reason| Error::image_file(path, reason))
+}
+
+fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
+    match bytes.as_slice() {
+        [] => Err("the file is empty".into()),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::decode(bytes),
+        [0x89, b'P', b'N', b'G', ..] => png::decode(&bytes),
+        [0xff, 0xd8, 0xff, ..] => jpeg::decode(&bytes),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::decode(&bytes),
+        _ => Err("not an image of a known format (TIFF, PNG, JPEG and NPY are read)".into()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Labels as TIFF, PNG and NPY.
+
+use std::io::{self, Seek, Write};
+
+use ndarray::{Array2, Array3, ArrayView2};
+use ndarray_npy::{WritableElement, WriteNpyError, WriteNpyExt};
+use tiff::TiffError;
+use tiff::encoder::colortype::ColorType;
+use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, TiffKind, TiffValue};
+use tiff::tags::Tag;
+
+/// Offsets of a classic TIFF end at 2^32; the rest is for directories.
+const CLASSIC: u64 = (1 << 32) - (1 << 24);
+
+/// One page a plane. The first tells tifffile, and our reader, that the pages are planes and not channels.
+pub(super) fn tif<W: Write + Seek, C: ColorType>(
+    writer: W,
+    masks: &[ArrayView2<u32>],
+    narrow: fn(u32) -> C::Inner,
+) -> io::Result<()>
+where
+    C::Inner: Copy,
+    [C::Inner]: TiffValue,
+{
+    // Deflate can make a page a little longer.
+    let bytes = masks.iter().map(|plane| plane.len() as u64 * size_of::<C::Inner>() as u64 * 65 / 64 + 4096);
+    let result = if bytes.sum::<u64>() < CLASSIC {
+        TiffEncoder::new(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, narrow))
+    } else {
+        TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, narrow))
+    };
+    result.map_err(|e| match e {
+        TiffError::IoError(e) => e,
+        e => io::Error::other(e),
+    })
+}
+
+fn pages<W: Write + Seek, K: TiffKind, C: ColorType>(
+    encoder: TiffEncoder<W, K>,
+    masks: &[ArrayView2<u32>],
+    narrow: fn(u32) -> C::Inner,
+) -> Result<(), TiffError>
+where
+    C::Inner: Copy,
+    [C::Inner]: TiffValue,
+{
+    let mut encoder = encoder.with_compression(Compression::Deflate(DeflateLevel::Balanced));
+    for (index, plane) in masks.iter().enumerate() {
+        let (height, width) = plane.dim();
+        let mut page = encoder.new_image::<C>(u32::try_from(width)?, u32::try_from(height)?)?;
+        if index == 0 && masks.len() > 1 {
+            let text = format!(r#"{{"shape": [{}, {height}, {width}], "axes": "ZYX"}}"#, masks.len());
+            page.encoder().write_tag(Tag::ImageDescription, text.as_str())?;
+        }
+        page.write_data(&plane.iter().map(|&label| narrow(label)).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+/// 16 bits of grey; larger labels are cut.
+pub(super) fn png(writer: impl Write, plane: ArrayView2<u32>) -> io::Result<()> {
+    let bytes: Vec<u8> = plane.iter().flat_map(|&label| (label as u16).to_be_bytes()).collect();
+    encode_png(writer, plane.dim(), png::ColorType::Grayscale, png::BitDepth::Sixteen, &bytes)
+}
+
+/// Rows of samples as a PNG.
+pub(super) fn encode_png(
+    writer: impl Write,
+    (height, width): (usize, usize),
+    color: png::ColorType,
+    depth: png::BitDepth,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let side = |n| u32::try_from(n).map_err(io::Error::other);
+    let encode = || -> Result<(), png::EncodingError> {
+        let mut encoder = png::Encoder::new(writer, side(width)?, side(height)?);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        let mut page = encoder.write_header()?;
+        page.write_image_data(bytes)?;
+        page.finish()
+    };
+    encode().map_err(|e| match e {
+        png::EncodingError::IoError(e) => e,
+        e => io::Error::other(e),
+    })
+}
+
+/// `[Y, X]` of one plane, `[planes, Y, X]` of several.
+pub(super) fn npy<T: WritableElement + Copy>(
+    writer: impl Write,
+    masks: &[ArrayView2<u32>],
+    narrow: fn(u32) -> T,
+) -> io::Result<()> {
+    let (height, width) = masks.first().map_or((0, 0), |plane| plane.dim());
+    let labels: Vec<T> = masks.iter().flatten().map(|&label| narrow(label)).collect();
+    let written = if masks.len() == 1 {
+        let array = Array2::from_shape_vec((height, width), labels).map_err(io::Error::other)?;
+        array.write_npy(writer)
+    } else {
+        let array = Array3::from_shape_vec((masks.len(), height, width), labels).map_err(io::Error::other)?;
+        array.write_npy(writer)
+    };
+    written.map_err(|e| match e {
+        WriteNpyError::Io(e) => e,
+        e => io::Error::other(e),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiff::encoder::colortype::Gray32;
+
+    #[test]
+    fn a_bigtiff_is_read_like_a_classic_one() {
+        let planes = [Array2::from_elem((3, 5), 7_u32), Array2::from_elem((3, 5), 70_000)];
+        let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name: &str, content: io::Cursor<Vec<u8>>| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content.get_ref()).unwrap();
+            (content.into_inner()[2], crate::image::read(&path).unwrap())
+        };
+        let mut classic = io::Cursor::new(Vec::new());
+        tif::<_, Gray32>(&mut classic, &views, |v| v).unwrap();
+        let mut big = io::Cursor::new(Vec::new());
+        pages::<_, _, Gray32>(TiffEncoder::new_big(&mut big).unwrap(), &views, |v| v).unwrap();
+        let (classic, big) = (read("classic.tif", classic), read("big.tif", big));
+        assert_eq!((classic.0, big.0, classic.1.planes.len()), (42, 43, 2));
+        assert_eq!(classic.1, big.1);
+    }
+}

@@ -1,0 +1,170 @@
+//! A picture of the cells for people to look at.
+
+use std::path::Path;
+
+use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
+
+use super::{labels, outlines::rims, write_atomic};
+use crate::{Error, Image, Pixels, Result};
+
+/// Writes the image with the outline of every cell, as PNG of 8-bit colours.
+///
+/// One channel is shown in grey, two as green and magenta, of more the first three as red, green and blue. The
+/// 1st percentile becomes black and the 99th white, of each channel, or of the three colours together when they are
+/// 8 bits (a photograph keeps its tones). Images up to 1024 pixels are enlarged, two to four times, so that outlines
+/// do not cover small cells. Cells with labels near each other have different colours.
+///
+/// # Errors
+/// [`Error::Image`] when `masks` (`[height, width]`) has another size than the image, [`Error::Write`] when the file
+/// cannot be written.
+pub fn save_overlay(path: &Path, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
+    let (height, width) = masks.dim();
+    if (image.height(), image.width()) != (height, width) {
+        let sizes = format!("{height} by {width} for {} by {}", image.height(), image.width());
+        return Err(Error::Image(format!("labels of another size: {sizes}")));
+    }
+    let colors = colors(image);
+    let factor = factor(height, width);
+    let large = (height * factor, width * factor);
+    let masks = ndarray::Array2::from_shape_fn(large, |(y, x)| masks[(y / factor, x / factor)]);
+    // Two pixels of an enlarged image are at most one of the image.
+    let outlines = rims(masks.view(), factor.min(2));
+    let mut bytes = Vec::with_capacity(3 * masks.len());
+    for ((y, x), &label) in masks.indexed_iter() {
+        let pixel = match outlines[(y, x)] {
+            true => cell_color(label),
+            false => [0, 1, 2].map(|c| colors[(y / factor, x / factor, c)]),
+        };
+        bytes.extend(pixel);
+    }
+    write_atomic(path, |writer| {
+        labels::encode_png(writer, large, png::ColorType::Rgb, png::BitDepth::Eight, &bytes)
+    })
+}
+
+/// By how much an image is enlarged: at most four times, and to sides of at most 2048 pixels.
+fn factor(height: usize, width: usize) -> usize {
+    (2048 / height.max(width)).clamp(1, 4)
+}
+
+/// The image as red, green and blue, `[height, width, 3]`.
+fn colors(image: &Image) -> Array3<u8> {
+    match image.pixels() {
+        Pixels::U8(a) => stretched(a.view(), f32::from, a.dim().2 >= 3),
+        Pixels::U16(a) => stretched(a.view(), f32::from, false),
+        Pixels::F32(a) => stretched(a.view(), |v| v, false),
+    }
+}
+
+fn stretched<T: Copy>(pixels: ArrayView3<T>, value: fn(T) -> f32, together: bool) -> Array3<u8> {
+    let (height, width, channels) = pixels.dim();
+    let ranges: Vec<(f32, f32)> = (0..channels.min(3))
+        .map(|c| match together {
+            true => range(pixels.iter().map(|&v| value(v))),
+            false => range(pixels.index_axis(Axis(2), c).iter().map(|&v| value(v))),
+        })
+        .collect();
+    // The channel that each of the three colours shows.
+    let shown = match channels {
+        1 => [0, 0, 0],
+        2 => [1, 0, 1],
+        _ => [0, 1, 2],
+    };
+    Array3::from_shape_fn((height, width, 3), |(y, x, c)| {
+        let (low, high) = ranges[shown[c]];
+        let v = (value(pixels[(y, x, shown[c])]) - low) / (high - low);
+        (v * 255.0).round() as u8
+    })
+}
+
+/// The 1st and the 99th percentile, apart by more than nothing.
+fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
+    let mut values: Vec<f32> = values.filter(|v| v.is_finite()).collect();
+    if values.is_empty() {
+        return (0.0, 1.0);
+    }
+    let last = values.len() - 1;
+    let mut at = |percent: usize| *values.select_nth_unstable_by(last * percent / 100, f32::total_cmp).1;
+    let (low, high) = (at(1), at(99));
+    if high > low { (low, high) } else { (low, low + 1.0) }
+}
+
+/// A bright colour: hues a golden angle apart, so that labels that follow each other differ most.
+fn cell_color(label: u32) -> [u8; 3] {
+    let hue = (f64::from(label) * 0.618_033_988_749_895).fract();
+    // Three cosines a third of a turn apart, cut at the top. Green in blue keeps it visible on black.
+    let mut color = [0.0, 1.0 / 3.0, 2.0 / 3.0].map(|third| {
+        let wave = 0.5 + 0.5 * (std::f64::consts::TAU * (hue - third)).cos();
+        (255.0 * (1.5 * wave).min(1.0)) as u8
+    });
+    color[1] = color[1].max(color[2] / 3);
+    color
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::read;
+    use ndarray::{Array2, s};
+
+    fn overlay(image: &Image, masks: ArrayView2<u32>) -> Array3<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("overlay.png");
+        save_overlay(&path, image, masks).unwrap();
+        match read(&path).unwrap().planes[0].pixels() {
+            Pixels::U8(colors) => colors.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn outlines_lie_on_the_image() {
+        let gray = Array2::from_shape_fn((40, 1025), |(y, x)| (y * 7 + x) as u16);
+        let image = Image::from_gray(gray.view()).unwrap();
+        let mut masks = Array2::zeros((40, 1025));
+        masks.slice_mut(s![10..20, 10..20]).fill(1);
+        masks.slice_mut(s![10..20, 20..30]).fill(2);
+        let picture = overlay(&image, masks.view());
+        assert_eq!(picture.dim(), (40, 1025, 3));
+        let edge = super::super::outlines(masks.view());
+        for ((y, x), &label) in masks.indexed_iter() {
+            let color = [0, 1, 2].map(|c| picture[(y, x, c)]);
+            if edge[(y, x)] {
+                assert_eq!(color, cell_color(label));
+            } else {
+                assert!(color[0] == color[1] && color[1] == color[2], "{color:?} at {y}, {x}");
+            }
+        }
+        assert_eq!((picture[(0, 0, 0)], picture[(39, 1024, 0)]), (0, 255));
+    }
+
+    #[test]
+    fn small_images_are_enlarged_and_odd_values_shown() {
+        let mut pixels = Array3::from_elem((5, 6, 2), 3.0_f32);
+        pixels[(0, 0, 0)] = f32::NAN;
+        pixels[(0, 1, 1)] = f32::INFINITY;
+        let image = Image::from_channels(pixels.view()).unwrap();
+        let picture = overlay(&image, Array2::zeros((5, 6)).view());
+        assert_eq!(picture.dim(), (20, 24, 3));
+        // Channel 0 is green, channel 1 is red and blue.
+        assert_eq!([0, 1, 2].map(|c| picture[(0, 4, c)]), [255, 0, 255]);
+    }
+
+    #[test]
+    fn colors_of_following_labels_differ() {
+        for label in 1..2000_u32 {
+            for next in 1..4 {
+                let (a, b) = (cell_color(label), cell_color(label + next));
+                let distance: i32 = (0..3).map(|c| (i32::from(a[c]) - i32::from(b[c])).abs()).sum();
+                assert!(distance > 100, "{label}: {a:?} and {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_of_another_size_are_refused() {
+        let image = Image::from_gray(Array2::<u8>::zeros((4, 5)).view()).unwrap();
+        let error = save_overlay(Path::new("overlay.png"), &image, Array2::zeros((5, 4)).view());
+        assert!(matches!(error, Err(Error::Image(_))));
+    }
+}
