@@ -124,7 +124,10 @@ impl Default for Options {
 
 impl Options {
     /// Checks every range, so that no later stage has to.
-    pub(crate) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Option`] for the first value that is out of its range.
+    pub fn check(&self) -> Result<()> {
         let fail = |name, reason: &str| Err(Error::option(name, reason));
         if let Diameter::Pixels(d) = self.diameter
             && !(d.is_finite() && d > 0.0)

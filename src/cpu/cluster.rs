@@ -29,21 +29,21 @@ pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fracti
     let windows: Vec<Window> = seeds.par_iter().map(|&seed| grow(&counts, height, width, seed)).collect();
     let basins = paint(&seeds, &windows, height, width);
     for (&pixel, &end) in points.pixels.iter().zip(&points.ends) {
-        labels[pixel as usize] = basins[bin(end, width)];
+        labels[pixel as usize] = basins[bin(end, (height, width))];
     }
     drop_large(&mut labels, seeds.len(), max_size_fraction);
     renumber(&mut labels);
     labels
 }
 
-/// The pixel in which a walk ended: truncated, not rounded.
-fn bin([y, x]: [f32; 2], width: usize) -> usize {
-    y as usize * width + x as usize
+/// The pixel in which a walk ended: truncated, not rounded, and clamped to the image.
+fn bin([y, x]: [f32; 2], (height, width): (usize, usize)) -> usize {
+    (y as usize).min(height - 1) * width + (x as usize).min(width - 1)
 }
 
 fn histogram(points: &Points, height: usize, width: usize) -> Vec<u32> {
     let mut counts = vec![0; height * width];
-    points.ends.iter().for_each(|&end| counts[bin(end, width)] += 1);
+    points.ends.iter().for_each(|&end| counts[bin(end, (height, width))] += 1);
     counts
 }
 

@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn percentiles(values in proptest::collection::vec(-1e3f32..1e3, 1..40), q in 0.0..=100.0) {
+    fn percentiles(mut values in proptest::collection::vec(-1e3f32..1e3, 1..40), q in 0.0..=100.0) {
         let mut sorted: Vec<f64> = values.iter().map(|&v| v.into()).collect();
         sorted.sort_by(f64::total_cmp);
         let want = of_sorted(&sorted, q);

@@ -1,0 +1,271 @@
+//! What is typed. Names and defaults are those of cellpose 3.1.1, whose spelling with underscores is accepted
+//! too.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use flowmask::Diameter;
+
+const EXAMPLES: &str = "Examples:
+  flowmask segment cells.tif                      writes cells_masks.tif beside it
+  flowmask segment scans -o results --overlay     every image of a folder
+  flowmask segment 'scans/*_dapi.png' --model nuclei --diameter 20
+
+Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
+
+/// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
+#[derive(Parser)]
+#[command(name = "flowmask", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Find the cells of images and write label images: 0 is background, cells are 1 to n
+    #[command(after_help = EXAMPLES)]
+    Segment(Segment),
+    /// List the built-in models, and those that an installed Cellpose has downloaded
+    Models,
+    /// Convert a model file between PyTorch and safetensors
+    Convert(Convert),
+}
+
+#[derive(Args)]
+pub struct Segment {
+    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub model: Model,
+    #[command(flatten)]
+    pub cells: Cells,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub speed: Speed,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Input")]
+pub struct Input {
+    /// Take only images whose name, without the extension, ends in SUFFIX
+    #[arg(long, alias = "img_filter", value_name = "SUFFIX")]
+    pub img_filter: Option<String>,
+    /// Channel of the cells, counted from 1; 0 is the mean of all channels
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub chan: usize,
+    /// Channel of the nuclei, counted from 1; 0 is none
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub chan2: usize,
+    /// The cells are dark on a bright ground
+    #[arg(long)]
+    pub invert: bool,
+    /// Percentiles of intensity that become 0 and 1 [default: 1 99]
+    #[arg(
+        long,
+        alias = "norm_percentile",
+        num_args = 2,
+        value_names = ["LOW", "HIGH"],
+        allow_negative_numbers = true
+    )]
+    pub norm_percentile: Option<Vec<f64>>,
+    /// Give the network the intensities as they are
+    #[arg(long, alias = "no_norm", conflicts_with_all = ["norm_percentile", "invert"])]
+    pub no_norm: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Model")]
+pub struct Model {
+    /// cyto, nuclei, cellpose:NAME (downloaded by Cellpose), or a model file; see `flowmask models`
+    #[arg(
+        long,
+        alias = "pretrained-model",
+        alias = "pretrained_model",
+        default_value = "cyto",
+        value_name = "MODEL"
+    )]
+    pub model: String,
+    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image; left out, the model's own
+    #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
+    pub diameter: Option<Diameter>,
+    /// Average the network over flipped, half overlapping tiles: slower
+    #[arg(long)]
+    pub augment: bool,
+    /// Part of a tile that overlaps the next one, from 0.05 to 0.5
+    #[arg(
+        long,
+        alias = "tile_overlap",
+        default_value_t = 0.1,
+        value_name = "PART",
+        allow_negative_numbers = true
+    )]
+    pub tile_overlap: f64,
+    /// Side of the network's tiles in pixels, a multiple of 16
+    #[arg(long, default_value_t = 224, value_name = "PIXELS")]
+    pub bsize: usize,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Cells")]
+pub struct Cells {
+    /// Drop cells whose flows differ more than this from the network's: lower is stricter, 0 drops none
+    #[arg(
+        long,
+        alias = "flow_threshold",
+        default_value_t = 0.4,
+        value_name = "ERROR",
+        allow_negative_numbers = true
+    )]
+    pub flow_threshold: f64,
+    /// Pixels above this are cell, about -6 to 6: lower finds more and larger cells
+    #[arg(
+        long,
+        alias = "cellprob_threshold",
+        default_value_t = 0.0,
+        value_name = "LOGIT",
+        allow_negative_numbers = true
+    )]
+    pub cellprob_threshold: f32,
+    /// Drop cells of fewer pixels; -1 drops none
+    #[arg(
+        long,
+        alias = "min_size",
+        default_value_t = 15,
+        value_name = "PIXELS",
+        allow_negative_numbers = true
+    )]
+    pub min_size: i64,
+    /// Drop cells that touch the border of the image
+    #[arg(long, alias = "exclude_on_edges")]
+    pub exclude_on_edges: bool,
+    /// Steps along the flows; 0 chooses by the diameter. Long cells need more, such as 2000
+    #[arg(long, default_value_t = 0, value_name = "STEPS")]
+    pub niter: u32,
+    /// Follow the flows at the network's scale: faster, coarser outlines
+    #[arg(long, alias = "no_resample")]
+    pub no_resample: bool,
+    /// How flows between pixels are read: as Cellpose does on a CPU, or on a GPU
+    #[arg(long, value_enum, default_value_t = Sampling::Bilinear, value_name = "HOW")]
+    pub sampling: Sampling,
+    /// Do not interpolate: a point takes the flow of the pixel that it is in
+    #[arg(long, alias = "no_interp", conflicts_with = "sampling")]
+    pub no_interp: bool,
+    /// Reproduce the faults of this version of Cellpose, for comparisons
+    #[arg(long, value_enum, value_name = "VERSION")]
+    pub compat: Option<Compat>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Folder of the outputs, created if missing; left out, they go beside each image
+    #[arg(short = 'o', long = "output", alias = "savedir", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Format of the label image NAME_masks
+    #[arg(long, value_enum, default_value_t = Format::Tif, value_name = "FORMAT")]
+    pub format: Format,
+    /// Also write NAME_overlay.png, the image with the outlines of the cells
+    #[arg(long)]
+    pub overlay: bool,
+    /// Print one line of JSON for each image
+    #[arg(long)]
+    pub json: bool,
+    /// Print errors only
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Speed")]
+pub struct Speed {
+    /// Threads; 0 takes one for each core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// Tiles that go through the network together: more needs more memory, the result is the same
+    #[arg(long, alias = "batch_size", default_value_t = 8, value_name = "N")]
+    pub batch_size: usize,
+}
+
+#[derive(Args)]
+pub struct Convert {
+    /// The model: a PyTorch or safetensors file, or a name as for --model
+    #[arg(value_name = "IN")]
+    pub input: String,
+    /// The file to write: .safetensors, or .pth for Cellpose
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// Store 16-bit numbers
+    #[arg(long)]
+    pub half: bool,
+    /// The size model (size_*.npy) to put into the file, for --diameter auto
+    #[arg(long, value_name = "FILE")]
+    pub size: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Sampling {
+    Bilinear,
+    GridSample,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Compat {
+    #[value(name = "3.1.1")]
+    V3_1_1,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Format {
+    Tif,
+    Png,
+    Npy,
+}
+
+/// A number of pixels, or `auto` or 0 as in the original.
+fn diameter(text: &str) -> Result<Diameter, String> {
+    match text.parse::<f64>() {
+        _ if text == "auto" => Ok(Diameter::Auto),
+        Ok(0.0) => Ok(Diameter::Auto),
+        Ok(pixels) if pixels.is_finite() && pixels > 0.0 => Ok(Diameter::Pixels(pixels)),
+        _ => Err("must be a positive number of pixels, or `auto`".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_accepted_with_underscores() {
+        let command = Cli::command();
+        let segment = command.find_subcommand("segment").unwrap();
+        let longs: Vec<_> = segment.get_arguments().filter_map(|a| Some((a.get_long()?, a))).collect();
+        assert!(longs.len() > 20);
+        for (long, arg) in longs.into_iter().filter(|(long, _)| long.contains('-')) {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            assert!(aliases.contains(&long.replace('-', "_").as_str()), "--{long} has {aliases:?}");
+        }
+    }
+
+    #[test]
+    fn a_diameter_is_a_number_or_auto() {
+        assert_eq!(diameter("19.5"), Ok(Diameter::Pixels(19.5)));
+        assert_eq!(diameter("auto"), Ok(Diameter::Auto));
+        assert_eq!(diameter("0"), Ok(Diameter::Auto));
+        for wrong in ["-1", "nan", "inf", "", "large"] {
+            assert!(diameter(wrong).is_err(), "{wrong}");
+        }
+    }
+}

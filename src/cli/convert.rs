@@ -1,0 +1,12 @@
+//! `flowmask convert`: a model file to another format.
+
+use std::process::ExitCode;
+
+use flowmask::model;
+
+use super::args;
+
+pub fn run(args: &args::Convert) -> anyhow::Result<ExitCode> {
+    model::convert(&args.input, &args.output, args.half, args.size.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}

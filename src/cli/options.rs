@@ -1,0 +1,120 @@
+//! What the flags mean to the library.
+
+use flowmask::{Compat, Normalize, Options, Sampling, output};
+
+use super::args;
+
+impl args::Segment {
+    /// The options, every range checked.
+    pub fn options(&self) -> flowmask::Result<Options> {
+        let (input, model, cells) = (&self.input, &self.model, &self.cells);
+        let mut normalize =
+            Normalize { enabled: !input.no_norm, invert: input.invert, ..Normalize::default() };
+        if let Some([low, high]) = input.norm_percentile.as_deref() {
+            normalize.percentile = [*low, *high];
+        }
+        let options = Options {
+            diameter: model.diameter.unwrap_or_default(),
+            channels: [input.chan, input.chan2],
+            normalize,
+            flow_threshold: cells.flow_threshold,
+            cellprob_threshold: cells.cellprob_threshold,
+            niter: (cells.niter > 0).then_some(cells.niter),
+            min_size: usize::try_from(cells.min_size).unwrap_or(0),
+            resample: !cells.no_resample,
+            sampling: cells.sampling(),
+            exclude_on_edges: cells.exclude_on_edges,
+            augment: model.augment,
+            batch_size: self.speed.batch_size,
+            tile_overlap: model.tile_overlap,
+            bsize: model.bsize,
+            compat: match cells.compat {
+                None => Compat::None,
+                Some(args::Compat::V3_1_1) => Compat::V3_1_1,
+            },
+            ..Options::default()
+        };
+        options.check()?;
+        Ok(options)
+    }
+}
+
+impl args::Cells {
+    fn sampling(&self) -> Sampling {
+        match self.sampling {
+            _ if self.no_interp => Sampling::Nearest,
+            args::Sampling::Bilinear => Sampling::Bilinear,
+            args::Sampling::GridSample => Sampling::GridSample,
+        }
+    }
+}
+
+impl args::Format {
+    /// The library's name for it, and the ending of the file.
+    pub fn of_library(self) -> (output::Format, &'static str) {
+        match self {
+            args::Format::Tif => (output::Format::Tif, "tif"),
+            args::Format::Png => (output::Format::Png, "png"),
+            args::Format::Npy => (output::Format::Npy, "npy"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use flowmask::Diameter;
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+
+    fn options(flags: &str) -> flowmask::Result<Options> {
+        let words = "flowmask segment a.png".split(' ').chain(flags.split_whitespace());
+        match Cli::parse_from(words).command {
+            Command::Segment(args) => args.options(),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn no_flags_are_the_defaults_of_the_library() {
+        assert_eq!(options("").unwrap(), Options::default());
+    }
+
+    #[test]
+    fn every_flag_arrives() {
+        let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
+                     --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
+                     --sampling grid-sample --exclude_on_edges --augment --batch_size 2 \
+                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1";
+        let wanted = Options {
+            diameter: Diameter::Pixels(40.0),
+            channels: [2, 3],
+            normalize: Normalize { enabled: true, percentile: [2.0, 98.5], invert: true },
+            flow_threshold: 0.0,
+            cellprob_threshold: -1.5,
+            niter: Some(300),
+            min_size: 0,
+            resample: false,
+            sampling: Sampling::GridSample,
+            exclude_on_edges: true,
+            augment: true,
+            batch_size: 2,
+            tile_overlap: 0.25,
+            bsize: 256,
+            compat: Compat::V3_1_1,
+            ..Options::default()
+        };
+        assert_eq!(options(flags).unwrap(), wanted);
+        assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);
+        assert!(!options("--no-norm").unwrap().normalize.enabled);
+        assert_eq!(options("--diameter 0").unwrap().diameter, Diameter::Auto);
+    }
+
+    #[test]
+    fn values_out_of_range_are_found_before_any_image() {
+        for flags in ["--tile-overlap 0.9", "--bsize 100", "--flow-threshold nan", "--norm-percentile 9 3"] {
+            assert!(matches!(options(flags), Err(flowmask::Error::Option { .. })), "{flags}");
+        }
+    }
+}

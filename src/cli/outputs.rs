@@ -1,0 +1,118 @@
+//! Where the outputs of an image go, and that none overwrites an input or another image's output.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+/// The files that one image becomes.
+#[derive(Debug, PartialEq)]
+pub struct Names {
+    pub masks: PathBuf,
+    /// One for each plane, or none.
+    pub overlays: Vec<PathBuf>,
+}
+
+/// Names the outputs and remembers whose they are.
+pub struct Outputs {
+    /// Beside the image when `None`.
+    dir: Option<PathBuf>,
+    extension: &'static str,
+    overlay: bool,
+    inputs: HashSet<PathBuf>,
+    taken: HashMap<PathBuf, PathBuf>,
+}
+
+impl Outputs {
+    pub fn new(dir: Option<PathBuf>, extension: &'static str, overlay: bool, inputs: &[PathBuf]) -> Self {
+        let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
+        Outputs { dir, extension, overlay, inputs, taken: HashMap::new() }
+    }
+
+    /// The outputs of `input`, which nothing else may write from now on.
+    pub fn claim(&mut self, input: &Path, planes: usize) -> anyhow::Result<Names> {
+        let overlay = |plane| match planes {
+            1 => "_overlay.png".to_string(),
+            _ => format!("_plane{plane}_overlay.png"),
+        };
+        let planes = if self.overlay { planes } else { 0 };
+        let names = Names {
+            masks: self.beside(input, &format!("_masks.{}", self.extension)),
+            overlays: (0..planes).map(|plane| self.beside(input, &overlay(plane))).collect(),
+        };
+        for output in names.overlays.iter().chain([&names.masks]) {
+            self.check(input, output)?;
+        }
+        Ok(names)
+    }
+
+    /// The name of the image without its extension, with this ending, in the output folder.
+    fn beside(&self, input: &Path, ending: &str) -> PathBuf {
+        let dir = self.dir.as_deref().or(input.parent()).unwrap_or(Path::new(""));
+        let mut name = OsString::from(input.file_stem().unwrap_or_default());
+        name.push(ending);
+        dir.join(name)
+    }
+
+    fn check(&mut self, input: &Path, output: &Path) -> anyhow::Result<()> {
+        if output.canonicalize().is_ok_and(|path| self.inputs.contains(&path)) {
+            bail!("its output would overwrite {}, which is an input", output.display());
+        }
+        match self.taken.insert(identity(output), input.into()) {
+            Some(other) => {
+                bail!("{} is the output of {}, so it was left as it is", output.display(), other.display())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The same for two ways to write one path, whether or not the file exists.
+fn identity(path: &Path) -> PathBuf {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default();
+    // The usual file systems of Windows and macOS hold `A.tif` and `a.tif` for the same.
+    let name = match cfg!(any(windows, target_os = "macos")) {
+        true => name.to_string_lossy().to_lowercase().into(),
+        false => name.to_os_string(),
+    };
+    dir.canonicalize().unwrap_or(dir.into()).join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_go_beside_the_image_or_into_the_folder() {
+        let mut beside = Outputs::new(None, "tif", true, &[]);
+        let names = beside.claim(Path::new("scans/im.ome.tif"), 1).unwrap();
+        assert_eq!(names.masks, Path::new("scans/im.ome_masks.tif"));
+        assert_eq!(names.overlays, [Path::new("scans/im.ome_overlay.png")]);
+        let mut folder = Outputs::new(Some("out".into()), "npy", true, &[]);
+        let names = folder.claim(Path::new("scans/im.tif"), 2).unwrap();
+        assert_eq!(names.masks, Path::new("out/im_masks.npy"));
+        let overlays = ["out/im_plane0_overlay.png", "out/im_plane1_overlay.png"];
+        assert_eq!(names.overlays, overlays.map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_second_image_may_not_take_an_output() {
+        let mut outputs = Outputs::new(None, "tif", false, &[]);
+        outputs.claim(Path::new("a.png"), 1).unwrap();
+        let error = outputs.claim(Path::new("./a.tif"), 1).unwrap_err().to_string();
+        assert!(error.contains("a_masks.tif") && error.contains("a.png"), "{error}");
+        outputs.claim(Path::new("b.png"), 1).unwrap();
+    }
+
+    #[test]
+    fn an_input_is_never_an_output() {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = ["a.png", "a_masks.png"].map(|name| dir.path().join(name));
+        inputs.iter().for_each(|input| std::fs::write(input, "").unwrap());
+        let mut outputs = Outputs::new(Some(dir.path().join(".")), "png", false, &inputs);
+        let error = outputs.claim(&inputs[0], 1).unwrap_err().to_string();
+        assert!(error.contains("a_masks.png"), "{error}");
+    }
+}

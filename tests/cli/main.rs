@@ -1,0 +1,5 @@
+//! Drives the program as a user does, in a folder of its own.
+
+mod bad;
+mod good;
+mod scene;
