@@ -144,7 +144,7 @@ impl Options {
         if !self.cellprob_threshold.is_finite() {
             return fail("cellprob_threshold", "must be a finite number");
         }
-        if !(self.max_size_fraction > 0.0) {
+        if self.max_size_fraction.is_nan() || self.max_size_fraction <= 0.0 {
             return fail("max_size_fraction", "must be a positive number");
         }
         if self.batch_size == 0 {

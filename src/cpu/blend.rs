@@ -30,6 +30,7 @@ pub struct Blend<'a> {
 }
 
 impl<'a> Blend<'a> {
+    /// A sum of nothing, for outputs of `nout` maps.
     pub fn new(grid: &'a Grid, nout: usize) -> Self {
         let sum = vec![0.0; nout * grid.padded.0 * grid.padded.1];
         Blend { grid, taper: taper(grid.tile), nout, sum }

@@ -30,7 +30,9 @@ pub fn sizes(labels: &[u32]) -> Vec<usize> {
 /// The smallest box around a label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
+    /// From its first row to one past its last.
     pub rows: Range<usize>,
+    /// From its first column to one past its last.
     pub columns: Range<usize>,
 }
 

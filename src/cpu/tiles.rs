@@ -3,9 +3,13 @@
 /// A tile of the padded image. Flipped tiles come with `augment`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tile {
+    /// First row.
     pub y: usize,
+    /// First column.
     pub x: usize,
+    /// The network sees its rows in reverse.
     pub flip_y: bool,
+    /// The network sees its columns in reverse.
     pub flip_x: bool,
 }
 

@@ -28,14 +28,18 @@ pub struct Network {
 /// `y = scale · x + shift`, a channel each: a batch norm in evaluation.
 #[derive(Clone, Debug)]
 pub struct Affine {
+    /// `[channel]`.
     pub scale: Vec<f32>,
+    /// `[channel]`.
     pub shift: Vec<f32>,
 }
 
 /// A convolution of 9 taps (3×3) or 1 (1×1).
 #[derive(Clone, Debug)]
 pub struct Conv {
+    /// Channels of its input.
     pub inputs: usize,
+    /// Channels of its output.
     pub outputs: usize,
     /// `[tap, in, out]`, taps row by row.
     pub weight: Vec<f32>,
@@ -56,15 +60,19 @@ pub struct Linear {
 /// `x ← proj(x) + conv1(relu(conv0(a0(x))))`, then `x ← x + conv3(relu(conv2(a2(x))))`.
 #[derive(Clone, Debug)]
 pub struct ResDown {
+    /// The batch norm of `conv0`, which stands before a ReLU.
     pub before0: Affine,
     /// Followed by the batch norm of `conv1`, folded in.
     pub conv0: Conv,
     /// Its bias contains the projection's.
     pub conv1: Conv,
+    /// With the batch norm before it, folded in.
     pub proj: Conv,
+    /// The batch norm of `conv2`, which stands before a ReLU.
     pub before2: Affine,
     /// Followed by the batch norm of `conv3`, folded in.
     pub conv2: Conv,
+    /// As it is.
     pub conv3: Conv,
 }
 
@@ -73,20 +81,27 @@ pub struct ResDown {
 /// of them its shift.
 #[derive(Clone, Debug)]
 pub struct ResUp {
+    /// The batch norm of `conv0`, which stands before a ReLU.
     pub before0: Affine,
     /// Without bias, which is in `shift1`.
     pub conv0: Conv,
     /// The batch norm's scale on the skip.
     pub skip_scale: Vec<f32>,
+    /// The style's shift before `conv1`.
     pub shift1: Linear,
+    /// Its bias contains the projection's.
     pub conv1: Conv,
+    /// With the batch norm before it, folded in.
     pub proj: Conv,
     /// The batch norm's scale before `conv2`; `shift2` is its shift.
     pub scale2: Vec<f32>,
+    /// The style's shift before `conv2`.
     pub shift2: Linear,
     /// Without bias, which is in `shift3`.
     pub conv2: Conv,
+    /// The style's shift before `conv3`.
     pub shift3: Linear,
+    /// As it is.
     pub conv3: Conv,
 }
 

@@ -47,7 +47,11 @@ fn reference(points: &Points, (height, width): (usize, usize), max_size_fraction
     let big = |size: usize| size as f64 > max_size_fraction * (height * width) as f64;
     labels.iter_mut().zip(sizes).for_each(|(label, size)| *label *= usize::from(!big(size)));
     let mut order = vec![0];
-    labels.iter().for_each(|label| (!order.contains(label)).then(|| order.push(*label)).unwrap_or(()));
+    for label in &labels {
+        if !order.contains(label) {
+            order.push(*label);
+        }
+    }
     labels.iter().map(|label| order.iter().position(|other| other == label).unwrap() as u32).collect()
 }
 
