@@ -1,0 +1,129 @@
+//! Some rows of patches, from the source to the destination.
+
+use std::cell::RefCell;
+
+use super::kernel::{Isa, Kernel};
+use super::product::multiply;
+use super::simd::{Lanes, Vector};
+use super::sum::ConvSum;
+use super::{PANEL, PLACES};
+
+/// Bytes of transformed patches and products that stay in the L2 cache (1 MB a core, of which the weights and
+/// the pixels want a part).
+const CACHE: usize = 512 << 10;
+/// Patches that go through the products together at the least: fewer would read the weights too often.
+const MIN_PATCHES: usize = 24;
+
+thread_local! {
+    /// Allocated at the first block of a thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Scratch {
+    /// Transformed patches, `[place, patch, in]`.
+    patches: Vec<f32>,
+    /// Their products with the weights, `[place, patch, out]`.
+    products: Vec<f32>,
+    /// The projection of the block's pixels, `[pixel, out]`.
+    projected: Vec<f32>,
+}
+
+/// Some rows of patches.
+pub(super) struct Block<'a> {
+    pub sum: &'a ConvSum<'a>,
+    /// First row of pixels.
+    pub top: usize,
+    /// Pixels in a row.
+    pub width: usize,
+    /// Patches in a row.
+    pub across: usize,
+    /// Its rows of the destination.
+    pub out: &'a mut [f32],
+    /// Its rows of the pooled map.
+    pub pooled: Option<&'a mut [f32]>,
+}
+
+impl Block<'_> {
+    /// Computes its rows.
+    pub fn run(mut self, kernel: Kernel) {
+        SCRATCH.with_borrow_mut(|scratch| match kernel.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Kernel` of AVX-512 is only made where the processor has it.
+            Isa::Avx512 => unsafe { self.avx512(scratch) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, for AVX2 and FMA.
+            Isa::Avx2 => unsafe { self.avx2(scratch) },
+            // SAFETY: needs no instruction set.
+            Isa::Portable => unsafe { self.with::<Lanes>(scratch) },
+        });
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512(&mut self, scratch: &mut Scratch) {
+        unsafe { self.with::<std::arch::x86_64::__m512>(scratch) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2(&mut self, scratch: &mut Scratch) {
+        unsafe { self.with::<std::arch::x86_64::__m256>(scratch) }
+    }
+
+    /// Rows of pixels.
+    pub(super) fn rows(&self) -> usize {
+        self.out.len() / (self.width * self.sum.weights.outputs)
+    }
+
+    /// # Safety
+    /// The processor must have the instructions of `V`; the sum was checked ([`ConvSum::check`]).
+    #[inline(always)]
+    unsafe fn with<V: Vector>(&mut self, scratch: &mut Scratch) {
+        let weights = self.sum.weights;
+        let (inputs, outputs) = (weights.inputs, weights.outputs.next_multiple_of(PANEL));
+        let patches = self.rows().div_ceil(4) * self.across;
+        let most = (CACHE / (PLACES * (inputs + outputs) * size_of::<f32>())).max(MIN_PATCHES);
+        let step = patches.div_ceil(patches.div_ceil(most));
+        // 16 floats more, so that the 36 places of a patch do not fall on one set of the cache.
+        let (stride_in, stride_out) = (step * inputs + 16, step * outputs + 16);
+        grow(&mut scratch.patches, PLACES * stride_in);
+        grow(&mut scratch.products, PLACES * stride_out);
+        unsafe { self.project::<V>(&mut scratch.projected) };
+        for first in (0..patches).step_by(step) {
+            let count = step.min(patches - first);
+            for i in 0..count {
+                let to = &mut scratch.patches[i * inputs..];
+                unsafe { self.read_patch::<V>(first + i, to, stride_in) };
+            }
+            let panels = weights.panels.chunks_exact(weights.panels.len() / PLACES);
+            for (place, panels) in panels.enumerate() {
+                let from = &scratch.patches[place * stride_in..];
+                let to = &mut scratch.products[place * stride_out..];
+                unsafe { multiply::<V>(from, inputs, panels, to, outputs, count) };
+            }
+            for i in 0..count {
+                let from = &scratch.products[i * outputs..];
+                unsafe { self.write_patch::<V>(first + i, from, stride_out, &scratch.projected) };
+            }
+        }
+    }
+
+    /// The 1×1 convolution of the block's pixels, at the size of its source.
+    #[inline(always)]
+    unsafe fn project<V: Vector>(&self, to: &mut Vec<f32>) {
+        let Some((map, up, weights)) = self.sum.proj else { return };
+        let (top, rows) = (self.top >> u32::from(up), self.rows() >> u32::from(up));
+        let pixels = rows * map.width;
+        let outputs = weights.outputs.next_multiple_of(PANEL);
+        grow(to, pixels * outputs);
+        let from = &map.data[top * map.width * map.channels..];
+        unsafe { multiply::<V>(from, map.channels, &weights.panels, to, outputs, pixels) }
+    }
+}
+
+fn grow(values: &mut Vec<f32>, length: usize) {
+    if values.len() < length {
+        values.resize(length, 0.0);
+    }
+}
