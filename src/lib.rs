@@ -1,4 +1,23 @@
 //! Cellpose (the U-Net of versions 1 to 3): finds every cell in a microscope image.
+//!
+//! ```
+//! use flowmask::{Diameter, Image, Model, Options, Segmenter};
+//!
+//! let segmenter = Segmenter::builder().model(Model::named("nuclei")?).build()?;
+//! let image = Image::open("tests/data/nuclei.png")?;
+//! let options = Options { diameter: Diameter::Pixels(19.5), ..Options::default() };
+//! let found = segmenter.segment(&image, &options)?;
+//! assert_eq!(found.masks.dim(), (256, 256));
+//! println!("{} cells", found.cells());
+//! # assert!((36..=38).contains(&found.cells()));
+//! # Ok::<(), flowmask::Error>(())
+//! ```
+//!
+//! Arrays are in C order, y before x. The same image and options give the same bytes with any number of threads
+//! and any batch size. Nothing is printed, and only the segmenter's own threads are used.
+//!
+//! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
+//! cluster, check, fill) → [`output`], with the weights from [`model`].
 
 pub mod cpu;
 mod error;
@@ -8,9 +27,11 @@ mod options;
 pub mod output;
 mod pipeline;
 mod segmenter;
+mod size;
 
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Sampling};
 pub use segmenter::{Builder, Segmentation, Segmenter};
+pub use size::diameters;

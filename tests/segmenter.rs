@@ -28,15 +28,25 @@ fn segment(image: &Image, options: &Options) -> Result<Segmentation, Error> {
 
 #[test]
 fn same_bytes_for_any_threads_and_batch_size() {
-    let image = discs(270, 310);
-    let diameter = Diameter::Pixels(13.0);
-    let want = segmenter(1).segment(&image, &Options { diameter, ..Options::default() }).unwrap();
-    assert!(want.cells() > 100, "{} cells", want.cells());
+    let image = discs(160, 190);
+    let (diameter, bsize) = (Diameter::Pixels(13.0), 96);
+    let want = segmenter(1).segment(&image, &Options { diameter, bsize, ..Options::default() }).unwrap();
+    assert!(want.cells() > 40, "{} cells", want.cells());
     for (threads, batch_size) in [(1, 1), (2, 8), (2, 3), (7, 5), (7, 1)] {
-        let options = Options { diameter, batch_size, ..Options::default() };
+        let options = Options { diameter, bsize, batch_size, ..Options::default() };
         let found = segmenter(threads).segment(&image, &options).unwrap();
         assert!(found == want, "{threads} threads, batches of {batch_size}");
     }
+}
+
+#[test]
+fn options_of_one_call_do_not_stick() {
+    let (segmenter, image) = (segmenter(0), discs(100, 100));
+    let want = segmenter.segment(&image, &Options::default()).unwrap();
+    let normalize = Normalize { invert: true, percentile: [10.0, 80.0], ..Normalize::default() };
+    let other = segmenter.segment(&image, &Options { normalize, ..Options::default() }).unwrap();
+    assert!(other != want);
+    assert!(segmenter.segment(&image, &Options::default()).unwrap() == want);
 }
 
 #[test]
@@ -79,18 +89,36 @@ fn every_size_and_option_gives_masks_of_the_image() {
         Options { cellprob_threshold: -1e30, flow_threshold: 0.0, min_size: 1, ..Options::default() },
         Options { normalize: Normalize { enabled: false, ..Normalize::default() }, ..Options::default() },
     ];
-    let segmenter = segmenter(0);
+    // Random weights: noisy flows and masks everywhere.
+    let tiny = Model::open(common::data("models/tiny.pth")).unwrap();
+    let tiny = Segmenter::builder().model(tiny).build().unwrap();
     for (height, width) in [(1, 1), (1, 300), (300, 1), (2, 3), (17, 31), (5, 230)] {
         let image = discs(height, width);
         for options in &all {
-            for diameter in [Diameter::Model, Diameter::Pixels(60.0), Diameter::Pixels(9.0), Diameter::Auto] {
-                let options = Options { diameter, ..options.clone() };
-                let found = segmenter.segment(&image, &options).unwrap();
-                assert_eq!(found.masks.dim(), (height, width), "{options:?}");
-                assert!(found.flows.iter().all(|v| v.is_finite()), "{height} by {width}, {options:?}");
+            for diameter in [Diameter::Model, Diameter::Pixels(60.0), Diameter::Pixels(9.0)] {
+                check(&tiny, &image, &Options { diameter, ..options.clone() });
             }
         }
+        check(&segmenter(0), &image, &Options { diameter: Diameter::Auto, ..Options::default() });
     }
+}
+
+fn check(segmenter: &Segmenter, image: &Image, options: &Options) {
+    let found = segmenter.segment(image, options).unwrap();
+    assert_eq!(found.masks.dim(), (image.height(), image.width()), "{options:?}");
+    assert!(found.flows.iter().all(|v| v.is_finite()), "{options:?}");
+}
+
+#[test]
+fn models_that_do_not_segment_are_refused() {
+    let model = Model::open(common::data("models/tiny_1in_1out.pth")).unwrap();
+    let error = Segmenter::builder().model(model).build().err().unwrap().to_string();
+    assert!(error.contains("tiny_1in_1out.pth: has 1 outputs; a segmentation needs 3"), "{error}");
+    let tiny = Model::open(common::data("models/tiny.pth")).unwrap();
+    let tiny = Segmenter::builder().model(tiny).build().unwrap();
+    let options = Options { diameter: Diameter::Auto, ..Options::default() };
+    let error = tiny.segment(&discs(20, 20), &options).unwrap_err().to_string();
+    assert!(error.contains("tiny.pth: has no size model"), "{error}");
 }
 
 #[test]

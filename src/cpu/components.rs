@@ -1,6 +1,6 @@
 //! What is done to finished masks: holes, small ones, the border, numbers and sizes (`utils`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::options::Compat;
@@ -137,15 +137,37 @@ pub fn drop_edges(labels: &mut [u32], (height, width): (usize, usize)) {
     renumber(labels);
 }
 
+/// Pixels of each label that is there, but 0, in the order of the labels.
+pub fn sizes_of(labels: impl Iterator<Item = u32>) -> Vec<usize> {
+    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut last = (0, 0);
+    for label in labels.filter(|&label| label != 0) {
+        if label != last.0 {
+            *sizes.entry(last.0).or_default() += last.1;
+            last = (label, 0);
+        }
+        last.1 += 1;
+    }
+    *sizes.entry(last.0).or_default() += last.1;
+    sizes.into_iter().filter(|(label, _)| *label != 0).map(|(_, size)| size).collect()
+}
+
+/// The diameter of a disc of so many pixels.
+pub fn diameter_of(pixels: usize) -> f64 {
+    (pixels as f64).sqrt() / (std::f64::consts::PI.sqrt() / 2.0)
+}
+
 /// The diameter of a disc with as many pixels as the median mask has; 0 without masks
 /// (`utils.diameters`: the median of √pixels, over √π/2).
-pub fn diameter(labels: &[u32]) -> f64 {
-    let mut sizes: Vec<usize> = sizes(labels)[1..].iter().copied().filter(|&size| size > 0).collect();
+pub fn median_diameter(mut sizes: Vec<usize>) -> f64 {
     if sizes.is_empty() {
         return 0.0;
     }
     sizes.sort_unstable();
-    let root = |i: usize| (sizes[i] as f64).sqrt();
-    let median = (root((sizes.len() - 1) / 2) + root(sizes.len() / 2)) / 2.0;
-    median / (std::f64::consts::PI.sqrt() / 2.0)
+    (diameter_of(sizes[(sizes.len() - 1) / 2]) + diameter_of(sizes[sizes.len() / 2])) / 2.0
+}
+
+/// The median diameter of masks.
+pub fn diameter(labels: &[u32]) -> f64 {
+    median_diameter(sizes_of(labels.iter().copied()))
 }
