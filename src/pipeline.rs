@@ -1,14 +1,12 @@
 //! The straight line from an image to its masks.
 
-use rayon::prelude::*;
-
-use crate::cpu::blend::Blend;
+use crate::cpu::batch::{Arena, run_tiles};
 use crate::cpu::channels::channels;
 use crate::cpu::cluster::cluster;
 use crate::cpu::components::{diameter, drop_edges, fill_holes_and_drop_small};
 use crate::cpu::flow_error::drop_bad_flows;
 use crate::cpu::follow::follow;
-use crate::cpu::network::{State, Unet, forward, unit_length};
+use crate::cpu::network::Unet;
 use crate::cpu::normalize::normalize;
 use crate::cpu::resize;
 use crate::cpu::tiles::Grid;
@@ -42,17 +40,25 @@ pub(crate) struct Segmented {
     pub diameter: f64,
 }
 
+/// What runs images.
+pub(crate) struct Engine {
+    pub model: Model,
+    pub unet: Unet,
+    pub arena: Arena,
+}
+
 /// Pixels to masks.
-pub(crate) fn segment(model: &Model, unet: &Unet, image: &Image, options: &Options) -> Result<Segmented> {
-    let input = prepare(unet, image, options)?;
+pub(crate) fn segment(engine: &Engine, image: &Image, options: &Options) -> Result<Segmented> {
+    let model = &engine.model;
+    let input = prepare(&engine.unet, image, options)?;
     let diam_mean = f64::from(model.diam_mean());
     let diameter = match options.diameter {
         Diameter::Model => diam_mean,
         Diameter::Pixels(pixels) => pixels,
-        Diameter::Auto => estimate_diameter(model, unet, &input, options)?,
+        Diameter::Auto => estimate_diameter(engine, &input, options)?,
     };
     let scale = diam_mean / diameter;
-    let output = run_network(unet, &input, scale, options);
+    let output = run_network(engine, &input, scale, options);
     let masks = masks(&output, &input, scale, options);
     Ok(Segmented { output, masks, diameter })
 }
@@ -68,7 +74,8 @@ fn prepare(unet: &Unet, image: &Image, options: &Options) -> Result<Input> {
 }
 
 /// Resize, tile, network, average, resize back.
-fn run_network(unet: &Unet, input: &Input, scale: f64, options: &Options) -> Output {
+fn run_network(engine: &Engine, input: &Input, scale: f64, options: &Options) -> Output {
+    let Engine { unet, arena, .. } = engine;
     let image = (input.height, input.width);
     let small = match scale == 1.0 {
         true => image,
@@ -77,7 +84,7 @@ fn run_network(unet: &Unet, input: &Input, scale: f64, options: &Options) -> Out
     let resized = (small != image).then(|| resize::linear(&input.pixels, image, small, unet.nchan()));
     let pixels = resized.as_ref().unwrap_or(&input.pixels);
     let grid = Grid::new(small.0, small.1, options.bsize, options.tile_overlap, options.augment);
-    let (mut maps, style) = run_tiles(unet, pixels, &grid, options.batch_size);
+    let (mut maps, style) = run_tiles(unet, pixels, &grid, options.batch_size, arena);
     let size = if options.resample { image } else { small };
     if size != small {
         let planes = maps.chunks_exact(small.0 * small.1);
@@ -85,43 +92,6 @@ fn run_network(unet: &Unet, input: &Input, scale: f64, options: &Options) -> Out
     }
     let cellprob = maps.split_off(2 * size.0 * size.1);
     Output { size, flows: maps, cellprob, style }
-}
-
-/// Runs batches of tiles, each worker with maps of its own, and adds them up in the order of the tiles.
-fn run_tiles(unet: &Unet, pixels: &[f32], grid: &Grid, batch: usize) -> (Vec<f32>, Vec<f32>) {
-    let tiles = grid.tiles();
-    let (height, width) = grid.tile;
-    let tile_values = unet.nout() * height * width;
-    let batch = batch.min(tiles.len());
-    let workers = batch.min(rayon::current_num_threads());
-    let worker = |_| (State::new(unet, height, width), vec![0.0; unet.nchan() * height * width]);
-    let mut states: Vec<(State, Vec<f32>)> = (0..workers).map(worker).collect();
-    let mut values = vec![0.0; batch * tile_values];
-    let mut styles = vec![vec![0.0; states[0].0.style.len()]; batch];
-    let mut blend = Blend::new(grid, unet.nout());
-    let mut style = styles[0].clone();
-    let share = batch.div_ceil(workers);
-    for tiles in tiles.chunks(batch) {
-        let work = tiles.par_chunks(share).zip(values.par_chunks_mut(share * tile_values));
-        work.zip(styles.par_chunks_mut(share)).zip(&mut states).for_each(
-            |(((tiles, values), styles), (state, input))| {
-                for ((&tile, values), style) in
-                    tiles.iter().zip(values.chunks_exact_mut(tile_values)).zip(styles)
-                {
-                    grid.cut(pixels, unet.nchan(), tile, input);
-                    state.set_input(input);
-                    forward(unet, state, values);
-                    style.copy_from_slice(&state.style);
-                }
-            },
-        );
-        for ((&tile, values), tile_style) in tiles.iter().zip(values.chunks_exact(tile_values)).zip(&styles) {
-            blend.add(tile, values);
-            style.iter_mut().zip(tile_style).for_each(|(sum, s)| *sum += s);
-        }
-    }
-    unit_length(&mut style);
-    (blend.finish(), style)
 }
 
 /// Follow, cluster, check, fill and drop, at the scale of the maps; then at the image's.
@@ -150,7 +120,8 @@ fn masks(output: &Output, input: &Input, scale: f64, options: &Options) -> Vec<u
 
 /// `SizeModel.eval`: the style gives a first guess, the masks at that scale the answer. Thresholds and tiles
 /// are the defaults in both passes, as in the original.
-fn estimate_diameter(model: &Model, unet: &Unet, input: &Input, options: &Options) -> Result<f64> {
+fn estimate_diameter(engine: &Engine, input: &Input, options: &Options) -> Result<f64> {
+    let model = &engine.model;
     let size_model = model.size_model().ok_or_else(|| {
         Error::model(
             model.name(),
@@ -167,9 +138,9 @@ fn estimate_diameter(model: &Model, unet: &Unet, input: &Input, options: &Option
         ..Options::default()
     };
     let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
-    let style = run_network(unet, input, scale, &options).style;
+    let style = run_network(engine, input, scale, &options).style;
     let scale = size_model.diam_mean() / size_model.style_diameter(&style);
-    let output = run_network(unet, input, scale, &options);
+    let output = run_network(engine, input, scale, &options);
     let found = diameter(&masks(&output, input, scale, &options));
     Ok(if found > 0.0 { found } else { size_model.diam_mean() })
 }

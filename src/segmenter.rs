@@ -2,9 +2,10 @@
 
 use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
+use crate::cpu::batch::Arena;
 use crate::cpu::conv::Kernel;
 use crate::cpu::network::Unet;
-use crate::pipeline::{self, Segmented};
+use crate::pipeline::{self, Engine, Segmented};
 use crate::{Error, Image, Model, Options, Result};
 
 /// What was found in an image.
@@ -33,8 +34,7 @@ impl Segmentation {
 
 /// A model and the threads that run it.
 pub struct Segmenter {
-    model: Model,
-    unet: Unet,
+    engine: Engine,
     pool: rayon::ThreadPool,
 }
 
@@ -43,6 +43,7 @@ pub struct Segmenter {
 pub struct Builder {
     model: Option<Model>,
     threads: usize,
+    kernel: Option<Kernel>,
 }
 
 impl Builder {
@@ -55,6 +56,12 @@ impl Builder {
     /// How many threads; 0, the default, takes `RAYON_NUM_THREADS`, or one a core.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Which instructions the convolutions use; without it, the fastest that the processor has.
+    pub fn kernel(mut self, kernel: Kernel) -> Self {
+        self.kernel = Some(kernel);
         self
     }
 
@@ -74,8 +81,9 @@ impl Builder {
             None => Model::named("cyto")?,
         };
         segments(&model)?;
-        let unet = pool.install(|| Unet::new(model.network(), Kernel::best()));
-        Ok(Segmenter { model, unet, pool })
+        let kernel = self.kernel.unwrap_or_else(Kernel::best);
+        let unet = pool.install(|| Unet::new(model.network(), kernel));
+        Ok(Segmenter { engine: Engine { model, unet, arena: Arena::default() }, pool })
     }
 }
 
@@ -102,7 +110,7 @@ impl Segmenter {
 
     /// The model in use.
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.engine.model
     }
 
     /// Finds the cells of one image.
@@ -113,7 +121,7 @@ impl Segmenter {
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
         options.check()?;
         let Segmented { output, masks, diameter } =
-            self.pool.install(|| pipeline::segment(&self.model, &self.unet, image, options))?;
+            self.pool.install(|| pipeline::segment(&self.engine, image, options))?;
         let (height, width) = output.size;
         Ok(Segmentation {
             masks: shaped((image.height(), image.width()), masks),

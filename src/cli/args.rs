@@ -189,6 +189,9 @@ pub struct Speed {
     /// Tiles that go through the network together: more needs more memory, the result is the same
     #[arg(long, alias = "batch_size", default_value_t = 8, value_name = "N")]
     pub batch_size: usize,
+    /// Instructions of the convolutions: avx512, avx2 or portable; left out, the fastest that the processor has
+    #[arg(long, alias = "cpu_kernel", value_name = "NAME")]
+    pub cpu_kernel: Option<String>,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::anyhow;
+use flowmask::cpu::conv::Kernel;
 use flowmask::{Error, Model, Options, Segmenter, image, output};
 use ndarray::Array2;
 
@@ -24,7 +25,11 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         return Err(anyhow!("{}", none.map_or(errors.join("; "), Into::into)));
     }
     let model = Model::named(&args.model.model)?;
-    let segmenter = Segmenter::builder().model(model).threads(args.speed.threads).build()?;
+    let mut builder = Segmenter::builder().model(model).threads(args.speed.threads);
+    if let Some(name) = &args.speed.cpu_kernel {
+        builder = builder.kernel(Kernel::named(name)?);
+    }
+    let segmenter = builder.build()?;
     let dir = args.output.dir.clone();
     if let Some(dir) = &dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;

@@ -52,15 +52,27 @@ pub fn follow(
     Points { pixels, ends }
 }
 
-/// A step depends on the position alone, so a point that stands still does so for ever.
+/// Takes `niter` steps with each point. A step depends on the position alone, so a walk that comes back to a
+/// position goes in a circle for ever (a point that stands still, in one of length 1), and whole rounds can be
+/// left out. Circles are found as by Brent (BIT 20, 1980): against a mark that is set after 1, 2, 4, 8… steps.
 fn walk(points: &mut [[f32; 2]], niter: u32, step: impl Fn([f32; 2]) -> [f32; 2]) {
     for point in points {
-        for _ in 0..niter {
+        let (mut mark, mut length, mut most) = (*point, 0, 1);
+        let mut left = niter;
+        while left > 0 {
             let next = step(*point);
+            left -= 1;
+            length += 1;
             if next == *point {
                 break;
             }
             *point = next;
+            if next == mark {
+                left %= length;
+            }
+            if length == most {
+                (mark, length, most) = (next, 0, 2 * most);
+            }
         }
     }
 }

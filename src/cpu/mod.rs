@@ -1,5 +1,10 @@
-//! The stages on the CPU, one file each, in the order in which the data flows.
+//! The stages on the CPU, one file each: channels → normalize → resize → tiles → batch (network, blend) → resize
+//! → follow → cluster → flow_error → components.
+//!
+//! These are the building blocks of [`Segmenter`](crate::Segmenter) and the reference for kernels on other
+//! devices. They take slices whose lengths must be what their documentation says, and panic otherwise.
 
+pub mod batch;
 pub mod blend;
 pub mod channels;
 pub mod cluster;

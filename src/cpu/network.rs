@@ -66,6 +66,11 @@ impl Unet {
         self.nout
     }
 
+    /// Length of the style vector.
+    pub fn style_length(&self) -> usize {
+        self.nbase[self.levels()]
+    }
+
     fn levels(&self) -> usize {
         self.nbase.len() - 1
     }
@@ -81,14 +86,10 @@ fn pad_norm(norm: &Affine) -> Affine {
     Affine { scale: pad(&norm.scale), shift: pad(&norm.shift) }
 }
 
-fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    rayon::join(a, b)
-}
-
 impl Down {
     fn new(block: &ResDown) -> Self {
-        let (conv0, conv1) = both(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
-        let (conv2, conv3) = both(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
+        let (conv0, conv1) = rayon::join(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
+        let (conv2, conv3) = rayon::join(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
         Down {
             before0: pad_norm(&block.before0),
             conv0,
@@ -103,8 +104,8 @@ impl Down {
 
 impl Up {
     fn new(block: &ResUp) -> Self {
-        let (conv0, conv1) = both(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
-        let (conv2, conv3) = both(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
+        let (conv0, conv1) = rayon::join(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
+        let (conv2, conv3) = rayon::join(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
         Up {
             before0: pad_norm(&block.before0),
             conv0,

@@ -38,6 +38,18 @@ fn each_format_holds_the_same_labels() {
     assert_eq!(values("a_masks.npy"), tif);
 }
 
+/// Rounding differs between the kernels, cells do not.
+#[test]
+fn every_kernel_of_this_processor_finds_the_same_cells() {
+    let scene = Scene::new();
+    scene.nuclei("a.png");
+    for kernel in flowmask::cpu::conv::Kernel::all() {
+        scene.run(&format!("segment a.png {NUCLEI} --cpu-kernel {}", kernel.name())).done();
+        let (_, cells) = scene.labels("a_masks.tif");
+        assert_eq!(cells, 37, "{}", kernel.name());
+    }
+}
+
 #[test]
 fn json_tells_all_of_an_image_on_one_line() {
     let scene = Scene::new();

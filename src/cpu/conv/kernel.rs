@@ -1,5 +1,7 @@
 //! Which instructions a convolution uses.
 
+use crate::{Error, Result};
+
 /// The instruction set in use. Can only be made where the processor has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel(pub(super) Isa);
@@ -28,6 +30,21 @@ impl Kernel {
         }
         all.push(Kernel(Isa::Portable));
         all
+    }
+
+    /// The kernel of a name.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a name that is none, or one that this processor cannot run.
+    pub fn named(name: &str) -> Result<Kernel> {
+        let all = Kernel::all();
+        all.iter().copied().find(|kernel| kernel.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|kernel| kernel.name()).collect();
+            Error::option(
+                "cpu_kernel",
+                format!("{name} is not one of {}, which this processor can run", names.join(", ")),
+            )
+        })
     }
 
     /// The fastest one.

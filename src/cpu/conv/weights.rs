@@ -55,8 +55,9 @@ fn row(weights: &[f32], outputs: usize, panel: usize) -> [f32; PANEL] {
 /// `G g Gᵀ` of a panel of kernels, place by place.
 fn transform_kernel(g: [[f32; PANEL]; 9], mut place: impl FnMut([f32; PANEL])) {
     let columns = [0, 1, 2].map(|x| expand([&g[x], &g[3 + x], &g[6 + x]]));
-    for y in 0..6 {
-        expand([&columns[0][y], &columns[1][y], &columns[2][y]]).into_iter().for_each(&mut place);
+    let [left, middle, right] = &columns;
+    for ((left, middle), right) in left.iter().zip(middle).zip(right) {
+        expand([left, middle, right]).into_iter().for_each(&mut place);
     }
 }
 

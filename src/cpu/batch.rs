@@ -1,0 +1,100 @@
+//! The tiles of an image through the network, some at a time.
+
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use super::blend::Blend;
+use super::network::{State, Unet, forward, unit_length};
+use super::tiles::{Grid, Tile};
+
+/// Workers that wait for the next image, so that its tiles find their memory allocated.
+#[derive(Default)]
+pub struct Arena(Mutex<Vec<Worker>>);
+
+/// Runs one tile after the other.
+struct Worker {
+    tile: (usize, usize),
+    state: State,
+    /// A tile, `[height, width, nchan]`.
+    input: Vec<f32>,
+    /// Outputs of its tiles, `[., nout, height, width]`.
+    values: Vec<f32>,
+    /// Style vectors of its tiles.
+    styles: Vec<f32>,
+}
+
+/// Runs batches of tiles, shared among workers, and adds them up in the order of the tiles: `[nout, height,
+/// width]` of the grid's image, and the style vector (the sum of the tiles', of unit length).
+///
+/// `pixels` is `[height, width, nchan]` of the grid's image. The result does not depend on `batch`.
+pub fn run_tiles(
+    unet: &Unet,
+    pixels: &[f32],
+    grid: &Grid,
+    batch: usize,
+    arena: &Arena,
+) -> (Vec<f32>, Vec<f32>) {
+    let tiles = grid.tiles();
+    let batch = batch.clamp(1, tiles.len());
+    let share = batch.div_ceil(rayon::current_num_threads());
+    let mut workers = arena.take(unet, grid.tile, batch.div_ceil(share));
+    let mut blend = Blend::new(grid, unet.nout());
+    let mut style = vec![0.0; unet.style_length()];
+    for tiles in tiles.chunks(batch) {
+        let work = workers.par_iter_mut().zip(tiles.par_chunks(share));
+        work.for_each(|(worker, tiles)| worker.run(unet, pixels, grid, tiles));
+        for (worker, tiles) in workers.iter().zip(tiles.chunks(share)) {
+            for (i, &tile) in tiles.iter().enumerate() {
+                let (values, tile_style) = worker.output(unet, i);
+                blend.add(tile, values);
+                style.iter_mut().zip(tile_style).for_each(|(sum, s)| *sum += s);
+            }
+        }
+    }
+    arena.give(workers);
+    unit_length(&mut style);
+    (blend.finish(), style)
+}
+
+impl Arena {
+    fn take(&self, unet: &Unet, tile: (usize, usize), count: usize) -> Vec<Worker> {
+        let mut workers = std::mem::take(&mut *self.0.lock().unwrap_or_else(|e| e.into_inner()));
+        workers.retain(|worker| worker.tile == tile);
+        workers.resize_with(count, || Worker::new(unet, tile));
+        workers
+    }
+
+    /// Keeps the workers of the last call; of calls at the same time, those of one.
+    fn give(&self, workers: Vec<Worker>) {
+        *self.0.lock().unwrap_or_else(|e| e.into_inner()) = workers;
+    }
+}
+
+impl Worker {
+    fn new(unet: &Unet, tile: (usize, usize)) -> Self {
+        let input = vec![0.0; unet.nchan() * tile.0 * tile.1];
+        let state = State::new(unet, tile.0, tile.1);
+        Worker { tile, state, input, values: Vec::new(), styles: Vec::new() }
+    }
+
+    fn run(&mut self, unet: &Unet, pixels: &[f32], grid: &Grid, tiles: &[Tile]) {
+        let values = unet.nout() * self.tile.0 * self.tile.1;
+        if self.values.len() < tiles.len() * values {
+            self.values.resize(tiles.len() * values, 0.0);
+        }
+        self.styles.clear();
+        for (&tile, values) in tiles.iter().zip(self.values.chunks_exact_mut(values)) {
+            grid.cut(pixels, unet.nchan(), tile, &mut self.input);
+            self.state.set_input(&self.input);
+            forward(unet, &mut self.state, values);
+            self.styles.extend(&self.state.style);
+        }
+    }
+
+    /// Output and style of its tile `i`.
+    fn output(&self, unet: &Unet, i: usize) -> (&[f32], &[f32]) {
+        let (values, style) = (unet.nout() * self.tile.0 * self.tile.1, unet.style_length());
+        (&self.values[i * values..][..values], &self.styles[i * style..][..style])
+    }
+}
