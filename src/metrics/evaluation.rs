@@ -95,7 +95,7 @@ impl Method {
     /// Average precision at each of [`THRESHOLDS`]: the mean over the images, as the papers of Cellpose give it
     /// and draw it.
     pub fn ap(&self) -> Vec<f64> {
-        (0..THRESHOLDS.len()).map(|i| self.mean(|image| image.ap[i])).collect()
+        (0..THRESHOLDS.len()).map(|i| self.mean(|image| image.ap.get(i).copied().unwrap_or(0.0))).collect()
     }
 
     /// Hits and misses of all images together at each of [`THRESHOLDS`]; its [`Detection::ap`] gives every cell
