@@ -31,7 +31,7 @@ pub struct Method {
 
 /// One prediction against the ground truth of its image. All numbers are finite; what they are when one side
 /// or both have no cells stands in [`crate::metrics`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageScores {
     /// The image's name, without folder, extension and the ending that marks labels.
     pub name: String,

@@ -12,6 +12,7 @@ mod boundary;
 mod detection;
 mod distance;
 mod evaluation;
+mod files;
 mod flow;
 mod overlaps;
 
