@@ -6,8 +6,12 @@ use rayon::prelude::*;
 use super::detection::of;
 use super::distance::distances;
 use super::overlaps::{check_sizes, dense};
-use crate::Result;
 use crate::cpu::components::{Bounds, bounds, median_diameter, outside, sizes};
+use crate::{Error, Result};
+
+/// The most pixels of boxes around cells that are searched for outlines, a matter of seconds; those of cells cover
+/// an image a few times.
+const MAX_BOXES: u64 = 1 << 32;
 
 /// The agreement of outlines at one tolerance, each number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +32,8 @@ pub struct Boundary {
 /// are compared.
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two have different sizes.
+/// [`Error::Image`] when the two have different sizes, or when thousands of labels are scattered over all of a large
+/// image, as the grey values of a photograph are.
 pub fn boundary_scores(
     truth: ArrayView2<u32>,
     pred: ArrayView2<u32>,
@@ -38,8 +43,8 @@ pub fn boundary_scores(
     let width = truth.ncols();
     let (truth, pred) = (dense(truth).0, dense(pred).0);
     let diameter = median_diameter(sizes(&truth)[1..].to_vec());
-    let squares = |labels: &[u32]| distances(&outlines(labels, width), width);
-    let (to_truth, to_pred) = (squares(&truth), squares(&pred));
+    let squares = |labels: &[u32]| Ok(distances(&outlines(labels, width)?, width));
+    let (to_truth, to_pred) = (squares(&truth)?, squares(&pred)?);
     let score = |&scale: &f64| {
         let radius = (scale * diameter).max(1.0);
         let near = |square: u64| (square as f64).sqrt() <= radius;
@@ -62,8 +67,13 @@ pub fn boundary_scores(
 
 /// The pixels of labels 1 to n that touch what is outside of their cell with one of their sides, the border of the
 /// image included (`utils.masks_to_outlines`: the outer contours of OpenCV).
-fn outlines(labels: &[u32], width: usize) -> Vec<bool> {
+fn outlines(labels: &[u32], width: usize) -> Result<Vec<bool>> {
     let boxes = bounds(labels, width);
+    let pixels = |bounds: &Bounds| bounds.rows.len() as u64 * bounds.columns.len() as u64;
+    let all = boxes.iter().flatten().map(pixels).fold(0, u64::saturating_add);
+    if all > MAX_BOXES.max((labels.len() as u64).saturating_mul(16)) {
+        return Err(Error::Image("the labels are scattered over the image as grey values are".into()));
+    }
     let outline = |(i, bounds): (usize, &Option<Bounds>)| match bounds {
         Some(bounds) => outline(labels, width, i as u32 + 1, bounds),
         None => Vec::new(),
@@ -71,7 +81,7 @@ fn outlines(labels: &[u32], width: usize) -> Vec<bool> {
     let pixels: Vec<Vec<usize>> = boxes.par_iter().enumerate().map(outline).collect();
     let mut outlines = vec![false; labels.len()];
     pixels.into_iter().flatten().for_each(|pixel| outlines[pixel] = true);
-    outlines
+    Ok(outlines)
 }
 
 fn outline(labels: &[u32], width: usize, label: u32, bounds: &Bounds) -> Vec<usize> {
@@ -110,6 +120,14 @@ mod tests {
             1, 0, 0, 0, 1, 1, //
             1, 1, 1, 1, 1, 1,
         ];
-        assert_eq!(outlines(&labels, 6), expected.map(|v| v == 1));
+        assert_eq!(outlines(&labels, 6).unwrap(), expected.map(|v| v == 1));
+    }
+
+    #[test]
+    fn a_photograph_is_no_label_image() {
+        let noise =
+            |n: u32| -> Vec<u32> { (0..1_210_000_u32).map(|i| i.wrapping_mul(2_654_435_769) % n).collect() };
+        assert!(outlines(&noise(4000), 1100).unwrap_err().to_string().contains("grey values"));
+        assert!(outlines(&noise(20), 1100).is_ok());
     }
 }

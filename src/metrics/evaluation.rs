@@ -61,7 +61,7 @@ impl ImageScores {
     /// Scores the prediction of one image, both `[height, width]` with 0 for background.
     ///
     /// # Errors
-    /// [`crate::Error::Image`] when the two have different sizes.
+    /// [`crate::Error::Image`] when the two have different sizes, or as [`boundary_scores`] says.
     pub fn new(name: impl Into<String>, truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Self> {
         let overlaps = Overlaps::new(truth, pred)?;
         let detections = overlaps.detections(&THRESHOLDS);
