@@ -22,6 +22,7 @@
 pub mod cpu;
 mod error;
 pub mod image;
+pub mod metrics;
 pub mod model;
 mod options;
 pub mod output;

@@ -3,12 +3,15 @@
 
 mod args;
 mod convert;
+mod evaluate;
 mod inputs;
 mod models;
 mod options;
 mod outputs;
+mod pairs;
 mod report;
 mod segment;
+mod table;
 
 use std::process::ExitCode;
 
@@ -23,6 +26,7 @@ const CANNOT_START: u8 = 2;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Models => models::run(),
         Command::Convert(args) => convert::run(&args),
     };
