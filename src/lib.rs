@@ -7,6 +7,7 @@ pub mod model;
 mod options;
 pub mod output;
 mod pipeline;
+pub mod report;
 mod segmenter;
 
 pub use error::{Error, Result};

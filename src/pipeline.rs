@@ -45,16 +45,29 @@ pub(crate) struct Segmented {
 /// Pixels to masks.
 pub(crate) fn segment(model: &Model, unet: &Unet, image: &Image, options: &Options) -> Result<Segmented> {
     let input = prepare(unet, image, options)?;
-    let diam_mean = f64::from(model.diam_mean());
-    let diameter = match options.diameter {
-        Diameter::Model => diam_mean,
-        Diameter::Pixels(pixels) => pixels,
-        Diameter::Auto => estimate_diameter(model, unet, &input, options)?,
-    };
-    let scale = diam_mean / diameter;
+    let diameter = diameter_of(model, unet, &input, options)?;
+    let scale = f64::from(model.diam_mean()) / diameter;
     let output = run_network(unet, &input, scale, options);
     let masks = masks(&output, &input, scale, options);
     Ok(Segmented { output, masks, diameter })
+}
+
+/// Pixels to the style vector alone.
+pub(crate) fn style(model: &Model, unet: &Unet, image: &Image, options: &Options) -> Result<Vec<f32>> {
+    let input = prepare(unet, image, options)?;
+    let scale = f64::from(model.diam_mean()) / diameter_of(model, unet, &input, options)?;
+    // The maps are not wanted at the image's scale.
+    let options = Options { resample: false, ..options.clone() };
+    Ok(run_network(unet, &input, scale, &options).style)
+}
+
+/// The diameter of the cells in pixels.
+fn diameter_of(model: &Model, unet: &Unet, input: &Input, options: &Options) -> Result<f64> {
+    match options.diameter {
+        Diameter::Model => Ok(f64::from(model.diam_mean())),
+        Diameter::Pixels(pixels) => Ok(pixels),
+        Diameter::Auto => estimate_diameter(model, unet, input, options),
+    }
 }
 
 fn prepare(unet: &Unet, image: &Image, options: &Options) -> Result<Input> {
