@@ -9,6 +9,7 @@ mod options;
 mod outputs;
 mod report;
 mod segment;
+mod styles;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ const CANNOT_START: u8 = 2;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
+        Command::Styles(args) => styles::run(&args),
         Command::Models => models::run(),
         Command::Convert(args) => convert::run(&args),
     };

@@ -2,45 +2,18 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, Array2, Array3, ArrayView1};
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde_json::json;
 
 use super::figure::{Anchor, FAINT, Figure, hex, palette, shortened};
 use super::html::{self, Page, data_uri, escape};
-use super::panel::thumbnail;
+use super::styles::{SIDE, StyleImage};
 use super::tsne::{TsneOptions, tsne};
-use crate::{Image, Result};
+use crate::Result;
 
-/// Longest side of an image on the page.
-const SIDE: usize = 96;
 /// How many similar images the page names for each.
 const SIMILAR: usize = 8;
-
-/// An image on a map.
-pub struct StyleImage {
-    name: String,
-    group: String,
-    style: Array1<f32>,
-    thumbnail: Array3<u8>,
-}
-
-impl StyleImage {
-    /// Keeps a small picture of the image. Images of one `group`, such as a folder, get one colour.
-    pub fn new(name: impl Into<String>, group: impl Into<String>, image: &Image, style: Array1<f32>) -> Self {
-        StyleImage { name: name.into(), group: group.into(), style, thumbnail: thumbnail(image, SIDE) }
-    }
-
-    /// The name that it was given.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The style vector.
-    pub fn style(&self) -> ArrayView1<'_, f32> {
-        self.style.view()
-    }
-}
 
 /// A map of images on which those of similar style are near each other.
 pub struct StyleMap<'a> {
@@ -187,7 +160,8 @@ fn into_unit_square(mut places: Array2<f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use crate::Image;
+    use ndarray::{Array1, Array2, array};
 
     #[test]
     fn a_map_fills_the_square_and_keeps_its_form() {

@@ -12,11 +12,13 @@ mod outline;
 mod panel;
 mod raster;
 mod sheet;
+mod styles;
 mod svg;
 mod tsne;
 
 pub use curve::{Curve, ap_curves};
 pub use figure::Figure;
 pub use gallery::Gallery;
-pub use map::{StyleImage, StyleMap};
+pub use map::StyleMap;
+pub use styles::{StyleImage, save_styles_csv, save_styles_npy};
 pub use tsne::{TsneOptions, tsne};
