@@ -134,23 +134,20 @@ impl Gallery {
     fn summary(&self) -> String {
         let shown = self.shown();
         let heads: String = shown.iter().map(|(_, t)| format!("<th>AP {t}</th>")).collect();
-        let rows: String = self
-            .methods
-            .iter()
-            .enumerate()
-            .map(|(m, name)| {
-                let found: Vec<&Prediction> =
-                    self.panels.iter().filter_map(|p| p.predictions[m].as_ref()).collect();
-                let mean = |value: &dyn Fn(&Prediction) -> f64| {
-                    let n = found.len().max(1) as f64;
-                    format!("<td>{:.3}</td>", found.iter().map(|p| value(p)).sum::<f64>() / n)
-                };
-                let values: String = shown.iter().map(|(i, _)| mean(&|p| p.ap[*i])).collect();
-                let (images, average) = (found.len(), mean(&mean_ap));
-                format!("<tr><th>{}</th><td>{images}</td>{values}{average}</tr>\n", escape(name))
-            })
-            .collect();
+        let rows: String = (0..self.methods.len()).map(|m| self.means(m, &shown)).collect();
         format!("<table><tr><th>method</th><th>images</th>{heads}<th>mean AP</th></tr>\n{rows}</table>\n")
+    }
+
+    fn means(&self, method: usize, shown: &[(usize, String)]) -> String {
+        let found: Vec<&Prediction> =
+            self.panels.iter().filter_map(|panel| panel.predictions[method].as_ref()).collect();
+        let cell = |value: &dyn Fn(&Prediction) -> f64| match found.len() {
+            0 => "<td>–</td>".into(),
+            n => format!("<td>{:.3}</td>", found.iter().map(|p| value(p)).sum::<f64>() / n as f64),
+        };
+        let values: String = shown.iter().map(|(i, _)| cell(&|p| p.ap[*i])).collect();
+        let (name, images, mean) = (escape(&self.methods[method]), found.len(), cell(&mean_ap));
+        format!("<tr><th>{name}</th><td>{images}</td>{values}{mean}</tr>\n")
     }
 
     fn controls(&self) -> String {
@@ -196,7 +193,7 @@ impl Gallery {
 
     fn caption(&self, method: usize, truth_cells: usize, prediction: Option<&Prediction>) -> String {
         let Some(prediction) = prediction else {
-            return format!("<span data-m=\"{method}\">no prediction, {truth_cells} cells</span>");
+            return format!("<span data-m=\"{method}\">no prediction, {truth_cells} true</span>");
         };
         let score = |(i, t): &(usize, String)| {
             let ap = prediction.ap[*i];
@@ -204,7 +201,7 @@ impl Gallery {
         };
         let scores: String = self.shown().iter().map(score).collect();
         let cells = prediction.cells;
-        format!("<span data-m=\"{method}\"><em>{scores}</em>{cells} cells of {truth_cells}</span>")
+        format!("<span data-m=\"{method}\"><em>{scores}</em>{cells} found, {truth_cells} true</span>")
     }
 
     /// What the page sorts by.
