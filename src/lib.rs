@@ -3,6 +3,7 @@
 pub mod cpu;
 mod error;
 pub mod image;
+pub mod metrics;
 pub mod model;
 mod options;
 pub mod output;

@@ -13,6 +13,20 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
 
+const EVALUATE: &str = "\
+Files are paired by name: a_labels.png of the truth with a_masks.tif of a prediction. The endings _cp_masks, _masks,
+_mask, _labels, _label and _seg are no part of a name; where a folder has such files, its others are left out.
+
+Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75, 0.9, and its mean over 0.5 to 0.95
+(mAP); F1 is at 0.5; PQ is the panoptic quality; AJI the aggregated Jaccard index; boundary the F score of the outlines
+within a tenth of the cell diameter; Dice compares cell with background. Cells, found, splits and merges are sums.
+
+Examples:
+  flowmask evaluate --truth labels --pred results
+  flowmask evaluate --truth labels --pred ours --pred stardist -o scores
+
+Exit codes: 0 all files compared, 1 some not, 2 nothing could be compared.";
+
 const STYLES_HELP: &str =
     "Writes styles.csv and styles.npy (one row an image, of a stack one row a plane) and, \
 from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
@@ -32,6 +46,9 @@ pub enum Command {
     /// Find the cells of images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
     Segment(Segment),
+    /// Score label images against the truth with the metrics of the field
+    #[command(after_help = EVALUATE)]
+    Evaluate(Evaluate),
     /// Show which images are alike to the network: their style vectors, and a map of them
     #[command(after_help = STYLES_HELP)]
     Styles(Styles),
@@ -231,6 +248,29 @@ pub struct Speed {
     /// Tiles that go through the network together: more needs more memory, the result is the same
     #[arg(long, alias = "batch_size", default_value_t = 8, value_name = "N")]
     pub batch_size: usize,
+}
+
+#[derive(Args)]
+pub struct Evaluate {
+    /// Folder of the true label images: TIFF, PNG, NPY, or _seg.npy of Cellpose
+    #[arg(long, value_name = "DIR")]
+    pub truth: PathBuf,
+    /// Folder of predicted label images; once for each method
+    #[arg(long, required = true, value_name = "DIR")]
+    pub pred: Vec<PathBuf>,
+    /// Take only true label images whose name, without the extension, ends in SUFFIX
+    #[arg(long, alias = "truth_suffix", value_name = "SUFFIX")]
+    pub truth_suffix: Option<String>,
+    /// Take only predicted label images whose name, without the extension, ends in SUFFIX
+    #[arg(long, alias = "pred_suffix", value_name = "SUFFIX")]
+    pub pred_suffix: Option<String>,
+    /// Folder of the images, for the gallery; left out, those beside the truth are taken
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Folder, created if missing, for evaluate.csv (a row for each image and method), evaluate.json, the plot
+    /// ap.svg and ap.png, and the gallery of images with outlines: gallery.html and gallery_METHOD.png
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -3,13 +3,17 @@
 
 mod args;
 mod convert;
+mod evaluate;
 mod inputs;
 mod models;
 mod options;
 mod outputs;
+mod pairs;
+mod plots;
 mod report;
 mod segment;
 mod styles;
+mod table;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,7 @@ const CANNOT_START: u8 = 2;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Styles(args) => styles::run(&args),
         Command::Models => models::run(),
         Command::Convert(args) => convert::run(&args),

@@ -39,7 +39,7 @@ pub struct Bounds {
 /// The box of each label from 1 on; `None` for a number that is not used.
 pub fn bounds(labels: &[u32], width: usize) -> Vec<Option<Bounds>> {
     let mut boxes: Vec<Option<Bounds>> = vec![None; labels.iter().max().map_or(0, |&max| max as usize)];
-    for (y, row) in labels.chunks_exact(width).enumerate() {
+    for (y, row) in labels.chunks_exact(width.max(1)).enumerate() {
         for (x, &label) in row.iter().enumerate().filter(|(_, label)| **label != 0) {
             match &mut boxes[label as usize - 1] {
                 Some(Bounds { rows, columns }) => {
@@ -94,8 +94,7 @@ fn by_rank(sizes: &[usize], min_size: usize) -> Vec<bool> {
     std::iter::once(false).chain(present.map(|&size| size < min_size)).collect()
 }
 
-/// Pixels of the box that are not `label` and cannot reach the border of the box by their four neighbours are
-/// holes. They and the mask become `number`.
+/// Pixels of the box that are not `label` and not `outside` are holes. They and the mask become `number`.
 fn fill_holes(
     labels: &mut [u32],
     width: usize,
@@ -104,6 +103,23 @@ fn fill_holes(
     bounds: &Bounds,
     stack: &mut Vec<(usize, usize)>,
 ) {
+    let across = bounds.columns.len();
+    let outside = outside(labels, width, label, bounds, stack);
+    for (y, row) in bounds.rows.clone().zip(outside.chunks_exact(across)) {
+        for (x, _) in bounds.columns.clone().zip(row).filter(|(_, outside)| !**outside) {
+            labels[y * width + x] = number;
+        }
+    }
+}
+
+/// Which pixels of the box reach its border by their four neighbours without a pixel that is `label`; row by row.
+pub fn outside(
+    labels: &[u32],
+    width: usize,
+    label: u32,
+    bounds: &Bounds,
+    stack: &mut Vec<(usize, usize)>,
+) -> Vec<bool> {
     let (height, across) = (bounds.rows.len(), bounds.columns.len());
     let at = |y: usize, x: usize| (bounds.rows.start + y) * width + bounds.columns.start + x;
     let mut outside = vec![false; height * across];
@@ -120,11 +136,7 @@ fn fill_holes(
             stack.extend([(y.wrapping_sub(1), x), (y + 1, x), (y, x.wrapping_sub(1)), (y, x + 1)]);
         }
     }
-    for y in 0..height {
-        for x in (0..across).filter(|x| !outside[y * across + x]) {
-            labels[at(y, x)] = number;
-        }
-    }
+    outside
 }
 
 /// Drops masks that touch the border of the image, and renumbers (`utils.remove_edge_masks`).
@@ -140,7 +152,11 @@ pub fn drop_edges(labels: &mut [u32], (height, width): (usize, usize)) {
 /// The diameter of a disc with as many pixels as the median mask has; 0 without masks
 /// (`utils.diameters`: the median of √pixels, over √π/2).
 pub fn diameter(labels: &[u32]) -> f64 {
-    let mut sizes: Vec<usize> = sizes(labels)[1..].iter().copied().filter(|&size| size > 0).collect();
+    median_diameter(sizes(labels)[1..].iter().copied().filter(|&size| size > 0).collect())
+}
+
+/// The same from the pixels of each mask.
+pub fn median_diameter(mut sizes: Vec<usize>) -> f64 {
     if sizes.is_empty() {
         return 0.0;
     }

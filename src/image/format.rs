@@ -31,7 +31,7 @@ pub fn read(path: &Path) -> Result<Stack> {
     decode(bytes).map_err(|reason| Error::image_file(path, reason))
 }
 
-fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
+pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
     match bytes.as_slice() {
         [] => Err("the file is empty".into()),
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::decode(bytes),

@@ -5,12 +5,14 @@ use std::path::Path;
 mod axes;
 mod format;
 mod jpeg;
+mod labels;
 mod npy;
 mod png;
 mod size;
 mod tiff;
 
 pub use format::{EXTENSIONS, read};
+pub use labels::{LABEL_EXTENSIONS, read_labels};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};
 

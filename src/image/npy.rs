@@ -48,7 +48,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
 }
 
 /// The header's text and the data after it.
-fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
+pub(super) fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (start, length) = match *bytes.get(6)? {
         1 => (10, usize::from(u16::from_le_bytes(*bytes.get(8..)?.first_chunk()?))),
         2 | 3 => (12, u32::from_le_bytes(*bytes.get(8..)?.first_chunk()?) as usize),
@@ -59,16 +59,16 @@ fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 /// What `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }` says.
-struct Header<'a> {
+pub(super) struct Header<'a> {
     /// The type without its byte order.
-    kind: &'a str,
-    big_endian: bool,
-    fortran: bool,
-    shape: Vec<usize>,
+    pub(super) kind: &'a str,
+    pub(super) big_endian: bool,
+    pub(super) fortran: bool,
+    pub(super) shape: Vec<usize>,
 }
 
 impl<'a> Header<'a> {
-    fn parse(text: &'a str) -> Decoded<Self> {
+    pub(super) fn parse(text: &'a str) -> Decoded<Self> {
         let value = |key: &str| {
             let (_, rest) = text.split_once(key)?;
             Some(rest.trim_start().strip_prefix(':')?.trim_start())

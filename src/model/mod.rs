@@ -3,7 +3,7 @@
 mod architecture;
 mod convert;
 pub mod network;
-mod npy;
+pub(crate) mod npy;
 mod pickle;
 mod places;
 mod safetensors;

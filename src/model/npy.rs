@@ -7,17 +7,40 @@ const SCALAR: &[&str] = &["numpy.core.multiarray.scalar", "numpy._core.multiarra
 const DTYPE: &str = "numpy.dtype";
 /// How Python 3 writes bytes in protocol 2.
 const ENCODE: &str = "_codecs.encode";
-const ALLOWED: &[&str] =
-    &[ARRAY[0], ARRAY[1], SCALAR[0], SCALAR[1], DTYPE, ENCODE, "numpy.ndarray", "collections.OrderedDict"];
+/// The last three stand beside the masks of the original's graphical program, and are not looked at.
+const ALLOWED: &[&str] = &[
+    ARRAY[0],
+    ARRAY[1],
+    SCALAR[0],
+    SCALAR[1],
+    DTYPE,
+    ENCODE,
+    "numpy.ndarray",
+    "collections.OrderedDict",
+    "datetime.datetime",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+];
 
 /// A dictionary of numbers and arrays of numbers.
-pub(super) struct Dictionary<'a>(Pickle<'a>, Value<'a>);
+pub(crate) struct Dictionary<'a>(Pickle<'a>, Value<'a>);
+
+/// An array as it was in memory.
+pub(crate) struct Array<'a> {
+    /// NumPy's name of the type, without its byte order: `u2`.
+    pub(crate) kind: &'a str,
+    pub(crate) shape: Vec<usize>,
+    /// Whether the first axis runs fastest.
+    pub(crate) fortran: bool,
+    /// Little-endian; as many as they are, whatever the shape promises.
+    pub(crate) data: Vec<u8>,
+}
 
 /// Reads the file of `np.save(file, dictionary)`.
 ///
 /// # Errors
 /// Says what is wrong with the file.
-pub(super) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
+pub(crate) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
     let (header, mut rest) = split(bytes).ok_or("is not an npy file, or is cut off")?;
     let header = String::from_utf8_lossy(header);
     if !header.contains("'descr': '|O'") || !header.contains("'shape': ()") {
@@ -59,25 +82,50 @@ impl<'a> Dictionary<'a> {
     }
 
     fn array(&self, value: Value<'a>) -> Option<Vec<f64>> {
-        let (dtype, data) = match self.0.call(value, SCALAR) {
-            Some((_, &[dtype, data], _)) => (dtype, data),
+        let array = self.raw(value)?;
+        let data = &array.data;
+        match array.kind {
+            "f4" => Some(data.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x).into()).collect()),
+            "f8" => Some(data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x)).collect()),
+            _ => None,
+        }
+    }
+
+    /// The array of an entry.
+    ///
+    /// # Errors
+    /// Says that the entry is missing, or that it is no array in this machine's byte order.
+    pub(crate) fn entry(&self, key: &str) -> pickle::Result<Array<'a>> {
+        let value = self.0.get(self.1, key).ok_or_else(|| format!("has no entry {key}"))?;
+        self.raw(value).ok_or_else(|| format!("has the entry {key}, but it is not an array of numbers"))
+    }
+
+    /// An array, or a number of NumPy as one without axes.
+    fn raw(&self, value: Value<'a>) -> Option<Array<'a>> {
+        let (shape, dtype, fortran, data) = match self.0.call(value, SCALAR) {
+            Some((_, &[dtype, data], _)) => (vec![], dtype, false, data),
             _ => match *self.0.list(self.0.call(value, ARRAY)?.2)? {
-                [_version, _shape, dtype, _fortran, data] => (dtype, data),
+                [_version, shape, dtype, fortran, data] => {
+                    (self.shape(shape)?, dtype, fortran == Value::Bool(true), data)
+                }
                 _ => return None,
             },
         };
-        let data = self.bytes(data)?;
         let (_, arguments, state) = self.0.call(dtype, &[DTYPE])?;
-        if !matches!(self.0.list(state)?.get(1)?, Value::Str("<" | "=")) {
+        let &Value::Str(kind) = arguments.first()? else { return None };
+        // "|" is the order of single bytes.
+        if !matches!(self.0.list(state)?.get(1)?, Value::Str("<" | "=" | "|")) {
             return None;
         }
-        match arguments.first()? {
-            Value::Str("f4") => {
-                Some(data.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x).into()).collect())
-            }
-            Value::Str("f8") => Some(data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x)).collect()),
+        Some(Array { kind, shape, fortran, data: self.bytes(data)? })
+    }
+
+    fn shape(&self, value: Value<'a>) -> Option<Vec<usize>> {
+        let side = |side: &Value| match *side {
+            Value::Int(side) => usize::try_from(side).ok(),
             _ => None,
-        }
+        };
+        self.0.list(value)?.iter().map(side).collect()
     }
 
     fn bytes(&self, value: Value<'a>) -> Option<Vec<u8>> {

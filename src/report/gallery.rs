@@ -53,13 +53,18 @@ impl Gallery {
         self.panels.is_empty()
     }
 
+    /// Whether there is an image of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
     /// Puts an image and its true labels, `[height, width]` with 0 for background, at the end; a name that is there
     /// already stays as it is. Without `image` the true cells are shown in shades of grey.
     ///
     /// # Errors
     /// [`Error::Image`] when there are no labels, or the image has another size.
     pub fn add_truth(&mut self, name: &str, image: Option<&Image>, truth: ArrayView2<u32>) -> Result<()> {
-        if !self.places.contains_key(name) {
+        if !self.contains(name) {
             let panel = Panel::new(name, image, truth, self.side, self.methods.len())?;
             self.places.insert(name.into(), self.panels.len());
             self.panels.push(panel);

@@ -1,0 +1,157 @@
+//! Which prediction belongs to which truth: label images of two folders, paired by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use flowmask::image::LABEL_EXTENSIONS;
+
+/// Endings of the names of label images, the longest first: this program's, the original's, and common ones.
+const SUFFIXES: [&str; 6] = ["_cp_masks", "_labels", "_masks", "_label", "_mask", "_seg"];
+
+/// The label images of a folder by the names of their images; more than one file of a name is an error.
+#[derive(Debug)]
+pub struct Labels {
+    dir: PathBuf,
+    files: BTreeMap<String, Vec<PathBuf>>,
+}
+
+/// Two label images of one image.
+#[derive(Debug, PartialEq)]
+pub struct Pair {
+    pub name: String,
+    pub truth: PathBuf,
+    pub pred: PathBuf,
+}
+
+impl Labels {
+    /// Lists a folder. With a `suffix` these are the files whose names end in it. Without, they are those that end
+    /// in one of [`SUFFIXES`], or, where no name does, all files: so the images and pictures that lie beside label
+    /// images are left out. The ending is not a part of the image's name.
+    pub fn list(dir: &Path, suffix: Option<&str>) -> anyhow::Result<Self> {
+        let cannot = |error| anyhow!("cannot read {}: {error}", dir.display());
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(dir).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if is_label(&path) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let named = |suffixes: &[&str]| {
+            let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+            for path in &paths {
+                let stem = stem(path);
+                let short = suffixes.iter().find_map(|suffix| stem.strip_suffix(suffix));
+                if let Some(name) = short.filter(|name| !name.is_empty()) {
+                    files.entry(name.into()).or_default().push(path.clone());
+                }
+            }
+            files
+        };
+        let mut files = suffix.map_or_else(|| named(&SUFFIXES), |suffix| named(&[suffix]));
+        if files.is_empty() && suffix.is_none() {
+            files = named(&[""]);
+        }
+        if files.is_empty() {
+            let ending = suffix.map(|suffix| format!(" whose names end in {suffix}")).unwrap_or_default();
+            return Err(anyhow!("{}: no label images there{ending}", dir.display()));
+        }
+        Ok(Labels { dir: dir.into(), files })
+    }
+
+    /// Pairs the truth with predictions, in natural order (`im2` before `im10`), and says what is alone or not clear.
+    pub fn pair(&self, pred: &Labels) -> (Vec<Pair>, Vec<String>) {
+        let names: BTreeSet<_> = self.files.keys().chain(pred.files.keys()).collect();
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort_by(|a, b| natord::compare(a, b));
+        let (mut pairs, mut problems) = (Vec::new(), Vec::new());
+        for name in names {
+            match (self.only(name), pred.only(name)) {
+                (Err(problem), _) | (_, Err(problem)) => problems.push(problem),
+                (Ok(Some(truth)), Ok(Some(pred))) => {
+                    pairs.push(Pair { name: name.clone(), truth: truth.into(), pred: pred.into() });
+                }
+                (Ok(Some(truth)), Ok(None)) => problems.push(alone(truth, "prediction", &pred.dir)),
+                (Ok(None), Ok(Some(pred))) => problems.push(alone(pred, "truth", &self.dir)),
+                (Ok(None), Ok(None)) => {}
+            }
+        }
+        (pairs, problems)
+    }
+
+    fn only(&self, name: &str) -> Result<Option<&Path>, String> {
+        match self.files.get(name).map_or(&[][..], Vec::as_slice) {
+            [] => Ok(None),
+            [path] => Ok(Some(path)),
+            [path, other, ..] => Err(format!(
+                "{} and {} are both labels of {name}: keep one, or choose it by its ending (--truth-suffix, --pred-suffix)",
+                path.display(),
+                other.display()
+            )),
+        }
+    }
+
+    /// The first name, as an example.
+    pub fn example(&self) -> &str {
+        self.files.keys().next().map_or("", String::as_str)
+    }
+}
+
+fn alone(path: &Path, what: &str, dir: &Path) -> String {
+    format!("{}: no {what} of this name in {}", path.display(), dir.display())
+}
+
+/// Names that begin with a dot are not: macOS puts `._NAME.png` beside each file on foreign disks.
+fn is_label(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    LABEL_EXTENSIONS.contains(&extension.as_str()) && !stem(path).starts_with('.') && path.is_file()
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir_with(names: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| fs::write(dir.path().join(name), "").unwrap());
+        dir
+    }
+
+    fn names(files: &[&str], suffix: Option<&str>) -> Vec<String> {
+        let dir = dir_with(files);
+        Labels::list(dir.path(), suffix).unwrap().files.into_keys().collect()
+    }
+
+    #[test]
+    fn the_longest_ending_is_taken_off_and_other_files_are_left_out() {
+        let files = ["a.png", "a_labels.png", "b_cp_masks.TIF", "c_seg.npy", "._d_masks.png", "e_masks.txt"];
+        assert_eq!(names(&files, None), ["a", "b", "c"]);
+        assert_eq!(names(&["a.png", "b.npy", "c.jpg"], None), ["a", "b"]);
+        assert_eq!(names(&["a_x.png", "a_masks.png", "_x.png"], Some("_x")), ["a"]);
+        assert_eq!(names(&["a_masks.png", "a.png"], Some("")), ["a", "a_masks"]);
+        let dir = dir_with(&["a_masks.png"]);
+        let error = Labels::list(dir.path(), Some("_x")).unwrap_err().to_string();
+        assert!(error.ends_with("no label images there whose names end in _x"), "{error}");
+    }
+
+    #[test]
+    fn names_are_paired_in_natural_order_and_what_is_alone_is_told() {
+        let truth = dir_with(&["im10_labels.png", "im2_labels.png", "im3_labels.png", "two_labels.png"]);
+        let pred =
+            dir_with(&["im2_masks.tif", "im10_seg.npy", "im4_masks.tif", "two_masks.tif", "two_seg.npy"]);
+        let truth = Labels::list(truth.path(), None).unwrap();
+        let (pairs, problems) = truth.pair(&Labels::list(pred.path(), None).unwrap());
+        assert_eq!(pairs.iter().map(|pair| &pair.name).collect::<Vec<_>>(), ["im2", "im10"]);
+        assert!(pairs[1].truth.ends_with("im10_labels.png") && pairs[1].pred.ends_with("im10_seg.npy"));
+        let [three, four, two] = &problems[..] else { panic!("{problems:?}") };
+        assert!(three.contains("im3_labels.png: no prediction"), "{three}");
+        assert!(four.contains("im4_masks.tif: no truth"), "{four}");
+        assert!(two.contains("two_masks.tif and ") && two.contains("two_seg.npy"), "{two}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Label images: one whole number a pixel.
+
+use std::path::Path;
+
+use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn, ShapeBuilder};
+
+use super::format::{Decoded, decode};
+use super::{Image, Pixels, npy};
+use crate::model::npy as pickled;
+use crate::{Error, Result};
+
+/// The extensions of the files that [`read_labels`] understands, in lower case.
+pub const LABEL_EXTENSIONS: &[&str] = &["tif", "tiff", "png", "npy"];
+
+/// Single precision holds every whole number below this.
+const EXACT: f32 = (1 << 24) as f32;
+
+/// Reads a label image, `[height, width]` with 0 for background: TIFF or PNG of grey pixels, NPY, or Cellpose's
+/// `_seg.npy`, whose entry `masks` is taken (the file is read as data, nothing in it is run).
+///
+/// # Errors
+/// [`Error::Read`] when the file cannot be opened; [`Error::ImageFile`] when it is not one plane of whole numbers
+/// from 0 to `u32::MAX`: colours and palettes, JPEG, several planes, negative or broken numbers, and 32-bit TIFF with
+/// numbers from 2^24 on, which are not read exactly.
+pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
+    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    labels(bytes).map_err(|reason| Error::image_file(path, reason))
+}
+
+fn labels(bytes: Vec<u8>) -> Decoded<Array2<u32>> {
+    if bytes.starts_with(b"\x93NUMPY") {
+        return numpy(&bytes);
+    }
+    if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
+        return Err("JPEG changes numbers and cannot hold labels".into());
+    }
+    let planes = decode(bytes)?.planes;
+    match planes.as_slice() {
+        [plane] => grey(plane),
+        planes => Err(format!("holds {} planes, labels are one", planes.len())),
+    }
+}
+
+fn grey(image: &Image) -> Decoded<Array2<u32>> {
+    if image.channels() != 1 {
+        let n = image.channels();
+        return Err(format!(
+            "has {n} channels: labels are one grey number a pixel, not colours or a palette"
+        ));
+    }
+    let plane = match image.pixels() {
+        Pixels::U8(a) => a.mapv(u32::from),
+        Pixels::U16(a) => a.mapv(u32::from),
+        Pixels::F32(a) => match a.iter().find(|v| !(0.0..EXACT).contains(*v) || v.fract() != 0.0) {
+            Some(odd) => {
+                return Err(format!("has the value {odd}, which is no whole number from 0 to 16777215"));
+            }
+            None => a.mapv(|v| v as u32),
+        },
+    };
+    Ok(plane.remove_axis(Axis(2)))
+}
+
+/// An array, or the dictionary of a `_seg.npy`.
+fn numpy(bytes: &[u8]) -> Decoded<Array2<u32>> {
+    let (header, data) = npy::split(bytes).ok_or("the NPY header is incomplete")?;
+    let header = npy::Header::parse(header)?;
+    if header.kind.starts_with('O') {
+        let masks = pickled::read(bytes)?.entry("masks")?;
+        let values = whole(masks.kind, &masks.data, false)?;
+        return plane(&masks.shape, masks.fortran, values);
+    }
+    plane(&header.shape, header.fortran, whole(header.kind, data, header.big_endian)?)
+}
+
+/// Two axes beside those of length 1.
+fn plane(shape: &[usize], fortran: bool, values: Vec<u32>) -> Decoded<Array2<u32>> {
+    let sides: Vec<usize> = match shape {
+        [_, _] => shape.to_vec(),
+        _ => shape.iter().copied().filter(|&side| side != 1).collect(),
+    };
+    if sides.len() != 2 {
+        return Err(format!("has the axes {shape:?}, labels are one plane"));
+    }
+    let array = ArrayD::from_shape_vec(IxDyn(&sides).set_f(fortran), values);
+    let array = array.map_err(|_| "the file ends before the array does, or goes on after it")?;
+    array.into_dimensionality::<Ix2>().map_err(|e| e.to_string())
+}
+
+/// Numbers of NumPy's type `kind` as labels.
+fn whole(kind: &str, data: &[u8], big_endian: bool) -> Decoded<Vec<u32>> {
+    macro_rules! numbers {
+        ($type:ty) => {{
+            let (numbers, rest) = data.as_chunks();
+            if !rest.is_empty() {
+                return Err("the array ends within a number".into());
+            }
+            let number = |&raw: &[u8; size_of::<$type>()]| {
+                let number =
+                    if big_endian { <$type>::from_be_bytes(raw) } else { <$type>::from_le_bytes(raw) };
+                u32::try_from(number)
+                    .map_err(|_| format!("has the value {number}, which is no label from 0 to {}", u32::MAX))
+            };
+            numbers.iter().map(number).collect()
+        }};
+    }
+    match kind {
+        "b1" | "u1" => numbers!(u8),
+        "u2" => numbers!(u16),
+        "u4" => numbers!(u32),
+        "u8" => numbers!(u64),
+        "i1" => numbers!(i8),
+        "i2" => numbers!(i16),
+        "i4" => numbers!(i32),
+        "i8" => numbers!(i64),
+        kind => Err(format!("values of type {kind} are no labels: whole numbers are")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// What `numpy.save` writes.
+    fn npy(kind: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
+        let order = if fortran { "True" } else { "False" };
+        let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        let length = (header.len() as u16).to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn arrays_keep_every_label_and_their_order() {
+        let large = [0, 1, u32::MAX, 1 << 24, (1 << 24) + 1, 5].map(u32::to_le_bytes).concat();
+        let expected = array![[0, 1, u32::MAX], [1 << 24, (1 << 24) + 1, 5]];
+        assert_eq!(labels(npy("<u4", false, "(2, 3)", &large)).unwrap(), expected);
+        assert_eq!(labels(npy("<u4", false, "(1, 2, 3)", &large)).unwrap(), expected);
+        let turned = labels(npy("<u4", true, "(3, 2)", &large)).unwrap();
+        assert_eq!(turned, expected.t());
+        assert_eq!(labels(npy(">i2", false, "(1, 2)", &[0, 7, 1, 0])).unwrap(), array![[7, 256]]);
+        assert_eq!(labels(npy("|b1", false, "(2, 1)", &[0, 1])).unwrap(), array![[0], [1]]);
+    }
+
+    #[test]
+    fn what_is_no_label_image_is_refused() {
+        for (file, reason) in [
+            (npy("<i4", false, "(1, 1)", &[0xff; 4]), "-1"),
+            (npy("<u8", false, "(1, 1)", &[0xff; 8]), "no label"),
+            (npy("<f4", false, "(1, 1)", &[0; 4]), "f4"),
+            (npy("<u2", false, "(1, 3)", &[0; 4]), "ends"),
+            (npy("<u2", false, "(1, 1)", &[0; 4]), "goes on"),
+            (npy("<u2", false, "(4294967296, 4294967296)", &[0; 4]), "ends"),
+            (npy("<u2", false, "(4294967296, 4294967296, 9)", &[0; 4]), "one plane"),
+            (npy("<u2", false, "(1, 1)", &[0; 3]), "within"),
+            (npy("<u2", false, "(4,)", &[0; 8]), "one plane"),
+            (npy("|O", false, "()", b"\x80\x02cposix\nsystem\n(X\x04\0\0\0true."), "posix.system"),
+            (npy("|O", false, "()", b""), "damaged"),
+            (vec![0xff, 0xd8, 0xff, 0xe0], "JPEG"),
+            (vec![], "empty"),
+            (b"words".to_vec(), "known format"),
+        ] {
+            let error = labels(file).unwrap_err();
+            assert!(error.contains(reason), "{error}: {reason}");
+        }
+    }
+
+    #[test]
+    fn the_masks_of_cellpose_are_read_from_its_dictionary() {
+        let mut expected = Array2::zeros((9, 12));
+        expected.slice_mut(ndarray::s![1..4, 1..6]).fill(1);
+        expected.slice_mut(ndarray::s![5..8, 2..5]).fill(2);
+        expected.slice_mut(ndarray::s![4..9, 7..11]).fill(5);
+        let small: &[u8] = include_bytes!("../../tests/data/labels/small_seg.npy");
+        assert_eq!(labels(small.to_vec()).unwrap(), expected);
+        // 32 bits, the first axis fastest, beside dates and numbers of NumPy.
+        let gui: &[u8] = include_bytes!("../../tests/data/labels/gui_seg.npy");
+        assert_eq!(labels(gui.to_vec()).unwrap(), expected.mapv(|label| 70_000 * label));
+        for length in 0..gui.len() {
+            assert!(labels(gui[..length].to_vec()).is_err(), "{length}");
+        }
+    }
+}

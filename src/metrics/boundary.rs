@@ -1,0 +1,115 @@
+//! How well the outlines agree within a tolerance.
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use super::detection::of;
+use super::distance::distances;
+use super::overlaps::{check_sizes, dense};
+use crate::Result;
+use crate::cpu::components::{Bounds, bounds, median_diameter, outside, sizes};
+
+/// The agreement of outlines at one tolerance, each number from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Boundary {
+    /// The tolerance as a part of the median diameter of the true cells.
+    pub scale: f64,
+    /// The part of the predicted boundary that is true.
+    pub precision: f64,
+    /// The part of the true boundary that was predicted.
+    pub recall: f64,
+    /// The harmonic mean of the two; 0 when both are 0.
+    pub f: f64,
+}
+
+/// Boundary precision, recall and F at each scale, as the original defines them: the outlines of both images
+/// (outer pixels of each cell, not those at its holes) are thickened by a disc whose radius is the scale times the
+/// median diameter of the true cells (area-equivalent), at least 1 pixel; then the pixels of the two thick outlines
+/// are compared.
+///
+/// # Errors
+/// [`crate::Error::Image`] when the two have different sizes.
+pub fn boundary_scores(
+    truth: ArrayView2<u32>,
+    pred: ArrayView2<u32>,
+    scales: &[f64],
+) -> Result<Vec<Boundary>> {
+    check_sizes(truth, pred)?;
+    let width = truth.ncols();
+    let (truth, pred) = (dense(truth).0, dense(pred).0);
+    let diameter = median_diameter(sizes(&truth)[1..].to_vec());
+    let squares = |labels: &[u32]| distances(&outlines(labels, width), width);
+    let (to_truth, to_pred) = (squares(&truth), squares(&pred));
+    let score = |&scale: &f64| {
+        let radius = (scale * diameter).max(1.0);
+        let near = |square: u64| (square as f64).sqrt() <= radius;
+        let [mut both, mut only_pred, mut only_truth] = [0_usize; 3];
+        for (&truth, &pred) in to_truth.iter().zip(&to_pred) {
+            match (near(truth), near(pred)) {
+                (true, true) => both += 1,
+                (false, true) => only_pred += 1,
+                (true, false) => only_truth += 1,
+                (false, false) => {}
+            }
+        }
+        let (precision, recall) = (of(both, only_pred, only_truth), of(both, only_truth, only_pred));
+        let sum = precision + recall;
+        let f = if sum > 0.0 { 2.0 * precision * recall / sum } else { 0.0 };
+        Boundary { scale, precision, recall, f }
+    };
+    Ok(scales.iter().map(score).collect())
+}
+
+/// The pixels of labels 1 to n that touch what is outside of their cell with one of their sides, the border of the
+/// image included (`utils.masks_to_outlines`: the outer contours of OpenCV).
+fn outlines(labels: &[u32], width: usize) -> Vec<bool> {
+    let boxes = bounds(labels, width);
+    let outline = |(i, bounds): (usize, &Option<Bounds>)| match bounds {
+        Some(bounds) => outline(labels, width, i as u32 + 1, bounds),
+        None => Vec::new(),
+    };
+    let pixels: Vec<Vec<usize>> = boxes.par_iter().enumerate().map(outline).collect();
+    let mut outlines = vec![false; labels.len()];
+    pixels.into_iter().flatten().for_each(|pixel| outlines[pixel] = true);
+    outlines
+}
+
+fn outline(labels: &[u32], width: usize, label: u32, bounds: &Bounds) -> Vec<usize> {
+    let outside = outside(labels, width, label, bounds, &mut Vec::new());
+    let (height, across) = (bounds.rows.len(), bounds.columns.len());
+    // Beyond the box, which is also what a step below 0 leads to, everything is outside.
+    let is_outside = |y: usize, x: usize| y >= height || x >= across || outside[y * across + x];
+    let touches = |&(y, x): &(usize, usize)| {
+        is_outside(y.wrapping_sub(1), x)
+            || is_outside(y + 1, x)
+            || is_outside(y, x.wrapping_sub(1))
+            || is_outside(y, x + 1)
+    };
+    let pixels = (0..height).flat_map(|y| (0..across).map(move |x| (y, x)));
+    let pixel = |(y, x): (usize, usize)| (bounds.rows.start + y) * width + bounds.columns.start + x;
+    pixels.filter(|&(y, x)| labels[pixel((y, x))] == label).filter(touches).map(pixel).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outlines_go_along_the_border_but_not_along_holes() {
+        let labels = [
+            1, 1, 1, 1, 1, 0, //
+            1, 1, 1, 1, 1, 0, //
+            1, 1, 0, 2, 1, 3, //
+            1, 1, 1, 1, 1, 3, //
+            1, 1, 1, 1, 1, 3,
+        ];
+        let expected = [
+            1, 1, 1, 1, 1, 0, //
+            1, 0, 0, 0, 1, 0, //
+            1, 0, 0, 1, 1, 1, //
+            1, 0, 0, 0, 1, 1, //
+            1, 1, 1, 1, 1, 1,
+        ];
+        assert_eq!(outlines(&labels, 6), expected.map(|v| v == 1));
+    }
+}
