@@ -297,7 +297,9 @@ mod tests {
             let pairs = (0..12).flat_map(|i| (0..12).map(move |j| (i, j))).filter(|(i, j)| i != j);
             let total: f64 = pairs.map(|(i, j)| q(i, j)).sum();
             let rows = affinities.iter().enumerate();
+            // Of pairs that are too far from each other the affinity is 0, and so is the term.
             rows.flat_map(|(i, row)| row.iter().map(move |&(j, p)| (i, j, p)))
+                .filter(|(_, _, p)| *p > 0.0)
                 .map(|(i, j, p)| p * (p / (q(i, j) / total)).ln())
                 .sum::<f64>()
         };
