@@ -27,6 +27,7 @@ pub mod model;
 mod options;
 pub mod output;
 mod pipeline;
+pub mod report;
 mod segmenter;
 mod size;
 

@@ -49,18 +49,30 @@ pub(crate) struct Engine {
 
 /// Pixels to masks.
 pub(crate) fn segment(engine: &Engine, image: &Image, options: &Options) -> Result<Segmented> {
-    let model = &engine.model;
     let input = prepare(&engine.unet, image, options)?;
-    let diam_mean = f64::from(model.diam_mean());
-    let diameter = match options.diameter {
-        Diameter::Model => diam_mean,
-        Diameter::Pixels(pixels) => pixels,
-        Diameter::Auto => estimate_diameter(engine, &input, options)?,
-    };
-    let scale = diam_mean / diameter;
+    let diameter = diameter_of(engine, &input, options)?;
+    let scale = f64::from(engine.model.diam_mean()) / diameter;
     let output = run_network(engine, &input, scale, options);
     let masks = masks(&output, &input, scale, options);
     Ok(Segmented { output, masks, diameter })
+}
+
+/// Pixels to the style vector alone.
+pub(crate) fn style(engine: &Engine, image: &Image, options: &Options) -> Result<Vec<f32>> {
+    let input = prepare(&engine.unet, image, options)?;
+    let scale = f64::from(engine.model.diam_mean()) / diameter_of(engine, &input, options)?;
+    // The maps are not wanted at the image's scale.
+    let options = Options { resample: false, ..options.clone() };
+    Ok(run_network(engine, &input, scale, &options).style)
+}
+
+/// The diameter of the cells in pixels.
+fn diameter_of(engine: &Engine, input: &Input, options: &Options) -> Result<f64> {
+    match options.diameter {
+        Diameter::Model => Ok(f64::from(engine.model.diam_mean())),
+        Diameter::Pixels(pixels) => Ok(pixels),
+        Diameter::Auto => estimate_diameter(engine, input, options),
+    }
 }
 
 fn prepare(unet: &Unet, image: &Image, options: &Options) -> Result<Input> {

@@ -131,6 +131,16 @@ impl Segmenter {
             diameter,
         })
     }
+
+    /// The style vector of one image: that of [`Segmentation::style`], without the work for the masks.
+    ///
+    /// # Errors
+    /// Those of [`Segmenter::segment`].
+    pub fn style(&self, image: &Image, options: &Options) -> Result<Array1<f32>> {
+        options.check()?;
+        let style = self.pool.install(|| pipeline::style(&self.engine, image, options))?;
+        Ok(Array1::from(style))
+    }
 }
 
 /// The pipeline's vectors have the lengths that their shapes say.

@@ -213,3 +213,65 @@ fn nothing_is_written_when_nothing_can_be_compared() {
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(run.stderr.contains("file/below"), "{run:?}");
 }
+
+#[test]
+fn the_plot_and_the_gallery_show_every_image() {
+    let scene = Scene::new();
+    let whole = cells();
+    let half = cells().mapv(|v| if v == 1 { 1 } else { 0 });
+    for (name, good) in [("im1", true), ("im2", false)] {
+        scene.labels(&format!("truth/{name}_labels.png"), &cells());
+        scene.labels(&format!("good/{name}_masks.png"), &cells());
+        scene.labels(&format!("poor/{name}_masks.png"), if good { &whole } else { &half });
+        // Any numbers make a picture.
+        scene.labels(&format!("pictures/{name}.png"), &cells());
+    }
+    let words = "--truth truth --pred good --pred poor --images pictures";
+    let run = scene.run(&format!("{words} -o out"));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+    let mut names: Vec<_> = fs::read_dir(scene.path("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let plots = ["ap.png", "ap.svg", "evaluate.csv", "evaluate.json"];
+    let gallery = ["gallery.html", "gallery_good.png", "gallery_poor.png"];
+    assert_eq!(names, [&plots[..], &gallery[..]].concat());
+    let html = fs::read_to_string(scene.path("out/gallery.html")).unwrap();
+    assert_eq!(html.matches("<figure").count(), 2);
+    let svg = fs::read_to_string(scene.path("out/ap.svg")).unwrap();
+    assert_eq!(svg.matches("<circle").count(), 2 * 10);
+    assert!(svg.contains(">mean 1.000<") && svg.contains(">mean 0.750<"), "{svg}");
+    // The same bytes again, and from one thread.
+    let command = |dir: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowmask"));
+        command.arg("evaluate").args(words.split(' ')).args(["-o", dir]).env("RAYON_NUM_THREADS", "1");
+        assert!(command.current_dir(scene.0.path()).output().unwrap().status.success());
+    };
+    command("again");
+    for name in names {
+        let read = |dir: &str| fs::read(scene.path(dir).join(&name)).unwrap();
+        assert!(read("out") == read("again"), "{name}");
+    }
+}
+
+#[test]
+fn pictures_that_do_not_fit_are_named_only_where_they_were_asked_for() {
+    let scene = Scene::new();
+    for name in ["im1", "im2", "im3"] {
+        scene.labels(&format!("truth/{name}_labels.png"), &cells());
+        scene.labels(&format!("pred/{name}_masks.png"), &cells());
+    }
+    scene.labels("truth/im1.png", &cells().t().to_owned());
+    scene.labels("truth/im2.png", &cells());
+    let run = scene.run("--truth truth --pred pred -o out");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+    let run = scene.run("--truth truth --pred pred -o out --images truth");
+    assert_eq!((run.code, run.stderr.lines().count()), (Some(1), 2), "{run:?}");
+    assert!(
+        run.stderr.contains("im1.png: another size") && run.stderr.contains("no image named im3"),
+        "{run:?}"
+    );
+    let html = fs::read_to_string(scene.path("out/gallery.html")).unwrap();
+    assert_eq!(html.matches("<figure").count(), 3);
+}

@@ -27,6 +27,12 @@ Examples:
 
 Exit codes: 0 all files compared, 1 some not, 2 nothing could be compared.";
 
+const STYLES_HELP: &str =
+    "Writes styles.csv and styles.npy (one row an image, of a stack one row a plane) and, \
+from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
+
+Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
+
 /// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
 #[derive(Parser)]
 #[command(name = "flowmask", version)]
@@ -43,6 +49,9 @@ pub enum Command {
     /// Score label images against the truth with the metrics of the field
     #[command(after_help = EVALUATE)]
     Evaluate(Evaluate),
+    /// Show which images are alike to the network: their style vectors, and a map of them
+    #[command(after_help = STYLES_HELP)]
+    Styles(Styles),
     /// List the built-in models, and those that an installed Cellpose has downloaded
     Models,
     /// Convert a model file between PyTorch and safetensors
@@ -64,6 +73,39 @@ pub struct Segment {
     pub output: Output,
     #[command(flatten)]
     pub speed: Speed,
+}
+
+#[derive(Args)]
+pub struct Styles {
+    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'. Images of
+    /// one folder have one colour on the map
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Folder of the outputs, created if missing
+    #[arg(short = 'o', long = "output", alias = "savedir", default_value = ".", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print errors only
+    #[arg(short, long)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub input: Input,
+    #[command(flatten)]
+    pub model: Model,
+    #[command(flatten)]
+    pub map: Map,
+    #[command(flatten)]
+    pub speed: Speed,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Map")]
+pub struct Map {
+    /// Number that chooses the map's random start: the same gives the same map
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// About how many neighbours an image has on the map; at most a third of the images is taken
+    #[arg(long, default_value_t = 30.0, value_name = "N", value_parser = perplexity)]
+    pub perplexity: f64,
 }
 
 #[derive(Args)]
@@ -225,7 +267,11 @@ pub struct Evaluate {
     /// Take only predicted label images whose name, without the extension, ends in SUFFIX
     #[arg(long, alias = "pred_suffix", value_name = "SUFFIX")]
     pub pred_suffix: Option<String>,
-    /// Folder, created if missing, for evaluate.csv (a row for each image and method) and evaluate.json
+    /// Folder of the images, for the gallery; left out, those beside the truth are taken
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Folder, created if missing, for evaluate.csv (a row for each image and method), evaluate.json, the plot
+    /// ap.svg and ap.png, and the gallery of images with outlines: gallery.html and gallery_METHOD.png
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
@@ -272,6 +318,13 @@ fn diameter(text: &str) -> Result<Diameter, String> {
         Ok(0.0) => Ok(Diameter::Auto),
         Ok(pixels) if pixels.is_finite() && pixels > 0.0 => Ok(Diameter::Pixels(pixels)),
         _ => Err("must be a positive number of pixels, or `auto`".into()),
+    }
+}
+
+fn perplexity(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() && n >= 1.0 => Ok(n),
+        _ => Err("must be a number of at least 1".into()),
     }
 }
 

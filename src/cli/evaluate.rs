@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::args;
 use super::pairs::{Labels, Pair};
+use super::plots;
 use super::report;
 use super::table;
 
@@ -28,11 +29,11 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
     }
     let mut evaluation = Evaluation::default();
     let mut failed = false;
-    for (name, (pairs, problems)) in names(&args.pred).into_iter().zip(paired) {
+    for (name, (pairs, problems)) in names(&args.pred).into_iter().zip(&paired) {
         let scores: Vec<_> = pairs.par_iter().map(score).collect();
         let (images, errors): (Vec<_>, Vec<_>) = scores.into_iter().partition(Result::is_ok);
         let errors = errors.into_iter().filter_map(Result::err);
-        for problem in problems.into_iter().chain(errors) {
+        for problem in problems.iter().cloned().chain(errors) {
             report::complain(&problem);
             failed = true;
         }
@@ -42,6 +43,11 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
     if let Some(dir) = &args.dir {
         evaluation.save_csv(&dir.join("evaluate.csv"))?;
         evaluation.save_json(&dir.join("evaluate.json"))?;
+        let pairs: Vec<&[Pair]> = paired.iter().map(|(pairs, _)| &pairs[..]).collect();
+        for problem in plots::save(dir, &evaluation, &pairs, args.images.as_deref())? {
+            report::complain(&problem);
+            failed = true;
+        }
     }
     Ok(ExitCode::from(u8::from(failed)))
 }

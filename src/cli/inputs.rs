@@ -18,6 +18,17 @@ pub struct Found {
     pub failed: Vec<(PathBuf, Error)>,
 }
 
+/// [`find`], of which it is an error to find no image.
+pub fn find_some(inputs: &[PathBuf], suffix: Option<&str>) -> anyhow::Result<Found> {
+    let found = find(inputs, suffix);
+    if found.images.is_empty() {
+        let errors: Vec<_> = found.failed.iter().map(|(_, error)| error.to_string()).collect();
+        let none = errors.is_empty().then_some("no input has a name that ends in the --img-filter");
+        anyhow::bail!("{}", none.map_or(errors.join("; "), Into::into));
+    }
+    Ok(found)
+}
+
 /// Lists the images in the order of `inputs`, each once; those of a folder or pattern in natural order
 /// (`im2` before `im10`).
 pub fn find(inputs: &[PathBuf], suffix: Option<&str>) -> Found {

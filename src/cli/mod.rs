@@ -9,8 +9,10 @@ mod models;
 mod options;
 mod outputs;
 mod pairs;
+mod plots;
 mod report;
 mod segment;
+mod styles;
 mod table;
 
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Styles(args) => styles::run(&args),
         Command::Models => models::run(),
         Command::Convert(args) => convert::run(&args),
     };

@@ -7,16 +7,8 @@ use super::args;
 impl args::Segment {
     /// The options, every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
-        let (input, model, cells) = (&self.input, &self.model, &self.cells);
-        let mut normalize =
-            Normalize { enabled: !input.no_norm, invert: input.invert, ..Normalize::default() };
-        if let Some([low, high]) = input.norm_percentile.as_deref() {
-            normalize.percentile = [*low, *high];
-        }
+        let cells = &self.cells;
         let options = Options {
-            diameter: model.diameter.unwrap_or_default(),
-            channels: [input.chan, input.chan2],
-            normalize,
             flow_threshold: cells.flow_threshold,
             cellprob_threshold: cells.cellprob_threshold,
             niter: (cells.niter > 0).then_some(cells.niter),
@@ -24,18 +16,41 @@ impl args::Segment {
             resample: !cells.no_resample,
             sampling: cells.sampling(),
             exclude_on_edges: cells.exclude_on_edges,
-            augment: model.augment,
-            batch_size: self.speed.batch_size,
-            tile_overlap: model.tile_overlap,
-            bsize: model.bsize,
             compat: match cells.compat {
                 None => Compat::None,
                 Some(args::Compat::V3_1_1) => Compat::V3_1_1,
             },
-            ..Options::default()
+            ..of_network(&self.input, &self.model, &self.speed)
         };
         options.check()?;
         Ok(options)
+    }
+}
+
+impl args::Styles {
+    /// The options, every range checked.
+    pub fn options(&self) -> flowmask::Result<Options> {
+        let options = of_network(&self.input, &self.model, &self.speed);
+        options.check()?;
+        Ok(options)
+    }
+}
+
+/// What the network is given and how it runs.
+fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
+    let mut normalize = Normalize { enabled: !input.no_norm, invert: input.invert, ..Normalize::default() };
+    if let Some([low, high]) = input.norm_percentile.as_deref() {
+        normalize.percentile = [*low, *high];
+    }
+    Options {
+        diameter: model.diameter.unwrap_or_default(),
+        channels: [input.chan, input.chan2],
+        normalize,
+        augment: model.augment,
+        batch_size: speed.batch_size,
+        tile_overlap: model.tile_overlap,
+        bsize: model.bsize,
+        ..Options::default()
     }
 }
 

@@ -46,6 +46,15 @@ impl Report {
             args::Output { json: true, .. } => Style::Json,
             _ => Style::Text,
         };
+        Self::of(style, inputs)
+    }
+
+    /// Of a run that has no line for each image.
+    pub fn bar(quiet: bool, inputs: usize) -> Self {
+        Self::of(if quiet { Style::Nothing } else { Style::Text }, inputs)
+    }
+
+    fn of(style: Style, inputs: usize) -> Self {
         // A bar on stderr hides itself when that is not a terminal.
         let bar = match style {
             Style::Text => ProgressBar::new(inputs as u64),
@@ -68,6 +77,19 @@ impl Report {
             Style::Nothing => Ok(()),
             Style::Text => self.print(&summary(input, done)),
             Style::Json => self.print(&to_json(input, done).to_string()),
+        }
+    }
+
+    /// One more image is done, of which nothing is printed.
+    pub fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Prints a line, unless quiet.
+    pub fn say(&self, line: &str) -> anyhow::Result<()> {
+        match self.style {
+            Style::Text => self.print(line),
+            _ => Ok(()),
         }
     }
 

@@ -18,12 +18,7 @@ use super::report::{Done, Report};
 /// Everything that must be right before the first image, then the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let inputs = inputs::find(&args.inputs, args.input.img_filter.as_deref());
-    if inputs.images.is_empty() {
-        let errors: Vec<_> = inputs.failed.iter().map(|(_, error)| error.to_string()).collect();
-        let none = errors.is_empty().then_some("no input has a name that ends in the --img-filter");
-        return Err(anyhow!("{}", none.map_or(errors.join("; "), Into::into)));
-    }
+    let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
     let model = Model::named(&args.model.model)?;
     let mut builder = Segmenter::builder().model(model).threads(args.speed.threads);
     if let Some(name) = &args.speed.cpu_kernel {
@@ -54,7 +49,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
 
 /// Whether every other image would fail in the same way: `--diameter auto` with a model that has no size
 /// model, for example.
-fn is_of_all_images(error: &anyhow::Error) -> bool {
+pub fn is_of_all_images(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::Option { .. } | Error::Model { .. } | Error::Tensor { .. }))
 }
 

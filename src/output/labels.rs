@@ -64,7 +64,7 @@ pub(super) fn png(writer: impl Write, plane: ArrayView2<u32>) -> io::Result<()> 
 }
 
 /// Rows of samples as a PNG.
-pub(super) fn encode_png(
+pub(crate) fn encode_png(
     writer: impl Write,
     (height, width): (usize, usize),
     color: png::ColorType,

@@ -15,7 +15,9 @@ mod outlines;
 mod overlay;
 
 pub(crate) use atomic::write_atomic;
+pub(crate) use labels::encode_png;
 pub use outlines::outlines;
+pub(crate) use overlay::colors;
 pub use overlay::save_overlay;
 
 /// The file format of labels.

@@ -48,7 +48,7 @@ fn factor(height: usize, width: usize) -> usize {
 }
 
 /// The image as red, green and blue, `[height, width, 3]`.
-fn colors(image: &Image) -> Array3<u8> {
+pub(crate) fn colors(image: &Image) -> Array3<u8> {
     match image.pixels() {
         Pixels::U8(a) => stretched(a.view(), f32::from, a.dim().2 >= 3),
         Pixels::U16(a) => stretched(a.view(), f32::from, false),

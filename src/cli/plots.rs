@@ -1,0 +1,147 @@
+//! The plot and the gallery of `flowmask evaluate`.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flowmask::image::{EXTENSIONS, read_labels};
+use flowmask::metrics::{Evaluation, Method, THRESHOLDS};
+use flowmask::report::{Curve, Figure, Gallery, ap_curves};
+use flowmask::{Image, Result};
+
+use super::pairs::Pair;
+
+/// Writes `ap.svg`, `ap.png`, `gallery.html` and sheets `gallery_METHOD.png`, and says which of the images in
+/// `images` could not be shown. `pairs` are those of each method.
+pub fn save(
+    dir: &Path,
+    evaluation: &Evaluation,
+    pairs: &[&[Pair]],
+    images: Option<&Path>,
+) -> Result<Vec<String>> {
+    let plot = plot(evaluation);
+    plot.save_svg(&dir.join("ap.svg"))?;
+    plot.save_png(&dir.join("ap.png"), 2.0)?;
+    let methods = &evaluation.methods;
+    let names = methods.iter().map(|method| method.name.as_str());
+    let count = pairs.iter().map(|pairs| pairs.len()).max().unwrap_or(0);
+    let mut gallery = Gallery::new(names, &THRESHOLDS, count);
+    let (mut images, mut problems) = (Images::new(images), Vec::new());
+    for (m, (method, pairs)) in methods.iter().zip(pairs).enumerate() {
+        add(&mut gallery, m, method, pairs, &mut images, &mut problems)?;
+    }
+    gallery.save_html(&dir.join("gallery.html"), "Segmentations against the truth", &plot)?;
+    for (m, file) in file_names(methods).iter().enumerate() {
+        for (i, sheet) in gallery.sheets(m).iter().enumerate() {
+            let number = if i == 0 { String::new() } else { format!("_{}", i + 1) };
+            sheet.save_png(&dir.join(format!("gallery_{file}{number}.png")), 1.0)?;
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    Ok(problems)
+}
+
+fn plot(evaluation: &Evaluation) -> Figure {
+    let ap: Vec<Vec<f64>> = evaluation.methods.iter().map(Method::ap).collect();
+    let names = evaluation.methods.iter().map(|method| method.name.as_str());
+    let curve = |(name, ap)| Curve { name, thresholds: &THRESHOLDS, ap };
+    let curves: Vec<Curve> = names.zip(ap.iter().map(Vec::as_slice)).map(curve).collect();
+    ap_curves(&curves)
+}
+
+/// The images of one method that were scored.
+fn add(
+    gallery: &mut Gallery,
+    m: usize,
+    method: &Method,
+    pairs: &[Pair],
+    images: &mut Images,
+    problems: &mut Vec<String>,
+) -> Result<()> {
+    let scores: HashMap<&str, &[f64]> =
+        method.images.iter().map(|image| (image.name.as_str(), &image.ap[..])).collect();
+    for pair in pairs {
+        let Some(ap) = scores.get(pair.name.as_str()) else { continue };
+        let (truth, pred) = (read_labels(&pair.truth)?, read_labels(&pair.pred)?);
+        if !gallery.contains(&pair.name) {
+            let image = images.of(pair, truth.dim()).unwrap_or_else(|problem| {
+                problems.push(problem);
+                None
+            });
+            gallery.add_truth(&pair.name, image.as_ref(), truth.view())?;
+        }
+        gallery.add_prediction(&pair.name, m, pred.view(), ap)?;
+    }
+    Ok(())
+}
+
+/// The files of folders by their names without the extension.
+struct Images<'a> {
+    /// That the user named.
+    dir: Option<&'a Path>,
+    known: HashMap<PathBuf, HashMap<String, PathBuf>>,
+}
+
+impl<'a> Images<'a> {
+    fn new(dir: Option<&'a Path>) -> Self {
+        Images { dir, known: HashMap::new() }
+    }
+
+    /// The image with the name of a pair. A named folder must have it; what happens to lie beside the truth is taken
+    /// when it fits.
+    fn of(&mut self, pair: &Pair, size: (usize, usize)) -> std::result::Result<Option<Image>, String> {
+        let dir = self.dir.or(pair.truth.parent()).unwrap_or(Path::new(""));
+        let files = self.known.entry(dir.into()).or_insert_with(|| list(dir));
+        let image = match files.get(&pair.name).filter(|path| **path != pair.truth) {
+            Some(path) => Image::open(path).map_err(|error| error.to_string()).and_then(|image| {
+                let found = (image.height(), image.width());
+                let sizes = format!("{} by {} for {} by {}", found.0, found.1, size.0, size.1);
+                let wrong = format!("{}: another size than its truth: {sizes}", path.display());
+                if found == size { Ok(image) } else { Err(wrong) }
+            }),
+            None => Err(format!("{}: no image named {}", dir.display(), pair.name)),
+        };
+        match (image, self.dir) {
+            (Err(_), None) => Ok(None),
+            (image, _) => image.map(Some),
+        }
+    }
+}
+
+/// Nothing when the folder cannot be read: then no image is found there.
+fn list(dir: &Path) -> HashMap<String, PathBuf> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    // Of several with one name, the first in alphabetical order.
+    paths.sort_by(|a, b| b.cmp(a));
+    let is_image = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        EXTENSIONS.contains(&extension.as_str())
+    };
+    let named = |path: PathBuf| (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path);
+    paths.into_iter().filter(is_image).map(named).collect()
+}
+
+/// Names of methods as parts of file names, each another.
+fn file_names(methods: &[Method]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let name = |(m, method): (usize, &Method)| {
+        let name: String = method.name.chars().map(plain).collect();
+        if taken.insert(name.to_lowercase()) { name } else { format!("{name}_method{}", m + 1) }
+    };
+    methods.iter().enumerate().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_have_files_of_their_own() {
+        let methods = ["ours", "../a b", "Ours", "ü"].map(|n| Method { name: n.into(), images: vec![] });
+        assert_eq!(file_names(&methods), ["ours", "___a_b", "Ours_method3", "ü"]);
+    }
+}

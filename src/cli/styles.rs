@@ -1,0 +1,104 @@
+//! `flowmask styles`: the style vectors of images, as numbers and as a map.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{anyhow, bail};
+use flowmask::report::{StyleImage, StyleMap, TsneOptions, save_styles_csv, save_styles_npy};
+use flowmask::{Model, Options, Segmenter, image};
+
+use super::args;
+use super::inputs::{self, Found};
+use super::report::Report;
+use super::segment::is_of_all_images;
+
+/// Everything that must be right before the first image, then the images, then the files.
+pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
+    let options = args.options()?;
+    let mut found = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    leave_out_outputs(args, &mut found)?;
+    let model = Model::named(&args.model.model)?;
+    let threads = args.speed.threads;
+    let segmenter = Segmenter::builder().model(model).threads(threads).build()?;
+    fs::create_dir_all(&args.dir)
+        .map_err(|e| anyhow!("cannot create the folder {}: {e}", args.dir.display()))?;
+    let mut report = Report::bar(args.quiet, found.images.len() + found.failed.len());
+    for (input, error) in found.failed {
+        report.failed(&input, &error.into())?;
+    }
+    let mut images = Vec::new();
+    for input in &found.images {
+        report.begin(input);
+        match styles(&segmenter, input, &options) {
+            Ok(planes) => {
+                images.extend(planes);
+                report.step();
+            }
+            Err(error) if is_of_all_images(&error) => return Err(error),
+            Err(error) => report.failed(input, &error)?,
+        }
+    }
+    if !images.is_empty() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        report.say(&pool.install(|| write(args, &images))?)?;
+    }
+    Ok(report.finish())
+}
+
+/// The files that this writes.
+const OUTPUTS: [&str; 5] = ["styles.csv", "styles.npy", "styles.svg", "styles.png", "styles.html"];
+
+/// Those of an earlier run that lie in an input folder are no inputs; one that is named is a mistake.
+fn leave_out_outputs(args: &args::Styles, found: &mut Found) -> anyhow::Result<()> {
+    let outputs: Vec<PathBuf> =
+        OUTPUTS.iter().filter_map(|name| args.dir.join(name).canonicalize().ok()).collect();
+    let is_output = |path: &Path| path.canonicalize().is_ok_and(|path| outputs.contains(&path));
+    if let Some(input) = args.inputs.iter().find(|input| is_output(input)) {
+        bail!("{}: its output would overwrite this input", input.display());
+    }
+    found.images.retain(|path| !is_output(path));
+    match found.images.is_empty() {
+        true => Err(anyhow!("the inputs have no images but those of an earlier run")),
+        false => Ok(()),
+    }
+}
+
+/// One style vector a plane.
+fn styles(segmenter: &Segmenter, input: &Path, options: &Options) -> anyhow::Result<Vec<StyleImage>> {
+    let planes = image::read(input)?.planes;
+    let folder = input.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = |plane: usize| match planes.len() {
+        1 => input.display().to_string(),
+        _ => format!("{}[{plane}]", input.display()),
+    };
+    let style = |(i, plane)| {
+        let style = segmenter.style(plane, options)?;
+        Ok(StyleImage::new(name(i), folder.display().to_string(), plane, style))
+    };
+    planes.iter().enumerate().map(style).collect()
+}
+
+/// Writes all files and says what was written.
+fn write(args: &args::Styles, images: &[StyleImage]) -> anyhow::Result<String> {
+    let dir = &args.dir;
+    save_styles_csv(&dir.join("styles.csv"), images)?;
+    save_styles_npy(&dir.join("styles.npy"), images)?;
+    let count = match images.len() {
+        1 => "1 image".to_string(),
+        n => format!("{n} images"),
+    };
+    let options = TsneOptions { perplexity: args.map.perplexity, seed: args.map.seed };
+    let Some(map) = StyleMap::new(images, &options) else {
+        let least = StyleMap::LEAST;
+        return Ok(format!(
+            "{count} -> {}, .npy; no map is drawn of fewer than {least}",
+            dir.join("styles.csv").display()
+        ));
+    };
+    let figure = map.figure();
+    figure.save_svg(&dir.join("styles.svg"))?;
+    figure.save_png(&dir.join("styles.png"), 2.0)?;
+    map.save_html(&dir.join("styles.html"), "Style map")?;
+    Ok(format!("{count} -> {}, .npy, .svg, .png, .html", dir.join("styles.csv").display()))
+}

@@ -1,0 +1,190 @@
+//! Style vectors on a map.
+
+use std::path::Path;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::figure::{Anchor, FAINT, Figure, hex, palette, shortened};
+use super::html::{self, Page, data_uri, escape};
+use super::styles::{SIDE, StyleImage};
+use super::tsne::{TsneOptions, tsne};
+use crate::Result;
+
+/// How many similar images the page names for each.
+const SIMILAR: usize = 8;
+
+/// A map of images on which those of similar style are near each other.
+pub struct StyleMap<'a> {
+    images: &'a [StyleImage],
+    /// `[images, 2]`, from 0 to 1.
+    places: Array2<f64>,
+    /// In the order of their first images.
+    groups: Vec<&'a str>,
+    /// Index into `groups` of each image.
+    group_of: Vec<usize>,
+}
+
+impl<'a> StyleMap<'a> {
+    /// The fewest images that make a map.
+    pub const LEAST: usize = 4;
+
+    /// Places the images by [`tsne`]; nothing when there are fewer than [`StyleMap::LEAST`], or their style vectors
+    /// have different lengths.
+    pub fn new(images: &'a [StyleImage], options: &TsneOptions) -> Option<Self> {
+        let length = images.first()?.style.len();
+        if images.len() < Self::LEAST || images.iter().any(|image| image.style.len() != length) {
+            return None;
+        }
+        let points = Array2::from_shape_fn((images.len(), length), |(i, j)| images[i].style[j]);
+        let places = into_unit_square(tsne(points.view(), options));
+        let (mut groups, mut group_of): (Vec<&str>, _) = (Vec::new(), Vec::new());
+        for image in images {
+            let known = groups.iter().position(|group| *group == image.group);
+            group_of.push(known.unwrap_or(groups.len()));
+            if known.is_none() {
+                groups.push(&image.group);
+            }
+        }
+        Some(StyleMap { images, places, groups, group_of })
+    }
+
+    /// The map with a dot an image, in the colour of its group.
+    pub fn figure(&self) -> Figure {
+        let legend = if self.groups.len() > 1 { self.groups.len() } else { 0 };
+        let rows = (720.0 / ROW) as usize - 1;
+        let columns = legend.div_ceil(rows).min(3);
+        let mut figure = Figure::new(780 + 260 * columns as u32, 800);
+        figure.text([30.0, 34.0], "t-SNE of the style vectors", 18.0, Anchor::Start);
+        let count = format!("{} images", self.images.len());
+        figure.colored_text([750.0, 34.0], count, 15.0, Anchor::End, FAINT);
+        for (place, &group) in self.places.rows().into_iter().zip(&self.group_of) {
+            let center = [0, 1].map(|axis| 700.0 * place[axis] as f32);
+            figure.dot([40.0 + center[0], 70.0 + center[1]], 6.0, palette(group));
+        }
+        for (i, group) in self.groups.iter().take(legend.min(3 * rows)).enumerate() {
+            let (x, y) = (790.0 + 260.0 * (i / rows) as f32, 75.0 + ROW * (i % rows) as f32);
+            figure.dot([x, y], 6.0, palette(i));
+            figure.text([x + 14.0, y + 5.0], shortened(group, 30), 15.0, Anchor::Start);
+        }
+        figure
+    }
+
+    /// Writes the map as a page with a small picture of every image and those most similar to it: one file that
+    /// loads nothing.
+    ///
+    /// # Errors
+    /// [`crate::Error::Write`].
+    pub fn save_html(&self, path: &Path, title: &str) -> Result<()> {
+        let mut body = format!(
+            "<header><h1>{}</h1><p>{} images. Near each other are those whose style vectors are alike (t-SNE; \
+             the axes mean nothing). Scroll to enlarge, drag to move, click an image to see which are most like \
+             it.</p>\n<nav><label>Size <input type=\"range\" id=\"size\" min=\"8\" max=\"{SIDE}\" value=\"48\">\
+             </label> <button id=\"whole\">Whole map</button> {}</nav></header>\n",
+            escape(title),
+            self.images.len(),
+            self.legend()
+        );
+        body.push_str("<main><div id=\"map\">\n");
+        (0..self.images.len()).for_each(|i| body.push_str(&self.element(i)));
+        body.push_str("</div>\n<aside id=\"like\"><p>No image is chosen.</p></aside></main>\n");
+        body.push_str(&html::data(&json!({ "like": self.similar() })));
+        let (style, script) = (include_str!("page/map.css"), include_str!("page/map.js"));
+        Page { title, style, body, script }.save(path)
+    }
+
+    fn legend(&self) -> String {
+        if self.groups.len() < 2 {
+            return String::new();
+        }
+        let button = |(i, group): (usize, &&str)| {
+            let color = hex(palette(i));
+            let name = escape(group);
+            format!(
+                "<button class=\"group\" data-g=\"{i}\" aria-pressed=\"true\" style=\"--color:{color}\">{name}</button>"
+            )
+        };
+        self.groups.iter().enumerate().map(button).collect()
+    }
+
+    fn element(&self, i: usize) -> String {
+        let (image, group) = (&self.images[i], self.group_of[i]);
+        let (x, y) = (100.0 * self.places[(i, 0)], 100.0 * self.places[(i, 1)]);
+        let (color, name, picture) = (hex(palette(group)), escape(&image.name), data_uri(&image.thumbnail));
+        format!(
+            "<figure tabindex=\"0\" data-g=\"{group}\" style=\"--x:{x:.3};--y:{y:.3};--color:{color}\">\
+             <img alt=\"\" draggable=\"false\" src=\"{picture}\"><figcaption>{name}</figcaption></figure>\n"
+        )
+    }
+
+    /// For each image the others whose style vectors point most nearly the same way: index and cosine.
+    fn similar(&self) -> Vec<Vec<(usize, f64)>> {
+        let cosine = |i: usize, j: usize| {
+            let (a, b) = (&self.images[i].style, &self.images[j].style);
+            // Vectors of the network have length 1, or 0.
+            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+        };
+        let most = |i: usize| {
+            let others = (0..self.images.len()).filter(|&j| j != i);
+            let mut others: Vec<(usize, f64)> = others.map(|j| (j, cosine(i, j))).collect();
+            others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            others.truncate(SIMILAR);
+            others.iter().map(|(j, value)| (*j, (value * 1e4).round() / 1e4)).collect()
+        };
+        (0..self.images.len()).into_par_iter().map(most).collect()
+    }
+}
+
+/// Height of a row of the legend.
+const ROW: f32 = 24.0;
+
+/// Both axes by one factor, the middle at the middle.
+fn into_unit_square(mut places: Array2<f64>) -> Array2<f64> {
+    let bounds = |axis: usize| {
+        let values = places.column(axis);
+        let (low, high) = (
+            values.iter().copied().fold(f64::INFINITY, f64::min),
+            values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        );
+        (low, high)
+    };
+    let [x, y] = [bounds(0), bounds(1)];
+    let extent = (x.1 - x.0).max(y.1 - y.0).max(f64::MIN_POSITIVE);
+    for (axis, (low, high)) in [x, y].into_iter().enumerate() {
+        places.column_mut(axis).mapv_inplace(|v| 0.5 + (v - (low + high) / 2.0) / extent);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Image;
+    use ndarray::{Array1, Array2, array};
+
+    #[test]
+    fn a_map_fills_the_square_and_keeps_its_form() {
+        let places = into_unit_square(array![[1.0, 5.0], [3.0, 6.0], [5.0, 5.5]]);
+        assert_eq!(places, array![[0.0, 0.375], [0.5, 0.625], [1.0, 0.5]]);
+        let point = into_unit_square(Array2::from_elem((3, 2), 7.0));
+        assert_eq!(point, Array2::from_elem((3, 2), 0.5));
+    }
+
+    #[test]
+    fn images_find_their_like_and_groups_their_colour() {
+        let picture = Image::from_gray(Array2::<u8>::zeros((4, 4)).view()).unwrap();
+        let image = |group: &str, style: [f32; 2]| {
+            StyleImage::new("x", group, &picture, Array1::from(style.to_vec()))
+        };
+        let images =
+            [image("b", [1.0, 0.0]), image("a", [0.0, 1.0]), image("b", [0.8, 0.6]), image("c", [0.6, 0.8])];
+        let map = StyleMap::new(&images, &TsneOptions::default()).unwrap();
+        assert_eq!((&map.groups[..], &map.group_of[..]), (&["b", "a", "c"][..], &[0, 1, 0, 2][..]));
+        let like: Vec<Vec<usize>> =
+            map.similar().iter().map(|row| row.iter().map(|(j, _)| *j).collect()).collect();
+        assert_eq!(like, [[2, 3, 1], [3, 2, 0], [3, 0, 1], [2, 1, 0]]);
+        assert_eq!(map.figure().to_svg().matches("<circle").count(), 4 + 3);
+        assert!(StyleMap::new(&images[..3], &TsneOptions::default()).is_none());
+    }
+}
