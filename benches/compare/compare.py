@@ -34,8 +34,8 @@ def arguments():
     options.sizes = options.sizes or ([256, 512] if quick else [256, 512, 1024])
     options.stages_size = options.stages_size or (512 if quick else 1024)
     options.many = (4 if quick else 32) if options.many is None else options.many
-    options.seconds = options.seconds or (5.0 if quick else 20.0)
-    options.rounds = (1, 3) if quick else (3, 15)
+    options.seconds = options.seconds or (4.0 if quick else 20.0)
+    options.rounds = (2, 5) if quick else (3, 15)
     if options.folder:
         options.folder = options.folder.resolve()
     if options.threads < 1 or options.batch < 1 or min(options.sizes) < 64 or options.stages_size < 64:

@@ -40,7 +40,7 @@ class Book:
         entrants = [ours, *theirs]
         for i, entrant in enumerate(entrants):
             entrant.key = str(i)
-        alive, saved, warm = [], {}, 0.0
+        alive, saved, peaks, warm = [], {}, {}, 0.0
         for entrant in entrants:
             prefix = self.folder / f"{stage}_{on}_{entrant.label}".replace(" ", "_").replace("/", "_")
             try:
@@ -49,11 +49,12 @@ class Book:
                 warm += entrant.peer.run(entrant.key, save=prefix)
                 alive.append(entrant)
                 saved[entrant.label] = prefix
+                peaks[entrant.key] = entrant.peer.peak()
             except Failed as failed:
                 self.fail(stage, on, entrant, failed)
         times = self.turns(stage, on, alive, warm)
         if ours.key in times:
-            self.note(stage, on, ours, theirs, times, runs_per)
+            self.note(stage, on, ours, theirs, times, peaks, runs_per)
             self.compare(stage, on, ours, theirs, saved, must_agree)
         for entrant in entrants:
             try:
@@ -84,10 +85,10 @@ class Book:
         print(report.line((stage, on, entrant.label, "failed", *[""] * 6)), flush=True)
         print(f"  {failed}", file=sys.stderr, flush=True)
 
-    def note(self, stage, on, ours, theirs, times, runs_per):
+    def note(self, stage, on, ours, theirs, times, peaks, runs_per):
         def measured(entrant):
             seconds = [t / runs_per for t in times[entrant.key]]
-            return {**report.summary(seconds), "peak": entrant.peer.peak()}
+            return {**report.summary(seconds), "peak": peaks[entrant.key]}
         for entrant in theirs:
             if entrant.key in times:
                 result = {"stage": stage, "on": on, "peer": entrant.label, "theirs": measured(entrant),

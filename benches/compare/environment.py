@@ -106,3 +106,11 @@ def weights(flowmask, model):
     if not theirs.exists():
         run([flowmask, "convert", ours, theirs])
     return ours, theirs
+
+
+if __name__ == "__main__":
+    # The Python of the environment, for those who want to look around in it.
+    try:
+        print(venv(peers=False))
+    except Missing as missing:
+        sys.exit(str(missing))

@@ -1,10 +1,11 @@
 """The images that both sides get: those of `tests/data`, and larger ones made of them."""
 
+import math
 from pathlib import Path
 
+import cv2
 import numpy as np
 import tifffile
-from cellpose import io
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "tests" / "data"
@@ -16,7 +17,7 @@ EXTENSIONS = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
 def mosaic(side, seed=0):
     """A picture of `side` by `side`: `nuclei.png` repeated, each time mirrored, from a corner and with a noise of
     a few grey levels that depend on `seed` alone, so that no two tiles are the same."""
-    nuclei = io.imread(str(DATA / "nuclei.png"))
+    nuclei = cv2.imread(str(DATA / "nuclei.png"), cv2.IMREAD_GRAYSCALE)
     random = np.random.default_rng(seed)
     top, left = (int(random.integers(0, length)) for length in nuclei.shape) if seed else (0, 0)
     padding = [(0, top + side), (0, left + side)]
@@ -48,10 +49,8 @@ def network_tiles(batch):
 
 
 def output_tiles(side):
-    """Random outputs of the network for each tile of a picture: `[tiles, 3, 224, 224]`."""
-    from cellpose import transforms
-    above, below, left, right = transforms.get_pad_yx(side, side)
-    padded = np.zeros((1, side + above + below, side + left + right), np.float32)
-    tiles = transforms.make_tiles(padded, bsize=224, tile_overlap=0.1)[0]
-    shape = (tiles.shape[0] * tiles.shape[1], 3, *tiles.shape[-2:])
-    return np.random.default_rng(side).standard_normal(shape, np.float32)
+    """Random outputs of the network for each tile of a square picture: `[tiles, 3, tile, tile]`."""
+    padded = -(-side // 16) * 16 + 16
+    across = 1 if padded <= 224 else math.ceil(1.2 * padded / 224)
+    tile = min(224, padded)
+    return np.random.default_rng(side).standard_normal((across**2, 3, tile, tile), np.float32)

@@ -122,6 +122,8 @@ def whole(options, sides, book):
         book.contest("segment", on, Entrant(ours, "flowmask", {**question, "like": like(options), **folders["ours"]}),
                      [Entrant(theirs, label, {**question, "batch": options.batch, **folders["theirs"]})],
                      must_agree=True)
+        for array in book.folder.glob("segment_*.npy"):
+            array.unlink()
     try:
         diameter = UNSCALED[options.model]
         for path, size in images.REAL:
@@ -179,7 +181,7 @@ def stages(options, sides, book):
 
 def maps(cellpose, image, diameter, folder):
     """The flows and the cell probability of the original."""
-    cellpose.prepare("maps", "segment", images=[str(image)], diameter=diameter)
+    cellpose.prepare("maps", "segment", images=[str(image)], diameter=diameter, maps=True)
     cellpose.run("maps", save=folder / "maps")
     cellpose.forget()
     return str(folder / "maps_flows.npy"), str(folder / "maps_cellprob.npy")

@@ -116,8 +116,9 @@ class Side:
             if folder:
                 for path, mask in zip(question["images"], masks):
                     io.imsave(str(Path(folder) / Path(path).stem) + ".tif", mask)
-            named = {f"masks{i}": mask for i, mask in enumerate(masks)}
-            return {**named, "flows": flows[0][1].astype(np.float32), "cellprob": flows[0][2]}
+            if question.get("maps"):
+                return {"flows": flows[0][1], "cellprob": flows[0][2]}
+            return {f"masks{i}": mask for i, mask in enumerate(masks)}
         return nothing, measured
 
     def load(self):

@@ -56,7 +56,7 @@ class Side:
     def forward(self, tiles, settings):
         layout = torch.channels_last if "channels_last" in settings else torch.contiguous_format
         x = torch.from_numpy(tiles).to(self.device).contiguous(memory_format=layout)
-        outputs = Outputs(self.net()).to(memory_format=layout)
+        outputs = Outputs(self.net()).eval().to(memory_format=layout)
         if "traced" in settings:
             with torch.no_grad(), self.mode(settings):
                 outputs = torch.jit.freeze(torch.jit.trace(outputs, x))
@@ -87,5 +87,5 @@ class Side:
 
     def export(self, tiles, path):
         with torch.no_grad():
-            torch.onnx.export(Outputs(self.net()).cpu(), torch.from_numpy(tiles), path, dynamo=False,
+            torch.onnx.export(Outputs(self.net()).cpu().eval(), torch.from_numpy(tiles), path, dynamo=False,
                               opset_version=17, input_names=["x"], output_names=["y", "style"])
