@@ -84,18 +84,14 @@ def build():
     """The paths of the command and of the measuring program, built as users build them."""
     if not shutil.which("cargo"):
         raise Missing("cargo is not there: install Rust, see README.md of the repository")
-    command = ["cargo", "build", "--release", "--bin", "flowmask"]
-    measuring = ["cargo", "bench", "--bench", "peer", "--no-run"]
-    return executable(command, "flowmask"), executable(measuring, "peer")
-
-
-def executable(command, name):
+    # In one go: the library's files have one name, so two builds with other features would overwrite each other.
+    command = ["cargo", "build", "--release", "--bin", "flowmask", "--bench", "peer"]
     print("+", " ".join(command), file=sys.stderr, flush=True)
     output = subprocess.run([*command, "--message-format=json-render-diagnostics"], cwd=ROOT, check=True,
                             stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    paths = [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name]
-    return paths[-1]
+    paths = {m["target"]["name"]: m["executable"] for m in messages if m.get("executable")}
+    return paths["flowmask"], paths["peer"]
 
 
 def weights(flowmask, model):

@@ -29,6 +29,7 @@ class Sides:
         self.options, self.python = options, python
         self.flowmask, self.measuring = environment.build()
         self.ours, self.theirs = environment.weights(self.flowmask, options.model)
+        self.newest = environment.cellpose4(python) if options.peers else None
         self.about = {}
 
     def start(self, *names):
@@ -48,8 +49,8 @@ class Sides:
         if name == "flowmask":
             return Peer(name, [self.measuring, "--serve", self.ours, threads])
         if name == "cellpose 4":
-            path = {"PYTHONPATH": str(environment.cellpose4(self.python))}
-            return Peer(name, [*worker, "worker_cellpose", self.theirs, threads, device], path)
+            return Peer(name, [*worker, "worker_cellpose", self.theirs, threads, device],
+                        {"PYTHONPATH": str(self.newest)})
         kind = {"cellpose 3": "worker_cellpose", "torch": "worker_torch"}.get(name, "worker_engines")
         return Peer(name, [*worker, kind, name if kind == "worker_engines" else self.theirs, threads, device])
 
@@ -113,15 +114,15 @@ def whole(options, sides, book):
     ours, theirs = sides.start("flowmask", "cellpose 3")
     label = "cellpose " + theirs.about["version"]
 
-    def contest(on, paths, diameter, **more):
-        question = {"images": [str(path) for path in paths], "diameter": diameter, **more}
-        for side in ("theirs", "ours"):
-            if "write" in more:
-                (book.folder / side).mkdir(exist_ok=True)
-        folders = {side: {"write": str(book.folder / side)} if "write" in more else {} for side in ("ours", "theirs")}
-        book.contest("segment", on, Entrant(ours, "flowmask", {**question, "like": like(options), **folders["ours"]}),
-                     [Entrant(theirs, label, {**question, "batch": options.batch, **folders["theirs"]})],
-                     must_agree=True)
+    def contest(on, paths, diameter, files=False):
+        question = {"images": [str(path) for path in paths], "diameter": diameter}
+        write = {side: {} for side in ("ours", "theirs")}
+        for side in write if files else ():
+            (book.folder / side).mkdir()
+            write[side] = {"write": str(book.folder / side)}
+        our_way = Entrant(ours, "flowmask", {**question, **write["ours"], "like": like(options)})
+        their_way = Entrant(theirs, label, {**question, **write["theirs"], "batch": options.batch})
+        book.contest("segment", on, our_way, [their_way], must_agree=True)
         for array in book.folder.glob("segment_*.npy"):
             array.unlink()
     try:
@@ -134,7 +135,7 @@ def whole(options, sides, book):
             paths = [images.write_mosaic(book.folder, 256, seed + 1) for seed in range(options.many)]
             contest(f"{options.many} of 256x256", paths, diameter)
         if options.folder:
-            contest("folder", images.in_folder(options.folder), options.diameter or diameter, write=True)
+            contest("folder", images.in_folder(options.folder), options.diameter or diameter, files=True)
     finally:
         ours.stop()
         theirs.stop()

@@ -72,13 +72,14 @@ class Peer:
         return peak_of(status)
 
     def stop(self):
-        if self.process.poll() is None:
+        try:
             self.process.stdin.close()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self.process.wait(10)
+        except BrokenPipeError:
+            pass
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.process.wait()
         self.process.stdout.close()
         self.log.close()
 

@@ -44,7 +44,7 @@ def row(result):
             duration(ours["median"]), spread(ours), memory(ours.get("peak")), f"{result['ratio']:.2f}x")
 
 
-WIDTHS = (13, 16, 34, 9, 5, 9, 9, 5, 9, 8)
+WIDTHS = (13, 16, 37, 9, 5, 9, 9, 5, 9, 8)
 
 
 def line(cells):
