@@ -31,9 +31,9 @@ def arguments():
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers to this file too")
     options = parser.parse_args()
     quick = options.quick
-    options.sizes = options.sizes or ([256, 512] if quick else [256, 512, 1024])
+    options.sizes = options.sizes or ([512] if quick else [256, 512, 1024])
     options.stages_size = options.stages_size or (512 if quick else 1024)
-    options.many = (4 if quick else 32) if options.many is None else options.many
+    options.many = (2 if quick else 32) if options.many is None else options.many
     options.seconds = options.seconds or (4.0 if quick else 20.0)
     options.rounds = (2, 5) if quick else (3, 15)
     if options.folder:
