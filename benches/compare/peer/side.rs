@@ -1,0 +1,127 @@
+//! What needs the model or the threads: the network, and whole images.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail, ensure};
+use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::network::{State, Unet, forward};
+use flowmask::{Diameter, Image, Model, Options, Segmenter, output};
+use ndarray::{Array2, IxDyn};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::question::{Array, Output, Result, Run, floats, like, one, paths, shaped, size};
+use crate::stages;
+
+/// The model and the threads.
+pub struct Side {
+    path: PathBuf,
+    threads: usize,
+    pool: rayon::ThreadPool,
+}
+
+impl Side {
+    pub fn new(path: PathBuf, threads: usize) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        Ok(Side { path, threads, pool })
+    }
+
+    pub fn about(&self) -> Value {
+        let kernel = format!("{:?}", Kernel::best());
+        json!({"version": env!("CARGO_PKG_VERSION"), "threads": self.pool.current_num_threads(),
+               "device": "cpu", "kernel": kernel})
+    }
+
+    pub fn run(&self, run: &mut Run) -> Result<Output> {
+        self.pool.install(run)
+    }
+
+    pub fn prepare(&self, question: &Value) -> Result<Run> {
+        match question["stage"].as_str().unwrap_or_default() {
+            "read" => stages::read(question),
+            "normalize" => stages::normalise(question),
+            "network" => self.network(question),
+            "average" => stages::average(question),
+            "follow" => stages::follow_flows(question),
+            "cluster" => stages::cluster_points(question),
+            "flow check" => stages::flow_check(question),
+            "holes, sizes" => stages::holes_and_sizes(question),
+            "after network" => stages::after_network(question),
+            "write" => stages::write(question),
+            "segment" => self.segment(question),
+            other => bail!("there is no stage {other}"),
+        }
+    }
+
+    /// Batches as `segment` runs them: tiles shared out over the threads, each thread with maps of its own.
+    fn network(&self, question: &Value) -> Result<Run> {
+        let tiles = floats(question, "tiles")?;
+        ensure!(tiles.ndim() == 4, "tiles are [n, channels, height, width]");
+        let (count, (height, width)) = (tiles.shape()[0], size(&tiles));
+        let inputs: Vec<Vec<f32>> = tiles
+            .outer_iter()
+            .map(|tile| tile.permuted_axes(IxDyn(&[1, 2, 0])).iter().copied().collect())
+            .collect();
+        let model = Model::open(&self.path)?;
+        let unet = self.pool.install(|| Unet::new(model.network(), Kernel::best()));
+        let nout = unet.nout();
+        let workers = count.min(self.pool.current_num_threads());
+        let share = count.div_ceil(workers);
+        let mut states: Vec<State> = (0..workers).map(|_| State::new(&unet, height, width)).collect();
+        Ok(Box::new(move || {
+            let mut values = vec![0.0; count * nout * height * width];
+            let begin = Instant::now();
+            inputs
+                .par_chunks(share)
+                .zip(values.par_chunks_mut(share * nout * height * width))
+                .zip(&mut states)
+                .for_each(|((inputs, values), state)| {
+                    for (input, values) in inputs.iter().zip(values.chunks_exact_mut(nout * height * width)) {
+                        state.set_input(input);
+                        forward(&unet, state, values);
+                    }
+                });
+            one(begin, shaped(&[count, nout, height, width], values))
+        }))
+    }
+
+    fn segment(&self, question: &Value) -> Result<Run> {
+        let paths = paths(question)?;
+        let segmenter = Segmenter::builder().model(Model::open(&self.path)?).threads(self.threads).build()?;
+        let (sampling, compat) = like(question)?;
+        let diameter = question["diameter"].as_f64().context("diameter is not given")?;
+        let options =
+            Options { diameter: Diameter::Pixels(diameter), sampling, compat, ..Options::default() };
+        let folder = question["write"].as_str().map(PathBuf::from);
+        let images: Vec<Image> = match folder {
+            Some(_) => Vec::new(),
+            None => paths.iter().map(Image::open).collect::<flowmask::Result<_>>()?,
+        };
+        Ok(Box::new(move || {
+            let begin = Instant::now();
+            let masks: Vec<Array2<u32>> = match &folder {
+                Some(folder) => paths
+                    .iter()
+                    .map(|path| through(&segmenter, &options, path, folder))
+                    .collect::<Result<_>>()?,
+                None => images
+                    .iter()
+                    .map(|image| Ok(segmenter.segment(image, &options)?.masks))
+                    .collect::<Result<_>>()?,
+            };
+            let seconds = begin.elapsed();
+            let named =
+                |(i, masks): (usize, Array2<u32>)| (format!("masks{i}"), Array::Label(masks.into_dyn()));
+            Ok((seconds, masks.into_iter().enumerate().map(named).collect()))
+        }))
+    }
+}
+
+/// From file to file.
+fn through(segmenter: &Segmenter, options: &Options, path: &Path, folder: &Path) -> Result<Array2<u32>> {
+    let masks = segmenter.segment(&Image::open(path)?, options)?.masks;
+    let name = path.file_stem().context("an image without a name")?;
+    output::save_labels(&folder.join(name).with_extension("tif"), &[masks.view()], output::Format::Tif)?;
+    Ok(masks)
+}
