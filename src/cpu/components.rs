@@ -8,14 +8,28 @@ use crate::options::Compat;
 /// Numbers the labels 1 to n in the order in which they first come in memory; 0 stays (`fastremap.renumber`).
 /// Returns n.
 pub fn renumber(labels: &mut [u32]) -> usize {
-    let mut numbers: HashMap<u32, u32> = HashMap::new();
-    let mut last = (0, 0);
+    let most = labels.iter().max().map_or(0, |&max| max as usize);
+    if most > 2 * labels.len() {
+        return renumber_sparse(labels);
+    }
+    let (mut numbers, mut count) = (vec![0; most + 1], 0);
     for label in labels.iter_mut().filter(|label| **label != 0) {
-        if *label != last.0 {
-            let next = numbers.len() as u32 + 1;
-            last = (*label, *numbers.entry(*label).or_insert(next));
+        let number = &mut numbers[*label as usize];
+        if *number == 0 {
+            count += 1;
+            *number = count;
         }
-        *label = last.1;
+        *label = *number;
+    }
+    count as usize
+}
+
+/// The same for labels far larger than the image has pixels.
+fn renumber_sparse(labels: &mut [u32]) -> usize {
+    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    for label in labels.iter_mut().filter(|label| **label != 0) {
+        let next = numbers.len() as u32 + 1;
+        *label = *numbers.entry(*label).or_insert(next);
     }
     numbers.len()
 }

@@ -52,27 +52,54 @@ pub fn follow(
     Points { pixels, ends }
 }
 
-/// Takes `niter` steps with each point. A step depends on the position alone, so a walk that comes back to a
-/// position goes in a circle for ever (a point that stands still, in one of length 1), and whole rounds can be
-/// left out. Circles are found as by Brent (BIT 20, 1980): against a mark that is set after 1, 2, 4, 8… steps.
+/// Points that walk side by side, so that the processor works on one while another waits for its flow.
+const ABREAST: usize = 8;
+
+/// Takes `niter` steps with each point.
 fn walk(points: &mut [[f32; 2]], niter: u32, step: impl Fn([f32; 2]) -> [f32; 2]) {
-    for point in points {
-        let (mut mark, mut length, mut most) = (*point, 0, 1);
-        let mut left = niter;
-        while left > 0 {
-            let next = step(*point);
-            left -= 1;
-            length += 1;
-            if next == *point {
-                break;
+    for points in points.chunks_mut(ABREAST) {
+        let mut walkers = [const { Walker::new() }; ABREAST];
+        for (walker, &point) in walkers.iter_mut().zip(&*points) {
+            *walker = Walker { at: point, mark: point, left: niter, ..Walker::new() };
+        }
+        while walkers.iter().any(|walker| walker.left > 0) {
+            for walker in walkers.iter_mut().filter(|walker| walker.left > 0) {
+                walker.go(step(walker.at));
             }
-            *point = next;
-            if next == mark {
-                left %= length;
-            }
-            if length == most {
-                (mark, length, most) = (next, 0, 2 * most);
-            }
+        }
+        points.iter_mut().zip(&walkers).for_each(|(point, walker)| *point = walker.at);
+    }
+}
+
+/// A point on its walk. A step depends on the position alone, so a walk that comes back to a position goes in a
+/// circle for ever (a point that stands still, in one of length 1), and whole rounds can be left out. Circles
+/// are found as by Brent (BIT 20, 1980): against a mark that is set after 1, 2, 4, 8… steps.
+struct Walker {
+    at: [f32; 2],
+    mark: [f32; 2],
+    /// Steps since the mark, and at how many the next is set.
+    length: u32,
+    most: u32,
+    /// Steps to go.
+    left: u32,
+}
+
+impl Walker {
+    const fn new() -> Self {
+        Walker { at: [0.0; 2], mark: [0.0; 2], length: 0, most: 1, left: 0 }
+    }
+
+    fn go(&mut self, next: [f32; 2]) {
+        self.left -= 1;
+        self.length += 1;
+        if next == self.at {
+            self.left = 0;
+        } else if next == self.mark {
+            self.left %= self.length;
+        }
+        self.at = next;
+        if self.length == self.most {
+            (self.mark, self.length, self.most) = (next, 0, 2 * self.most);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Percentile normalisation (`transforms.normalize_img`), a channel at a time, in place.
 
+use rayon::prelude::*;
+
 use crate::options::Normalize;
 
 /// Above this many values the percentiles are taken from a grid of them, as in the original.
@@ -15,18 +17,19 @@ const MIN_CONTRAST: f32 = 1e-3;
 /// may get masks).
 pub fn normalize(pixels: &mut [f32], height: usize, width: usize, nchan: usize, options: &Normalize) {
     for channel in 0..nchan {
-        let [low, high] = percentiles(pixels, height, width, nchan, channel, options.percentile);
         let first = pixels[channel];
-        let values = || pixels.iter().skip(channel).step_by(nchan);
-        let (blank, contrast) = (values().all(|&v| v == first), high - low > MIN_CONTRAST);
-        for v in pixels.iter_mut().skip(channel).step_by(nchan) {
-            let x = if contrast { (*v - low) / (high - low) } else { 0.0 };
-            *v = match options.invert {
-                _ if blank => 0.0,
-                true => 1.0 - x,
-                false => x,
-            };
+        if pixels.iter().skip(channel).step_by(nchan).all(|&v| v == first) {
+            pixels.iter_mut().skip(channel).step_by(nchan).for_each(|v| *v = 0.0);
+            continue;
         }
+        let [low, high] = percentiles(pixels, height, width, nchan, channel, options.percentile);
+        let (range, invert) = (high - low, options.invert);
+        pixels.par_chunks_exact_mut(width * nchan).for_each(|row| {
+            for v in row.iter_mut().skip(channel).step_by(nchan) {
+                let x = if range > MIN_CONTRAST { (*v - low) / range } else { 0.0 };
+                *v = if invert { 1.0 - x } else { x };
+            }
+        });
     }
 }
 

@@ -44,7 +44,7 @@ where
     C::Inner: Copy,
     [C::Inner]: TiffValue,
 {
-    let mut encoder = encoder.with_compression(Compression::Deflate(DeflateLevel::Balanced));
+    let mut encoder = encoder.with_compression(Compression::Deflate(DeflateLevel::Fast));
     for (index, plane) in masks.iter().enumerate() {
         let (height, width) = plane.dim();
         let mut page = encoder.new_image::<C>(u32::try_from(width)?, u32::try_from(height)?)?;
