@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::evaluation::{Evaluation, ImageScores, Method, SCALES, THRESHOLDS};
 use crate::Result;
-use crate::output::write_atomic;
+use crate::output::{quoted, write_atomic};
 
 /// A score of an image with the name of its column.
 type Column = (String, f64);
@@ -36,7 +36,7 @@ impl Evaluation {
         for method in &self.methods {
             for image in &method.images {
                 let values: Vec<_> = columns(image).into_iter().map(|(_, value)| value.to_string()).collect();
-                let (name, image) = (quote(&method.name), quote(&image.name));
+                let (name, image) = (quoted(&method.name), quoted(&image.name));
                 text.push_str(&format!("{name},{image},{}\n", values.join(",")));
             }
         }
@@ -117,14 +117,6 @@ fn columns(image: &ImageScores) -> Vec<Column> {
         ]);
     }
     columns
-}
-
-/// RFC 4180.
-fn quote(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.into(),
-    }
 }
 
 #[cfg(test)]

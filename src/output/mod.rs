@@ -10,11 +10,13 @@ use ndarray::ArrayView2;
 use crate::{Error, Result};
 
 mod atomic;
+mod csv;
 mod labels;
 mod outlines;
 mod overlay;
 
 pub(crate) use atomic::write_atomic;
+pub(crate) use csv::quoted;
 pub(crate) use labels::encode_png;
 pub use outlines::outlines;
 pub(crate) use overlay::colors;

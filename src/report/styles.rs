@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, Array3, ArrayView1};
 use ndarray_npy::WriteNpyExt;
 
 use super::panel::thumbnail;
-use crate::output::write_atomic;
+use crate::output::{quoted, write_atomic};
 use crate::{Image, Result};
 
 /// Longest side of the picture that is kept of an image.
@@ -70,14 +70,6 @@ pub fn save_styles_npy(path: &Path, images: &[StyleImage]) -> Result<()> {
             Array2::<f32>::from_shape_vec((images.len(), length), numbers).map_err(io::Error::other)?;
         rows.write_npy(file).map_err(io::Error::other)
     })
-}
-
-/// As RFC 4180 wants names with commas, quotes and line breaks.
-fn quoted(name: &str) -> String {
-    match name.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.into(),
-    }
 }
 
 #[cfg(test)]
