@@ -84,7 +84,8 @@ pub fn fill_holes_and_drop_small(labels: &mut [u32], width: usize, min_size: usi
         fill_holes(labels, width, label, number, &bounds, &mut stack);
     }
     drop_small(labels, min_size, compat);
-    if compat == Compat::None {
+    if compat == Compat::None && min_size == 0 {
+        // Nothing was dropped, and so nothing renumbered.
         renumber(labels);
     }
 }
