@@ -59,6 +59,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A GPU, its driver or its compiler is missing, or failed.
+    #[error("{device}: {reason}")]
+    Device {
+        /// `cuda`, or `cuda:1` for one GPU.
+        device: String,
+        /// What is missing or went wrong.
+        reason: String,
+    },
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -91,6 +99,10 @@ impl Error {
 
     pub(crate) fn tensor(model: &str, tensor: &str, reason: impl ToString) -> Self {
         Error::Tensor { model: model.into(), tensor: tensor.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn device(device: impl ToString, reason: impl ToString) -> Self {
+        Error::Device { device: device.to_string(), reason: reason.to_string() }
     }
 
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {

@@ -20,6 +20,7 @@
 //! cluster, check, fill) → [`output`], with the weights from [`model`].
 
 pub mod cpu;
+pub mod cuda;
 mod error;
 pub mod image;
 pub mod metrics;
@@ -34,6 +35,6 @@ mod size;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;
-pub use options::{Compat, Diameter, Normalize, Options, Sampling};
+pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use segmenter::{Builder, Segmentation, Segmenter};
 pub use size::diameters;

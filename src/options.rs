@@ -37,6 +37,16 @@ pub enum Compat {
     V3_1_1,
 }
 
+/// In what the network computes on a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Maps and weights in half precision, sums in single precision, on the tensor cores.
+    #[default]
+    F16,
+    /// Single precision throughout: the reference on the device.
+    F32,
+}
+
 /// How the intensities are brought to a common range before the network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {

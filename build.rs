@@ -1,0 +1,74 @@
+//! Embeds the kernels' sources; with the feature `cpu-emu`, also compiles them for the processor at hand, as a library
+//! that stands in for the CUDA driver.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=kernels");
+    let kernels = kernels();
+    embed(&kernels);
+    if std::env::var_os("CARGO_FEATURE_CPU_EMU").is_some() {
+        emulate(&kernels);
+    }
+}
+
+fn out(name: &str) -> PathBuf {
+    Path::new(&std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join(name)
+}
+
+/// `kernels/*.cu`, by name.
+fn kernels() -> Vec<PathBuf> {
+    let files = std::fs::read_dir("kernels").expect("the folder kernels");
+    let paths = files.map(|file| file.expect("an entry of kernels").path());
+    let mut kernels: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "cu")).collect();
+    kernels.sort();
+    kernels
+}
+
+/// Writes `kernels.rs`: the name and the text of each file.
+fn embed(kernels: &[PathBuf]) {
+    let mut text = String::from("&[\n");
+    for path in kernels {
+        let full = path.canonicalize().expect("a kernel's path");
+        let name = path.file_stem().expect("a kernel's name").to_string_lossy();
+        writeln!(text, "    ({name:?}, include_str!({full:?})),").expect("a string takes all");
+    }
+    text += "]\n";
+    std::fs::write(out("kernels.rs"), text).expect("writing kernels.rs");
+}
+
+/// Compiles the kernels and the emulator to a library of the driver's name.
+fn emulate(kernels: &[PathBuf]) {
+    println!("cargo::rerun-if-env-changed=FLOWMASK_EMULATOR_SANITIZE");
+    let sanitize = std::env::var("FLOWMASK_EMULATOR_SANITIZE").unwrap_or_default();
+    let build = |level: u32| {
+        let mut build = cc::Build::new();
+        // The build's profile decides neither speed nor checks here; no contraction, so that rounding is the device's.
+        build.cpp(true).std("c++17").opt_level(level).pic(true).debug(!sanitize.is_empty());
+        build.flag("-march=x86-64-v3").flag("-ffp-contract=off").flag("-Wno-unknown-pragmas");
+        build.include("kernels").include("kernels/emulator").cargo_metadata(false);
+        build
+    };
+    let runtime = build(3)
+        .files(["kernels/emulator/scheduler.cpp", "kernels/emulator/driver.cpp"])
+        .compile_intermediates();
+    let mut device = build(if sanitize.is_empty() { 2 } else { 1 });
+    device.flag("-x").flag("c++");
+    if !sanitize.is_empty() {
+        device.flag(format!("-fsanitize={sanitize}")).flag("-fno-sanitize-recover=all");
+    }
+    let objects = device.files(kernels).compile_intermediates();
+    // The name by which the driver is looked for first.
+    let library = out("libcuda.so");
+    let mut link = build(2).get_compiler().to_command();
+    link.args(["-shared", "-Wl,-soname,libcuda.so", "-o"]).arg(&library).args(runtime).args(objects);
+    link.args(["-ldl", "-lpthread"]);
+    if !sanitize.is_empty() {
+        link.arg(format!("-fsanitize={sanitize}"));
+    }
+    assert!(link.status().expect("a C++ compiler").success(), "linking the emulator");
+    println!("cargo::rustc-env=FLOWMASK_EMULATOR={}", library.display());
+}

@@ -1,0 +1,1 @@
+//! The weighted average of overlapping tiles.

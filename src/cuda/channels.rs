@@ -1,0 +1,1 @@
+//! Stored pixels to the channels of the network.

@@ -1,0 +1,1 @@
+//! What is done to finished masks: holes, small ones, the border.

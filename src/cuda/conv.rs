@@ -1,0 +1,1 @@
+//! The convolutions with all that stands before and after them.

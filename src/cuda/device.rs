@@ -1,0 +1,192 @@
+//! A GPU: its context, a stream and the kernels.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, is_culib_present};
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError};
+
+use crate::{Error, Result};
+
+/// Shared memory that a kernel gets without asking.
+const SHARED_MEMORY: u32 = 48 << 10;
+
+/// A stream of work on one GPU. [`Gpu::fork`] gives another stream on the same one.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    kernels: Arc<Kernels>,
+}
+
+/// The kernels that were loaded, by name, with the shared memory that each was allowed.
+#[derive(Debug)]
+struct Kernels {
+    /// One for each file of `kernels`.
+    modules: HashMap<&'static str, Arc<CudaModule>>,
+    functions: Mutex<HashMap<&'static str, (CudaFunction, u32)>>,
+}
+
+impl Gpu {
+    /// Opens a GPU, counted from 0, and loads the kernels.
+    ///
+    /// # Errors
+    /// [`Error::Device`]: no driver, no such GPU.
+    pub fn open(ordinal: usize) -> Result<Self> {
+        driver()?;
+        let error = |e: DriverError| Error::device(format!("cuda:{ordinal}"), e);
+        let context = CudaContext::new(ordinal).map_err(error)?;
+        // SAFETY: buffers are used in the stream that they were made for, in which all work is in order.
+        unsafe { context.disable_event_tracking() };
+        let stream = context.new_stream().map_err(error)?;
+        let kernels = Arc::new(Kernels::load(&context)?);
+        Ok(Gpu { context, stream, kernels })
+    }
+
+    /// The same GPU with another stream.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn fork(&self) -> Result<Self> {
+        let stream = self.context.new_stream().map_err(|e| self.error(e))?;
+        Ok(Gpu { stream, ..self.clone() })
+    }
+
+    /// The name of the card.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn name(&self) -> Result<String> {
+        self.context.name().map_err(|e| self.error(e))
+    }
+
+    /// Its multiprocessors.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn multiprocessors(&self) -> Result<usize> {
+        let count = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+        self.context.attribute(count).map(|n| n as usize).map_err(|e| self.error(e))
+    }
+
+    /// Waits for all work in the stream.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when some of it failed.
+    pub fn synchronize(&self) -> Result<()> {
+        self.stream.synchronize().map_err(|e| self.error(e))
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &Arc<CudaStream> {
+        &self.stream
+    }
+
+    /// The context.
+    pub fn context(&self) -> &Arc<CudaContext> {
+        &self.context
+    }
+
+    pub(crate) fn error(&self, error: DriverError) -> Error {
+        Error::device(format!("cuda:{}", self.context.ordinal()), error)
+    }
+
+    /// The function `name` of `kernels/FILE.cu`, allowed to use so much shared memory.
+    pub(crate) fn kernel(&self, file: &'static str, name: &'static str, shared: u32) -> Result<CudaFunction> {
+        let mut functions = self.kernels.functions.lock().unwrap_or_else(|e| e.into_inner());
+        let (function, allowed) = match functions.entry(name) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let module = self.kernels.modules.get(file);
+                let module = module.ok_or_else(|| Error::device("cuda", format!("no kernels/{file}.cu")))?;
+                let function = module.load_function(name).map_err(|e| self.error(e))?;
+                entry.insert((function, SHARED_MEMORY))
+            }
+        };
+        if shared > *allowed {
+            let most = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            function.set_attribute(most, shared as i32).map_err(|e| self.error(e))?;
+            *allowed = shared;
+        }
+        Ok(function.clone())
+    }
+}
+
+/// Starts a kernel in a stream: `launch!(gpu, "file", "kernel", grid, block, shared; &argument, …)`. Grid and block are
+/// `(x, y, z)`, `shared` is bytes. The arguments are references to buffers' memory and to variables, in the order and
+/// of the types of the kernel's parameters: nothing checks that.
+macro_rules! launch {
+    ($gpu:expr, $file:literal, $name:expr, $grid:expr, $block:expr, $shared:expr; $($argument:expr),+ $(,)?) => {{
+        use cudarc::driver::PushKernelArg;
+        let gpu: &$crate::cuda::Gpu = $gpu;
+        let function = gpu.kernel($file, $name, $shared)?;
+        let mut launch = gpu.stream().launch_builder(&function);
+        $(launch.arg($argument);)+
+        let config = cudarc::driver::LaunchConfig { grid_dim: $grid, block_dim: $block, shared_mem_bytes: $shared };
+        // SAFETY: the launcher gives what the kernel's parameters are; a test runs each under sanitizers.
+        unsafe { launch.launch(config) }.map(|_| ()).map_err(|e| gpu.error(e))?;
+    }};
+}
+pub(crate) use launch;
+
+/// Checks that there is a driver; cudarc panics where there is none.
+fn driver() -> Result<()> {
+    #[cfg(feature = "cpu-emu")]
+    emulator::load();
+    // SAFETY: only looks for the library.
+    match unsafe { is_culib_present() } {
+        true => Ok(()),
+        false => Err(Error::device("cuda", "there is no NVIDIA driver (libcuda.so.1) on this machine")),
+    }
+}
+
+impl Kernels {
+    #[cfg(feature = "cpu-emu")]
+    fn load(context: &Arc<CudaContext>) -> Result<Self> {
+        let module = |(name, _): &(&'static str, &str)| {
+            let module = context.load_module(cudarc::nvrtc::Ptx::from_src("emulated"));
+            Ok((*name, module.map_err(|e| Error::device("cuda", e))?))
+        };
+        Ok(Kernels {
+            modules: SOURCES.iter().map(module).collect::<Result<_>>()?,
+            functions: Mutex::default(),
+        })
+    }
+
+    #[cfg(not(feature = "cpu-emu"))]
+    fn load(_context: &Arc<CudaContext>) -> Result<Self> {
+        Err(Error::device("cuda", "kernels cannot be compiled yet"))
+    }
+}
+
+/// Name and text of each file of `kernels`.
+pub(crate) const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
+
+/// The stand-in for the driver that runs kernels on the processor.
+#[cfg(feature = "cpu-emu")]
+pub mod emulator {
+    use std::sync::OnceLock;
+
+    use libloading::Library;
+
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+
+    /// Loads the emulator, so that who looks for the driver finds it.
+    pub(super) fn load() -> &'static Library {
+        // SAFETY: our own library, built with this crate; its constructors do nothing.
+        LIBRARY.get_or_init(|| {
+            unsafe { Library::new(env!("FLOWMASK_EMULATOR")) }.expect("the emulator that was built")
+        })
+    }
+
+    /// Chooses the order in which the threads of a kernel run (0 in step, 1 each warp as far as it can, 2 the same
+    /// backwards, 3 random by `seed`) and whether asynchronous copies arrive at once or only when waited for.
+    pub fn schedule(order: i32, eager: bool, seed: u64) {
+        // SAFETY: the function has this type.
+        unsafe {
+            let options: libloading::Symbol<unsafe extern "C" fn(i32, i32, u64)> =
+                load().get(b"emu_options\0").expect("emu_options");
+            options(order, eager.into(), seed);
+        }
+    }
+}

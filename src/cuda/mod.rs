@@ -1,0 +1,33 @@
+//! The stages on a GPU, one file each, as in [`cpu`](crate::cpu): the function that starts the kernels of
+//! `kernels/NAME.cu`, with the name of its twin on the processor.
+//!
+//! Nothing of CUDA has to be installed to build or to run the rest: the driver and NVRTC, which compiles the kernels
+//! for the card at hand, are looked for when a [`Gpu`] is opened.
+//!
+//! All work of a [`Gpu`] goes into its one stream, in order. Every stage but the network gives the same bits as its
+//! twin on the same input.
+
+pub mod blend;
+mod buffer;
+pub mod channels;
+pub mod cluster;
+pub mod components;
+pub mod conv;
+mod device;
+pub mod fill;
+pub mod flow_error;
+pub mod follow;
+pub mod network;
+pub mod normalize;
+pub mod nvrtc;
+pub mod renumber;
+pub mod resize;
+pub mod scan;
+pub mod style;
+pub mod tiles;
+
+pub use buffer::Buffer;
+pub use device::Gpu;
+#[cfg(feature = "cpu-emu")]
+pub use device::emulator;
+pub(crate) use device::launch;

@@ -1,0 +1,1 @@
+//! The U-Net on a batch of tiles.

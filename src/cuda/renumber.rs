@@ -1,0 +1,1 @@
+//! Numbers labels in the order in which they first come in memory.

@@ -1,0 +1,1 @@
+//! Resizing as `cv2.resize` does it.

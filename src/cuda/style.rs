@@ -1,0 +1,1 @@
+//! The style vectors of a batch and the shifts that they give.
