@@ -9,9 +9,8 @@ fn main() {
     println!("cargo::rerun-if-changed=kernels");
     let kernels = kernels();
     embed(&kernels);
-    if std::env::var_os("CARGO_FEATURE_CPU_EMU").is_some() {
-        emulate(&kernels);
-    }
+    #[cfg(feature = "cpu-emu")]
+    emulate(&kernels);
 }
 
 fn out(name: &str) -> PathBuf {
@@ -41,6 +40,7 @@ fn embed(kernels: &[PathBuf]) {
 }
 
 /// Compiles the kernels and the emulator to a library of the driver's name.
+#[cfg(feature = "cpu-emu")]
 fn emulate(kernels: &[PathBuf]) {
     println!("cargo::rerun-if-env-changed=FLOWMASK_EMULATOR_SANITIZE");
     let sanitize = std::env::var("FLOWMASK_EMULATOR_SANITIZE").unwrap_or_default();

@@ -77,10 +77,19 @@ pub enum Error {
     },
 }
 
-/// A result of this library.
-pub type Result<T> = std::result::Result<T, Error>;
+/// A result of this library, or one with another error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// The same for another image of those that failed together.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Error::Device { device, reason } => Error::device(device, reason),
+            Error::Model { model, reason } => Error::model(model, reason),
+            other => Error::device("all images of a batch", other),
+        }
+    }
+
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         Error::Read { path: path.into(), source }
     }

@@ -19,10 +19,14 @@
 //! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
 //! cluster, check, fill) → [`output`], with the weights from [`model`].
 
+mod backend;
 pub mod cpu;
 pub mod cuda;
+mod device;
 mod error;
 pub mod image;
+mod lanes;
+mod many;
 pub mod metrics;
 pub mod model;
 mod options;
@@ -32,6 +36,7 @@ pub mod report;
 mod segmenter;
 mod size;
 
+pub use device::Device;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;

@@ -33,7 +33,7 @@ fn same_bytes_for_any_threads_and_batch_size() {
     let want = segmenter(1).segment(&image, &Options { diameter, bsize, ..Options::default() }).unwrap();
     assert!(want.cells() > 40, "{} cells", want.cells());
     for (threads, batch_size) in [(1, 1), (2, 8), (2, 3), (7, 5), (7, 1)] {
-        let options = Options { diameter, bsize, batch_size, ..Options::default() };
+        let options = Options { diameter, bsize, batch_size: Some(batch_size), ..Options::default() };
         let found = segmenter(threads).segment(&image, &options).unwrap();
         assert!(found == want, "{threads} threads, batches of {batch_size}");
     }
@@ -166,7 +166,7 @@ fn options_out_of_range_are_named() {
         ("flow_threshold", Options { flow_threshold: f64::NAN, ..good.clone() }),
         ("cellprob_threshold", Options { cellprob_threshold: f32::INFINITY, ..good.clone() }),
         ("max_size_fraction", Options { max_size_fraction: 0.0, ..good.clone() }),
-        ("batch_size", Options { batch_size: 0, ..good.clone() }),
+        ("batch_size", Options { batch_size: Some(0), ..good.clone() }),
         ("tile_overlap", Options { tile_overlap: 0.7, ..good.clone() }),
         ("bsize", Options { bsize: 100, ..good.clone() }),
     ];

@@ -245,9 +245,17 @@ pub struct Speed {
     /// Threads; 0 takes one for each core
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// Tiles that go through the network together: more needs more memory, the result is the same
-    #[arg(long, alias = "batch_size", default_value_t = 8, value_name = "N")]
-    pub batch_size: usize,
+    /// Where to run: cpu, cuda (the first NVIDIA GPU), cuda:1, several as cuda:0,cuda:1, or auto (all GPUs, or else
+    /// the processor); see `flowmask devices`
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: String,
+    /// In what a GPU computes the network: half or single precision
+    #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
+    pub precision: Precision,
+    /// Tiles that go through the network together: more needs more memory, the result is the same; left out, 8 on the
+    /// processor and as many as keep a GPU busy
+    #[arg(long, alias = "batch_size", value_name = "N")]
+    pub batch_size: Option<usize>,
     /// Instructions of the convolutions: avx512, avx2 or portable; left out, the fastest that the processor has
     #[arg(long, alias = "cpu_kernel", value_name = "NAME")]
     pub cpu_kernel: Option<String>,
@@ -296,6 +304,12 @@ pub struct Convert {
 pub enum Sampling {
     Bilinear,
     GridSample,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Precision {
+    F16,
+    F32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -129,6 +129,15 @@ macro_rules! launch {
 }
 pub(crate) use launch;
 
+/// How many GPUs there are.
+///
+/// # Errors
+/// [`Error::Device`] without a driver, or when it has none.
+pub fn count() -> Result<usize> {
+    driver()?;
+    CudaContext::device_count().map(|n| n.max(0) as usize).map_err(|e| Error::device("cuda", e))
+}
+
 /// Checks that there is a driver; cudarc panics where there is none.
 fn driver() -> Result<()> {
     #[cfg(feature = "cpu-emu")]

@@ -7,6 +7,7 @@
 //! All work of a [`Gpu`] goes into its one stream, in order. Every stage but the network gives the same bits as its
 //! twin on the same input.
 
+pub(crate) mod backend;
 pub mod blend;
 mod buffer;
 pub mod channels;
@@ -27,7 +28,7 @@ pub mod style;
 pub mod tiles;
 
 pub use buffer::Buffer;
-pub use device::Gpu;
+pub use device::{Gpu, count};
 #[cfg(feature = "cpu-emu")]
 pub use device::emulator;
 pub(crate) use device::launch;
