@@ -1,6 +1,7 @@
 //! What the pipeline asks of the processor and of a GPU: one method a stage.
 
 use crate::options::{Compat, Options};
+use crate::watch::Watch;
 use crate::{Image, Result};
 
 /// (height, width).
@@ -11,15 +12,17 @@ pub(crate) trait Backend {
     /// The arrays of one image. They are kept for the next one, so that their memory is.
     type Work: Default;
 
-    /// Channels of the network's input.
-    fn nchan(&self) -> usize;
-
     /// `channels`, `normalize`: the image as the network wants it, at its own scale.
     fn prepare(&mut self, work: &mut Self::Work, image: &Image, options: &Options) -> Result<()>;
 
     /// `resize`, `tiles`, `network`, `blend`: the maps of each image at the size `small`, and its style vector. The
     /// tiles of all images go through the network together; the result is that of each image alone.
-    fn network(&mut self, jobs: &mut [&mut Job<Self::Work>], options: &Options) -> Result<()>;
+    fn network(
+        &mut self,
+        jobs: &mut [&mut Job<Self::Work>],
+        options: &Options,
+        watch: &mut Watch,
+    ) -> Result<()>;
 
     /// `resize`: the maps at another size.
     fn resize_maps(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;

@@ -49,7 +49,9 @@ impl Device {
 
     pub(crate) fn check(devices: &[Device]) -> Result<()> {
         let fail = |reason: String| Err(Error::option("device", reason));
-        if let Some((_, twice)) = devices.iter().enumerate().find(|(i, device)| devices[..*i].contains(device)) {
+        if let Some((_, twice)) =
+            devices.iter().enumerate().find(|(i, device)| devices[..*i].contains(device))
+        {
             return fail(format!("{twice} is named twice"));
         }
         if devices.len() > 1 && devices.contains(&Device::Cpu) {

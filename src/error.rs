@@ -67,6 +67,9 @@ pub enum Error {
         /// What is missing or went wrong.
         reason: String,
     },
+    /// The progress callback said to stop.
+    #[error("cancelled")]
+    Cancelled,
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -86,6 +89,7 @@ impl Error {
         match self {
             Error::Device { device, reason } => Error::device(device, reason),
             Error::Model { model, reason } => Error::model(model, reason),
+            Error::Cancelled => Error::Cancelled,
             other => Error::device("all images of a batch", other),
         }
     }

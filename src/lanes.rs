@@ -9,6 +9,7 @@ use crate::cpu::network::Unet;
 use crate::cuda::backend::Cuda;
 use crate::cuda::{Gpu, network};
 use crate::pipeline::{Engine, Segmented};
+use crate::watch::Watch;
 use crate::{Image, Model, Options, Precision, Result};
 
 /// Lanes of a GPU: while one copies an image or follows flows, the other has the tensor cores.
@@ -28,10 +29,11 @@ impl Lane {
         pool: &ThreadPool,
         images: &[&Image],
         options: &Options,
+        watch: &mut Watch,
     ) -> Vec<Result<Segmented>> {
         match self {
-            Lane::Cpu(engine) => pool.install(|| engine.segment(images, options)),
-            Lane::Cuda(engine) => engine.segment(images, options),
+            Lane::Cpu(engine) => pool.install(|| engine.segment(images, options, watch)),
+            Lane::Cuda(engine) => engine.segment(images, options, watch),
         }
     }
 
@@ -82,7 +84,7 @@ impl Lanes {
             // The lanes' streams do not wait for the one that copied the weights.
             gpu.synchronize()?;
             for _ in 0..STREAMS {
-                let backend = Cuda::new(gpu.fork()?, unet.clone())?;
+                let backend = Cuda::new(gpu.fork()?, unet.clone());
                 idle.push(Lane::Cuda(Box::new(Engine::new(model.clone(), backend))));
             }
         }

@@ -35,6 +35,7 @@ mod pipeline;
 pub mod report;
 mod segmenter;
 mod size;
+mod watch;
 
 pub use device::Device;
 pub use error::{Error, Result};
@@ -43,3 +44,4 @@ pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use segmenter::{Builder, Segmentation, Segmenter};
 pub use size::diameters;
+pub use watch::Progress;

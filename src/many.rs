@@ -8,6 +8,7 @@ use crate::cpu::tiles::Grid;
 use crate::lanes::Lane;
 use crate::pipeline::Segmented;
 use crate::segmenter::{Segmentation, Segmenter};
+use crate::watch::Watch;
 use crate::{Diameter, Error, Image, Options, Result};
 
 /// Threads that load files for each lane of a GPU; the processor's threads are busy, and get one.
@@ -83,7 +84,7 @@ fn work<E: From<Error>>(
     let scale = scale(segmenter, options);
     while let Some(files) = take(loaded, lane, scale, options) {
         let images: Vec<&Image> = files.iter().flat_map(|file| &file.images).collect();
-        let mut results = lane.segment(pool, &images, options).into_iter();
+        let mut results = lane.segment(pool, &images, options, &mut Watch::none()).into_iter();
         for File { index, images } in files {
             let results: Vec<Result<Segmented>> = results.by_ref().take(images.len()).collect();
             let shaped = results.into_iter().zip(&images).map(|(found, image)| Ok(found?.shaped(image)));

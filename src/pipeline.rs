@@ -3,7 +3,11 @@
 use crate::backend::{Backend, Job, Size};
 use crate::cpu::resize::scaled;
 use crate::model::Model;
+use crate::watch::Watch;
 use crate::{Diameter, Error, Image, Options, Result, Sampling};
+
+/// The part of the work that is the network's, about.
+const NETWORK: f64 = 0.9;
 
 /// What was found in an image.
 pub(crate) struct Segmented {
@@ -27,20 +31,24 @@ pub(crate) struct Engine<B: Backend> {
     works: Vec<B::Work>,
 }
 
-/// Options of a pass over the network.
 impl<B: Backend> Engine<B> {
     pub fn new(model: Model, backend: B) -> Self {
         Engine { model, backend, works: Vec::new() }
     }
 
     /// Pixels to masks: of several images, in their order.
-    pub fn segment(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Segmented>> {
-        self.run(images, options, |engine, job| engine.finish(job, options))
+    pub fn segment(
+        &mut self,
+        images: &[&Image],
+        options: &Options,
+        watch: &mut Watch,
+    ) -> Vec<Result<Segmented>> {
+        self.run(images, options, watch, |engine, job| engine.finish(job, options))
     }
 
     /// Pixels to the style vector alone.
     pub fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, |engine, job| engine.backend.style(&mut job.work))
+        self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
     }
 
     /// Everything up to the network for all images, then what is wanted of each.
@@ -48,19 +56,23 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[&Image],
         options: &Options,
+        watch: &mut Watch,
         finish: impl Fn(&mut Self, &mut Job<B::Work>) -> Result<T>,
     ) -> Vec<Result<T>> {
         let mut jobs: Vec<_> = images.iter().map(|image| self.prepare(image, options)).collect();
-        if let Err(error) = self.begin(&mut good(&mut jobs), options) {
+        if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
             fail(&mut jobs, &error);
         }
-        let finish_one = |job: Result<Job<B::Work>>| {
+        watch.part(NETWORK, 1.0);
+        let count = jobs.len();
+        let finish_one = |(i, job): (usize, Result<Job<B::Work>>)| {
             let mut job = job?;
+            watch.at(i, count)?;
             let result = finish(self, &mut job);
             self.works.push(job.work);
             result
         };
-        jobs.into_iter().map(finish_one).collect()
+        jobs.into_iter().enumerate().map(finish_one).collect()
     }
 
     fn prepare(&mut self, image: &Image, options: &Options) -> Result<Job<B::Work>> {
@@ -71,15 +83,17 @@ impl<B: Backend> Engine<B> {
     }
 
     /// The diameters, then the network at their scales.
-    fn begin(&mut self, jobs: &mut [&mut Job<B::Work>], options: &Options) -> Result<()> {
+    fn begin(&mut self, jobs: &mut [&mut Job<B::Work>], options: &Options, watch: &mut Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
         match options.diameter {
             Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = model),
             Diameter::Pixels(pixels) => jobs.iter_mut().for_each(|job| job.diameter = pixels),
-            Diameter::Auto => self.estimate_diameters(jobs, options)?,
+            Diameter::Auto => self.estimate_diameters(jobs, options, watch)?,
         }
         jobs.iter_mut().for_each(|job| job.set_scale(model / job.diameter));
-        self.backend.network(jobs, options)
+        let before = if options.diameter == Diameter::Auto { 2.0 / 3.0 } else { 0.0 };
+        watch.part(NETWORK * before, NETWORK);
+        self.backend.network(jobs, options, watch)
     }
 
     fn finish(&mut self, job: &mut Job<B::Work>, options: &Options) -> Result<Segmented> {
@@ -124,7 +138,12 @@ impl<B: Backend> Engine<B> {
 
     /// `SizeModel.eval`: the style gives a first guess, the masks at that scale the answer. Thresholds and tiles
     /// are the defaults in both passes, as in the original.
-    fn estimate_diameters(&mut self, jobs: &mut [&mut Job<B::Work>], options: &Options) -> Result<()> {
+    fn estimate_diameters(
+        &mut self,
+        jobs: &mut [&mut Job<B::Work>],
+        options: &Options,
+        watch: &mut Watch,
+    ) -> Result<()> {
         let model = self.model.clone();
         let size_model = model.size_model().ok_or_else(|| {
             Error::model(
@@ -135,12 +154,14 @@ impl<B: Backend> Engine<B> {
         let options = Options { resample: false, sampling: Sampling::Nearest, ..of_passes(options) };
         let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
         jobs.iter_mut().for_each(|job| job.set_scale(scale));
-        self.backend.network(jobs, &options)?;
+        watch.part(0.0, NETWORK / 3.0);
+        self.backend.network(jobs, &options, watch)?;
         for job in jobs.iter_mut() {
             let style = self.backend.style(&mut job.work)?;
             job.set_scale(size_model.diam_mean() / size_model.style_diameter(&style));
         }
-        self.backend.network(jobs, &options)?;
+        watch.part(NETWORK / 3.0, NETWORK * 2.0 / 3.0);
+        self.backend.network(jobs, &options, watch)?;
         for job in jobs.iter_mut() {
             self.masks(job, &options)?;
             let found = self.backend.diameter(&mut job.work, job.image)?;

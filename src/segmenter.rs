@@ -6,6 +6,7 @@ use crate::cpu::conv::Kernel;
 use crate::cpu::network::Unet;
 use crate::lanes::Lanes;
 use crate::pipeline::Segmented;
+use crate::watch::{Progress, Watch};
 use crate::{Device, Error, Image, Model, Options, Precision, Result, many};
 
 /// What was found in an image.
@@ -142,9 +143,27 @@ impl Segmenter {
     /// [`Error::Option`] for a value out of range, [`Error::Image`] for a channel that is not there or a
     /// pixel that is not finite.
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
+        self.watched(image, options, &mut Watch::none())
+    }
+
+    /// [`Segmenter::segment`] that tells how far it is and can be stopped.
+    ///
+    /// # Errors
+    /// Those of [`Segmenter::segment`], and [`Error::Cancelled`] when `progress` returns `false`. It is called after
+    /// each batch of tiles, so a smaller [`Options::batch_size`] calls it more often.
+    pub fn segment_with_progress<'a>(
+        &self,
+        image: &Image,
+        options: &Options,
+        progress: &'a mut Progress<'a>,
+    ) -> Result<Segmentation> {
+        self.watched(image, options, &mut Watch::new(progress))
+    }
+
+    fn watched(&self, image: &Image, options: &Options, watch: &mut Watch) -> Result<Segmentation> {
         options.check()?;
         let mut lane = self.lanes.take();
-        one(lane.lane().segment(&self.pool, &[image], options)).map(|found| found.shaped(image))
+        one(lane.lane().segment(&self.pool, &[image], options, watch)).map(|found| found.shaped(image))
     }
 
     /// The style vector of one image: that of [`Segmentation::style`], without the work for the masks.

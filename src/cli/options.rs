@@ -137,6 +137,7 @@ mod tests {
             bsize: 256,
             compat: Compat::V3_1_1,
             flows: false,
+            ..Options::default()
         };
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);

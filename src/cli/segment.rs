@@ -39,7 +39,13 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
             Err(error) => report.failed(&image, &error)?,
         }
     }
-    let run = Run { files, format, outputs: Mutex::new(outputs), report: Mutex::new(report), fault: Mutex::default() };
+    let run = Run {
+        files,
+        format,
+        outputs: Mutex::new(outputs),
+        report: Mutex::new(report),
+        fault: Mutex::default(),
+    };
     let stop = AtomicBool::new(false);
     let files = run.files.iter().take_while(|_| !stop.load(Ordering::Relaxed));
     let loads = files.map(|file| || run.load(file));
@@ -93,7 +99,11 @@ impl Run {
     }
 
     /// Writes the outputs of a file, or says why there are none. An error stops the run.
-    fn done(&self, file: &File, found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>) -> anyhow::Result<()> {
+    fn done(
+        &self,
+        file: &File,
+        found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
+    ) -> anyhow::Result<()> {
         match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
             Ok(done) => lock(&self.report).done(&file.image, &done),
             Err(error) if is_of_all_images(&error) => Err(error),

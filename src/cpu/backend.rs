@@ -14,6 +14,7 @@ use super::resize;
 use super::tiles::Grid;
 use crate::backend::{Backend, Job, Size};
 use crate::options::{Compat, Options};
+use crate::watch::Watch;
 use crate::{Image, Result};
 
 /// Tiles that go through the network together, as in cellpose, when nothing else is asked for.
@@ -45,12 +46,8 @@ impl Cpu {
 impl Backend for Cpu {
     type Work = Work;
 
-    fn nchan(&self) -> usize {
-        self.unet.nchan()
-    }
-
     fn prepare(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
-        let nchan = self.nchan();
+        let nchan = self.unet.nchan();
         work.pixels = channels(image, options.channels, nchan)?;
         if options.normalize.enabled {
             normalize(&mut work.pixels, image.height(), image.width(), nchan, &options.normalize);
@@ -58,14 +55,14 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
         for Job { work, image, small, .. } in jobs {
             let nchan = self.unet.nchan();
             let resized = (small != image).then(|| resize::linear(&work.pixels, *image, *small, nchan));
             let pixels = resized.as_ref().unwrap_or(&work.pixels);
             let grid = Grid::new(small.0, small.1, options.bsize, options.tile_overlap, options.augment);
             let batch = options.batch_size.unwrap_or(BATCH);
-            (work.maps, work.style) = run_tiles(&self.unet, pixels, &grid, batch, &self.arena);
+            (work.maps, work.style) = run_tiles(&self.unet, pixels, &grid, batch, &self.arena, watch)?;
         }
         Ok(())
     }

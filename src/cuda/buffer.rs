@@ -83,6 +83,18 @@ impl<T: DeviceRepr> Buffer<T> {
         gpu.synchronize()
     }
 
+    /// Copies `len` values from `first` on to those of another buffer from `to_first` on.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    ///
+    /// # Panics
+    /// When either has fewer values.
+    pub fn copy_to(&self, gpu: &Gpu, first: usize, to: &mut Self, to_first: usize, len: usize) -> Result<()> {
+        let from = self.get().slice(first..first + len);
+        gpu.stream().memcpy_dtod(&from, &mut to.get_mut().slice_mut(to_first..to_first + len)).map_err(|e| gpu.error(e))
+    }
+
     /// How many values.
     pub fn len(&self) -> usize {
         self.len

@@ -69,6 +69,14 @@ impl Gpu {
         self.context.attribute(count).map(|n| n as usize).map_err(|e| self.error(e))
     }
 
+    /// Bytes of its memory that are free.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn free_memory(&self) -> Result<usize> {
+        self.context.mem_get_info().map(|(free, _)| free).map_err(|e| self.error(e))
+    }
+
     /// Waits for all work in the stream.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub mod style;
 pub mod tiles;
 
 pub use buffer::Buffer;
-pub use device::{Gpu, count};
 #[cfg(feature = "cpu-emu")]
 pub use device::emulator;
 pub(crate) use device::launch;
+pub use device::{Gpu, count};
