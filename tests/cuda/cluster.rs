@@ -112,6 +112,22 @@ fn plateaus_and_borders() {
     });
 }
 
+/// A peak beside a higher one is no seed in the 5×5 pixels around it, and one farther off.
+#[test]
+fn peaks_side_by_side() {
+    let (pitch, size) = (12, (84, 84));
+    let offsets = (0..49).map(|i| (i / 7, i % 7)).filter(|&offset| offset != (3, 3));
+    let pair = |(y, x): (usize, usize)| {
+        let (high, low) = ([y * pitch + 3, x * pitch + 3], [y * pitch + y, x * pitch + x]);
+        [vec![high.map(|v| v as f32); 20], vec![low.map(|v| v as f32); 15]].concat()
+    };
+    let points = points(offsets.flat_map(pair), size);
+    on_device(|gpu| {
+        let labels = check(gpu, &mut Scratch::default(), "peaks", &points, size, 1.0);
+        assert_eq!(labels, 48 + 24, "labels of the higher peaks, and of those out of their reach");
+    });
+}
+
 #[test]
 fn ends_of_the_network() {
     let Some(gpu) = gpu() else { return };
