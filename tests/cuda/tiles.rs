@@ -27,61 +27,73 @@ fn expected(pixels: &[f32], [height, width, nchan]: [usize; 3], grid: &Grid) -> 
     batch
 }
 
-/// The tiles behind one slot that keeps what it has.
-fn compare(gpu: &Gpu, shape: [usize; 3], grid: &Grid) {
-    let pixels: Vec<f32> = noise(shape.iter().product(), 6).iter().map(|v| v * 3.0 - 1.0).collect();
-    let want = expected(&pixels, shape, grid);
-    let (all, slot) = (grid.tiles(), grid.tile.0 * grid.tile.1 * CHANNELS);
-    let what = format!("{shape:?} as {:?}, {} tiles of {:?}", grid.image, all.len(), grid.tile);
-    let source = Buffer::of(gpu, &pixels).unwrap();
-    let filled = vec![1.0; want.len() + slot];
+struct Case {
+    shape: [usize; 3],
+    grid: Grid,
+    pixels: Vec<f32>,
+    want: Vec<f32>,
+    want_half: Vec<u16>,
+}
 
-    let mut single = Map::F32(Buffer::of(gpu, &filled).unwrap());
-    // In two calls, as two batches.
-    let (first, second) = all.split_at(all.len() / 3);
-    tiles(gpu, &source, shape, grid, first, 1, &mut single).unwrap();
-    tiles(gpu, &source, shape, grid, second, 1 + first.len(), &mut single).unwrap();
-    let Map::F32(single) = single else { unreachable!() };
-    let got = single.download(gpu).unwrap();
-    assert_bits(&format!("{what}, the slot before"), &got[..slot], &filled[..slot]);
-    assert_bits(&what, &got[slot..], &want);
+impl Case {
+    fn new(shape: [usize; 3], grid: Grid) -> Self {
+        let pixels: Vec<f32> = noise(shape.iter().product(), 6).iter().map(|v| v * 3.0 - 1.0).collect();
+        let want = expected(&pixels, shape, &grid);
+        let want_half = want.iter().map(|&v| f16::from_f32(v).to_bits()).collect();
+        Case { shape, grid, pixels, want, want_half }
+    }
 
-    let halves: Vec<u16> = filled.iter().map(|&v| f16::from_f32(v).to_bits()).collect();
-    let mut half = Map::F16(Buffer::of(gpu, &halves).unwrap());
-    tiles(gpu, &source, shape, grid, &all, 1, &mut half).unwrap();
-    let Map::F16(half) = half else { unreachable!() };
-    let got = half.download(gpu).unwrap();
-    assert_eq!(got[..slot], halves[..slot], "{what}, the slot before");
-    let wrong = got[slot..].iter().zip(&want).position(|(&got, &want)| got != f16::from_f32(want).to_bits());
-    assert_eq!(wrong, None, "the first wrong half, {what}");
+    /// The tiles behind one slot that keeps what it has.
+    fn compare(&self, gpu: &Gpu) {
+        let Case { shape, grid, pixels, want, want_half } = self;
+        let (all, slot) = (grid.tiles(), grid.tile.0 * grid.tile.1 * CHANNELS);
+        let what = format!("{shape:?} as {:?}, {} tiles of {:?}", grid.image, all.len(), grid.tile);
+        let source = Buffer::of(gpu, pixels).unwrap();
+
+        let mut single = Map::F32(Buffer::of(gpu, &vec![1.0; slot + want.len()]).unwrap());
+        // In two calls, as two batches.
+        let (first, second) = all.split_at(all.len() / 3);
+        tiles(gpu, &source, *shape, grid, first, 1, &mut single).unwrap();
+        tiles(gpu, &source, *shape, grid, second, 1 + first.len(), &mut single).unwrap();
+        let Map::F32(single) = single else { unreachable!() };
+        let got = single.download(gpu).unwrap();
+        assert!(got[..slot] == vec![1.0; slot], "{what}: the slot before");
+        assert_bits(&what, &got[slot..], want);
+
+        let mut half = Map::F16(Buffer::of(gpu, &vec![1; slot + want.len()]).unwrap());
+        tiles(gpu, &source, *shape, grid, &all, 1, &mut half).unwrap();
+        let Map::F16(half) = half else { unreachable!() };
+        let got = half.download(gpu).unwrap();
+        assert!(got[..slot] == vec![1; slot], "{what}: the slot before");
+        let wrong = got[slot..].iter().zip(want_half).position(|(got, want)| got != want);
+        assert_eq!(wrong, None, "the first wrong half, {what}");
+    }
 }
 
 #[test]
 fn tiles_of_small_images() {
-    on_device(|gpu| {
-        for (shape, image) in [
-            ([1, 1, 1], (1, 1)),
-            ([1, 1, 2], (3, 2)),
-            ([5, 50, 2], (5, 50)),
-            ([33, 21, 1], (33, 21)),
-            ([29, 41, 2], (37, 18)),
-            ([40, 9, 3], (11, 30)),
-        ] {
-            for augment in [false, true] {
-                compare(gpu, shape, &Grid::new(image.0, image.1, 32, 0.1, augment));
-            }
-        }
-    });
+    let shapes = [
+        ([1, 1, 1], (1, 1)),
+        ([1, 1, 2], (3, 2)),
+        ([5, 50, 2], (5, 50)),
+        ([33, 21, 1], (33, 21)),
+        ([29, 41, 2], (37, 18)),
+        ([40, 9, 3], (11, 30)),
+    ];
+    let grids = |augment| {
+        shapes.map(|(shape, (height, width))| Case::new(shape, Grid::new(height, width, 32, 0.1, augment)))
+    };
+    let cases: Vec<Case> = [false, true].into_iter().flat_map(grids).collect();
+    on_device(|gpu| cases.iter().for_each(|case| case.compare(gpu)));
 }
 
 /// More tiles than a launch takes.
 #[test]
 fn many_tiles() {
-    on_device(|gpu| {
-        let grid = Grid::new(119, 120, 32, 0.5, false);
-        assert!(grid.tiles().len() > 64);
-        compare(gpu, [80, 83, 1], &grid);
-    });
+    let grid = Grid::new(119, 120, 32, 0.5, false);
+    assert!(grid.tiles().len() > 64);
+    let case = Case::new([80, 83, 1], grid);
+    on_device(|gpu| case.compare(gpu));
 }
 
 #[test]
