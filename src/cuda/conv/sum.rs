@@ -1,0 +1,330 @@
+//! A convolution with all that stands before and after it.
+
+use cudarc::driver::DeviceRepr;
+use cudarc::driver::sys::CUdevice_attribute as Attribute;
+
+use super::super::{Buffer, Gpu, launch};
+use super::map::pointer;
+use super::{Act, GROUP, Last, Map, SLICE, Weights};
+use crate::{Precision, Result};
+
+/// Threads of a block.
+const THREADS: u32 = 256;
+/// Pixels of a strip, on a side.
+const SIDE: usize = 8;
+/// Pixels of a strip with those around it.
+const HALO_PIXELS: usize = (SIDE + 2) * (SIDE + 2);
+/// Bytes that the driver keeps of each block's shared memory.
+const RESERVED: usize = 1 << 10;
+
+/// How many tiles, and their size at a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Tiles.
+    pub count: usize,
+    /// Rows of each.
+    pub height: usize,
+    /// Columns of each.
+    pub width: usize,
+}
+
+impl Size {
+    /// Pixels of all tiles.
+    pub fn pixels(&self) -> usize {
+        self.count * self.height * self.width
+    }
+}
+
+/// A row for each tile, `stride` apart (0: one row for all), that begins at `at`.
+#[derive(Debug)]
+pub struct Rows<'a, T> {
+    /// What they are in.
+    pub table: &'a T,
+    /// Where the first begins.
+    pub at: usize,
+    /// From a tile's row to the next tile's.
+    pub stride: usize,
+}
+
+impl<T> Clone for Rows<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Rows<'_, T> {}
+
+impl<'a, T> Rows<'a, T> {
+    /// One row for all tiles.
+    pub fn one(table: &'a T) -> Self {
+        Rows { table, at: 0, stride: 0 }
+    }
+
+    /// Values that must be there for so many tiles.
+    fn end(&self, count: usize, len: usize) -> usize {
+        self.at + count.saturating_sub(1) * self.stride + len
+    }
+}
+
+/// `start + bias + conv3x3(act(src)) + proj(x)`, then ReLU and 2×2 maxima if asked for.
+#[derive(Clone, Debug)]
+pub struct ConvSum<'a> {
+    src: &'a Map,
+    weights: &'a Weights,
+    up: bool,
+    act: Option<(&'a Map, Rows<'a, Map>)>,
+    bias: Rows<'a, Buffer<f32>>,
+    proj: Option<(&'a Map, bool)>,
+    skip: Option<(&'a Map, &'a Buffer<f32>)>,
+    accumulate: bool,
+    relu: bool,
+    stages: Option<usize>,
+}
+
+impl<'a> ConvSum<'a> {
+    /// The convolution and its bias.
+    pub fn of(src: &'a Map, weights: &'a Weights) -> Self {
+        ConvSum {
+            src,
+            weights,
+            up: false,
+            act: None,
+            bias: Rows::one(&weights.bias),
+            proj: None,
+            skip: None,
+            accumulate: false,
+            relu: false,
+            stages: None,
+        }
+    }
+
+    /// Convolves `relu(scale · src + shift)`.
+    pub fn act(self, act: &'a Act) -> Self {
+        ConvSum { act: Some((&act.scale, Rows::one(&act.shift))), ..self }
+    }
+
+    /// The same with a shift of its own for each tile.
+    pub fn act_of_tile(self, scale: &'a Map, shift: Rows<'a, Map>) -> Self {
+        ConvSum { act: Some((scale, shift)), ..self }
+    }
+
+    /// Takes the source at twice its size.
+    pub fn up(self, up: bool) -> Self {
+        ConvSum { up, ..self }
+    }
+
+    /// Another bias.
+    pub fn bias(self, bias: Rows<'a, Buffer<f32>>) -> Self {
+        ConvSum { bias, ..self }
+    }
+
+    /// Adds what the destination holds.
+    pub fn accumulate(self) -> Self {
+        ConvSum { accumulate: true, ..self }
+    }
+
+    /// Adds a map with a factor a channel.
+    pub fn skip(self, map: &'a Map, scale: &'a Buffer<f32>) -> Self {
+        ConvSum { skip: Some((map, scale)), ..self }
+    }
+
+    /// The map, `up` at twice its size, whose projection is among the weights.
+    pub fn proj(self, map: &'a Map, up: bool) -> Self {
+        ConvSum { proj: Some((map, up)), ..self }
+    }
+
+    /// Takes the ReLU of the sum.
+    pub fn relu(self) -> Self {
+        ConvSum { relu: true, ..self }
+    }
+
+    /// Keeps so many slices in shared memory, 2 or 3, instead of as many as the card has room for.
+    pub fn stages(self, stages: usize) -> Self {
+        ConvSum { stages: Some(stages), ..self }
+    }
+
+    /// Computes the sum.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    pub fn write(self, gpu: &Gpu, size: Size, out: &mut Map) -> Result<()> {
+        self.launch(gpu, &self.args(gpu, size, out))
+    }
+
+    /// Computes the sum and the maxima of its 2×2 pixels.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    pub fn write_pooled(self, gpu: &Gpu, size: Size, out: &mut Map, pooled: &mut Map) -> Result<()> {
+        assert!(
+            (size.height | size.width) % 2 == 0 && pooled.len() >= size.pixels() / 4 * self.weights.outputs
+        );
+        let args = Args { pooled: pooled.pointer(gpu, 0), ..self.args(gpu, size, out) };
+        self.launch(gpu, &args)
+    }
+
+    /// Computes the network's last layer on the sum, `[tile, output, height, width]`. What `out` holds is only read, to
+    /// be added.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device).
+    pub fn write_last(
+        self,
+        gpu: &Gpu,
+        size: Size,
+        out: &Map,
+        last: &Last,
+        output: &mut Buffer<f32>,
+    ) -> Result<()> {
+        assert!(self.weights.outputs == GROUP && output.len() >= size.pixels() * last.outputs);
+        let args = Args {
+            last: [&last.scale, &last.shift, &last.weight, &last.bias].map(|v| pointer(gpu, v, 0)),
+            output: pointer(gpu, output, 0),
+            outputs: last.outputs as i32,
+            ..self.args(gpu, size, out)
+        };
+        self.launch(gpu, &args)
+    }
+
+    fn args(&self, gpu: &Gpu, size: Size, out: &Map) -> Args {
+        self.check(size, out);
+        let weights = self.weights;
+        Args {
+            src: self.src.pointer(gpu, 0),
+            scale: self.act.map_or(0, |(scale, _)| scale.pointer(gpu, 0)),
+            shift: self.act.map_or(0, |(_, shift)| shift.table.pointer(gpu, shift.at)),
+            proj: self.proj.map_or(0, |(map, _)| map.pointer(gpu, 0)),
+            weights: weights.values.pointer(gpu, 0),
+            bias: pointer(gpu, self.bias.table, self.bias.at),
+            skip: self.skip.map_or(0, |(map, _)| map.pointer(gpu, 0)),
+            skip_scale: self.skip.map_or(0, |(_, scale)| pointer(gpu, scale, 0)),
+            out: out.pointer(gpu, 0),
+            count: size.count as i32,
+            height: size.height as i32,
+            width: size.width as i32,
+            src_channels: weights.inputs as i32,
+            proj_channels: weights.proj_inputs as i32,
+            channels: weights.outputs as i32,
+            src_up: self.up.into(),
+            proj_up: self.proj.is_some_and(|(_, up)| up).into(),
+            shift_stride: self.act.map_or(0, |(_, shift)| shift.stride as i32),
+            bias_stride: self.bias.stride as i32,
+            accumulate: self.accumulate.into(),
+            relu: self.relu.into(),
+            ..Args::default()
+        }
+    }
+
+    /// What the kernels' unchecked loads rely on.
+    fn check(&self, size: Size, out: &Map) {
+        let Weights { inputs, proj_inputs, outputs, .. } = *self.weights;
+        let sized = |map: &Map, up: bool, channels: usize| {
+            assert_eq!(map.precision(), out.precision());
+            assert!(!up || (size.height | size.width) % 2 == 0);
+            assert!(map.len() >= size.pixels() / if up { 4 } else { 1 } * channels);
+        };
+        sized(out, false, outputs);
+        sized(self.src, self.up, inputs);
+        assert_eq!(self.weights.values.precision(), out.precision());
+        assert!(self.bias.table.len() >= self.bias.end(size.count, outputs));
+        assert_eq!(self.proj.is_some(), proj_inputs > 0);
+        if let Some((map, up)) = self.proj {
+            sized(map, up, proj_inputs);
+        }
+        if let Some((map, scale)) = self.skip {
+            sized(map, false, outputs);
+            assert!(scale.len() >= outputs);
+        }
+        if let Some((scale, shift)) = self.act {
+            assert_eq!([scale.precision(), shift.table.precision()], [out.precision(); 2]);
+            assert!(scale.len() >= inputs && shift.table.len() >= shift.end(size.count, inputs));
+            assert!(shift.at % 8 == 0 && shift.stride % 8 == 0);
+        }
+    }
+
+    fn launch(&self, gpu: &Gpu, args: &Args) -> Result<()> {
+        let size = |side: i32| (side as usize).div_ceil(SIDE);
+        let strips = args.count as usize * size(args.height) * size(args.width);
+        // Outputs and strips of a block.
+        let (name, outputs, of_block) = match (self.src.precision(), self.weights.outputs % 64) {
+            (Precision::F32, _) => ("conv_f32", GROUP, 4),
+            (Precision::F16, 0) => ("conv_f16_64", 64, 4),
+            (Precision::F16, _) => ("conv_f16_32", GROUP, 8),
+        };
+        let blocks = strips.div_ceil(of_block) * (self.weights.outputs / outputs);
+        if blocks == 0 {
+            return Ok(());
+        }
+        let grid = (blocks as u32, 1, 1);
+        match self.src.precision() {
+            Precision::F32 => {
+                let shared = shared_f32(of_block);
+                launch!(gpu, "conv_f32", name, grid, (THREADS, 1, 1), shared; args);
+            }
+            Precision::F16 => {
+                let shared = |stages| self.shared_f16(of_block, outputs / GROUP, stages);
+                let stages = match self.stages {
+                    Some(stages) => stages,
+                    None => 2 + usize::from(2 * (shared(3) + RESERVED) <= shared_memory(gpu)?),
+                };
+                let (args, shared) = (Args { stages: stages as i32, ..*args }, shared(stages) as u32);
+                launch!(gpu, "conv", name, grid, (THREADS, 1, 1), shared; &args);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the tables, the activation's factors and the ring.
+    fn shared_f16(&self, strips: usize, groups: usize, stages: usize) -> usize {
+        let tables = strips * (12 + 8 * HALO_PIXELS);
+        let act = if self.act.is_some() { 2 * (1 + strips) * self.weights.inputs } else { 0 };
+        let stage = 2 * SLICE * (strips * HALO_PIXELS + groups * 9 * GROUP);
+        tables.next_multiple_of(128) + act + stages * stage
+    }
+}
+
+/// Bytes of the tables, a slice's halos and its weights.
+fn shared_f32(strips: usize) -> u32 {
+    (strips * (12 + 8 * HALO_PIXELS) + 4 * SLICE * (strips * HALO_PIXELS + 9 * GROUP)) as u32
+}
+
+/// Bytes of shared memory of a multiprocessor.
+fn shared_memory(gpu: &Gpu) -> Result<usize> {
+    let most = Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR;
+    gpu.context().attribute(most).map(|bytes| bytes as usize).map_err(|e| gpu.error(e))
+}
+
+/// The kernels' parameter: `ConvSum` of `kernels/conv.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+struct Args {
+    src: u64,
+    scale: u64,
+    shift: u64,
+    proj: u64,
+    weights: u64,
+    bias: u64,
+    skip: u64,
+    skip_scale: u64,
+    out: u64,
+    pooled: u64,
+    last: [u64; 4],
+    output: u64,
+    count: i32,
+    height: i32,
+    width: i32,
+    src_channels: i32,
+    proj_channels: i32,
+    channels: i32,
+    src_up: i32,
+    proj_up: i32,
+    shift_stride: i32,
+    bias_stride: i32,
+    accumulate: i32,
+    relu: i32,
+    outputs: i32,
+    stages: i32,
+}
+
+// SAFETY: addresses and numbers in the order and of the sizes of the kernel's struct.
+unsafe impl DeviceRepr for Args {}
