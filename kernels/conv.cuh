@@ -10,7 +10,7 @@ constexpr int SLICE = 16;                  // input channels that are summed tog
 constexpr int GROUP = 32;                  // output channels of a warp
 constexpr int TAPS = 9;
 constexpr int UNIT = SLICE * GROUP;        // weights of one tap
-constexpr int OUTSIDE = -1, UNUSED = -2;   // pixels of a halo
+constexpr int OUTSIDE = -1;                // a pixel of a halo
 
 // start + bias + conv3x3(relu(scale * src + shift)) + conv1x1(proj), with the ReLU, 2x2 maxima and the network's last
 // layer if asked for. A pointer that is null leaves its part out. Maps are [tile, height, width, channels].
@@ -18,7 +18,8 @@ constexpr int OUTSIDE = -1, UNUSED = -2;   // pixels of a halo
 template <class T> struct ConvSum {
   const T *src, *scale, *shift;            // shift: a row for each tile, shift_stride apart (0: one for all)
   const T* proj;
-  const T* weights;                        // [group, slice, tap, UNIT], the projection's slices of one tap at the end
+  const T* weights;                        // [block's outputs, slice, tap, group, UNIT], the projection's slices, of one
+                                           // tap, at the end
   const float* bias;                       // as shift
   const T* skip;                           // + skip_scale * skip
   const float* skip_scale;
@@ -49,10 +50,10 @@ template <class T> DEV int halo_pixel(const ConvSum<T>& a, const Strip& s, int p
   return (s.tile * (a.height >> up) + (y >> up)) * (a.width >> up) + (x >> up);
 }
 
-// The same for the projection, which does not use the pixels around the strip.
+// The same for the projection, which does not read the pixels around the strip.
 template <class T> DEV int centre_pixel(const ConvSum<T>& a, const Strip& s, int pixel) {
   const int y = pixel / HALO, x = pixel % HALO;
-  return y == 0 || y > SIDE || x == 0 || x > SIDE ? UNUSED : halo_pixel(a, s, pixel, a.proj_up);
+  return y == 0 || y > SIDE || x == 0 || x > SIDE ? OUTSIDE : halo_pixel(a, s, pixel, a.proj_up);
 }
 
 DEV void load8(float (&v)[8], const float* from) {

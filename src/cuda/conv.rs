@@ -17,5 +17,7 @@ pub use weights::{Act, Last, Weights};
 pub const CHANNELS_IN: usize = 16;
 /// Channels of every other map are stored in a multiple of this. Those beyond the last are zero.
 pub const GROUP: usize = 32;
+/// Pixels of a batch: the kernels keep a pixel's number and three more bits in 32.
+pub const MOST_PIXELS: usize = 1 << 28;
 /// Input channels that the kernels sum together.
 const SLICE: usize = 16;

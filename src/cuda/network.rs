@@ -5,7 +5,9 @@ use std::sync::Arc;
 use cudarc::driver::CudaGraph;
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 
-use super::conv::{Act, CHANNELS_IN, ConvSum, GROUP, Last, Map, Size, Weights, pad, value_bytes};
+use super::conv::{
+    Act, CHANNELS_IN, ConvSum, GROUP, Last, MOST_PIXELS, Map, Size, Weights, pad, value_bytes,
+};
 use super::style::{Linears, Shifts, style};
 use super::{Buffer, Gpu};
 use crate::model::network::{Network, ResDown, ResUp};
@@ -176,7 +178,7 @@ impl State {
     pub fn new(gpu: &Gpu, unet: &Unet, batch: usize, tile: (usize, usize)) -> Result<State> {
         let Parts { precision, nout, ref nbase, ref linears, .. } = *unet.0;
         let full = size(batch, tile, 0);
-        if full.pixels() > i32::MAX as usize {
+        if full.pixels() > MOST_PIXELS {
             return Err(Error::device("cuda", format!("a batch of {} pixels is too large", full.pixels())));
         }
         let (mut output, mut style) = (Buffer::new(), Buffer::new());

@@ -5,7 +5,8 @@ use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
 use super::super::{Buffer, Gpu, launch};
 use super::map::pointer;
-use super::{Act, GROUP, Last, Map, SLICE, Weights};
+use super::weights::groups;
+use super::{Act, GROUP, Last, MOST_PIXELS, Map, SLICE, Weights};
 use crate::{Precision, Result};
 
 /// Threads of a block.
@@ -223,6 +224,7 @@ impl<'a> ConvSum<'a> {
             assert!(!up || (size.height | size.width) % 2 == 0);
             assert!(map.len() >= size.pixels() / if up { 4 } else { 1 } * channels);
         };
+        assert!(size.pixels() <= MOST_PIXELS);
         sized(out, false, outputs);
         sized(self.src, self.up, inputs);
         assert_eq!(self.weights.values.precision(), out.precision());
@@ -245,24 +247,26 @@ impl<'a> ConvSum<'a> {
     fn launch(&self, gpu: &Gpu, args: &Args) -> Result<()> {
         let size = |side: i32| (side as usize).div_ceil(SIDE);
         let strips = args.count as usize * size(args.height) * size(args.width);
-        // Outputs and strips of a block.
-        let (name, outputs, of_block) = match (self.src.precision(), self.weights.outputs % 64) {
-            (Precision::F32, _) => ("conv_f32", GROUP, 4),
-            (Precision::F16, 0) => ("conv_f16_64", 64, 4),
-            (Precision::F16, _) => ("conv_f16_32", GROUP, 8),
+        let precision = self.src.precision();
+        let groups = groups(precision, self.weights.outputs);
+        // Strips of a block.
+        let (name, of_block) = match (precision, groups) {
+            (Precision::F32, _) => ("conv_f32", 4),
+            (Precision::F16, 2) => ("conv_f16_64", 4),
+            (Precision::F16, _) => ("conv_f16_32", 8),
         };
-        let blocks = strips.div_ceil(of_block) * (self.weights.outputs / outputs);
+        let blocks = strips.div_ceil(of_block) * (self.weights.outputs / (groups * GROUP));
         if blocks == 0 {
             return Ok(());
         }
         let grid = (blocks as u32, 1, 1);
-        match self.src.precision() {
+        match precision {
             Precision::F32 => {
                 let shared = shared_f32(of_block);
                 launch!(gpu, "conv_f32", name, grid, (THREADS, 1, 1), shared; args);
             }
             Precision::F16 => {
-                let shared = |stages| self.shared_f16(of_block, outputs / GROUP, stages);
+                let shared = |stages| self.shared_f16(of_block, groups, stages);
                 let stages = match self.stages {
                     Some(stages) => stages,
                     None => 2 + usize::from(2 * (shared(3) + RESERVED) <= shared_memory(gpu)?),
@@ -278,7 +282,7 @@ impl<'a> ConvSum<'a> {
     fn shared_f16(&self, strips: usize, groups: usize, stages: usize) -> usize {
         let tables = strips * (12 + 8 * HALO_PIXELS);
         let act = if self.act.is_some() { 2 * (1 + strips) * self.weights.inputs } else { 0 };
-        let stage = 2 * SLICE * (strips * HALO_PIXELS + groups * 9 * GROUP);
+        let stage = 2 * SLICE * (strips * HALO_PIXELS + groups * 9 * GROUP) + 2 * 64;
         tables.next_multiple_of(128) + act + stages * stage
     }
 }

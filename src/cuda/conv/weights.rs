@@ -61,14 +61,21 @@ impl Weights {
     }
 }
 
-/// Fills in the weights, `[group, unit]`: a unit is one tap of one slice, beginning with unit `first`.
+/// Groups of 32 outputs that one block of threads computes.
+pub(super) fn groups(precision: Precision, outputs: usize) -> usize {
+    if precision == Precision::F16 && outputs.next_multiple_of(GROUP) % (2 * GROUP) == 0 { 2 } else { 1 }
+}
+
+/// Fills in the weights, `[outputs of a block, unit, group]`: a unit is one tap of one slice, beginning with unit `first`.
 fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &mut [f32]) {
     let taps = conv.weight.len() / (conv.inputs * conv.outputs);
+    let groups = groups(precision, conv.outputs);
     for (row, weights) in conv.weight.chunks_exact(conv.outputs).enumerate() {
         let (tap, input) = (row / conv.inputs, row % conv.inputs);
         let unit = first + input / SLICE * taps + tap;
         for (output, &weight) in weights.iter().enumerate() {
-            let start = (output / GROUP * units + unit) * UNIT;
+            let (block, group) = (output / GROUP / groups, output / GROUP % groups);
+            let start = ((block * units + unit) * groups + group) * UNIT;
             values[start + place(precision, input % SLICE, output % GROUP)] = weight;
         }
     }
