@@ -8,8 +8,8 @@
 // A row of 8 pixels is half of an MMA's A fragment: any two rows make one. So a row of the halo is loaded once for each
 // dx and serves the three dy.
 //
-// Roof: 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, 0.08 bytes a multiplication,
-// comes next (docs/gpu-performance.md).
+// Roof: 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, 0.1 bytes a multiplication, and
+// the L2 cache are close behind (docs/gpu-performance.md).
 #include "conv.cuh"
 
 namespace {

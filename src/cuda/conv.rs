@@ -3,6 +3,7 @@
 //! Half precision goes by `mma.sync`, which every card from compute capability 8.0 on has. A kernel for `wgmma` (9.0)
 //! would be another name in `ConvSum::launch` with its own order of the weights.
 
+mod launch;
 mod map;
 mod sum;
 mod weights;

@@ -20,7 +20,7 @@ impl Map {
     /// Room for `len` values, whose content is undefined.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is not enough memory.
+    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
     pub fn new(gpu: &Gpu, precision: Precision, len: usize) -> Result<Self> {
         let mut map = match precision {
             Precision::F16 => Map::F16(Buffer::new()),
@@ -36,7 +36,7 @@ impl Map {
     /// A copy of `values`, rounded to the precision.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is not enough memory.
+    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
     pub fn of(gpu: &Gpu, precision: Precision, values: &[f32]) -> Result<Self> {
         let bits = || values.iter().map(|&v| f16::from_f32(v).to_bits()).collect::<Vec<_>>();
         Ok(match precision {
@@ -48,7 +48,7 @@ impl Map {
     /// A copy of the values on the host, once all work before is done.
     ///
     /// # Errors
-    /// [`Error::Device`] when work before failed.
+    /// [`Error::Device`](crate::Error::Device) when work before failed.
     pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         Ok(match self {
             Map::F16(buffer) => {

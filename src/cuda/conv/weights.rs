@@ -63,7 +63,7 @@ impl Weights {
 
 /// Groups of 32 outputs that one block of threads computes.
 pub(super) fn groups(precision: Precision, outputs: usize) -> usize {
-    if precision == Precision::F16 && outputs.next_multiple_of(GROUP) % (2 * GROUP) == 0 { 2 } else { 1 }
+    if precision == Precision::F16 && outputs.div_ceil(GROUP).is_multiple_of(2) { 2 } else { 1 }
 }
 
 /// Fills in the weights, `[outputs of a block, unit, group]`: a unit is one tap of one slice, beginning with unit `first`.
