@@ -9,7 +9,7 @@ mod sum;
 mod weights;
 
 pub use map::Map;
-pub(super) use map::value_bytes;
+pub(super) use map::{pointer, value_bytes};
 pub use sum::{ConvSum, Rows, Size};
 pub(super) use weights::pad;
 pub use weights::{Act, Last, Weights};

@@ -79,7 +79,8 @@ impl Map {
         self.len() == 0
     }
 
-    pub(super) fn pointer(&self, gpu: &Gpu, at: usize) -> u64 {
+    /// The address of value `at`.
+    pub(in crate::cuda) fn pointer(&self, gpu: &Gpu, at: usize) -> u64 {
         match self {
             Map::F16(buffer) => pointer(gpu, buffer, at),
             Map::F32(buffer) => pointer(gpu, buffer, at),
@@ -88,7 +89,7 @@ impl Map {
 }
 
 /// The address of value `at`.
-pub(super) fn pointer<T: DeviceRepr>(gpu: &Gpu, buffer: &Buffer<T>, at: usize) -> u64 {
+pub(in crate::cuda) fn pointer<T: DeviceRepr>(gpu: &Gpu, buffer: &Buffer<T>, at: usize) -> u64 {
     buffer.get().device_ptr(gpu.stream()).0 + (at * size_of::<T>()) as u64
 }
 

@@ -2,7 +2,7 @@
 
 use cudarc::driver::CudaGraph;
 
-use super::super::conv::{CHANNELS_IN, MOST_PIXELS, Map, Size, value_bytes};
+use super::super::conv::{CHANNELS_IN, MOST_PIXELS, Map, Size, pointer, value_bytes};
 use super::super::style::Shifts;
 use super::super::{Buffer, Gpu};
 use super::unet::{Parts, Unet, stored};
@@ -41,7 +41,7 @@ impl State {
     /// Maps for `batch` tiles of (height, width), both multiples of 16.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when there is not enough memory, or for more pixels than the kernels count.
+    /// [`Error::Device`] when there is not enough memory, or for more pixels than the kernels count.
     pub fn new(gpu: &Gpu, unet: &Unet, batch: usize, tile: (usize, usize)) -> Result<State> {
         let Parts { precision, nout, ref nbase, ref linears, .. } = *unet.0;
         let full = size(batch, tile, 0);
@@ -89,6 +89,11 @@ impl State {
         self.batch
     }
 
+    /// Where the maps are that a caller could replace.
+    pub(super) fn addresses(&self, gpu: &Gpu) -> [u64; 3] {
+        [self.input.pointer(gpu, 0), pointer(gpu, &self.output, 0), pointer(gpu, &self.style, 0)]
+    }
+
     /// (height, width) of a tile.
     pub fn tile(&self) -> (usize, usize) {
         self.tile
@@ -106,7 +111,8 @@ pub(super) enum Replay {
     #[default]
     Fresh,
     Warm,
-    Recorded(CudaGraph, Unet),
+    /// With what it holds the addresses of.
+    Recorded(CudaGraph, Unet, [u64; 3]),
 }
 
 // SAFETY: a graph may be used from any thread, not from two at once; `forward` wants the state for itself.
