@@ -213,3 +213,4 @@ DEV void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, EMU_SITE
   const emu::Row* m = emu::meet(~0u, 8, r, false, fl, ln); const float* o = (const float*)(m + 32) + emu::lane() * 4;
   for (int i = 0; i < 4; i++) d[i] += o[i];
 }
+DEV u32 hfma2_relu(u32 a, u32 b, u32 c) { return hmax2(hfma2(a, b, c), 0); }

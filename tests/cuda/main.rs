@@ -12,6 +12,7 @@ mod flow_error;
 mod follow;
 mod network;
 mod normalize;
+mod random;
 mod renumber;
 mod resize;
 mod scan;
