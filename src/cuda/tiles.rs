@@ -2,51 +2,14 @@
 
 use cudarc::driver::DeviceRepr;
 
+use super::conv::{CHANNELS_IN, Map};
 use super::{Buffer, Gpu, launch};
 use crate::Result;
 use crate::cpu::resize::step;
 use crate::cpu::tiles::{Grid, Tile};
 
-/// Channels of a pixel of the batch: those of the network, then zeros.
-pub const CHANNELS: usize = 16;
-
 /// Tiles of one launch, which are a parameter of the kernel, of which there are 4 KB.
 const TILES: usize = 64;
-
-/// A map of the network, `[batch, height, width, channels]`.
-#[derive(Debug)]
-pub enum Map {
-    /// Half precision, as bits.
-    F16(Buffer<u16>),
-    /// Single precision.
-    F32(Buffer<f32>),
-}
-
-impl Map {
-    /// Makes room for `len` values, whose content is undefined.
-    ///
-    /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
-    pub fn resize(&mut self, gpu: &Gpu, len: usize) -> Result<()> {
-        match self {
-            Map::F16(buffer) => buffer.resize(gpu, len).map(|_| ()),
-            Map::F32(buffer) => buffer.resize(gpu, len).map(|_| ()),
-        }
-    }
-
-    /// How many values.
-    pub fn len(&self) -> usize {
-        match self {
-            Map::F16(buffer) => buffer.len(),
-            Map::F32(buffer) => buffer.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// Where a tile lies in the padded image.
 #[repr(C)]
@@ -93,7 +56,7 @@ pub fn tiles(
     first_slot: usize,
     out: &mut Map,
 ) -> Result<()> {
-    let slot_len = grid.tile.0 * grid.tile.1 * CHANNELS;
+    let slot_len = grid.tile.0 * grid.tile.1 * CHANNELS_IN;
     debug_assert!(
         (first_slot + tiles.len()) * slot_len <= out.len(),
         "a batch that has no room for its tiles"

@@ -2,7 +2,8 @@
 
 use flowmask::cpu::resize::linear;
 use flowmask::cpu::tiles::Grid;
-use flowmask::cuda::tiles::{CHANNELS, Map, tiles};
+use flowmask::cuda::conv::{CHANNELS_IN as CHANNELS, Map};
+use flowmask::cuda::tiles::tiles;
 use flowmask::cuda::{Buffer, Gpu};
 use half::f16;
 
