@@ -110,7 +110,7 @@ fn holes_and_small_masks() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
         for how in HOW {
-            for seed in 0..4 {
+            for seed in 0..3 {
                 let size = (3 + 13 * seed as usize, 40);
                 fill(gpu, &format!("blobs {seed}"), &blobs(size, 20, 7, seed), size, how, &mut scratch);
             }
