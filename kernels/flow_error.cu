@@ -119,7 +119,7 @@ DEV Region region_of(Rect part, const u32* labels, int width, u32 label, double*
   return r;
 }
 
-// Fills both arrays: with the heat `from` a plane, or none, and the first step's heat of the centre.
+// Fills both arrays: with the heat `from` a plane, or none, and the first step's heat at the centre, if there is a step.
 DEV void load(const Region& r, Rect box, const u32* labels, int width, u32 label, const double* from, size_t centre) {
   int cells = (r.part.height + 2) * r.stride;
   for (int i = threadIdx.x; i < cells; i += blockDim.x) {
@@ -327,8 +327,9 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_tiles(const u32* labels, i
       const double* from = planes + (size_t)(~chunk & 1) * plane;
       double* to = planes + (size_t)(chunk & 1) * plane;
       u64 centre = centres[mask];
-      load(r, box, labels, width, label, chunk ? from : nullptr, (size_t)centre);
-      advance(r, last ? (int)(steps_of(box) % CHUNK) : CHUNK, (int)(centre / width), (int)(centre % width));
+      int steps = last ? (int)(steps_of(box) % CHUNK) : CHUNK;
+      load(r, box, labels, width, label, chunk ? from : nullptr, steps ? (size_t)centre : ~(size_t)0);
+      advance(r, steps, (int)(centre / width), (int)(centre % width));
       size_t pixel = (size_t)y * width + x;
       int cell = r.cell;
       for (u32 bits = r.bits; bits; bits >>= 1, pixel += width, cell += r.stride, y++) {
