@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    let kernels = kernels();
-    embed(&kernels);
+    let kernels = files("cu");
+    embed("kernels.rs", &kernels);
+    embed("headers.rs", &files("cuh"));
     #[cfg(feature = "cpu-emu")]
     emulate(&kernels);
 }
@@ -17,26 +18,26 @@ fn out(name: &str) -> PathBuf {
     Path::new(&std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join(name)
 }
 
-/// `kernels/*.cu`, by name.
-fn kernels() -> Vec<PathBuf> {
+/// The files of `kernels` with this extension, by name.
+fn files(extension: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir("kernels").expect("the folder kernels");
     let paths = files.map(|file| file.expect("an entry of kernels").path());
-    let mut kernels: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|e| e == "cu")).collect();
-    kernels.sort();
-    kernels
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    files
 }
 
-/// Writes `kernels.rs`: the name and the text of each file.
-fn embed(kernels: &[PathBuf]) {
+/// Writes a list in Rust: the name and the text of each file.
+fn embed(list: &str, files: &[PathBuf]) {
     let mut text = String::from("&[\n");
-    for path in kernels {
+    for path in files {
         let full = path.canonicalize().expect("a kernel's path");
         let name = path.file_stem().expect("a kernel's name").to_string_lossy();
         writeln!(text, "    ({name:?}, include_str!({full:?})),").expect("a string takes all");
     }
     text += "]\n";
-    std::fs::write(out("kernels.rs"), text).expect("writing kernels.rs");
+    std::fs::write(out(list), text).expect("writing a list of kernels");
 }
 
 /// Compiles the kernels and the emulator to a library of the driver's name.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::blend::{self, blend};
 use super::channels::{Raw, channels};
-use super::cluster::{self, cluster};
-use super::components::{self, drop_edges, fill_holes_and_drop_small};
+use super::cluster::{self, cluster, most_labels};
+use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
 use super::flow_error::{self, drop_bad_flows};
 use super::follow::{self, Points, follow};
 use super::network::{State, Unet, forward};
@@ -13,7 +13,6 @@ use super::normalize::{self, normalize};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, resize};
 use crate::backend::{Backend, Job, Size};
-use crate::cpu::components::median_diameter;
 use crate::cpu::tiles::Grid;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
@@ -63,6 +62,8 @@ pub(crate) struct Work {
     /// `[nout, height, width]`.
     maps: Buffer<f32>,
     labels: Buffer<u32>,
+    /// What no label exceeds.
+    most: u32,
     /// The maps and the labels at another size.
     other_maps: Buffer<f32>,
     other_labels: Buffer<u32>,
@@ -127,7 +128,8 @@ impl Cuda {
                 let count = (tiles_of_job - first_tile).min(state.batch() - filled);
                 let part = &all[first_tile..first_tile + count];
                 let Job { work, image, .. } = &*jobs[job];
-                tiles(&gpu, &work.pixels, *image, unet.nchan(), grid, part, filled, &mut state.input)?;
+                let shape = [image.0, image.1, unet.nchan()];
+                tiles(&gpu, &work.pixels, shape, grid, part, filled, &mut state.input)?;
                 runs.push(Run { job, first_tile, count });
                 (first_tile, filled, done) = (first_tile + count, filled + count, done + count);
                 if filled == state.batch() || done == total {
@@ -210,12 +212,14 @@ impl Backend for Cuda {
         let Cuda { gpu, points, scratch, .. } = self;
         let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
         follow(gpu, &work.maps, size, threshold, niter, sampling, points, &mut scratch.follow)?;
+        work.most = most_labels(size);
         cluster(gpu, points, size, options.max_size_fraction, &mut work.labels, &mut scratch.cluster)
     }
 
     fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
         let scratch = &mut self.scratch.flow_error;
-        drop_bad_flows(&self.gpu, &mut work.labels, size, &work.maps, threshold, scratch)
+        let Work { labels, maps, most, .. } = work;
+        drop_bad_flows(&self.gpu, labels, size, *most, (maps, threshold), scratch)
     }
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
@@ -232,15 +236,15 @@ impl Backend for Cuda {
         compat: Compat,
     ) -> Result<()> {
         let scratch = &mut self.scratch.components;
-        fill_holes_and_drop_small(&self.gpu, &mut work.labels, size, min_size, compat, scratch)
+        fill_holes_and_drop_small(&self.gpu, &mut work.labels, size, work.most, (min_size, compat), scratch)
     }
 
     fn drop_edges(&mut self, work: &mut Work, size: Size) -> Result<()> {
-        drop_edges(&self.gpu, &mut work.labels, size, &mut self.scratch.components)
+        drop_edges(&self.gpu, &mut work.labels, size, work.most, &mut self.scratch.components)
     }
 
     fn diameter(&mut self, work: &mut Work, size: Size) -> Result<f64> {
-        components::sizes(&self.gpu, &work.labels, size, &mut self.scratch.components).map(median_diameter)
+        diameter(&self.gpu, &work.labels, size, work.most, &mut self.scratch.components)
     }
 
     fn style(&mut self, work: &mut Work) -> Result<Vec<f32>> {

@@ -48,3 +48,8 @@ pub fn cluster(
     launch!(gpu, "cluster", "cluster_drop_large", grid, block, 0; out, &*sizes, &largest, &n);
     renumber(gpu, labels, pixels, n as u32, &mut scratch.renumber)
 }
+
+/// What no label of [`cluster`] exceeds: a seed takes 11 points, and there is at most one for each pixel.
+pub fn most_labels((height, width): (usize, usize)) -> u32 {
+    (height * width / 11) as u32
+}

@@ -2,6 +2,7 @@
 
 use flowmask::cpu::resize::linear;
 use flowmask::cpu::tiles::Grid;
+use flowmask::Precision;
 use flowmask::cuda::conv::{CHANNELS_IN as CHANNELS, Map};
 use flowmask::cuda::tiles::tiles;
 use flowmask::cuda::{Buffer, Gpu};
@@ -104,8 +105,7 @@ fn half_precision_rounds_to_even() {
         let pixels =
             [1.000_488_3, 1.001_464_8, -1.000_488_3, 6e-8, 3e-8, 2.9e-8, -0.0, 65_519.0, 65_520.0, 1e9];
         let grid = Grid::new(1, pixels.len(), 32, 0.1, false);
-        let mut out = Map::F16(Buffer::new());
-        out.resize(gpu, grid.tile.0 * grid.tile.1 * CHANNELS).unwrap();
+        let mut out = Map::new(gpu, Precision::F16, grid.tile.0 * grid.tile.1 * CHANNELS).unwrap();
         let source = Buffer::of(gpu, &pixels).unwrap();
         tiles(gpu, &source, [1, pixels.len(), 1], &grid, &grid.tiles(), 0, &mut out).unwrap();
         let Map::F16(out) = out else { unreachable!() };
