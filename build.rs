@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    let kernels = kernels();
+    let kernels = sources("kernels", "cu");
     embed(&kernels);
     if std::env::var_os("CARGO_FEATURE_CPU_EMU").is_some() {
         emulate(&kernels);
@@ -18,14 +18,14 @@ fn out(name: &str) -> PathBuf {
     Path::new(&std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join(name)
 }
 
-/// `kernels/*.cu`, by name.
-fn kernels() -> Vec<PathBuf> {
-    let files = std::fs::read_dir("kernels").expect("the folder kernels");
-    let paths = files.map(|file| file.expect("an entry of kernels").path());
-    let mut kernels: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|e| e == "cu")).collect();
-    kernels.sort();
-    kernels
+/// The files of a folder with this extension, by name.
+fn sources(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).expect("a folder of kernels");
+    let paths = files.map(|file| file.expect("an entry of a folder").path());
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    files
 }
 
 /// Writes `kernels.rs`: the name and the text of each file.
@@ -49,12 +49,11 @@ fn emulate(kernels: &[PathBuf]) {
         // The build's profile decides neither speed nor checks here; no contraction, so that rounding is the device's.
         build.cpp(true).std("c++17").opt_level(level).pic(true).debug(!sanitize.is_empty());
         build.flag("-march=x86-64-v3").flag("-ffp-contract=off").flag("-Wno-unknown-pragmas");
+        build.flag("-fvisibility=hidden");
         build.include("kernels").include("kernels/emulator").cargo_metadata(false);
         build
     };
-    let runtime = build(3)
-        .files(["kernels/emulator/scheduler.cpp", "kernels/emulator/driver.cpp"])
-        .compile_intermediates();
+    let runtime = build(3).files(sources("kernels/emulator", "cpp")).compile_intermediates();
     let mut device = build(if sanitize.is_empty() { 2 } else { 1 });
     device.flag("-x").flag("c++");
     if !sanitize.is_empty() {
