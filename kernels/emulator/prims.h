@@ -117,17 +117,23 @@ inline u32 half_of(const Row& row, int i) { return (u16)(row.v[i >> 2] >> (i & 3
 DEV void ldmatrix_x4(u32 (&r)[4], const void* row, EMU_SITE) {
   const emu::Row* rows = emu::bring_row(row, fl, ln).in;
   int l = emu::lane();
+#pragma GCC unroll 4
   for (int i = 0; i < 4; i++) r[i] = (u32)(rows[i * 8 + l / 4].v[(l & 3) >> 1] >> (l & 1) * 32);
 }
 DEV void ldmatrix_x4_trans(u32 (&r)[4], const void* row, EMU_SITE) {
   const emu::Row* rows = emu::bring_row(row, fl, ln).in;
   int l = emu::lane(), first = l % 4 * 2;
+#pragma GCC unroll 4
   for (int i = 0; i < 4; i++)
     r[i] = emu::half_of(rows[i * 8 + first], l / 4) | emu::half_of(rows[i * 8 + first + 1], l / 4) << 16;
 }
 DEV void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, EMU_SITE) {
   emu::Row r{{a[0] | (u64)a[1] << 32, a[2] | (u64)a[3] << 32, b0 | (u64)b1 << 32, 0}};
   const emu::Meeting& meeting = emu::meet(~0u, emu::MMA, r, false, fl, ln);
-  int l = emu::lane(), column = l % 4 * 2;
-  for (int i = 0; i < 4; i++) d[i] += meeting.product[l / 4 + i / 2 * 8][column + i % 2];
+  int l = emu::lane();
+  const float *top = meeting.product[l / 4] + l % 4 * 2, *bottom = meeting.product[l / 4 + 8] + l % 4 * 2;
+  d[0] += top[0];
+  d[1] += top[1];
+  d[2] += bottom[0];
+  d[3] += bottom[1];
 }
