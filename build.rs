@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    let kernels = sources("kernels", "cu");
+    let kernels = files("kernels", "cu");
     embed(&kernels);
     if std::env::var_os("CARGO_FEATURE_CPU_EMU").is_some() {
         emulate(&kernels);
@@ -19,7 +19,7 @@ fn out(name: &str) -> PathBuf {
 }
 
 /// The files of a folder with this extension, by name.
-fn sources(folder: &str, extension: &str) -> Vec<PathBuf> {
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).expect("a folder of kernels");
     let paths = files.map(|file| file.expect("an entry of a folder").path());
     let mut files: Vec<PathBuf> =
@@ -53,7 +53,7 @@ fn emulate(kernels: &[PathBuf]) {
         build.include("kernels").include("kernels/emulator").cargo_metadata(false);
         build
     };
-    let runtime = build(3).files(sources("kernels/emulator", "cpp")).compile_intermediates();
+    let runtime = build(3).files(files("kernels/emulator", "cpp")).compile_intermediates();
     let mut device = build(if sanitize.is_empty() { 2 } else { 1 });
     device.flag("-x").flag("c++");
     if !sanitize.is_empty() {

@@ -48,6 +48,12 @@ DEV u32 hfma2(u32 a, u32 b, u32 c) {
     return emu::to_half((double)emu::to_float(a >> s) * emu::to_float(b >> s) + emu::to_float(c >> s));
   });
 }
+DEV u32 hfma2_relu(u32 a, u32 b, u32 c) {
+  return emu::both([=](int s) {
+    double d = (double)emu::to_float(a >> s) * emu::to_float(b >> s) + emu::to_float(c >> s);
+    return emu::to_half(d < 0 ? 0 : d);  // NaN stays
+  });
+}
 
 // ---- asynchronous copies ----
 // They arrive at once (eager) or only at the wait that needs them (lazy). A kernel must be right with both: what lacks a
