@@ -51,7 +51,7 @@ DEV u32 hfma2(u32 a, u32 b, u32 c) {
 DEV u32 hfma2_relu(u32 a, u32 b, u32 c) {
   return emu::both([=](int s) {
     double d = (double)emu::to_float(a >> s) * emu::to_float(b >> s) + emu::to_float(c >> s);
-    return emu::to_half(d < 0 ? 0 : d);  // NaN stays
+    return emu::to_half(d > 0 || d != d ? d : 0.0);  // NaN stays
   });
 }
 
