@@ -49,7 +49,7 @@ planted() {
 }
 
 for kind in "${kinds[@]}"; do
-    unset CC CXX
+    unset CXX
     skip=()
     case $kind in
     address)
@@ -64,7 +64,7 @@ for kind in "${kinds[@]}"; do
         ;;
     thread)
         CXX=$(clang)
-        export CXX CC="${CXX/++/}"
+        export CXX
         prepare thread
         preload=$("$CXX" -print-file-name=libclang_rt.tsan-x86_64.so)
         [ -e "$preload" ] || preload=$("$CXX" -print-file-name=libclang_rt.tsan.so)

@@ -22,6 +22,14 @@ struct Function {
   size_t shared = SHARED_MEMORY;
 };
 
+// Each has its own functions, with their own limits.
+struct Module {
+  Device* device;
+  std::map<std::string, std::unique_ptr<Function>> functions;
+};
+std::map<void*, std::unique_ptr<Module>> modules;
+std::vector<std::unique_ptr<Module>> unloaded;
+
 // This library, which the host loads without making its names known to all.
 void* self() {
   static void* handle = [] {
@@ -73,22 +81,34 @@ Outcome run(const Function& f, dim3 grid, dim3 block, size_t smem, Arguments& ar
 }  // namespace
 
 API cuModuleLoadData(void** module, const void*) {
-  *module = (void*)1;
-  return SUCCESS;
-}
-API cuModuleLoad(void** module, const char*) { return cuModuleLoadData(module, nullptr); }
-API cuModuleUnload(void*) { return SUCCESS; }
-API cuModuleGetFunction(void** handle, void*, const char* name) {
   Guard guard = lock();
   Result error;
   Device* d = current(&error);
   if (!d) return error;
+  auto m = std::make_unique<Module>();
+  m->device = d;
+  *module = m.get();
+  modules[*module] = std::move(m);
+  return SUCCESS;
+}
+API cuModuleLoad(void** module, const char*) { return cuModuleLoadData(module, nullptr); }
+API cuModuleUnload(void* module) {
+  Guard guard = lock();
+  auto found = modules.find(module);
+  if (found == modules.end()) return report(INVALID_HANDLE, "a module that is not there");
+  unloaded.push_back(std::move(found->second));  // work that was started may still need it
+  modules.erase(found);
+  return SUCCESS;
+}
+API cuModuleGetFunction(void** handle, void* module, const char* name) {
+  Guard guard = lock();
+  auto found = modules.find(module);
+  if (found == modules.end()) return report(INVALID_HANDLE, "a module that is not there");
   std::string symbol = name;
   auto launch = dlsym(self(), ("emu_" + symbol).c_str()), sizes = dlsym(self(), ("emu_sizes_" + symbol).c_str());
   if (!launch || !sizes) return report(NOT_FOUND, "there is no EMU_KERNEL(" + symbol + ")");
-  static auto* functions = new std::map<std::pair<Device*, std::string>, std::unique_ptr<Function>>;
-  auto& f = (*functions)[{d, symbol}];
-  if (!f) f.reset(new Function{symbol, (decltype(Function::launch))launch, (const uint32_t*)sizes, d});
+  auto& f = found->second->functions[symbol];
+  if (!f) f.reset(new Function{symbol, (decltype(Function::launch))launch, (const uint32_t*)sizes, found->second->device});
   *handle = f.get();
   return SUCCESS;
 }
