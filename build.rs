@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    let kernels = files("cu");
+    let kernels = files("kernels", "cu");
     embed("kernels.rs", &kernels);
-    embed("headers.rs", &files("cuh"));
+    embed("headers.rs", &files("kernels", "cuh"));
     #[cfg(feature = "cpu-emu")]
     emulate(&kernels);
 }
@@ -18,10 +18,10 @@ fn out(name: &str) -> PathBuf {
     Path::new(&std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join(name)
 }
 
-/// The files of `kernels` with this extension, by name.
-fn files(extension: &str) -> Vec<PathBuf> {
-    let files = std::fs::read_dir("kernels").expect("the folder kernels");
-    let paths = files.map(|file| file.expect("an entry of kernels").path());
+/// The files of a folder with this extension, by name.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).expect("a folder of kernels");
+    let paths = files.map(|file| file.expect("an entry of a folder").path());
     let mut files: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
     files.sort();
@@ -50,18 +50,18 @@ fn emulate(kernels: &[PathBuf]) {
         // The build's profile decides neither speed nor checks here; no contraction, so that rounding is the device's.
         build.cpp(true).std("c++17").opt_level(level).pic(true).debug(!sanitize.is_empty());
         build.flag("-march=x86-64-v3").flag("-ffp-contract=off").flag("-Wno-unknown-pragmas");
+        build.flag("-fvisibility=hidden");
         build.include("kernels").include("kernels/emulator").cargo_metadata(false);
         build
     };
-    let runtime = build(3)
-        .files(["kernels/emulator/scheduler.cpp", "kernels/emulator/driver.cpp"])
-        .compile_intermediates();
+    let runtime = build(3).files(files("kernels/emulator", "cpp")).compile_intermediates();
     let mut device = build(if sanitize.is_empty() { 2 } else { 1 });
     device.flag("-x").flag("c++");
     if !sanitize.is_empty() {
         device.flag(format!("-fsanitize={sanitize}")).flag("-fno-sanitize-recover=all");
     }
-    let objects = device.files(kernels).compile_intermediates();
+    let selftest = Path::new("kernels/emulator/selftest.cu");
+    let objects = device.files(kernels).file(selftest).compile_intermediates();
     // The name by which the driver is looked for first.
     let library = out("libcuda.so");
     let mut link = build(2).get_compiler().to_command();

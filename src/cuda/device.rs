@@ -188,11 +188,14 @@ pub mod emulator {
 
     static LIBRARY: OnceLock<Library> = OnceLock::new();
 
-    /// Loads the emulator, so that who looks for the driver finds it.
+    /// Loads the emulator, so that who looks for the driver finds it: what was built with this crate, or another that
+    /// `FLOWMASK_EMULATOR_LIBRARY` names.
     pub(super) fn load() -> &'static Library {
-        // SAFETY: our own library, built with this crate; its constructors do nothing.
         LIBRARY.get_or_init(|| {
-            unsafe { Library::new(env!("FLOWMASK_EMULATOR")) }.expect("the emulator that was built")
+            let built = env!("FLOWMASK_EMULATOR").into();
+            let path = std::env::var_os("FLOWMASK_EMULATOR_LIBRARY").unwrap_or(built);
+            // SAFETY: our own library; its constructors do nothing.
+            unsafe { Library::new(path) }.expect("the emulator that was built")
         })
     }
 
@@ -205,5 +208,31 @@ pub mod emulator {
                 load().get(b"emu_options\0").expect("emu_options");
             options(order, eager.into(), seed);
         }
+    }
+
+    /// What this thread's launches did since the last call: products of matrices (`mma`), matrices read (`ldmatrix`),
+    /// bank conflicts of these, barriers, shuffles, asynchronous copies, switches of threads.
+    pub fn statistics() -> [u64; 7] {
+        let mut out = [0; 7];
+        // SAFETY: the function has this type.
+        unsafe {
+            let statistics: libloading::Symbol<unsafe extern "C" fn(*mut u64)> =
+                load().get(b"emu_stats\0").expect("emu_stats");
+            statistics(out.as_mut_ptr());
+        }
+        out
+    }
+
+    /// The memory of a device: allocations that were not freed, their bytes, the most bytes at any time; and the
+    /// allocations of pinned memory.
+    pub fn memory(ordinal: usize) -> [u64; 4] {
+        let mut out = [0; 4];
+        // SAFETY: the function has this type.
+        unsafe {
+            let memory: libloading::Symbol<unsafe extern "C" fn(i32, *mut u64)> =
+                load().get(b"emu_memory\0").expect("emu_memory");
+            memory(ordinal as i32, out.as_mut_ptr());
+        }
+        out
     }
 }

@@ -14,13 +14,16 @@ pub fn gpu() -> Option<Gpu> {
     }
 }
 
-/// Runs a test on the device; on the emulator, in every order of threads and with both kinds of asynchronous copies.
+/// Runs a test on the device; on the emulator, in every order of threads and with both kinds of asynchronous copies, or
+/// with those that `FLOWMASK_TEST_SCHEDULES` names: `0l,3e` is order 0 with late copies and 3 with copies at once.
 pub fn on_device(test: impl Fn(&Gpu)) {
     let Some(gpu) = gpu() else { return };
     #[cfg(feature = "cpu-emu")]
-    for order in 0..4 {
-        for eager in [false, true] {
-            flowmask::cuda::emulator::schedule(order, eager, 7);
+    {
+        let named = std::env::var("FLOWMASK_TEST_SCHEDULES");
+        for schedule in named.as_deref().unwrap_or("0l,0e,1l,1e,2l,2e,3l,3e").split(',') {
+            let order = schedule[..1].parse().expect("an order from 0 to 3");
+            flowmask::cuda::emulator::schedule(order, &schedule[1..] == "e", 7);
             test(&gpu);
         }
     }

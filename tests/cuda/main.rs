@@ -7,6 +7,8 @@ mod cluster;
 mod components;
 mod conv;
 mod device;
+#[cfg(feature = "cpu-emu")]
+mod emulator;
 mod fill;
 mod flow_error;
 mod follow;

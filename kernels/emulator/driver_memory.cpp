@@ -1,0 +1,282 @@
+// The driver: memory and copies.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "driver.h"
+#include "fiber.h"
+
+using namespace driver;
+
+namespace driver {
+namespace {
+
+// FREED: by the host, but its stream has not come to it.
+enum State { LIVE, FREED, RELEASED };
+struct Allocation {
+  size_t bytes;
+  Device* device;
+  State state;
+};
+
+// By address. What was released stays known, and for a while it stays out of use, so that its use is noticed.
+std::map<Pointer, Allocation> allocations;
+std::deque<Pointer> kept;
+size_t kept_bytes = 0;
+std::map<Pointer, size_t> pinned_ranges;
+
+const auto* find(Pointer p) {
+  auto after = allocations.upper_bound(p);
+  if (after == allocations.begin()) return (decltype(&*after))nullptr;
+  --after;
+  return p - after->first < std::max<size_t>(after->second.bytes, 1) ? &*after : nullptr;
+}
+
+std::string hex(Pointer p) {
+  char text[32];
+  snprintf(text, sizeof text, "%#llx", (unsigned long long)p);
+  return text;
+}
+
+// Freed memory reads as NaN for as long as it is kept. AddressSanitizer keeps it better.
+void release(Pointer p) {
+  constexpr size_t MOST = 64 << 20;
+  size_t bytes = allocations[p].bytes;
+  allocations[p].state = RELEASED;
+  if (!emu::address_sanitizer()) memset((void*)p, 0xff, bytes);
+  kept.push_back(p);
+  kept_bytes += bytes;
+  while (kept_bytes > (emu::address_sanitizer() ? 0 : MOST) && !kept.empty()) {
+    kept_bytes -= allocations[kept.front()].bytes;
+    free((void*)kept.front());
+    kept.pop_front();
+  }
+}
+
+// Of its exact size, so that AddressSanitizer sees what lies beyond. What lay there before is forgotten.
+Result allocate(Device& d, Pointer* p, size_t bytes) {
+  void* memory = nullptr;
+  if (!bytes) return INVALID_VALUE;
+  if (bytes > d.total - d.used || posix_memalign(&memory, 256, bytes)) return OUT_OF_MEMORY;
+  *p = (Pointer)memory;
+  auto from = allocations.lower_bound(*p), to = allocations.lower_bound(*p + bytes);
+  if (from != allocations.begin() && std::prev(from)->first + std::prev(from)->second.bytes > *p) --from;
+  allocations.erase(from, to);
+  allocations[*p] = {bytes, &d, LIVE};
+  d.used += bytes;
+  d.most = std::max(d.most, d.used);
+  return SUCCESS;
+}
+
+// The memory counts as free from the call on, as a later allocation in the stream may use it.
+Result forget(Pointer p) {
+  auto found = allocations.find(p);
+  if (found == allocations.end()) return report(INVALID_VALUE, "free of " + hex(p) + ", which was not allocated");
+  if (found->second.state != LIVE) return report(INVALID_VALUE, "free of " + hex(p) + ", which was freed before");
+  found->second.state = FREED;
+  found->second.device->used -= found->second.bytes;
+  return SUCCESS;
+}
+
+Outcome fill(Pointer p, unsigned char value, size_t bytes) {
+  memset((void*)p, value, bytes);
+  return {};
+}
+
+// `d` null: of any device.
+Outcome check_range(const Device* d, Pointer p, size_t bytes) {
+  const auto* a = find(p);
+  std::string range = std::to_string(bytes) + " bytes at " + hex(p);
+  if (!a) return {ILLEGAL_ADDRESS, range + " are no memory of a device"};
+  if (a->second.state == RELEASED) return {ILLEGAL_ADDRESS, range + " are memory that was freed"};
+  if (d && a->second.device != d) return {ILLEGAL_ADDRESS, range + " are memory of another device"};
+  if (p + bytes > a->first + a->second.bytes)
+    return {ILLEGAL_ADDRESS, range + " go beyond an allocation of " + std::to_string(a->second.bytes)};
+  return {};
+}
+
+// What an end of a copy is.
+enum Kind { PAGEABLE, PINNED, OWN, ANY };
+
+Outcome check_end(const Device& d, Kind kind, Pointer p, size_t bytes) {
+  if (kind == PAGEABLE) return {};
+  if (kind != PINNED) return check_range(kind == OWN ? &d : nullptr, p, bytes);
+  if (pinned((void*)p, bytes)) return {};
+  return {ILLEGAL_ADDRESS, "pinned memory was freed before a copy of it ran"};
+}
+
+// A copy in a stream. With pageable memory it has the effect of one through a buffer of the driver's, except in a graph,
+// which copies when it runs.
+Result copy(void* stream, Pointer to, Kind to_kind, Pointer from, Kind from_kind, size_t bytes, bool wait = false) {
+  Guard guard = lock();
+  Result error;
+  Stream* s = stream_of(stream, &error);
+  if (!s || !bytes) return error;
+  if (to_kind == PAGEABLE && pinned((void*)to, bytes)) to_kind = PINNED;
+  if (from_kind == PAGEABLE && pinned((void*)from, bytes)) from_kind = PINNED;
+  std::shared_ptr<std::vector<char>> staged;
+  if (from_kind == PAGEABLE && !s->capture) {
+    staged = std::make_shared<std::vector<char>>((char*)from, (char*)from + bytes);
+    from = (Pointer)staged->data();
+  }
+  if (to_kind == PAGEABLE && !s->capture) wait = true;
+  Device* d = s->device;
+  auto work = [=]() -> Outcome {
+    (void)staged;  // lives until here
+    {
+      Guard guard = lock();
+      Outcome bad = check_end(*d, to_kind, to, bytes);
+      if (!bad.result) bad = check_end(*d, from_kind, from, bytes);
+      if (bad.result) return bad;
+    }
+    memmove((void*)to, (void*)from, bytes);
+    return {};
+  };
+  auto alive = s->shared_from_this();
+  error = enqueue(guard, *s, {work, nullptr, nullptr});
+  return !error && wait ? finish(guard, *s) : error;
+}
+
+}  // namespace
+
+Outcome check_argument(const Device& d, Pointer p) {
+  const auto* a = find(p);
+  if (!a) return {};
+  if (a->second.state == RELEASED) return {ILLEGAL_ADDRESS, "points to memory that was freed"};
+  if (a->second.device != &d) return {ILLEGAL_ADDRESS, "points to memory of another device"};
+  return {};
+}
+
+bool pinned(const void* p, size_t bytes) {
+  auto after = pinned_ranges.upper_bound((Pointer)p);
+  if (after == pinned_ranges.begin()) return false;
+  --after;
+  return (Pointer)p + bytes <= after->first + after->second;
+}
+
+}  // namespace driver
+
+// Allocations of a device that were not freed, their bytes, the most bytes at any time, and pinned allocations.
+extern "C" __attribute__((visibility("default"))) void emu_memory(int ordinal, uint64_t out[4]) {
+  Guard guard = lock();
+  Device* d = device(ordinal);
+  out[0] = out[1] = out[2] = out[3] = 0;
+  if (!d) return;
+  for (auto& [p, a] : allocations) out[0] += a.device == d && a.state == LIVE;
+  out[1] = d->used;
+  out[2] = d->most;
+  out[3] = pinned_ranges.size();
+}
+
+API cuMemGetInfo_v2(size_t* available, size_t* total) {
+  Guard guard = lock();
+  Result error;
+  Device* d = current(&error);
+  if (!d) return error;
+  *available = d->total - d->used;
+  *total = d->total;
+  return SUCCESS;
+}
+
+API cuMemAllocAsync(Pointer* p, size_t bytes, void* stream) {
+  Guard guard = lock();
+  Result error;
+  Stream* s = stream_of(stream, &error);
+  if (!s) return error;
+  if (s->capture) {
+    s->capture->invalid = true;
+    return report(CAPTURE_UNSUPPORTED, "an allocation in a stream that is captured");
+  }
+  error = allocate(*s->device, p, bytes);
+  Pointer at = *p;
+  // Where a stream uses it before this one has come to its allocation, this shows it.
+  return error ? error : enqueue(guard, *s, {[=] { return fill(at, 0xff, bytes); }, nullptr, nullptr});
+}
+API cuMemAlloc_v2(Pointer* p, size_t bytes) {
+  Guard guard = lock();
+  Result error;
+  Device* d = current(&error);
+  if (!d) return error;
+  error = allocate(*d, p, bytes);
+  if (!error) fill(*p, 0xff, bytes);
+  return error;
+}
+API cuMemFreeAsync(Pointer p, void* stream) {
+  Guard guard = lock();
+  Result error;
+  Stream* s = stream_of(stream, &error);
+  if (!s) return error;
+  if (s->capture) {
+    s->capture->invalid = true;
+    return report(CAPTURE_UNSUPPORTED, "a free in a stream that is captured");
+  }
+  error = forget(p);
+  auto work = [=]() -> Outcome {
+    Guard guard = lock();
+    release(p);
+    return {};
+  };
+  return error ? error : enqueue(guard, *s, {work, nullptr, nullptr});
+}
+// Waits for the whole device.
+API cuMemFree_v2(Pointer p) {
+  Guard guard = lock();
+  Result error;
+  Device* d = current(&error);
+  if (!d) return error;
+  if (!(error = forget(p)) && !(error = finish_device(guard, *d))) release(p);
+  return error;
+}
+
+API cuMemHostAlloc(void** p, size_t bytes, unsigned) {
+  Guard guard = lock();
+  Result error;
+  if (!current(&error)) return error;
+  if (!bytes || posix_memalign(p, 64, bytes)) return OUT_OF_MEMORY;
+  pinned_ranges[(Pointer)*p] = bytes;
+  return SUCCESS;
+}
+API cuMemFreeHost(void* p) {
+  Guard guard = lock();
+  if (!pinned_ranges.erase((Pointer)p)) return report(INVALID_VALUE, "free of host memory that is not pinned");
+  free(p);
+  return SUCCESS;
+}
+
+API cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, void* stream) {
+  return copy(stream, to, OWN, (Pointer)from, PAGEABLE, bytes);
+}
+API cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, void* stream) {
+  return copy(stream, (Pointer)to, PAGEABLE, from, OWN, bytes);
+}
+API cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void* stream) {
+  return copy(stream, to, OWN, from, OWN, bytes);
+}
+API cuMemcpyPeerAsync(Pointer to, void*, Pointer from, void*, size_t bytes, void* stream) {
+  return copy(stream, to, ANY, from, ANY, bytes);
+}
+API cuMemcpyHtoD_v2(Pointer to, const void* from, size_t bytes) {
+  return copy(nullptr, to, OWN, (Pointer)from, PAGEABLE, bytes, true);
+}
+API cuMemcpyDtoH_v2(void* to, Pointer from, size_t bytes) {
+  return copy(nullptr, (Pointer)to, PAGEABLE, from, OWN, bytes, true);
+}
+API cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) {
+  return copy(nullptr, to, OWN, from, OWN, bytes, true);
+}
+API cuMemsetD8Async(Pointer p, unsigned char value, size_t bytes, void* stream) {
+  Guard guard = lock();
+  Result error;
+  Stream* s = stream_of(stream, &error);
+  if (!s || !bytes) return error;
+  Device* d = s->device;
+  auto work = [=]() -> Outcome {
+    {
+      Guard guard = lock();
+      if (Outcome bad = check_range(d, p, bytes); bad.result) return bad;
+    }
+    return fill(p, value, bytes);
+  };
+  return enqueue(guard, *s, {work, nullptr, nullptr});
+}
+API cuMemsetD8_v2(Pointer p, unsigned char value, size_t bytes) { return cuMemsetD8Async(p, value, bytes, nullptr); }
