@@ -57,7 +57,8 @@ DEV u32 scan_tile(const u32* in, u32* out, int base, int n, u32 before, u32* tot
 }  // namespace
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) scan_totals(const u32* values, u32* totals, int n) {
-  __shared__ u32 warps[WARPS];
+  DYN_SMEM(raw);
+  u32* warps = (u32*)raw;  // of each warp, its total
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, at = blockIdx.x * TILE + warp * ROUNDS * ROW + lane * 4;
   u32 sum = 0;
 #pragma unroll
@@ -76,7 +77,8 @@ EMU_KERNEL(scan_totals)
 
 // One block, since even 2^28 values have only 2^16 totals.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) scan_offsets(u32* totals, u32* sums, int tiles, int n) {
-  __shared__ u32 warps[WARPS];
+  DYN_SMEM(raw);
+  u32* warps = (u32*)raw;  // of each warp, its total
   u32 sum = 0;
   for (int base = 0; base < tiles; base += TILE) sum += scan_tile(totals, totals, base, tiles, sum, warps);
   if (threadIdx.x == 0) sums[n] = sum;
@@ -84,7 +86,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) scan_offsets(u32* totals, u32* 
 EMU_KERNEL(scan_offsets)
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) scan_sums(const u32* values, const u32* offsets, u32* sums, int n) {
-  __shared__ u32 warps[WARPS];
+  DYN_SMEM(raw);
+  u32* warps = (u32*)raw;  // of each warp, its total
   scan_tile(values, sums, blockIdx.x * TILE, n, offsets[blockIdx.x], warps);
 }
 EMU_KERNEL(scan_sums)

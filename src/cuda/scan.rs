@@ -6,6 +6,9 @@ use crate::Result;
 /// Values that a block sums.
 const TILE: usize = 4096;
 
+/// Bytes of shared memory: a total of each warp.
+const SHARED: u32 = 8 * 4;
+
 /// Memory for [`scan`].
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -28,9 +31,9 @@ pub fn scan(
     let totals = scratch.totals.resize(gpu, tiles)?;
     let sums = sums.resize(gpu, len + 1)?;
     let (values, grid, count, n) = (values.get(), (tiles.max(1) as u32, 1, 1), tiles as i32, len as i32);
-    launch!(gpu, "scan", "scan_totals", grid, (256, 1, 1), 0; values, &mut *totals, &n);
-    launch!(gpu, "scan", "scan_offsets", (1, 1, 1), (256, 1, 1), 0; &mut *totals, &mut *sums, &count, &n);
-    launch!(gpu, "scan", "scan_sums", grid, (256, 1, 1), 0; values, &*totals, &mut *sums, &n);
+    launch!(gpu, "scan", "scan_totals", grid, (256, 1, 1), SHARED; values, &mut *totals, &n);
+    launch!(gpu, "scan", "scan_offsets", (1, 1, 1), (256, 1, 1), SHARED; &mut *totals, &mut *sums, &count, &n);
+    launch!(gpu, "scan", "scan_sums", grid, (256, 1, 1), SHARED; values, &*totals, &mut *sums, &n);
     Ok(())
 }
 
