@@ -14,6 +14,7 @@ mod flow_error;
 mod follow;
 mod network;
 mod normalize;
+mod pipeline;
 mod random;
 mod renumber;
 mod resize;
