@@ -11,7 +11,7 @@ use super::follow::{self, Points, follow};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
 use super::tiles::tiles;
-use super::{Buffer, Gpu, resize};
+use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Job, Size};
 use crate::cpu::tiles::Grid;
 use crate::options::{Compat, Options};
@@ -50,6 +50,7 @@ struct Scratch {
 /// The arrays of one image.
 #[derive(Default)]
 pub(crate) struct Work {
+    pinned: Pinned,
     raw: Raw,
     /// `[height, width, nchan]`, normalised, at the image's scale.
     pixels: Buffer<f32>,
@@ -164,7 +165,7 @@ impl Backend for Cuda {
 
     fn prepare(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
         let (size, nchan) = ((image.height(), image.width()), self.unet.nchan());
-        work.raw.upload(&self.gpu, image.pixels())?;
+        work.raw.upload(&self.gpu, image.pixels(), &mut work.pinned)?;
         channels(&self.gpu, &work.raw, size, image.channels(), options.channels, nchan, &mut work.pixels)?;
         if options.normalize.enabled {
             let scratch = &mut self.scratch.normalize;
@@ -247,10 +248,10 @@ impl Backend for Cuda {
     }
 
     fn maps(&mut self, work: &mut Work, _size: Size) -> Result<Vec<f32>> {
-        work.maps.download(&self.gpu)
+        work.pinned.download(&self.gpu, &work.maps)
     }
 
     fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
-        work.labels.download(&self.gpu)
+        work.pinned.download(&self.gpu, &work.labels)
     }
 }

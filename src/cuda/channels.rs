@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView3;
 
-use super::{Buffer, Gpu, launch};
+use super::{Buffer, Gpu, Pinned, launch};
 use crate::cpu::channels::{finite, present};
 use crate::{Pixels, Result};
 
@@ -24,17 +24,17 @@ impl Default for Raw {
 }
 
 impl Raw {
-    /// Takes a copy of an image's pixels. Memory is kept for the next image of the same type.
+    /// Starts the copy of an image's pixels. Memory is kept for the next image of the same type.
     ///
     /// # Errors
     /// [`Error::Image`](crate::Error::Image) when a pixel is not finite, [`Error::Device`](crate::Error::Device).
-    pub fn upload(&mut self, gpu: &Gpu, pixels: &Pixels) -> Result<()> {
+    pub fn upload(&mut self, gpu: &Gpu, pixels: &Pixels, pinned: &mut Pinned) -> Result<()> {
         match (&mut *self, pixels) {
-            (Raw::U8(buffer), Pixels::U8(a)) => copy(gpu, buffer, a.view()),
-            (Raw::U16(buffer), Pixels::U16(a)) => copy(gpu, buffer, a.view()),
+            (Raw::U8(buffer), Pixels::U8(a)) => copy(gpu, buffer, a.view(), pinned),
+            (Raw::U16(buffer), Pixels::U16(a)) => copy(gpu, buffer, a.view(), pinned),
             (Raw::F32(buffer), Pixels::F32(a)) => {
                 finite(a.view())?;
-                copy(gpu, buffer, a.view())
+                copy(gpu, buffer, a.view(), pinned)
             }
             _ => {
                 *self = match pixels {
@@ -42,19 +42,19 @@ impl Raw {
                     Pixels::U16(_) => Raw::U16(Buffer::new()),
                     Pixels::F32(_) => Raw::F32(Buffer::new()),
                 };
-                self.upload(gpu, pixels)
+                self.upload(gpu, pixels, pinned)
             }
         }
     }
 }
 
-fn copy<T>(gpu: &Gpu, buffer: &mut Buffer<T>, pixels: ArrayView3<T>) -> Result<()>
+fn copy<T>(gpu: &Gpu, buffer: &mut Buffer<T>, pixels: ArrayView3<T>, pinned: &mut Pinned) -> Result<()>
 where
-    T: Copy + cudarc::driver::DeviceRepr,
+    T: cudarc::driver::DeviceRepr + bytemuck::Pod,
 {
     match pixels.as_slice() {
-        Some(values) => buffer.upload(gpu, values),
-        None => buffer.upload(gpu, &pixels.iter().copied().collect::<Vec<T>>()),
+        Some(values) => pinned.upload(gpu, values, buffer),
+        None => pinned.upload(gpu, &pixels.iter().copied().collect::<Vec<T>>(), buffer),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Stored pixels to channels.
 
 use flowmask::cpu::channels::channels as expected;
-use flowmask::cuda::Buffer;
 use flowmask::cuda::channels::{Raw, channels};
+use flowmask::cuda::{Buffer, Pinned};
 use flowmask::{Image, Pixels};
 use ndarray::{Array3, ShapeBuilder};
 
@@ -49,7 +49,7 @@ fn channels_of_each_type() {
         let (mut raw, mut out) = (Raw::default(), Buffer::new());
         for shape in [(1, 300, 2), (1, 1, 1), (13, 37, 3), (31, 9, 5)] {
             for pixels in pixels(shape) {
-                raw.upload(gpu, &pixels).unwrap();
+                raw.upload(gpu, &pixels, &mut Pinned::default()).unwrap();
                 let image = Image::new(pixels).unwrap();
                 for (choice, nchan) in [([0, 0], 1), ([0, 0], 2), ([1, shape.2], 2), ([shape.2, 0], 2)] {
                     let size = (shape.0, shape.1);
@@ -71,13 +71,14 @@ fn errors_are_those_of_the_processor() {
             array[[2, 3, 1]] = value;
             let image = Image::new(Pixels::F32(array)).unwrap();
             let want = expected(&image, [0, 0], 2).unwrap_err().to_string();
-            let got = Raw::default().upload(gpu, image.pixels()).unwrap_err().to_string();
+            let got =
+                Raw::default().upload(gpu, image.pixels(), &mut Pinned::default()).unwrap_err().to_string();
             assert_eq!(got, want);
             assert!(got.contains("row 2, column 3, channel 2"), "{got}");
         }
         let image = Image::new(Pixels::U8(Array3::zeros((4, 5, 3)))).unwrap();
         let mut raw = Raw::default();
-        raw.upload(gpu, image.pixels()).unwrap();
+        raw.upload(gpu, image.pixels(), &mut Pinned::default()).unwrap();
         for choice in [[4, 0], [1, 9]] {
             let want = expected(&image, choice, 2).unwrap_err().to_string();
             let got = channels(gpu, &raw, (4, 5), 3, choice, 2, &mut Buffer::new()).unwrap_err();

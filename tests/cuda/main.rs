@@ -14,6 +14,7 @@ mod flow_error;
 mod follow;
 mod network;
 mod normalize;
+mod pinned;
 mod pipeline;
 mod random;
 mod renumber;
