@@ -16,7 +16,7 @@ use crate::backend::{Backend, Job, Size};
 use crate::cpu::tiles::Grid;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
-use crate::{Image, Result};
+use crate::{Error, Image, Pixels, Result};
 
 /// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
 /// a block of the convolution for each of some hundred multiprocessors.
@@ -26,12 +26,18 @@ const SHARE: usize = 4;
 /// Sizes of tiles for which the network's maps are kept. Images smaller than a tile have tiles of their own size.
 const STATES: usize = 4;
 
+/// Bytes a pixel that the stages after the network need, about: the flows, the points, histogram, owners and sizes of
+/// seeds, the boxes of masks and their holes. With the arrays of the image, some 135 were counted.
+const STAGES: usize = 75;
+
 /// A stream of a GPU with a network.
 pub(crate) struct Cuda {
     gpu: Gpu,
     unet: Arc<Unet>,
     /// The network's maps for a size of tiles, the last used last.
     states: Vec<State>,
+    /// Bytes that the largest image so far was found to need.
+    most: usize,
     points: Points,
     scratch: Scratch,
 }
@@ -79,12 +85,37 @@ struct Run {
 
 impl Cuda {
     pub fn new(gpu: Gpu, unet: Arc<Unet>) -> Self {
-        Cuda { gpu, unet, states: Vec::new(), points: Points::default(), scratch: Scratch::default() }
+        Cuda {
+            gpu,
+            unet,
+            states: Vec::new(),
+            most: 0,
+            points: Points::default(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// Tiles that go through the network together.
     pub fn batch(&self, options: &Options) -> usize {
         options.batch_size.unwrap_or(BATCH)
+    }
+
+    /// Makes sure that an image fits before anything is allocated for it.
+    fn plan(&mut self, image: &Image) -> Result<()> {
+        let need = bytes(image, &self.unet);
+        if need > self.most {
+            let free = self.gpu.free_memory()?;
+            if need > self.most + free {
+                let (height, width) = (image.height(), image.width());
+                let [need, free] = [need, self.most + free].map(|bytes| bytes as f64 / 1e9);
+                let reason = format!(
+                    "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
+                );
+                return Err(Error::device(self.gpu.device_name(), reason));
+            }
+            self.most = need;
+        }
+        Ok(())
     }
 
     /// The maps for `batch` tiles of a size, or for fewer where memory is short; they are the last of `states`.
@@ -145,6 +176,19 @@ impl Cuda {
     }
 }
 
+/// Device memory for an image at the network's scale, about: its arrays and those of the stages, but for the network's.
+fn bytes(image: &Image, unet: &Unet) -> usize {
+    let raw = match image.pixels() {
+        Pixels::U8(_) => 1,
+        Pixels::U16(_) => 2,
+        Pixels::F32(_) => 4,
+    };
+    let (channels, maps) = (image.channels() * raw + 4 * unet.nchan(), 4 * unet.nout());
+    // Tiles cover 1.7 times the image; the maps have a second place for another size.
+    let work = channels + 2 * maps + 2 * maps + 2 * size_of::<u32>();
+    image.height() * image.width() * (work + STAGES)
+}
+
 /// Copies the outputs of a batch to the images whose tiles they are.
 fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Work>]) -> Result<()> {
     let mut slot = 0;
@@ -164,6 +208,7 @@ impl Backend for Cuda {
     type Work = Work;
 
     fn prepare(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
+        self.plan(image)?;
         let (size, nchan) = ((image.height(), image.width()), self.unet.nchan());
         work.raw.upload(&self.gpu, image.pixels(), &mut work.pinned)?;
         channels(&self.gpu, &work.raw, size, image.channels(), options.channels, nchan, &mut work.pixels)?;

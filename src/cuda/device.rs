@@ -95,8 +95,13 @@ impl Gpu {
         &self.context
     }
 
+    /// `cuda:0`.
+    pub(crate) fn device_name(&self) -> String {
+        format!("cuda:{}", self.context.ordinal())
+    }
+
     pub(crate) fn error(&self, error: DriverError) -> Error {
-        Error::device(format!("cuda:{}", self.context.ordinal()), error)
+        Error::device(self.device_name(), error)
     }
 
     /// The function `name` of `kernels/FILE.cu`, allowed to use so much shared memory.
@@ -114,6 +119,9 @@ impl Gpu {
         if shared > *allowed {
             let most = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             function.set_attribute(most, shared as i32).map_err(|e| self.error(e))?;
+            // Such kernels hide their latencies by several blocks, whose shared memory must fit beside each other.
+            let part = CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+            function.set_attribute(part, 100).map_err(|e| self.error(e))?;
             *allowed = shared;
         }
         Ok(function.clone())
