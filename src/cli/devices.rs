@@ -109,7 +109,7 @@ impl Found {
     fn compiled<'a>(&self, compiled: &'a [Compiled]) -> impl Iterator<Item = String> + 'a {
         compiled.iter().map(|Compiled { capability, images, seconds }| {
             let (files, new) = (images.files.len(), images.compiled);
-            line(&architecture(*capability), format!("{files} files, {new} of them compiled, {seconds:.2} s"))
+            line(&architecture(*capability), format!("{new} of {files} files compiled, {seconds:.2} s"))
         })
     }
 
@@ -151,7 +151,10 @@ fn line(what: &str, about: String) -> String {
 }
 
 fn missing(error: &flowmask::Error) -> String {
-    format!("none ({error})")
+    match error {
+        flowmask::Error::Device { reason, .. } => format!("none: {reason}"),
+        other => format!("none: {other}"),
+    }
 }
 
 fn architecture((major, minor): (i32, i32)) -> String {

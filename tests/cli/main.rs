@@ -1,5 +1,6 @@
 //! Drives the program as a user does, in a folder of its own.
 
 mod bad;
+mod devices;
 mod good;
 mod scene;

@@ -1,6 +1,7 @@
 //! The library NVRTC. The functions are declared here because a binding that panics where a library is missing, or that
 //! takes headers from disk only, would not do.
 
+use std::error::Error as _;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -110,12 +111,17 @@ impl Compiler {
     /// [`Error::Device`]: it cannot be loaded, or is not NVRTC 12 or later.
     pub fn open(path: &Path) -> Result<Self> {
         let error = |reason: String| Error::device("cuda", format!("{} {reason}; {INSTALL}", path.display()));
+        let cause = |e: libloading::Error| {
+            let cause = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+            cause.trim_start_matches(&format!("{}: ", path.display())).to_owned()
+        };
         // SAFETY: the name says that it is NVRTC, or the user does.
-        let library = unsafe { Library::new(path) }
-            .map_err(|e| error(format!("cannot be loaded as NVRTC, the compiler of the kernels ({e})")))?;
+        let library = unsafe { Library::new(path) }.map_err(|e| {
+            error(format!("cannot be loaded as NVRTC, the compiler of the kernels ({})", cause(e)))
+        })?;
         let library = ManuallyDrop::new(library);
-        let functions =
-            Functions::of(&library).map_err(|e| error(format!("is not NVRTC 12 or later ({e})")))?;
+        let functions = Functions::of(&library)
+            .map_err(|e| error(format!("is not NVRTC 12 or later ({})", cause(e))))?;
         let (mut major, mut minor) = (0, 0);
         // SAFETY: two places for two numbers.
         let code = unsafe { (functions.version)(&mut major, &mut minor) };
