@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, is_culib_present};
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError};
+use cudarc::nvrtc::Ptx;
 
 use crate::{Error, Result};
 
@@ -28,18 +29,27 @@ struct Kernels {
 }
 
 impl Gpu {
-    /// Opens a GPU, counted from 0, and loads the kernels.
+    /// Opens a GPU, counted from 0, and loads the kernels. They are compiled at the first use on a kind of card, which
+    /// takes seconds; [`Gpu::open_with`] tells of that.
     ///
     /// # Errors
-    /// [`Error::Device`]: no driver, no such GPU.
+    /// [`Error::Device`]: no driver, no such GPU, or the kernels cannot be compiled.
     pub fn open(ordinal: usize) -> Result<Self> {
+        Self::open_with(ordinal, &|_, _| {})
+    }
+
+    /// As [`Gpu::open`]; `progress` is that of [`compile_all`](super::nvrtc::compile_all).
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub fn open_with(ordinal: usize, progress: &dyn Fn(usize, usize)) -> Result<Self> {
         driver()?;
         let error = |e: DriverError| Error::device(format!("cuda:{ordinal}"), e);
         let context = CudaContext::new(ordinal).map_err(error)?;
         // SAFETY: buffers are used in the stream that they were made for, in which all work is in order.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(error)?;
-        let kernels = Arc::new(Kernels::load(&context)?);
+        let kernels = Arc::new(Kernels::load(&context, progress)?);
         Ok(Gpu { context, stream, kernels })
     }
 
@@ -128,6 +138,8 @@ impl Gpu {
     }
 }
 
+const NO_DRIVER: &str = "there is no NVIDIA driver on this machine (libcuda.so.1, nvcuda.dll)";
+
 /// Starts a kernel in a stream: `launch!(gpu, "file", "kernel", grid, block, shared; &argument, …)`. Grid and block are
 /// `(x, y, z)`, `shared` is bytes. The arguments are references to buffers' memory and to variables, in the order and
 /// of the types of the kernel's parameters: nothing checks that.
@@ -155,37 +167,63 @@ pub fn count() -> Result<usize> {
 }
 
 /// Checks that there is a driver; cudarc panics where there is none.
-fn driver() -> Result<()> {
+pub(super) fn driver() -> Result<()> {
     #[cfg(feature = "cpu-emu")]
     emulator::load();
     // SAFETY: only looks for the library.
     match unsafe { is_culib_present() } {
         true => Ok(()),
-        false => Err(Error::device("cuda", "there is no NVIDIA driver (libcuda.so.1) on this machine")),
+        false => Err(Error::device("cuda", NO_DRIVER)),
     }
 }
 
 impl Kernels {
-    #[cfg(feature = "cpu-emu")]
-    fn load(context: &Arc<CudaContext>) -> Result<Self> {
-        let module = |(name, _): &(&'static str, &str)| {
-            let module = context.load_module(cudarc::nvrtc::Ptx::from_src("emulated"));
-            Ok((*name, module.map_err(|e| Error::device("cuda", e))?))
+    fn load(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Self> {
+        let module = |(name, image): (&'static str, Ptx)| {
+            let error = |e| Error::device(format!("cuda:{}", context.ordinal()), refused(name, e));
+            Ok((name, context.load_module(image).map_err(error)?))
         };
         Ok(Kernels {
-            modules: SOURCES.iter().map(module).collect::<Result<_>>()?,
+            modules: images(context, progress)?.into_iter().map(module).collect::<Result<_>>()?,
             functions: Mutex::default(),
         })
     }
+}
 
-    #[cfg(not(feature = "cpu-emu"))]
-    fn load(_context: &Arc<CudaContext>) -> Result<Self> {
-        Err(Error::device("cuda", "kernels cannot be compiled yet"))
-    }
+/// Why the driver did not take the code of a file.
+fn refused(name: &str, error: DriverError) -> String {
+    let (major, minor) = super::devices::driver_version().unwrap_or_default();
+    format!(
+        "the driver (CUDA {major}.{minor}) does not load the code of {name}.cu ({error}); a driver that is older than \
+         NVRTC does that, see `flowmask devices`"
+    )
+}
+
+/// What the driver loads, by the name of the file: the emulator has it in itself.
+#[cfg(feature = "cpu-emu")]
+fn images(_: &Arc<CudaContext>, _: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
+    Ok(SOURCES.iter().map(|(name, _)| (*name, Ptx::from_src("emulated"))).collect())
+}
+
+/// What the driver loads, by the name of the file.
+#[cfg(not(feature = "cpu-emu"))]
+fn images(
+    context: &Arc<CudaContext>,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Vec<(&'static str, Ptx)>> {
+    use super::nvrtc::{Cache, Compiler};
+    let capability = context.compute_capability();
+    let capability = capability.map_err(|e| Error::device(format!("cuda:{}", context.ordinal()), e))?;
+    let compiler = Compiler::find(Some(super::devices::driver_version()?))?;
+    let images = compiler.compile_all(capability, &Cache::user(), progress)?;
+    Ok(images.files.into_iter().map(|(name, image)| (name, Ptx::from_binary(image))).collect())
 }
 
 /// Name and text of each file of `kernels`.
 pub(crate) const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
+
+/// Name and text of each header of `kernels`.
+pub(crate) const HEADERS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/headers.rs"));
 
 /// The stand-in for the driver that runs kernels on the processor.
 #[cfg(feature = "cpu-emu")]
