@@ -76,10 +76,15 @@ impl Lanes {
     }
 
     /// Opens the GPUs.
-    pub fn cuda(model: &Model, gpus: &[usize], precision: Precision) -> Result<Self> {
+    pub fn cuda(
+        model: &Model,
+        gpus: &[usize],
+        precision: Precision,
+        compiling: &dyn Fn(usize, usize),
+    ) -> Result<Self> {
         let mut idle = Vec::new();
         for &ordinal in gpus {
-            let gpu = Gpu::open(ordinal)?;
+            let gpu = Gpu::open_with(ordinal, compiling)?;
             let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
             // The lanes' streams do not wait for the one that copied the weights.
             gpu.synchronize()?;

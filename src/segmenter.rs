@@ -48,6 +48,7 @@ pub struct Builder {
     kernel: Option<Kernel>,
     devices: Vec<Device>,
     precision: Precision,
+    compiling: Option<Box<dyn Fn(usize, usize)>>,
 }
 
 impl Builder {
@@ -81,6 +82,13 @@ impl Builder {
         self
     }
 
+    /// Is called while kernels are compiled, which takes seconds at the first use of a kind of GPU, with how many files
+    /// are done and how many there are.
+    pub fn compiling(mut self, progress: impl Fn(usize, usize) + 'static) -> Self {
+        self.compiling = Some(Box::new(progress));
+        self
+    }
+
     /// Starts the threads; opens the GPUs, and compiles their kernels where they are not in the cache.
     ///
     /// # Errors
@@ -105,7 +113,10 @@ impl Builder {
                 let kernel = self.kernel.unwrap_or_else(Kernel::best);
                 Lanes::cpu(model.clone(), pool.install(|| Unet::new(model.network(), kernel)))
             }
-            false => Lanes::cuda(&model, &gpus, self.precision)?,
+            false => {
+                let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
+                Lanes::cuda(&model, &gpus, self.precision, &*compiling)?
+            }
         };
         Ok(Segmenter { model, lanes, pool })
     }

@@ -111,7 +111,8 @@ fn a_cache_that_cannot_be_written_is_no_error() {
 #[test]
 fn the_message_of_a_bad_text_has_the_compilers_log() {
     for compiler in compilers() {
-        let text = "#include \"prims.cuh\"\nextern \"C\" __global__ void k(u32* out) {\n  *out = nothing;\n}\n";
+        let text =
+            "#include \"prims.cuh\"\nextern \"C\" __global__ void k(u32* out) {\n  *out = nothing;\n}\n";
         let error = compiler.compile("bad", text, (9, 0)).unwrap_err().to_string();
         for part in ["bad.cu(3)", "identifier \"nothing\" is undefined", "sm_90", "NVRTC 1"] {
             assert!(error.contains(part), "{part} in {error}");

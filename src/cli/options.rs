@@ -3,7 +3,7 @@
 use flowmask::cpu::conv::Kernel;
 use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
 
-use super::args;
+use super::{args, report};
 
 impl args::Segment {
     /// The options, every range checked.
@@ -65,6 +65,11 @@ impl args::Speed {
             args::Precision::F32 => Precision::F32,
         };
         let mut builder = Segmenter::builder().model(model).threads(self.threads).precision(precision);
+        builder = builder.compiling(|done, files| {
+            if done == 0 {
+                report::complain(&format!("compiling {files} files for the GPU, once"));
+            }
+        });
         if let Some(name) = &self.cpu_kernel {
             builder = builder.kernel(Kernel::named(name)?);
         }

@@ -100,7 +100,8 @@ impl Cache {
 
     /// Keeps an entry.
     pub(super) fn write(&self, entry: &Entry, content: &[u8]) -> Result<()> {
-        let none = || Error::device("cuda", "there is no home folder for a cache; FLOWMASK_CACHE can name one");
+        let none =
+            || Error::device("cuda", "there is no home folder for a cache; FLOWMASK_CACHE can name one");
         let folder = self.folder.as_ref().ok_or_else(none)?;
         std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
         write_atomic(&folder.join(&entry.file), |file| {
