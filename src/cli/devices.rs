@@ -34,7 +34,9 @@ pub fn run(args: &args::Devices) -> anyhow::Result<ExitCode> {
     let compiled = if args.compile { found.compile(&args.arch)? } else { Vec::new() };
     match args.json {
         true => report::print(&found.json(&compiled).to_string())?,
-        false => found.lines().into_iter().chain(found.compiled(&compiled)).try_for_each(|l| report::print(&l))?,
+        false => {
+            found.lines().into_iter().chain(found.compiled(&compiled)).try_for_each(|l| report::print(&l))?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -89,7 +91,10 @@ impl Found {
         if let Ok((major, minor)) = &self.driver {
             lines.push(line("driver", format!("CUDA {major}.{minor}")));
         }
-        lines.push(line("nvrtc", self.compiler.as_ref().map_or_else(missing, |compiler| self.library(compiler))));
+        lines.push(line(
+            "nvrtc",
+            self.compiler.as_ref().map_or_else(missing, |compiler| self.library(compiler)),
+        ));
         let folder = self.cache.folder();
         lines.push(line("cache", folder.map_or("none".into(), |folder| folder.display().to_string())));
         lines
@@ -100,7 +105,9 @@ impl Found {
         let about = format!("{major}.{minor}, {}", compiler.path().display());
         match &self.driver {
             Ok((driver, _)) if *driver < major => {
-                format!("{about}; the driver may need an older one: `pip install nvidia-cuda-nvrtc-cu{driver}`")
+                format!(
+                    "{about}; the driver may need an older one: `pip install nvidia-cuda-nvrtc-cu{driver}`"
+                )
             }
             _ => about,
         }

@@ -199,10 +199,7 @@ fn images(_: &Arc<CudaContext>, _: &dyn Fn(usize, usize)) -> Result<Vec<(&'stati
 
 /// What the driver loads, by the name of the file.
 #[cfg(not(feature = "cpu-emu"))]
-fn images(
-    context: &Arc<CudaContext>,
-    progress: &dyn Fn(usize, usize),
-) -> Result<Vec<(&'static str, Ptx)>> {
+fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
     use super::nvrtc::{Cache, Compiler};
     let capability = context.compute_capability();
     let capability = capability.map_err(|e| Error::device(format!("cuda:{}", context.ordinal()), e))?;

@@ -121,7 +121,8 @@ impl Target {
     fn of((major, minor): (i32, i32), known: &[i32]) -> Result<Target> {
         let card = major * 10 + minor;
         if card < OLDEST {
-            let reason = format!("cards need compute capability 8.0 (Ampere) or later, this one has {major}.{minor}");
+            let reason =
+                format!("cards need compute capability 8.0 (Ampere) or later, this one has {major}.{minor}");
             return Err(Error::device("cuda", reason));
         }
         if known.contains(&card) {

@@ -120,8 +120,8 @@ impl Compiler {
             error(format!("cannot be loaded as NVRTC, the compiler of the kernels ({})", cause(e)))
         })?;
         let library = ManuallyDrop::new(library);
-        let functions = Functions::of(&library)
-            .map_err(|e| error(format!("is not NVRTC 12 or later ({})", cause(e))))?;
+        let functions =
+            Functions::of(&library).map_err(|e| error(format!("is not NVRTC 12 or later ({})", cause(e))))?;
         let (mut major, mut minor) = (0, 0);
         // SAFETY: two places for two numbers.
         let code = unsafe { (functions.version)(&mut major, &mut minor) };
@@ -173,8 +173,7 @@ impl Compiler {
             }
         };
         attempt().map_err(|reason| {
-            let reason =
-                format!("{} cannot compile {file}.cu for {}: {reason}", self.name(), target.name());
+            let reason = format!("{} cannot compile {file}.cu for {}: {reason}", self.name(), target.name());
             Error::device("cuda", reason)
         })
     }
@@ -217,7 +216,8 @@ impl<'a> Running<'a> {
     fn new(functions: &'a Functions, file: &str, text: &str) -> std::result::Result<Self, String> {
         let c_string = |text: &str| CString::new(text).map_err(|_| format!("{file} has a zero byte"));
         let (text, name) = (c_string(text)?, c_string(file)?);
-        let headers = HEADERS.iter().map(|(name, text)| Ok((c_string(&format!("{name}.cuh"))?, c_string(text)?)));
+        let headers =
+            HEADERS.iter().map(|(name, text)| Ok((c_string(&format!("{name}.cuh"))?, c_string(text)?)));
         let headers: Vec<(CString, CString)> = headers.collect::<std::result::Result<_, String>>()?;
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_ptr()).collect();
         let texts: Vec<_> = headers.iter().map(|(_, text)| text.as_ptr()).collect();

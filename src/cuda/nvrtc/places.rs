@@ -54,7 +54,9 @@ fn folders(var: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
         folders.extend(["lib64", "lib", "bin", "bin/x64"].map(|part| toolkit.join(part)));
     }
     for packages in environments.iter().flat_map(|environment| packages(environment)) {
-        for wheel in matching(&packages.join("nvidia"), |name| name == "cuda_nvrtc" || name.starts_with("cu1")) {
+        for wheel in
+            matching(&packages.join("nvidia"), |name| name == "cuda_nvrtc" || name.starts_with("cu1"))
+        {
             folders.extend(["lib", "bin", "bin/x86_64"].map(|part| wheel.join(part)));
         }
     }
@@ -141,7 +143,8 @@ mod tests {
         };
         let candidates = candidates_in(&var).unwrap();
         assert_eq!(candidates[0], Path::new("libnvrtc.so.13"));
-        let mut found: Vec<&PathBuf> = candidates.iter().filter(|path| path.starts_with(home.path())).collect();
+        let mut found: Vec<&PathBuf> =
+            candidates.iter().filter(|path| path.starts_with(home.path())).collect();
         let mut wanted = files.map(at);
         assert_eq!(found[0], &wanted[0], "the toolkit is first");
         found.sort();
