@@ -73,25 +73,24 @@ fn a_card_that_is_newer_than_the_compiler_gets_ptx() {
 fn entries_that_are_not_whole_are_compiled_again() {
     let scratch = tempfile::tempdir().unwrap();
     let cache = Cache::at(scratch.path());
-    for compiler in compilers() {
-        let first = compile(&compiler, (9, 0), &cache);
-        let torn = |path: &Path, whole: Vec<u8>| std::fs::write(path, &whole[..whole.len() / 2]);
-        let changed = |path: &Path, mut whole: Vec<u8>| {
-            whole[100] ^= 1;
-            std::fs::write(path, whole)
-        };
-        let empty = |path: &Path, _: Vec<u8>| std::fs::write(path, "");
-        for damage in [torn, changed, empty] as [fn(&Path, Vec<u8>) -> std::io::Result<()>; 3] {
-            for path in entries(scratch.path()) {
-                damage(&path, std::fs::read(&path).unwrap()).unwrap();
-            }
-            // Names inside may differ from those of the first time.
-            let again = compile(&compiler, (9, 0), &cache);
-            assert_eq!((again.compiled, again.files.len()), (first.files.len(), first.files.len()));
-            let read = compile(&compiler, (9, 0), &cache);
-            assert!(read.compiled == 0 && read.files == again.files);
+    let Some(compiler) = compilers().into_iter().next() else { return };
+    let first = compile(&compiler, (9, 0), &cache);
+    let paths = entries(scratch.path());
+    assert_eq!((paths.len(), first.compiled), (first.files.len(), first.files.len()));
+    for (i, path) in paths.iter().enumerate() {
+        let mut content = std::fs::read(path).unwrap();
+        match i % 3 {
+            0 => content.truncate(content.len() / 2),
+            1 => content[100] ^= 1,
+            _ => content.clear(),
         }
+        std::fs::write(path, content).unwrap();
     }
+    // Names in the code may differ from those of the first time.
+    let again = compile(&compiler, (9, 0), &cache);
+    assert_eq!(again.compiled, first.compiled);
+    let read = compile(&compiler, (9, 0), &cache);
+    assert!(read.compiled == 0 && read.files == again.files);
 }
 
 #[test]
@@ -99,13 +98,10 @@ fn a_cache_that_cannot_be_written_is_no_error() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("file");
     std::fs::write(&file, "not a folder").unwrap();
-    for compiler in compilers() {
-        for _ in 0..2 {
-            let images = compile(&compiler, (8, 0), &Cache::at(&file));
-            assert_eq!(images.compiled, images.files.len());
-            assert!(matches!(&images.unsaved, Some(Error::Write { path, .. }) if path == &file));
-        }
-    }
+    let Some(compiler) = compilers().into_iter().next() else { return };
+    let images = compile(&compiler, (8, 0), &Cache::at(&file));
+    assert!(images.compiled > 0 && images.compiled == images.files.len());
+    assert!(matches!(&images.unsaved, Some(Error::Write { path, .. }) if path == &file));
 }
 
 #[test]

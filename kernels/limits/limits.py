@@ -2,7 +2,8 @@
 """What each kernel takes of a multiprocessor, from its code alone, held against limits.tsv.
 
     limits.py check FOLDER                    prints a table; exit code 1 on a breach
-    limits.py update FOLDER [KERNEL=BYTES]…   writes limits.tsv; BYTES is the dynamic shared memory of a launch
+    limits.py update FOLDER [KERNEL=BYTES | KERNEL:ARCH=BYTES]…
+                                              writes limits.tsv; BYTES is the dynamic shared memory of a launch
 
 FOLDER has the CUBINs of all architectures and compilers, as `cargo test --test nvrtc` leaves them in
 FLOWMASK_TEST_CUBINS and `flowmask devices --compile --arch …` in FLOWMASK_CACHE. It has to be a fresh one, since
@@ -45,6 +46,7 @@ INSTRUCTIONS = {
     "HMMA": r"HMMA",
     "LDGSTS": r"LDGSTS",
     "LDSM": r"LDSM",
+    "shared_access": r"LDS|STS|LDGSTS|ATOMS",
     "LDG": r"LDG(?!STS)",
     "STG": r"STG",
     "IDIV": r"I2F.*\.RP",  # how a division of integers begins
@@ -155,6 +157,8 @@ def check(folder):
         row["warps"] = row["blocks"] * up(row["threads"], 32) // 32
         print("\t".join(str(row[column]) for column in [*columns, *INSTRUCTIONS]))
         where = f"{row['kernel']} for {row['arch']} by {row['compiler']}"
+        if row["shared_access"] and not row["static"] + row["shared"]:
+            breaches.append(f"{where}: its dynamic shared memory is not in {TABLE.name}")
         if limit is None:
             continue
         if row["threads"] != limit["threads"]:
@@ -176,19 +180,18 @@ def check(folder):
 
 
 def update(folder, *changes):
-    shared = {kernel: row["shared"] for (kernel, _), row in read_table().items()}
-    shared.update((kernel, int(bytes)) for kernel, bytes in (change.split("=") for change in changes))
+    before = {key: row["shared"] for key, row in read_table().items()}
+    given = {kernel: int(bytes) for kernel, bytes in (change.split("=") for change in changes)}
     limits = {}
     for row in measure_all(folder):
-        row["shared"] = shared.get(row["kernel"], 0)
-        before = limits.setdefault((row["kernel"], row["arch"]), {**row, "registers": 0})
-        row["registers"] = max(before["registers"], up(row["registers"], 8))
-        for name, choose in [("stack", max), ("static", max), ("HMMA", min), ("LDGSTS", min)]:
-            row[name] = choose(row[name], before[name])
-        limits[row["kernel"], row["arch"]] = row
-        row["blocks"] = blocks(row["arch"], row["threads"], row["registers"], row["static"] + row["shared"])
-        if not row["blocks"]:
-            sys.exit(f"{row['kernel']} for {row['arch']}: no block fits on a multiprocessor")
+        kernel, arch = key = row["kernel"], row["arch"]
+        row["shared"] = given.get(f"{kernel}:{arch}", given.get(kernel, before.get(key, 0)))
+        row["registers"] = up(row["registers"], 8)
+        other = limits.get(key, row)
+        for name, choose in [("registers", max), ("stack", max), ("static", max), ("HMMA", min), ("LDGSTS", min)]:
+            row[name] = choose(row[name], other[name])
+        row["blocks"] = blocks(arch, row["threads"], row["registers"], row["static"] + row["shared"])
+        limits[key] = row
     with open(TABLE, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
         writer.writeheader()

@@ -36,7 +36,7 @@ Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.
 const DEVICES: &str = "\
 A GPU needs NVIDIA's driver and NVRTC, the compiler library, of `pip install nvidia-cuda-nvrtc-cu12` or the CUDA toolkit;
 FLOWMASK_NVRTC names the library or its folder where it is not found. Kernels are compiled at their first use on a kind
-of card and kept in a folder, FLOWMASK_CACHE or flowmask in the user's folder of caches.
+of card and kept in a folder: FLOWMASK_CACHE, or flowmask/kernels in the user's folder of caches.
 
 Examples:
   flowmask devices

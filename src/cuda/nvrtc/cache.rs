@@ -63,7 +63,7 @@ impl Entry {
 }
 
 impl Cache {
-    /// The user's: `FLOWMASK_CACHE`, or else `flowmask` in the platform's folder for such things, such as
+    /// The user's: `FLOWMASK_CACHE`, or else `flowmask/kernels` in the platform's folder for such things, such as
     /// `~/.cache` (or `XDG_CACHE_HOME`).
     pub fn user() -> Self {
         let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -76,7 +76,7 @@ impl Cache {
                     .filter(|path| path.is_absolute())
                     .or_else(|| std::env::home_dir().map(|home| home.join(".cache"))),
             };
-            Some(caches?.join("flowmask"))
+            Some(caches?.join("flowmask").join("kernels"))
         });
         Cache { folder }
     }
