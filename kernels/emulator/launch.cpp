@@ -165,7 +165,7 @@ int launch(const char* name, Thunk thunk, void* const* arguments, const u32 g[3]
   l.options = host.options;
   u64 threads = (u64)b[0] * b[1] * b[2];
   if (threads > 1024 || smem > 227 << 10) {
-    l.message = std::to_string(threads) + " threads with " + std::to_string(smem) + " bytes of shared memory are too many";
+    l.message = std::to_string(threads) + " threads, " + std::to_string(smem) + " bytes of shared memory: too many";
     l.failed = true;
   } else if (l.blocks && threads) {
     order_blocks(l);
@@ -181,8 +181,8 @@ int launch(const char* name, Thunk thunk, void* const* arguments, const u32 g[3]
 
 }  // namespace emu
 
-// Chooses for the launches of this thread, and of those that never choose: the order (0 in step, 1 each warp as far as it
-// can, 2 the same backwards, 3 random) and whether asynchronous copies arrive at once.
+// Chooses for the launches of this thread, and of those that never choose: the order (0 in step, 1 each warp as far as
+// it can, 2 the same backwards, 3 random) and whether asynchronous copies arrive at once.
 EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
   emu::options = {order, eager != 0, seed};
   emu::own_options = true;
@@ -191,8 +191,8 @@ EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
   emu::options_set = true;
 }
 
-// Counters of this thread's launches since the last call: mma, ldmatrix, its bank conflicts, barriers, shuffles, cp.async
-// and switches of threads.
+// Counters of this thread's launches since the last call: mma, ldmatrix, its bank conflicts, barriers, shuffles,
+// cp.async and switches of threads.
 EMU_EXPORT void emu_stats(uint64_t out[7]) {
   auto counters = emu::this_host().counters;
   std::lock_guard<std::mutex> guard(counters->lock);

@@ -213,8 +213,8 @@ void Worker::report_deadlock() {
 
 void fail(const char* format, ...) {
   char text[512];
-  int n = snprintf(text, sizeof text, "block (%u,%u,%u) thread (%u,%u,%u): ", blk->id.x, blk->id.y, blk->id.z, cur->tid.x,
-                   cur->tid.y, cur->tid.z);
+  const uint3 b = blk->id, t = cur->tid;
+  int n = snprintf(text, sizeof text, "block (%u,%u,%u) thread (%u,%u,%u): ", b.x, b.y, b.z, t.x, t.y, t.z);
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text + n, sizeof text - n, format, arguments);

@@ -4,7 +4,9 @@
 #include "prims.cuh"
 
 namespace {
-DEV void copy_rows(unsigned char* to, const u32* from) { cp_async16(to + threadIdx.x * 16, from + threadIdx.x * 4, true); }
+DEV void copy_rows(unsigned char* to, const u32* from) {
+  cp_async16(to + threadIdx.x * 16, from + threadIdx.x * 4, true);
+}
 }  // namespace
 
 extern "C" __global__ void divergent_barrier(u32* out) {
