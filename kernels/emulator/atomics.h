@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "language.h"
+#include "runtime.h"
 
 namespace emu {
 // Replaces the value by f(value) and returns the old one.
@@ -43,5 +43,5 @@ static inline T atomicCAS(T* p, C c, V v) {
   return emu::update(p, [=](T o) { return o == (T)c ? (T)v : o; });
 }
 
-static inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-static inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void __threadfence() { emu::fence(); }
+static inline void __threadfence_block() { emu::fence(); }

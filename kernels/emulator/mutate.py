@@ -63,7 +63,8 @@ def builds():
                               ask("gcc", "libasan.so") + " " + ask("gcc", "libubsan.so"),
                               {"ASAN_OPTIONS": "detect_leaks=0", **few})}
     if clang:
-        found["thread"] = Build(clang, sanitize + ["-fsanitize=thread"], ["-fsanitize=thread"],
+        thread = ["-fsanitize=thread", "-mllvm", "-tsan-distinguish-volatile=1"]
+        found["thread"] = Build(clang, sanitize + thread, ["-fsanitize=thread"],
                                 ask(clang, "libclang_rt.tsan-x86_64.so"),
                                 {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66:ignore_noninstrumented_modules=1", **few})
     return found

@@ -62,6 +62,9 @@ void barrier(const char* file, int line, int id);
 enum Reduction { OR, AND, COUNT };
 int barrier_reduce(const char* file, int line, int id, int value, Reduction);
 
+// __threadfence
+void fence();
+
 // What a lane brings to an operation of its warp, and what all of them find there.
 struct Row {
   u64 v[4];

@@ -252,6 +252,14 @@ void barrier(const char* file, int line, int id) {
   acquire(ordered);
 }
 
+// For ThreadSanitizer, what is before a fence is before what follows any later fence of the launch. A flag that is set
+// after the one and seen before the other is no more than that.
+void fence() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  release(&worker->launch->fence);
+  acquire(&worker->launch->fence);
+}
+
 int barrier_reduce(const char* file, int line, int id, int value, Reduction reduction) {
   Worker& w = *worker;
   w.reduced[OR] |= value;
