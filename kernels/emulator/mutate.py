@@ -56,10 +56,11 @@ def builds():
     clang = shutil.which("clang++-19") or shutil.which("clang++")
     ask = lambda compiler, name: subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True,
                                                 check=True).stdout.strip()
+    address = "address,undefined,bounds-strict"
     sanitize = ["-O1", "-g", "-fno-sanitize-recover=all"]
     few = {"FLOWMASK_TEST_SCHEDULES": "0l,3e"}
     found = {"plain": Build("g++", ["-O2"], [], "", {}),
-             "address": Build("g++", sanitize + ["-fsanitize=address,undefined"], ["-fsanitize=address,undefined"],
+             "address": Build("g++", sanitize + [f"-fsanitize={address}"], [f"-fsanitize={address}"],
                               ask("gcc", "libasan.so") + " " + ask("gcc", "libubsan.so"),
                               {"ASAN_OPTIONS": "detect_leaks=0", **few})}
     if clang:
