@@ -138,7 +138,7 @@ class Runner:
         """None if all tests pass, else what failed first."""
         build = self.builds[kind]
         environment = {**os.environ, **build.environment, "FLOWMASK_EMULATOR_LIBRARY": str(library),
-                       "FLOWMASK_EMULATOR_THREADS": "1"}
+                       "FLOWMASK_EMULATOR_THREADS": "2"}
         if build.preload:
             environment["LD_PRELOAD"] = build.preload
         command = [self.program, *(f"{m}::" for m in modules), "--test-threads=1"]
