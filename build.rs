@@ -59,6 +59,9 @@ fn emulate(kernels: &[PathBuf]) {
     device.flag("-x").flag("c++");
     if !sanitize.is_empty() {
         device.flag(format!("-fsanitize={sanitize}")).flag("-fno-sanitize-recover=all");
+        if sanitize == "thread" && device.get_compiler().is_like_clang() {
+            device.flag("-mllvm").flag("-tsan-distinguish-volatile=1");
+        }
     }
     let selftest = Path::new("kernels/emulator/selftest.cu");
     let objects = device.files(kernels).file(selftest).compile_intermediates();

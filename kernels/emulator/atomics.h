@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "language.h"
+#include "runtime.h"
 
 namespace emu {
 // Replaces the value by f(value) and returns the old one.
@@ -24,14 +24,24 @@ T update(T* p, F f) {
 }  // namespace emu
 
 // `V` apart from `T`, since callers write atomicAdd(&unsigned, 1) as in CUDA.
-template <class T, class V> static inline T atomicAdd(T* p, V v) { return emu::update(p, [=](T o) { return (T)(o + (T)v); }); }
-template <class T, class V> static inline T atomicSub(T* p, V v) { return emu::update(p, [=](T o) { return (T)(o - (T)v); }); }
-template <class T, class V> static inline T atomicMax(T* p, V v) { return emu::update(p, [=](T o) { return o > (T)v ? o : (T)v; }); }
-template <class T, class V> static inline T atomicMin(T* p, V v) { return emu::update(p, [=](T o) { return o < (T)v ? o : (T)v; }); }
-template <class T, class V> static inline T atomicOr(T* p, V v) { return emu::update(p, [=](T o) { return (T)(o | (T)v); }); }
-template <class T, class V> static inline T atomicAnd(T* p, V v) { return emu::update(p, [=](T o) { return (T)(o & (T)v); }); }
-template <class T, class V> static inline T atomicExch(T* p, V v) { return emu::update(p, [=](T) { return (T)v; }); }
-template <class T, class C, class V> static inline T atomicCAS(T* p, C c, V v) { return emu::update(p, [=](T o) { return o == (T)c ? (T)v : o; }); }
+#define EMU_ATOMIC(name, result)                                \
+  template <class T, class V>                                   \
+  static inline T name(T* p, V v) {                             \
+    return emu::update(p, [=](T o) { return (T)(result); });    \
+  }
+EMU_ATOMIC(atomicAdd, o + (T)v)
+EMU_ATOMIC(atomicSub, o - (T)v)
+EMU_ATOMIC(atomicMax, o > (T)v ? o : (T)v)
+EMU_ATOMIC(atomicMin, o < (T)v ? o : (T)v)
+EMU_ATOMIC(atomicOr, o | (T)v)
+EMU_ATOMIC(atomicAnd, o & (T)v)
+EMU_ATOMIC(atomicXor, o ^ (T)v)
+EMU_ATOMIC(atomicExch, ((void)o, (T)v))
+#undef EMU_ATOMIC
+template <class T, class C, class V>
+static inline T atomicCAS(T* p, C c, V v) {
+  return emu::update(p, [=](T o) { return o == (T)c ? (T)v : o; });
+}
 
-static inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-static inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void __threadfence() { emu::fence(); }
+static inline void __threadfence_block() { emu::fence(); }

@@ -54,7 +54,7 @@ for kind in "${kinds[@]}"; do
     case $kind in
     address)
         command -v g++ >/dev/null || install g++
-        prepare address,undefined
+        prepare address,undefined,bounds-strict
         preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
         # Rust's own threads and statics are no leaks of the kernels.
         export ASAN_OPTIONS=detect_leaks=0
@@ -73,6 +73,7 @@ for kind in "${kinds[@]}"; do
         planted thread_block_race "data race"
         planted thread_grid_race "data race"
         planted thread_shared_race "data race"
+        planted thread_missing_fence "data race"
         skip=(--skip emulator::faults::a_missing_barrier) # a race too
         ;;
     *) echo "$0: no sanitizer $kind"; exit 1 ;;

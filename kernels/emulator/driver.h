@@ -80,12 +80,6 @@ struct Stream : std::enable_shared_from_this<Stream> {
   std::shared_ptr<Capture> capture;
 };
 
-struct Event {
-  Device* device;
-  RecordPtr record;
-  bool timing;
-};
-
 // Steps recorded instead of done, each with the place of its stream in `streams`; the first began it.
 struct Capture {
   std::vector<Stream*> streams;
@@ -107,11 +101,15 @@ Result report(Result, const std::string& message);
 // ---- streams ----
 Stream* stream_of(void* handle, Result* error);
 Result enqueue(Guard&, Stream&, Step);
+// Does a step, or what it waits for, or waits for another thread that is at it.
+void advance(Guard&, Stream&);
 Result finish(Guard&, Stream&);
 Result finish(Guard&, const RecordPtr&);
 Result finish_device(Guard&, Device&);
 
 // ---- memory ----
+// Whether these bytes are a device's memory; of any, if `d` is null.
+Outcome check_range(const Device* d, Pointer, size_t bytes);
 // Whether an argument of a kernel points to memory that the device may not use.
 Outcome check_argument(const Device&, Pointer);
 bool pinned(const void* p, size_t bytes);

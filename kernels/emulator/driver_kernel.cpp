@@ -108,7 +108,8 @@ API cuModuleGetFunction(void** handle, void* module, const char* name) {
   auto launch = dlsym(self(), ("emu_" + symbol).c_str()), sizes = dlsym(self(), ("emu_sizes_" + symbol).c_str());
   if (!launch || !sizes) return report(NOT_FOUND, "there is no EMU_KERNEL(" + symbol + ")");
   auto& f = found->second->functions[symbol];
-  if (!f) f.reset(new Function{symbol, (decltype(Function::launch))launch, (const uint32_t*)sizes, found->second->device});
+  Device* d = found->second->device;
+  if (!f) f.reset(new Function{symbol, (decltype(Function::launch))launch, (const uint32_t*)sizes, d});
   *handle = f.get();
   return SUCCESS;
 }

@@ -1,4 +1,4 @@
-// The driver: memory and copies.
+// The driver: memory.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -78,12 +78,8 @@ Result forget(Pointer p) {
   return SUCCESS;
 }
 
-Outcome fill(Pointer p, unsigned char value, size_t bytes) {
-  memset((void*)p, value, bytes);
-  return {};
-}
+}  // namespace
 
-// `d` null: of any device.
 Outcome check_range(const Device* d, Pointer p, size_t bytes) {
   const auto* a = find(p);
   std::string range = std::to_string(bytes) + " bytes at " + hex(p);
@@ -94,50 +90,6 @@ Outcome check_range(const Device* d, Pointer p, size_t bytes) {
     return {ILLEGAL_ADDRESS, range + " go beyond an allocation of " + std::to_string(a->second.bytes)};
   return {};
 }
-
-// What an end of a copy is.
-enum Kind { PAGEABLE, PINNED, OWN, ANY };
-
-Outcome check_end(const Device& d, Kind kind, Pointer p, size_t bytes) {
-  if (kind == PAGEABLE) return {};
-  if (kind != PINNED) return check_range(kind == OWN ? &d : nullptr, p, bytes);
-  if (pinned((void*)p, bytes)) return {};
-  return {ILLEGAL_ADDRESS, "pinned memory was freed before a copy of it ran"};
-}
-
-// A copy in a stream. With pageable memory it has the effect of one through a buffer of the driver's, except in a graph,
-// which copies when it runs.
-Result copy(void* stream, Pointer to, Kind to_kind, Pointer from, Kind from_kind, size_t bytes, bool wait = false) {
-  Guard guard = lock();
-  Result error;
-  Stream* s = stream_of(stream, &error);
-  if (!s || !bytes) return error;
-  if (to_kind == PAGEABLE && pinned((void*)to, bytes)) to_kind = PINNED;
-  if (from_kind == PAGEABLE && pinned((void*)from, bytes)) from_kind = PINNED;
-  std::shared_ptr<std::vector<char>> staged;
-  if (from_kind == PAGEABLE && !s->capture) {
-    staged = std::make_shared<std::vector<char>>((char*)from, (char*)from + bytes);
-    from = (Pointer)staged->data();
-  }
-  if (to_kind == PAGEABLE && !s->capture) wait = true;
-  Device* d = s->device;
-  auto work = [=]() -> Outcome {
-    (void)staged;  // lives until here
-    {
-      Guard guard = lock();
-      Outcome bad = check_end(*d, to_kind, to, bytes);
-      if (!bad.result) bad = check_end(*d, from_kind, from, bytes);
-      if (bad.result) return bad;
-    }
-    memmove((void*)to, (void*)from, bytes);
-    return {};
-  };
-  auto alive = s->shared_from_this();
-  error = enqueue(guard, *s, {work, nullptr, nullptr});
-  return !error && wait ? finish(guard, *s) : error;
-}
-
-}  // namespace
 
 Outcome check_argument(const Device& d, Pointer p) {
   const auto* a = find(p);
@@ -190,7 +142,11 @@ API cuMemAllocAsync(Pointer* p, size_t bytes, void* stream) {
   error = allocate(*s->device, p, bytes);
   Pointer at = *p;
   // Where a stream uses it before this one has come to its allocation, this shows it.
-  return error ? error : enqueue(guard, *s, {[=] { return fill(at, 0xff, bytes); }, nullptr, nullptr});
+  auto work = [=] {
+    memset((void*)at, 0xff, bytes);
+    return Outcome{};
+  };
+  return error ? error : enqueue(guard, *s, {work, nullptr, nullptr});
 }
 API cuMemAlloc_v2(Pointer* p, size_t bytes) {
   Guard guard = lock();
@@ -198,7 +154,7 @@ API cuMemAlloc_v2(Pointer* p, size_t bytes) {
   Device* d = current(&error);
   if (!d) return error;
   error = allocate(*d, p, bytes);
-  if (!error) fill(*p, 0xff, bytes);
+  if (!error) memset((void*)*p, 0xff, bytes);
   return error;
 }
 API cuMemFreeAsync(Pointer p, void* stream) {
@@ -242,41 +198,3 @@ API cuMemFreeHost(void* p) {
   free(p);
   return SUCCESS;
 }
-
-API cuMemcpyHtoDAsync_v2(Pointer to, const void* from, size_t bytes, void* stream) {
-  return copy(stream, to, OWN, (Pointer)from, PAGEABLE, bytes);
-}
-API cuMemcpyDtoHAsync_v2(void* to, Pointer from, size_t bytes, void* stream) {
-  return copy(stream, (Pointer)to, PAGEABLE, from, OWN, bytes);
-}
-API cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void* stream) {
-  return copy(stream, to, OWN, from, OWN, bytes);
-}
-API cuMemcpyPeerAsync(Pointer to, void*, Pointer from, void*, size_t bytes, void* stream) {
-  return copy(stream, to, ANY, from, ANY, bytes);
-}
-API cuMemcpyHtoD_v2(Pointer to, const void* from, size_t bytes) {
-  return copy(nullptr, to, OWN, (Pointer)from, PAGEABLE, bytes, true);
-}
-API cuMemcpyDtoH_v2(void* to, Pointer from, size_t bytes) {
-  return copy(nullptr, (Pointer)to, PAGEABLE, from, OWN, bytes, true);
-}
-API cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) {
-  return copy(nullptr, to, OWN, from, OWN, bytes, true);
-}
-API cuMemsetD8Async(Pointer p, unsigned char value, size_t bytes, void* stream) {
-  Guard guard = lock();
-  Result error;
-  Stream* s = stream_of(stream, &error);
-  if (!s || !bytes) return error;
-  Device* d = s->device;
-  auto work = [=]() -> Outcome {
-    {
-      Guard guard = lock();
-      if (Outcome bad = check_range(d, p, bytes); bad.result) return bad;
-    }
-    return fill(p, value, bytes);
-  };
-  return enqueue(guard, *s, {work, nullptr, nullptr});
-}
-API cuMemsetD8_v2(Pointer p, unsigned char value, size_t bytes) { return cuMemsetD8Async(p, value, bytes, nullptr); }

@@ -19,6 +19,20 @@ emu_switch:
 .size emu_switch,.-emu_switch
 )");
 
+// Volatile accesses are how kernels look at what another thread may change: no race.
+#define VOLATILE(size)                        \
+  extern "C" {                                \
+  void __tsan_volatile_read##size(void*) {}   \
+  void __tsan_volatile_write##size(void*) {}  \
+  void __tsan_unaligned_volatile_read##size(void*) {}  \
+  void __tsan_unaligned_volatile_write##size(void*) {} \
+  }
+VOLATILE(1)
+VOLATILE(2)
+VOLATILE(4)
+VOLATILE(8)
+VOLATILE(16)
+
 namespace emu {
 namespace {
 constexpr int SAVED = 6;

@@ -1,4 +1,4 @@
-// Starts kernels: the blocks of a grid go to all cores, except under sanitizers, which want one thread.
+// Starts kernels: the blocks of a grid go to all cores.
 #include "launch.h"
 
 #include <algorithm>
@@ -39,7 +39,8 @@ class Helpers {
  public:
   Helpers() {
     long long cores = environment("FLOWMASK_EMULATOR_THREADS", std::thread::hardware_concurrency());
-    count = address_sanitizer() || thread_sanitizer() ? 0 : std::max(0ll, cores - 1);
+    // ThreadSanitizer wants a second one for races between blocks, and has no room for more fibers.
+    count = thread_sanitizer() ? 1 : std::max(0ll, cores - 1);
     for (int i = 0; i < count; i++) std::thread([this] { help(); }).detach();
   }
 
@@ -49,6 +50,10 @@ class Helpers {
       std::lock_guard<std::mutex> guard(lock);
       waiting.insert(waiting.end(), wanted, &launch);
       wake.notify_all();
+    }
+    if (wanted > 0 && thread_sanitizer()) {  // Also a small grid is to run in both.
+      std::unique_lock<std::mutex> guard(lock);
+      came.wait(guard, [&] { return launch.helped; });
     }
     run_blocks(launch);
     if (wanted == 0) return;
@@ -65,6 +70,8 @@ class Helpers {
       Launch& launch = *waiting.front();
       waiting.pop_front();
       launch.inside++;
+      launch.helped = true;
+      came.notify_all();
       guard.unlock();
       run_blocks(launch);
       guard.lock();
@@ -75,7 +82,7 @@ class Helpers {
 
   int count;
   std::mutex lock;
-  std::condition_variable wake, left;
+  std::condition_variable wake, came, left;
   std::deque<Launch*> waiting;
 };
 
@@ -152,7 +159,7 @@ int launch(const char* name, Thunk thunk, void* const* arguments, const u32 g[3]
   static Helpers* helpers = new Helpers;
   static std::mutex one;
   std::unique_lock<std::mutex> alone(one, std::defer_lock);
-  if (address_sanitizer() || thread_sanitizer()) alone.lock();
+  if (thread_sanitizer()) alone.lock();
 
   Launch l;
   l.thunk = thunk;
@@ -165,7 +172,7 @@ int launch(const char* name, Thunk thunk, void* const* arguments, const u32 g[3]
   l.options = host.options;
   u64 threads = (u64)b[0] * b[1] * b[2];
   if (threads > 1024 || smem > 227 << 10) {
-    l.message = std::to_string(threads) + " threads with " + std::to_string(smem) + " bytes of shared memory are too many";
+    l.message = std::to_string(threads) + " threads, " + std::to_string(smem) + " bytes of shared memory: too many";
     l.failed = true;
   } else if (l.blocks && threads) {
     order_blocks(l);
@@ -181,8 +188,8 @@ int launch(const char* name, Thunk thunk, void* const* arguments, const u32 g[3]
 
 }  // namespace emu
 
-// Chooses for the launches of this thread, and of those that never choose: the order (0 in step, 1 each warp as far as it
-// can, 2 the same backwards, 3 random) and whether asynchronous copies arrive at once.
+// Chooses for the launches of this thread, and of those that never choose: the order (0 in step, 1 each warp as far as
+// it can, 2 the same backwards, 3 random) and whether asynchronous copies arrive at once.
 EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
   emu::options = {order, eager != 0, seed};
   emu::own_options = true;
@@ -191,8 +198,8 @@ EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
   emu::options_set = true;
 }
 
-// Counters of this thread's launches since the last call: mma, ldmatrix, its bank conflicts, barriers, shuffles, cp.async
-// and switches of threads.
+// Counters of this thread's launches since the last call: mma, ldmatrix, its bank conflicts, barriers, shuffles,
+// cp.async and switches of threads.
 EMU_EXPORT void emu_stats(uint64_t out[7]) {
   auto counters = emu::this_host().counters;
   std::lock_guard<std::mutex> guard(counters->lock);

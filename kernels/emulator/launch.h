@@ -45,11 +45,15 @@ struct Launch {
 
   std::atomic<u64> next{0};
   std::atomic<bool> failed{false};
-  int inside = 0;  // helpers, guarded by their lock
+  // Guarded by the lock of the threads that help: how many are at it, and whether any was.
+  int inside = 0;
+  bool helped = false;
 
   std::mutex lock;
   std::string message;
   Stats stats{};
+
+  char fence;  // orders threads for ThreadSanitizer
 };
 
 // Runs blocks until there are none left.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Breaks kernels and sees whether their tests notice.
 
-A mutant is a kernel file with one small change: a barrier dropped, a comparison or a constant off by one, an atomic made
-plain, a guard dropped. It is compiled as the emulator's library, which the test program loads in place of the right one,
-and is caught if a test fails, in a plain run with all schedules, else under AddressSanitizer and
+A mutant is a kernel file with one small change: a barrier dropped, a comparison or a constant off by one, an atomic
+made plain, a guard dropped. It is compiled as the emulator's library, which the test program loads in place of the
+right one, and is caught if a test fails, in a plain run with all schedules, else under AddressSanitizer and
 UndefinedBehaviorSanitizer, else under ThreadSanitizer. What none of them catches is alive: either the tests lack
 something, or the change makes no difference, and then equivalent.txt says why.
 
@@ -21,7 +21,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
@@ -30,6 +29,8 @@ import sys
 import tempfile
 import threading
 import time
+
+from mutants import HELPERS, choose, equivalent
 
 KERNELS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = KERNELS.parent
@@ -55,150 +56,20 @@ def builds():
     clang = shutil.which("clang++-19") or shutil.which("clang++")
     ask = lambda compiler, name: subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True,
                                                 check=True).stdout.strip()
+    address = "address,undefined,bounds-strict"
     sanitize = ["-O1", "-g", "-fno-sanitize-recover=all"]
     few = {"FLOWMASK_TEST_SCHEDULES": "0l,3e"}
     found = {"plain": Build("g++", ["-O2"], [], "", {}),
-             "address": Build("g++", sanitize + ["-fsanitize=address,undefined"], ["-fsanitize=address,undefined"],
+             "address": Build("g++", sanitize + [f"-fsanitize={address}"], [f"-fsanitize={address}"],
                               ask("gcc", "libasan.so") + " " + ask("gcc", "libubsan.so"),
                               {"ASAN_OPTIONS": "detect_leaks=0", **few})}
     if clang:
-        found["thread"] = Build(clang, sanitize + ["-fsanitize=thread"], ["-fsanitize=thread"],
+        thread = ["-fsanitize=thread", "-mllvm", "-tsan-distinguish-volatile=1"]
+        found["thread"] = Build(clang, sanitize + thread, ["-fsanitize=thread"],
                                 ask(clang, "libclang_rt.tsan-x86_64.so"),
                                 {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66:ignore_noninstrumented_modules=1", **few})
     return found
 
-
-# ---- mutants ----
-
-# Each has a name, a pattern and what stands in its place: a text, or a function of the match that gives several.
-def number(match):
-    text = match[0]
-    value = int(text.rstrip("uUlL"), 0)
-    suffix = text[len(text.rstrip("uUlL")):]
-    show = hex if text.lower().startswith("0x") else str
-    return [show(value + 1) + suffix] + ([show(value - 1) + suffix] if value > 0 else [])
-
-
-def swap(first, second):
-    return lambda match: [match[0].replace(first, second) if first in match[0] else match[0].replace(second, first)]
-
-
-def each(table):
-    return lambda match: [match[0].replace(match[1], other) for other in table[match[1]].split()]
-
-
-OPERATORS = [
-    ("barrier dropped", r"__sync(?:threads|warp)\([^()]*\);", ";"),
-    ("wait dropped", r"cp_async_wait<[^<>]*>\(\);", ";"),
-    ("wait for one less", r"cp_async_wait<([^<>]*)>", r"cp_async_wait<(\1) + 1>"),
-    ("group not closed", r"cp_async_commit\(\);", ";"),
-    ("comparison", r" (<|>|<=|>=|==|!=) ", each({"<": "<= >", ">": ">= <", "<=": "<", ">=": ">", "==": "!=", "!=": "=="})),
-    ("arithmetic", r" (\+|-|\*|/|%) ", each({"+": "-", "-": "+", "*": "+", "/": "*", "%": "/"})),
-    ("assignment", r" (\+|-|\||&|\^)= ", each({"+": "-", "-": "+", "|": "&", "&": "|", "^": "|"})),
-    ("bits", r" (&|\||\^|<<|>>) ", each({"&": "|", "|": "&", "^": "|", "<<": ">>", ">>": "<<"})),
-    ("logic", r" (&&|\|\|) ", each({"&&": "||", "||": "&&"})),
-    ("negation dropped", r"(?<=[(\s])!(?=[\w(])", ""),
-    ("constant", r"(?<![\w.])(?:0[xX][0-9a-fA-F]+|\d+)[uUlL]*(?![\w.])", number),
-    ("float constant", r"(?<![\w.])\d+\.\d*f?(?![\w.])", lambda m: [f"({m[0]} + 1)", f"(-{m[0]})"]),
-    ("minimum and maximum", r"\b(?:fminf|fmaxf)\(", swap("fmin", "fmax")),
-    ("minimum and maximum", r"\b(?:min|max)\(", swap("min", "max")),
-    ("minimum and maximum", r"\batomic(?:Min|Max)\(", swap("Min", "Max")),
-    ("guard dropped", r"\bif \((?!constexpr)", lambda m: ["if (true || ", "if (false && "]),
-    ("atomic made plain", r"\batomic(\w+)\(", r"plain\1("),
-    ("shuffle", r"__shfl_(xor|up|down)_sync", each({"xor": "down", "up": "down", "down": "up"})),
-    ("mask", r"~0u", "0x7fffffffu"),
-    ("volatile dropped", r"\bvolatile ", ""),
-    ("rounded twice", r"\bfmaf\(", "rounded_twice("),
-    ("fused", r"\b__f(?:add|mul)_rn\(", lambda m: []),
-    ("statement dropped", r"(?m)^ *[\w\[\].>()*-]+(?:\[[^=;]*\])? [-+*/|&^]?= [^;{}]*;$", ";"),
-    ("call dropped", r"(?m)^ *[a-z]\w*\([^;{}]*\);$", ";"),
-    ("loop left", r"\b(continue|break);", each({"continue": "break", "break": "continue"})),
-]
-
-# What mutants call.
-HELPERS = """
-template <class T, class V> static inline T plainAdd(T* p, V v) { T o = *p; *p = (T)(o + (T)v); return o; }
-template <class T, class V> static inline T plainSub(T* p, V v) { T o = *p; *p = (T)(o - (T)v); return o; }
-template <class T, class V> static inline T plainMin(T* p, V v) { T o = *p; if ((T)v < o) *p = (T)v; return o; }
-template <class T, class V> static inline T plainMax(T* p, V v) { T o = *p; if ((T)v > o) *p = (T)v; return o; }
-template <class T, class V> static inline T plainOr(T* p, V v) { T o = *p; *p = (T)(o | (T)v); return o; }
-template <class T, class V> static inline T plainAnd(T* p, V v) { T o = *p; *p = (T)(o & (T)v); return o; }
-template <class T, class V> static inline T plainExch(T* p, V v) { T o = *p; *p = (T)v; return o; }
-template <class T, class C, class V> static inline T plainCAS(T* p, C c, V v) { T o = *p; if (o == (T)c) *p = (T)v; return o; }
-static inline float rounded_twice(float a, float b, float c) { float p = a * b; return p + c; }
-"""
-
-
-@dataclasses.dataclass
-class Mutant:
-    file: pathlib.Path
-    operator: str
-    line: int
-    before: str
-    after: str
-    text: str
-
-    def key(self):
-        return self.file.name, normal(self.before), normal(self.after)
-
-
-def normal(line):
-    return " ".join(line.split())
-
-
-def code(text):
-    """The text with comments, strings, directives and what is no code of a kernel as blanks."""
-    blank = lambda match: re.sub(r"[^\n]", " ", match[0])
-    text = re.sub(r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"", blank, text, flags=re.S)
-    text = re.sub(r"(?m)^ *#[^\n]*(?:\\\n[^\n]*)*", blank, text)
-    return re.sub(r"\b(?:LAUNCH_BOUNDS|EMU_KERNEL|static_assert)\([^;{]*?\)(?=[\s;])|\bextern \"C\"|\btemplate <[^>]*>", blank, text)
-
-
-def mutants(file):
-    text = file.read_text()
-    seen = code(text)
-    for name, pattern, replacement in OPERATORS:
-        for match in re.finditer(pattern, seen):
-            others = replacement(match) if callable(replacement) else [match.expand(replacement)]
-            for other in others:
-                # Several lines in one keep their number.
-                other += "\n" * (text[match.start():match.end()].count("\n") - other.count("\n"))
-                broken = text[:match.start()] + other + text[match.end():]
-                line = text.count("\n", 0, match.start())
-                yield Mutant(file, name, line + 1, text.split("\n")[line], broken.split("\n")[line], broken)
-
-
-def choose(file, wanted, seed):
-    """Mutants in an order in which each operator has its turn, so that the rare ones are among the first."""
-    groups = collections.defaultdict(list)
-    for mutant in mutants(file):
-        groups[mutant.operator].append(mutant)
-    draw = random.Random(f"{seed} {file.name}")
-    for group in groups.values():
-        draw.shuffle(group)
-    order = []
-    while any(groups.values()):
-        order += [group.pop() for group in groups.values() if group]
-    return order if wanted is None else order[:wanted]
-
-
-def equivalent():
-    """Reasons by mutant: blocks of `file`, `- line`, `+ line`, `= reason`."""
-    reasons, file, before, after = {}, None, None, None
-    path = EMULATOR / "equivalent.txt"
-    for line in path.read_text().splitlines() if path.exists() else []:
-        if line.startswith("- "):
-            before = normal(line[2:])
-        elif line.startswith("+ "):
-            after = normal(line[2:])
-        elif line.startswith("= "):
-            reasons[file, before, after] = line[2:]
-        elif line and not line.startswith(("#", "  ")):
-            file = line
-    return reasons
-
-
-# ---- runs ----
 
 def users(file):
     """The kernel files that a mutant of this file changes."""
@@ -267,7 +138,7 @@ class Runner:
         """None if all tests pass, else what failed first."""
         build = self.builds[kind]
         environment = {**os.environ, **build.environment, "FLOWMASK_EMULATOR_LIBRARY": str(library),
-                       "FLOWMASK_EMULATOR_THREADS": "1"}
+                       "FLOWMASK_EMULATOR_THREADS": "2"}
         if build.preload:
             environment["LD_PRELOAD"] = build.preload
         command = [self.program, *(f"{m}::" for m in modules), "--test-threads=1"]
@@ -300,10 +171,10 @@ class Runner:
             failed = "time" if late.is_set() else f"exit {process.returncode}"
         return failed
 
-    def baseline(self, modules, counts):
+    def baseline(self, modules, kinds):
         """The time that right kernels take, by build."""
         times = {}
-        for kind in self.builds:
+        for kind in kinds:
             library = self.library(kind, self.folder, {})
             start = time.monotonic()
             failed = self.test(kind, library, modules, 1200)
@@ -331,7 +202,8 @@ class Runner:
                     if subprocess.run(command, cwd=folder, capture_output=True).returncode:
                         return "refused", ""
                     if kind == "plain":
-                        same &= self.machine_code(changed[user.stem]) == self.machine_code(self.objects[kind, user.stem])
+                        right = self.objects[kind, user.stem]
+                        same &= self.machine_code(changed[user.stem]) == self.machine_code(right)
                 if kind == "plain" and same:
                     return "same", ""
                 failed = self.test(kind, self.library(kind, folder, changed), modules, 3 * times[kind] + 10)
@@ -359,7 +231,7 @@ def main():
     files = sorted(p for p in [*KERNELS.glob("*.cu"), *KERNELS.glob("*.cuh")] if p.name != "prims.cuh")
     if arguments.kernels:
         files = [p for p in files if p.stem in arguments.kernels or p.name in arguments.kernels]
-    reasons = equivalent()
+    reasons = equivalent(EMULATOR / "equivalent.txt")
     if arguments.list:
         for file in files:
             for m in choose(file, arguments.n, arguments.seed):

@@ -56,8 +56,8 @@ DEV u32 hfma2_relu(u32 a, u32 b, u32 c) {
 }
 
 // ---- asynchronous copies ----
-// They arrive at once (eager) or only at the wait that needs them (lazy). A kernel must be right with both: what lacks a
-// wait fails lazily, what lacks a barrier before the copy fails eagerly.
+// They arrive at once (eager) or only at the wait that needs them (lazy). A kernel must be right with both: what lacks
+// a wait fails lazily, what lacks a barrier before the copy fails eagerly.
 
 namespace emu {
 inline void arrive(const Copy& c) {

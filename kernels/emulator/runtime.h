@@ -62,6 +62,9 @@ void barrier(const char* file, int line, int id);
 enum Reduction { OR, AND, COUNT };
 int barrier_reduce(const char* file, int line, int id, int value, Reduction);
 
+// __threadfence
+void fence();
+
 // What a lane brings to an operation of its warp, and what all of them find there.
 struct Row {
   u64 v[4];
@@ -96,8 +99,8 @@ constexpr Sizes<A...> sizes(void (*)(A...)) {
 
 }  // namespace emu
 
-// After a kernel: exports emu_NAME, which takes arguments as cuLaunchKernel does (pointers to them), and the sizes of its
-// parameters, ended by 0.
+// After a kernel: exports emu_NAME, which takes arguments as cuLaunchKernel does (pointers to them), and the sizes of
+// its parameters, ended by 0.
 #define EMU_EXPORT extern "C" __attribute__((visibility("default")))
 #define EMU_KERNEL(kernel)                                                                                         \
   EMU_EXPORT int emu_##kernel(const u32* grid, const u32* block, size_t smem, void* const* arguments) {            \

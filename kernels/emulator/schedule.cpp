@@ -213,8 +213,8 @@ void Worker::report_deadlock() {
 
 void fail(const char* format, ...) {
   char text[512];
-  int n = snprintf(text, sizeof text, "block (%u,%u,%u) thread (%u,%u,%u): ", blk->id.x, blk->id.y, blk->id.z, cur->tid.x,
-                   cur->tid.y, cur->tid.z);
+  const uint3 b = blk->id, t = cur->tid;
+  int n = snprintf(text, sizeof text, "block (%u,%u,%u) thread (%u,%u,%u): ", b.x, b.y, b.z, t.x, t.y, t.z);
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text + n, sizeof text - n, format, arguments);
@@ -250,6 +250,14 @@ void barrier(const char* file, int line, int id) {
     for (Warp& warp : w.warps) warp.ready = warp.live;
   }
   acquire(ordered);
+}
+
+// For ThreadSanitizer, what is before a fence is before what follows any later fence of the launch. A flag that is set
+// after the one and seen before the other is no more than that.
+void fence() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  release(&worker->launch->fence);
+  acquire(&worker->launch->fence);
 }
 
 int barrier_reduce(const char* file, int line, int id, int value, Reduction reduction) {

@@ -4,7 +4,9 @@
 #include "prims.cuh"
 
 namespace {
-DEV void copy_rows(unsigned char* to, const u32* from) { cp_async16(to + threadIdx.x * 16, from + threadIdx.x * 4, true); }
+DEV void copy_rows(unsigned char* to, const u32* from) {
+  cp_async16(to + threadIdx.x * 16, from + threadIdx.x * 4, true);
+}
 }  // namespace
 
 extern "C" __global__ void divergent_barrier(u32* out) {
@@ -124,6 +126,21 @@ extern "C" __global__ void shared_race(u32* out, int n) {
   out[blockIdx.x * blockDim.x + threadIdx.x] = words[(threadIdx.x + n) % blockDim.x];
 }
 EMU_KERNEL(shared_race)
+
+// A value that goes from the first of two blocks to the second by a flag, which needs fences.
+extern "C" __global__ void flag(u32* out, int fences) {
+  if (threadIdx.x) return;
+  if (blockIdx.x == 0) {
+    out[0] = 7;
+    if (fences) __threadfence();
+    atomicExch(&out[1], 1u);
+  } else {
+    while (!*(volatile u32*)&out[1]) {}
+    if (fences) __threadfence();
+    out[2] = out[0];
+  }
+}
+EMU_KERNEL(flag)
 
 // Fragments as a lane holds them.
 extern "C" __global__ void product(const u32* a, const u32* b, float* d) {

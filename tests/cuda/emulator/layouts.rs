@@ -8,9 +8,12 @@ use super::{config, context, run};
 
 const TABLE: &str = include_str!("../../../kernels/emulator/layouts/layouts.txt");
 
-/// For each operand, the place (row, column) of each value of each lane.
-fn table() -> HashMap<&'static str, HashMap<(usize, usize), (usize, usize)>> {
-    let mut tables: HashMap<_, HashMap<_, _>> = HashMap::new();
+/// The place (row, column) of each value of each lane.
+type Places = HashMap<(usize, usize), (usize, usize)>;
+
+/// For each operand.
+fn table() -> HashMap<&'static str, Places> {
+    let mut tables: HashMap<_, Places> = HashMap::new();
     for line in TABLE.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let numbers: Vec<usize> = words[1..].iter().map(|word| word.parse().unwrap()).collect();
