@@ -4,6 +4,7 @@
 # Python 3 with venv; 130 MB of packages are downloaded once.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+export PYTHONDONTWRITEBYTECODE=1
 
 packages=(
     nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvrtc==13.5.37

@@ -159,8 +159,8 @@ mod tests {
         touch(&old);
         touch(&new);
         let of = |path: &Path| candidates_in(&|name| (name == "FLOWMASK_NVRTC").then(|| path.into()));
-        assert_eq!(of(&old).unwrap(), [&old]);
-        assert_eq!(of(home.path()).unwrap(), [&new, &old]);
+        assert_eq!(of(&old).unwrap(), std::slice::from_ref(&old));
+        assert_eq!(of(home.path()).unwrap(), [new, old]);
         for wrong in [home.path().join("missing"), tempfile::tempdir().unwrap().path().into()] {
             let error = of(&wrong).unwrap_err().to_string();
             assert!(error.contains("FLOWMASK_NVRTC") && error.contains(wrong.to_str().unwrap()), "{error}");
