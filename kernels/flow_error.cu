@@ -336,10 +336,12 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_tiles(const u32* labels, i
         if (!(bits & 1) || !inside(core, y, x)) continue;
         to[pixel] = last ? square(r.heat + cell, r.stride, flows[pixel], flows[plane + pixel]) : r.heat[cell];
       }
-      __threadfence();
-      __syncthreads();
     }
-    if (threadIdx.x == 0) atomicAdd(&finished[mask], (u64)1);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      __threadfence();
+      atomicAdd(&finished[mask], (u64)1);
+    }
   }
 }
 EMU_KERNEL(flow_tiles)

@@ -92,7 +92,7 @@ pub fn fill_holes_and_drop_small(
 ) -> Result<()> {
     let pixels = size.0 * size.1;
     if min_size > 0 {
-        // The original's numbers before do not matter to who drops by size.
+        // It renumbers, and what it drops does not depend on numbers but for the original, which keeps those it gets.
         drop_small(gpu, labels, size, most, (min_size, compat), scratch)?;
     } else if compat == Compat::None {
         renumber(gpu, labels, pixels, most, &mut scratch.renumber)?;

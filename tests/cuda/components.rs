@@ -154,7 +154,8 @@ fn large_boxes() {
     };
     let comb = |y: usize, x: usize| {
         let open = y % 4 == 1 && x != 0 && x + 1 != size.1 || y % 4 == 3 && x != 0;
-        let gate = y % 2 == 0 && y > 0 && y + 1 < size.0 && x == if y % 4 == 2 { size.1 - 2 } else { 1 };
+        let gate =
+            y.is_multiple_of(2) && y > 0 && y + 1 < size.0 && x == if y % 4 == 2 { size.1 - 2 } else { 1 };
         u32::from(!(open || gate) || (y, x) == (100, 0))
     };
     let image = |label: &dyn Fn(usize, usize) -> u32| -> Vec<u32> {
