@@ -16,6 +16,8 @@ pub mod components;
 pub mod conv;
 mod device;
 mod devices;
+#[cfg(feature = "cpu-emu")]
+pub mod emulator;
 pub mod fill;
 pub mod flow_error;
 pub mod follow;
@@ -30,8 +32,6 @@ pub mod style;
 pub mod tiles;
 
 pub use buffer::Buffer;
-#[cfg(feature = "cpu-emu")]
-pub use device::emulator;
 pub(crate) use device::launch;
 pub use device::{Gpu, count};
 pub use devices::{DeviceInfo, devices, driver_version};
