@@ -277,7 +277,7 @@ EMU_KERNEL(flow_centres)
 // chunk before is complete. All of that was taken earlier, by blocks that run, so there is always one that need not
 // wait, however many blocks run at once. A plane is written when the chunk that read it is complete.
 // Roof: as flow_small, times 1.6 for the cells around a tile.
-extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_tiles(const u32* labels, int width, u64 plane, const uint4* boxes,
+extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                           u32 most, const float* flows, const u32* lists,
                                                           const u64* first_tile, const u64* centres, u64* finished,
                                                           u64* counters, double* planes) {
