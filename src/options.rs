@@ -40,7 +40,9 @@ pub enum Compat {
 /// In what the network computes on a GPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Maps and weights in half precision, sums in single precision, on the tensor cores.
+    /// Maps and weights in half precision, sums in single precision, on the tensor cores. Half precision ends at 65504,
+    /// which no normalised image comes near; for images that are not normalised ([`Normalize::enabled`]) and go
+    /// beyond, take the other.
     #[default]
     F16,
     /// Single precision throughout: the reference on the device.
