@@ -271,7 +271,7 @@ pub struct Speed {
     /// processor and as many as keep a GPU busy
     #[arg(long, alias = "batch_size", value_name = "N")]
     pub batch_size: Option<usize>,
-    /// Instructions of the convolutions: avx512, avx2 or portable; left out, the fastest that the processor has
+    /// Instructions of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
     #[arg(long, alias = "cpu_kernel", value_name = "NAME")]
     pub cpu_kernel: Option<String>,
 }
