@@ -226,3 +226,23 @@ fn masks_at_the_border() {
         }
     });
 }
+
+/// More labels than the block that walks the masks around others looks at in one go.
+#[test]
+fn many_masks_around_others() {
+    let Some(gpu) = crate::device::gpu() else { return };
+    let (across, down) = (130, 130);
+    let size = (4 * down, 4 * across);
+    let label = |i: usize| {
+        let (y, x) = (i / size.1, i % size.1);
+        let ring = (y / 4 * across + x / 4) as u32 * 2 + 1;
+        match (y % 4, x % 4) {
+            (3, _) | (_, 3) => 0,
+            (1, 1) => ring + 1,
+            _ => ring,
+        }
+    };
+    let labels: Vec<u32> = (0..size.0 * size.1).map(label).collect();
+    assert!(labels.iter().max().unwrap() > &(2 * 16_384));
+    fill(&gpu, "rings", &labels, size, (0, Compat::None), &mut Scratch::default());
+}

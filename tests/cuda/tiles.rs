@@ -81,6 +81,9 @@ fn tiles_of_small_images() {
         ([33, 21, 1], (33, 21)),
         ([29, 41, 2], (37, 18)),
         ([40, 9, 3], (11, 30)),
+        // Along one side only.
+        ([40, 33, 1], (40, 51)),
+        ([35, 20, 2], (17, 20)),
     ];
     let grids = |augment| {
         shapes.map(|(shape, (height, width))| Case::new(shape, Grid::new(height, width, 32, 0.1, augment)))
