@@ -6,6 +6,7 @@ use crate::cpu::conv::Kernel;
 use crate::cpu::network::Unet;
 use crate::lanes::Lanes;
 use crate::pipeline::Segmented;
+use crate::pool::Pool;
 use crate::watch::{Progress, Watch};
 use crate::{Device, Error, Image, Model, Options, Precision, Result, many};
 
@@ -37,7 +38,7 @@ impl Segmentation {
 pub struct Segmenter {
     model: Model,
     lanes: Lanes,
-    pool: rayon::ThreadPool,
+    pool: Pool,
 }
 
 /// Collects what a [`Segmenter`] needs.
@@ -87,12 +88,7 @@ impl Builder {
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`], [`Error::Option`] for
     /// devices that do not go together, [`Error::Device`] for one that cannot be used.
     pub fn build(self) -> Result<Segmenter> {
-        let threads = self.threads;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("flowmask-{i}"))
-            .build()
-            .map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
+        let pool = Pool::new(self.threads)?;
         let model = match self.model {
             Some(model) => model,
             None => Model::named("cyto")?,

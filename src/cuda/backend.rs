@@ -173,12 +173,7 @@ impl Backend for Cuda {
         Ok(())
     }
 
-    fn network(
-        &mut self,
-        jobs: &mut [&mut Job<Work>],
-        options: &Options,
-        watch: &mut Watch,
-    ) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
         let (bsize, overlap, augment) = (options.bsize, options.tile_overlap, options.augment);
         let grid = |job: &&mut Job<Work>| Grid::new(job.small.0, job.small.1, bsize, overlap, augment);
         let grids: Vec<Grid> = jobs.iter().map(grid).collect();

@@ -92,7 +92,9 @@ impl<T: DeviceRepr> Buffer<T> {
     /// When either has fewer values.
     pub fn copy_to(&self, gpu: &Gpu, first: usize, to: &mut Self, to_first: usize, len: usize) -> Result<()> {
         let from = self.get().slice(first..first + len);
-        gpu.stream().memcpy_dtod(&from, &mut to.get_mut().slice_mut(to_first..to_first + len)).map_err(|e| gpu.error(e))
+        gpu.stream()
+            .memcpy_dtod(&from, &mut to.get_mut().slice_mut(to_first..to_first + len))
+            .map_err(|e| gpu.error(e))
     }
 
     /// How many values.

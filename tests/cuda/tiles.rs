@@ -1,8 +1,8 @@
 //! Resize, pad, cut and flip.
 
+use flowmask::Precision;
 use flowmask::cpu::resize::linear;
 use flowmask::cpu::tiles::Grid;
-use flowmask::Precision;
 use flowmask::cuda::conv::{CHANNELS_IN as CHANNELS, Map};
 use flowmask::cuda::tiles::tiles;
 use flowmask::cuda::{Buffer, Gpu};
