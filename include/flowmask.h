@@ -286,6 +286,18 @@ typedef struct {
   int64_t stride_c;
 } flowmask_image;
 
+// Where the labels of an image go in the memory of a GPU: uint32_t [height, width].
+typedef struct {
+  // sizeof(flowmask_device_labels).
+  uint32_t size;
+  // 0.
+  uint32_t reserved;
+  // A device pointer to the first label.
+  uint32_t *data;
+  // Bytes from a row to the next; 0 stands for rows without gaps.
+  int64_t stride_y;
+} flowmask_device_labels;
+
 // Numbers of a result.
 typedef struct {
   // sizeof(flowmask_result_info): set it before the call.
@@ -401,6 +413,28 @@ flowmask_status flowmask_segment_many(flowmask_session *session,
                                       const flowmask_options *options,
                                       flowmask_result **results,
                                       flowmask_status *statuses);
+
+// Finds the cells of `count` images whose pixels are on a GPU, without a way through the host. data of the images are
+// device pointers; they and the strides are multiples of the number's size.
+//
+// `device` is the 1 of "cuda:1", on which the model must have been loaded. `stream` is a CUstream or cudaStream_t of
+// its primary context, or NULL for the default stream: pixels are read after the work that is in it, and what is put
+// into it after the call comes after the labels.
+//
+// `labels` are pointers to where the labels go, one for each image: where it is NULL, or one of them is, they come to
+// the result. A result whose labels are on the device has all the rest. Without flows in the options nothing but the
+// style vector and the number of cells comes to the host.
+//
+// For `results`, `statuses` and errors see flowmask_segment_many. progress is called after each batch of tiles.
+flowmask_status flowmask_segment_on_device(flowmask_session *session,
+                                           uint32_t device,
+                                           void *stream,
+                                           const flowmask_image *const *images,
+                                           const flowmask_device_labels *const *labels,
+                                           uint64_t count,
+                                           const flowmask_options *options,
+                                           flowmask_result **results,
+                                           flowmask_status *statuses);
 
 // Says how large the arrays of a result are, and how many cells there are.
 flowmask_status flowmask_result_describe(const flowmask_result *result, flowmask_result_info *info);

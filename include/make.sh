@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 all=$(mktemp --suffix .rs)
 trap 'rm -f "$all"' EXIT
 # In the order of the header. As one file, since cbindgen takes a crate's constants with its interface.
-for part in mod status device model image options session many result log; do
+for part in mod status device model image options session many handover result log; do
     sed '/^#\[cfg(test)\]/,$d; /^\(mod\|pub use\) /d; s|^//!.*||; s|^#!.*||' "src/ffi/$part.rs" >> "$all"
 done
 "${CBINDGEN:-cbindgen}" --quiet --config cbindgen.toml --output "${1:-include/flowmask.h}" "$all"

@@ -44,6 +44,6 @@ pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
-pub use segmenter::{Builder, Segmentation, Segmenter};
+pub use segmenter::{Builder, OnDevice, Segmentation, Segmenter};
 pub use size::diameters;
 pub use watch::Progress;

@@ -8,7 +8,9 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 typedef int R; typedef uint64_t P; enum { OK = 0, INVALID = 1, OOM = 2, NO_DEVICE = 100, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
@@ -48,11 +50,15 @@ API cuEventQuery(void*) { return sticky; }
 static R elapsed(float* ms, void* a, void* b) { *ms = std::chrono::duration<float, std::milli>(*(Clock::time_point*)b - *(Clock::time_point*)a).count(); return OK; }
 API cuEventElapsedTime(float* ms, void* a, void* b) { return elapsed(ms, a, b); }
 API cuEventElapsedTime_v2(float* ms, void* a, void* b) { return elapsed(ms, a, b); }
-static R mem(P* p, size_t n) { void* q = malloc(n ? n : 1); if (!q) return OOM; memset(q, 0xff, n); *p = (P)q; return OK; }   // exact size: ASan sees overruns; 0xff: NaN
+static std::map<P, size_t> live; static std::mutex live_lock;
+static R mem(P* p, size_t n) { void* q = malloc(n ? n : 1); if (!q) return OOM; memset(q, 0xff, n); *p = (P)q; std::lock_guard<std::mutex> g(live_lock); live[*p] = n; return OK; }   // exact size: ASan sees overruns; 0xff: NaN
 API cuMemAlloc_v2(P* p, size_t n) { return mem(p, n); }
 API cuMemAllocAsync(P* p, size_t n, void*) { return mem(p, n); }
-API cuMemFree_v2(P p) { free((void*)p); return OK; }
-API cuMemFreeAsync(P p, void*) { free((void*)p); return OK; }
+static R forget(P p) { { std::lock_guard<std::mutex> g(live_lock); live.erase(p); } free((void*)p); return OK; }
+API cuMemFree_v2(P p) { return forget(p); }
+// The device of an address (attribute 9), which is always the first.
+API cuPointerGetAttribute(int* v, int, P p) { std::lock_guard<std::mutex> g(live_lock); auto i = live.upper_bound(p); *v = 0; return i != live.begin() && p - std::prev(i)->first < std::prev(i)->second ? OK : INVALID; }
+API cuMemFreeAsync(P p, void*) { return forget(p); }
 API cuMemHostAlloc(void** p, size_t n, unsigned) { *p = malloc(n ? n : 1); return OK; }
 API cuMemFreeHost(void* p) { free(p); return OK; }
 API cuMemcpyHtoDAsync_v2(P d, const void* h, size_t n, void* s) { return run(s, [=] { memcpy((void*)d, h, n); return OK; }); }

@@ -8,15 +8,16 @@ use super::cluster::{self, cluster, most_labels};
 use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
 use super::flow_error::{self, drop_bad_flows};
 use super::follow::{self, Points, follow};
+use super::handover::{self, DeviceImage, give_labels, take_pixels};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, resize};
-use crate::backend::{Backend, Job, Size};
+use crate::Result;
+use crate::backend::{Backend, Job, Size, Source};
 use crate::cpu::tiles::Grid;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
-use crate::{Image, Result};
 
 /// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
 /// a block of the convolution for each of some hundred multiprocessors.
@@ -45,6 +46,7 @@ struct Scratch {
     cluster: cluster::Scratch,
     flow_error: flow_error::Scratch,
     components: components::Scratch,
+    handover: handover::Scratch,
 }
 
 /// The arrays of one image.
@@ -79,6 +81,11 @@ struct Run {
 impl Cuda {
     pub fn new(gpu: Gpu, unet: Arc<Unet>) -> Self {
         Cuda { gpu, unet, states: Vec::new(), points: Points::default(), scratch: Scratch::default() }
+    }
+
+    /// The number of the GPU.
+    pub fn ordinal(&self) -> usize {
+        self.gpu.context().ordinal()
     }
 
     /// Tiles that go through the network together.
@@ -162,10 +169,19 @@ fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Work>]) 
 impl Backend for Cuda {
     type Work = Work;
 
-    fn prepare(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
-        let (size, nchan) = ((image.height(), image.width()), self.unet.nchan());
-        work.raw.upload(&self.gpu, image.pixels())?;
-        channels(&self.gpu, &work.raw, size, image.channels(), options.channels, nchan, &mut work.pixels)?;
+    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+        let (size, nchan) = (image.size(), self.unet.nchan());
+        let count = match image {
+            Source::Host(image) => {
+                work.raw.upload(&self.gpu, image.pixels())?;
+                image.channels()
+            }
+            Source::Device(image) => {
+                take_pixels(&self.gpu, image, &mut work.raw, &mut self.scratch.handover)?;
+                image.shape[2]
+            }
+        };
+        channels(&self.gpu, &work.raw, size, count, options.channels, nchan, &mut work.pixels)?;
         if options.normalize.enabled {
             let scratch = &mut self.scratch.normalize;
             normalize(&self.gpu, &mut work.pixels, size.0, size.1, nchan, &options.normalize, scratch)?;
@@ -252,5 +268,9 @@ impl Backend for Cuda {
 
     fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
         work.labels.download(&self.gpu)
+    }
+
+    fn give_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
+        give_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 }

@@ -9,6 +9,7 @@
 mod device;
 mod fault;
 mod handles;
+mod handover;
 mod image;
 mod log;
 mod many;
@@ -20,6 +21,7 @@ mod sized;
 mod status;
 
 pub use device::*;
+pub use handover::*;
 pub use image::*;
 pub use log::*;
 pub use many::*;

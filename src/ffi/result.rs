@@ -8,8 +8,8 @@ use super::flowmask_status::{self, *};
 use super::handles::Handles;
 use super::image::check_pointer;
 use super::sized::{self, sized};
-use crate::Segmentation;
 use crate::output::polygons;
+use crate::{OnDevice, Segmentation};
 
 /// What was found in an image. It does not change: threads may share it.
 #[allow(missing_debug_implementations)]
@@ -92,6 +92,12 @@ impl Found {
     pub fn new(segmentation: Segmentation) -> Self {
         let (cells, size) = (segmentation.cells() as u32, segmentation.masks.dim());
         Found { segmentation, cells, size, polygons: OnceLock::new() }
+    }
+
+    /// Of an image on a GPU, whose labels may have gone to the caller's memory there.
+    pub fn on_device(found: OnDevice, size: (usize, usize)) -> Self {
+        let OnDevice { cells, segmentation } = found;
+        Found { segmentation, cells: cells as u32, size, polygons: OnceLock::new() }
     }
 
     /// The labels, unless they are on a device.

@@ -138,6 +138,7 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   flowmask_session *const wrong[] = {NULL, (flowmask_session *)model, (flowmask_session *)image};
   const flowmask_image *const images[] = {image};
   float style[1];
+  uint32_t label_of_nobody = 0;
   for (int i = 0; i < 3; i++) {
     flowmask_result *none = NULL;
     BAD(H, "session: ", flowmask_segment(wrong[i], image, NULL, &none));
@@ -153,6 +154,19 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "count", flowmask_segment_many(session, images, UINT64_MAX, NULL, results, NULL));
   BAD(A, "style: is NULL", flowmask_style(session, image, NULL, NULL, 256));
   BAD(A, "image: is NULL", flowmask_style(session, NULL, NULL, style, 1));
+
+  // The model is on the processor.
+  flowmask_device_labels target = {sizeof target, 0, &label_of_nobody, 0};
+  const flowmask_device_labels *const targets[] = {&target};
+  flowmask_status statuses[1];
+  for (int i = 0; i < 3; i++)
+    BAD(H, "session: ", flowmask_segment_on_device(wrong[i], 0, NULL, images, targets, 1, NULL, results, NULL));
+  BAD(A, "images: is NULL", flowmask_segment_on_device(session, 0, NULL, NULL, NULL, 1, NULL, results, NULL));
+  BAD(A, "results: is NULL", flowmask_segment_on_device(session, 0, NULL, images, NULL, 1, NULL, NULL, NULL));
+  BAD(A, "count", flowmask_segment_on_device(session, 0, NULL, images, NULL, UINT64_MAX, NULL, results, NULL));
+  BAD((int)FLOWMASK_ERROR_DEVICE, "cuda:0: the model was not loaded onto it",
+      flowmask_segment_on_device(session, 0, NULL, images, targets, 1, NULL, results, statuses));
+  CHECK(!results[0], "a result");
 
   flowmask_result_info info;
   info.size = sizeof info;

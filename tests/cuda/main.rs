@@ -10,6 +10,7 @@ mod device;
 mod fill;
 mod flow_error;
 mod follow;
+mod handover;
 mod network;
 mod normalize;
 mod random;
