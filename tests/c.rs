@@ -1,7 +1,8 @@
 //! The C interface from C and C++: `tests/c` is compiled against the header, linked to the shared library, and run.
 //!
 //! `FLOWMASK_C_FLAGS` are more flags for the compiler, `FLOWMASK_C_RUN` is what the program is run by, and
-//! `FLOWMASK_C_SIDE` makes the image smaller: `tests/c/ci.sh` runs it under AddressSanitizer and valgrind.
+//! `FLOWMASK_C_SIDE` makes the image smaller, `FLOWMASK_C_SCENE` is a folder for the image as a PGM: `tests/c/ci.sh` runs
+//! it under AddressSanitizer and valgrind.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -40,6 +41,16 @@ fn write_scene(folder: &Path) -> (usize, usize) {
     else {
         panic!("nuclei.png has another type");
     };
+    if let Ok(scene) = std::env::var("FLOWMASK_C_SCENE") {
+        let (height, width, _) = pixels.dim();
+        let header = format!("P5\n{width} {height}\n255\n").into_bytes();
+        std::fs::create_dir_all(&scene).unwrap();
+        std::fs::write(
+            Path::new(&scene).join("cells.pgm"),
+            header.into_iter().chain(pixels.iter().copied()).collect::<Vec<u8>>(),
+        )
+        .unwrap();
+    }
     let side = std::env::var("FLOWMASK_C_SIDE").map_or(156, |side| side.parse().unwrap());
     let pixels = pixels.slice(ndarray::s![100..100 + side, 100..100 + side, ..1]).to_owned();
     std::fs::write(folder.join("pixels.raw"), pixels.iter().copied().collect::<Vec<u8>>()).unwrap();

@@ -84,7 +84,7 @@ static void misuse_images(flowmask_session *session, const flowmask_image *image
 
 // Every function with NULL, and with the handle of something else, in each place.
 static void misuse_handles(flowmask_model *model, flowmask_session *session, const flowmask_image *image) {
-  const int A = FLOWMASK_ERROR_ARGUMENT, H = FLOWMASK_ERROR_HANDLE;
+  const flowmask_status A = FLOWMASK_ERROR_ARGUMENT, H = FLOWMASK_ERROR_HANDLE;
   flowmask_result *result = NULL, *results[1];
   flowmask_session *other = NULL;
   flowmask_model *loaded = NULL;
@@ -103,23 +103,23 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "name: is NULL", flowmask_model_load(NULL, NULL, &loaded));
   BAD(A, "model: is NULL", flowmask_model_load("nuclei", NULL, NULL));
   BAD(A, "UTF-8", flowmask_model_load("\xff\xfe", NULL, &loaded));
-  BAD((int)FLOWMASK_ERROR_MODEL, "no such file", flowmask_model_load("no such file", NULL, &loaded));
-  BAD((int)FLOWMASK_ERROR_FILE, "/", flowmask_model_load("/", NULL, &loaded));
+  BAD(FLOWMASK_ERROR_MODEL, "no such file", flowmask_model_load("no such file", NULL, &loaded));
+  BAD(FLOWMASK_ERROR_FILE, "/", flowmask_model_load("/", NULL, &loaded));
   BAD(A, "bytes: is NULL", flowmask_model_load_bytes(NULL, 5, NULL, NULL, &loaded));
   BAD(A, "model: is NULL", flowmask_model_load_bytes("bytes", 5, NULL, NULL, NULL));
   BAD(A, "length", flowmask_model_load_bytes("bytes", UINT64_MAX, NULL, NULL, &loaded));
   flowmask_model_options load;
   GOOD(flowmask_model_options_default(&load, sizeof load));
   load.device = "gpu";
-  BAD((int)FLOWMASK_ERROR_OPTION, "option device: gpu", flowmask_model_load("nuclei", &load, &loaded));
+  BAD(FLOWMASK_ERROR_OPTION, "option device: gpu", flowmask_model_load("nuclei", &load, &loaded));
   load.device = "cuda:99";
-  BAD((int)FLOWMASK_ERROR_DEVICE, "cuda", flowmask_model_load("nuclei", &load, &loaded));
+  BAD(FLOWMASK_ERROR_DEVICE, "cuda", flowmask_model_load("nuclei", &load, &loaded));
   load.device = "cpu";
   load.precision = 7;
-  BAD((int)FLOWMASK_ERROR_OPTION, "precision", flowmask_model_load("nuclei", &load, &loaded));
+  BAD(FLOWMASK_ERROR_OPTION, "precision", flowmask_model_load("nuclei", &load, &loaded));
   load.precision = 0;
   load.threads = UINT32_MAX;
-  BAD((int)FLOWMASK_ERROR_OPTION, "threads", flowmask_model_load("nuclei", &load, &loaded));
+  BAD(FLOWMASK_ERROR_OPTION, "threads", flowmask_model_load("nuclei", &load, &loaded));
   load.threads = 0;
   load.reserved = 1;
   BAD(A, "reserved", flowmask_model_load("nuclei", &load, &loaded));
@@ -164,7 +164,7 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "images: is NULL", flowmask_segment_on_device(session, 0, NULL, NULL, NULL, 1, NULL, results, NULL));
   BAD(A, "results: is NULL", flowmask_segment_on_device(session, 0, NULL, images, NULL, 1, NULL, NULL, NULL));
   BAD(A, "count", flowmask_segment_on_device(session, 0, NULL, images, NULL, UINT64_MAX, NULL, results, NULL));
-  BAD((int)FLOWMASK_ERROR_DEVICE, "cuda:0: the model was not loaded onto it",
+  BAD(FLOWMASK_ERROR_DEVICE, "cuda:0: the model was not loaded onto it",
       flowmask_segment_on_device(session, 0, NULL, images, targets, 1, NULL, results, statuses));
   CHECK(!results[0], "a result");
 
