@@ -1,5 +1,6 @@
 //! What the pipeline asks of the processor and of a GPU: one method a stage.
 
+use crate::cuda::DeviceImage;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
 use crate::{Image, Result};
@@ -7,13 +8,30 @@ use crate::{Image, Result};
 /// (height, width).
 pub(crate) type Size = (usize, usize);
 
+/// Where the pixels of an image are.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Host(&'a Image),
+    /// In a GPU's memory, where its labels may go too.
+    Device(&'a DeviceImage),
+}
+
+impl Source<'_> {
+    pub fn size(self) -> Size {
+        match self {
+            Source::Host(image) => (image.height(), image.width()),
+            Source::Device(image) => image.size(),
+        }
+    }
+}
+
 /// What runs the stages. The arrays of an image stay where it runs, from the pixels to the labels.
 pub(crate) trait Backend {
     /// The arrays of one image. They are kept for the next one, so that their memory is.
     type Work: Default;
 
     /// `channels`, `normalize`: the image as the network wants it, at its own scale.
-    fn prepare(&mut self, work: &mut Self::Work, image: &Image, options: &Options) -> Result<()>;
+    fn prepare(&mut self, work: &mut Self::Work, image: Source, options: &Options) -> Result<()>;
 
     /// `resize`, `tiles`, `network`, `blend`: the maps of each image at the size `small`, and its style vector. The
     /// tiles of all images go through the network together; the result is that of each image alone.
@@ -59,6 +77,9 @@ pub(crate) trait Backend {
 
     /// The labels, `[height, width]`.
     fn labels(&mut self, work: &mut Self::Work, size: Size) -> Result<Vec<u32>>;
+
+    /// The labels to where the image says, which is an address and the bytes from a row to the next. How many cells.
+    fn give_labels(&mut self, work: &mut Self::Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32>;
 }
 
 /// An image on its way.

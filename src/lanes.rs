@@ -4,13 +4,14 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use rayon::ThreadPool;
 
+use crate::backend::Source;
 use crate::cpu::backend::Cpu;
 use crate::cpu::network::Unet;
 use crate::cuda::backend::Cuda;
 use crate::cuda::{Gpu, network};
 use crate::pipeline::{Engine, Segmented};
 use crate::watch::Watch;
-use crate::{Image, Model, Options, Precision, Result};
+use crate::{Error, Model, Options, Precision, Result};
 
 /// Lanes of a GPU: while one copies an image or follows flows, the other has the tensor cores.
 const STREAMS: usize = 2;
@@ -27,7 +28,7 @@ impl Lane {
     pub fn segment(
         &mut self,
         pool: &ThreadPool,
-        images: &[&Image],
+        images: &[Source],
         options: &Options,
         watch: &mut Watch,
     ) -> Vec<Result<Segmented>> {
@@ -40,12 +41,20 @@ impl Lane {
     pub fn style(
         &mut self,
         pool: &ThreadPool,
-        images: &[&Image],
+        images: &[Source],
         options: &Options,
     ) -> Vec<Result<Vec<f32>>> {
         match self {
             Lane::Cpu(engine) => pool.install(|| engine.style(images, options)),
             Lane::Cuda(engine) => engine.style(images, options),
+        }
+    }
+
+    /// Which GPU it is on.
+    fn ordinal(&self) -> Option<usize> {
+        match self {
+            Lane::Cpu(_) => None,
+            Lane::Cuda(engine) => Some(engine.backend.ordinal()),
         }
     }
 
@@ -65,6 +74,8 @@ pub(crate) struct Lanes {
     returned: Condvar,
     /// Lanes of GPUs, idle or at work.
     all: usize,
+    /// These GPUs.
+    gpus: Vec<usize>,
     /// For the processor, a new lane can be made at any time: they share the weights.
     more: Option<(Model, Arc<Unet>)>,
 }
@@ -72,7 +83,7 @@ pub(crate) struct Lanes {
 impl Lanes {
     pub fn cpu(model: Model, unet: Unet) -> Self {
         let more = Some((model, Arc::new(unet)));
-        Lanes { idle: Mutex::default(), returned: Condvar::new(), all: 0, more }
+        Lanes { idle: Mutex::default(), returned: Condvar::new(), all: 0, gpus: Vec::new(), more }
     }
 
     /// Opens the GPUs.
@@ -94,7 +105,8 @@ impl Lanes {
             }
         }
         let all = idle.len();
-        Ok(Lanes { idle: Mutex::new(idle), returned: Condvar::new(), all, more: None })
+        let (idle, returned) = (Mutex::new(idle), Condvar::new());
+        Ok(Lanes { idle, returned, all, gpus: gpus.to_vec(), more: None })
     }
 
     /// An idle lane, once there is one. It goes back when it is dropped.
@@ -107,6 +119,23 @@ impl Lanes {
             if let Some((model, unet)) = &self.more {
                 let lane = Lane::Cpu(Engine::new(model.clone(), Cpu::new(unet.clone())));
                 return Taken { lane: Some(lane), lanes: self };
+            }
+            idle = self.returned.wait(idle).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    /// An idle lane of a GPU, once there is one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when none of the lanes is on it.
+    pub fn take_on(&self, ordinal: usize) -> Result<Taken<'_>> {
+        if !self.gpus.contains(&ordinal) {
+            return Err(Error::device(format!("cuda:{ordinal}"), "the model was not loaded onto it"));
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
+        loop {
+            if let Some(i) = idle.iter().rposition(|lane| lane.ordinal() == Some(ordinal)) {
+                return Ok(Taken { lane: Some(idle.remove(i)), lanes: self });
             }
             idle = self.returned.wait(idle).unwrap_or_else(|e| e.into_inner());
         }
@@ -136,6 +165,7 @@ impl Taken<'_> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.lanes.idle.lock().unwrap_or_else(|e| e.into_inner()).extend(self.lane.take());
-        self.lanes.returned.notify_one();
+        // All, since some may wait for a lane of another GPU.
+        self.lanes.returned.notify_all();
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
+use crate::backend::{Size, Source};
 use crate::cpu::resize::scaled;
 use crate::cpu::tiles::Grid;
+use crate::cuda::DeviceImage;
 use crate::lanes::Lane;
 use crate::pipeline::Segmented;
-use crate::segmenter::{Segmentation, Segmenter};
-use crate::watch::Watch;
+use crate::segmenter::{OnDevice, Segmentation, Segmenter};
+use crate::watch::{Progress, Watch};
 use crate::{Diameter, Error, Image, Options, Result};
 
 /// Threads that load files for each lane of a GPU; the processor's threads are busy, and get one.
@@ -83,11 +85,14 @@ fn work<E: From<Error>>(
     let lane = taken.lane();
     let scale = scale(segmenter, options);
     while let Some(files) = take(loaded, lane, scale, options) {
-        let images: Vec<&Image> = files.iter().flat_map(|file| &file.images).collect();
+        let images: Vec<Source> = files.iter().flat_map(|file| &file.images).map(Source::Host).collect();
         let mut results = lane.segment(pool, &images, options, &mut Watch::none()).into_iter();
         for File { index, images } in files {
             let results: Vec<Result<Segmented>> = results.by_ref().take(images.len()).collect();
-            let shaped = results.into_iter().zip(&images).map(|(found, image)| Ok(found?.shaped(image)));
+            let shaped = results
+                .into_iter()
+                .zip(&images)
+                .map(|(found, image)| Ok(found?.shaped((image.height(), image.width()))));
             let found: Result<Vec<Segmentation>> = shaped.collect();
             done(index, found.map(|found| (images, found)).map_err(E::from));
         }
@@ -98,7 +103,9 @@ fn work<E: From<Error>>(
 fn take(loaded: &Mutex<Receiver<File>>, lane: &Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
     let loaded = loaded.lock().unwrap_or_else(|e| e.into_inner());
     let mut files = vec![loaded.recv().ok()?];
-    let tiles = |file: &File| file.images.iter().map(|image| tiles(image, scale, options)).sum::<usize>();
+    let size = |image: &Image| (image.height(), image.width());
+    let tiles =
+        |file: &File| file.images.iter().map(|image| tiles(size(image), scale, options)).sum::<usize>();
     let mut have = tiles(&files[0]);
     while have < lane.tiles(options) {
         match loaded.try_recv() {
@@ -112,6 +119,47 @@ fn take(loaded: &Mutex<Receiver<File>>, lane: &Lane, scale: f64, options: &Optio
     Some(files)
 }
 
+/// See [`Segmenter::segment_on_device`].
+pub(crate) fn on_device(
+    segmenter: &Segmenter,
+    ordinal: usize,
+    images: &[DeviceImage],
+    options: &Options,
+    progress: &mut Progress,
+) -> Result<Vec<Result<OnDevice>>> {
+    let (lanes, pool) = segmenter.parts();
+    let mut taken = lanes.take_on(ordinal)?;
+    let lane = taken.lane();
+    let (scale, mut found) = (scale(segmenter, options), Vec::with_capacity(images.len()));
+    let mut go_on = true;
+    while found.len() < images.len() {
+        if !go_on {
+            found.push(Err(Error::Cancelled));
+            continue;
+        }
+        let (first, mut have) = (found.len(), 0);
+        let fits = |image: &&DeviceImage| {
+            let fits = have < lane.tiles(options);
+            have += tiles(image.size(), scale, options);
+            fits
+        };
+        let sources: Vec<Source> = images[first..].iter().take_while(fits).map(Source::Device).collect();
+        let mut part = |done: f64| {
+            go_on = progress((first as f64 + done * sources.len() as f64) / images.len() as f64);
+            go_on
+        };
+        let results = lane.segment(pool, &sources, options, &mut Watch::new(&mut part));
+        found.extend(results.into_iter().zip(&sources).map(|(result, image)| {
+            let result = result?;
+            let given = result.given;
+            let segmentation = result.shaped(image.size());
+            let cells = given.map_or(segmentation.cells(), |cells| cells as usize);
+            Ok(OnDevice { cells, segmentation })
+        }));
+    }
+    Ok(found)
+}
+
 /// The scale of the images, so far as it is known.
 fn scale(segmenter: &Segmenter, options: &Options) -> f64 {
     match options.diameter {
@@ -120,8 +168,8 @@ fn scale(segmenter: &Segmenter, options: &Options) -> f64 {
     }
 }
 
-fn tiles(image: &Image, scale: f64, options: &Options) -> usize {
-    let (height, width) = (scaled(image.height(), scale), scaled(image.width(), scale));
+fn tiles(size: Size, scale: f64, options: &Options) -> usize {
+    let (height, width) = (scaled(size.0, scale), scaled(size.1, scale));
     let grid = Grid::new(height, width, options.bsize, options.tile_overlap, options.augment);
     grid.starts.0.len() * grid.starts.1.len()
 }

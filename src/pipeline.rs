@@ -1,10 +1,10 @@
 //! The straight line from images to their masks, on any backend.
 
-use crate::backend::{Backend, Job, Size};
+use crate::backend::{Backend, Job, Size, Source};
 use crate::cpu::resize::scaled;
 use crate::model::Model;
 use crate::watch::Watch;
-use crate::{Diameter, Error, Image, Options, Result, Sampling};
+use crate::{Diameter, Error, Options, Result, Sampling};
 
 /// The part of the work that is the network's, about.
 const NETWORK: f64 = 0.9;
@@ -18,8 +18,10 @@ pub(crate) struct Segmented {
     /// `[height, width]`; empty unless asked for.
     pub cellprob: Vec<f32>,
     pub style: Vec<f32>,
-    /// `[height, width]` of the image.
+    /// `[height, width]` of the image; empty when they stay on the device.
     pub masks: Vec<u32>,
+    /// How many cells, when the masks stay on the device.
+    pub given: Option<u32>,
     pub diameter: f64,
 }
 
@@ -39,27 +41,27 @@ impl<B: Backend> Engine<B> {
     /// Pixels to masks: of several images, in their order.
     pub fn segment(
         &mut self,
-        images: &[&Image],
+        images: &[Source],
         options: &Options,
         watch: &mut Watch,
     ) -> Vec<Result<Segmented>> {
-        self.run(images, options, watch, |engine, job| engine.finish(job, options))
+        self.run(images, options, watch, |engine, job, image| engine.finish(job, image, options))
     }
 
     /// Pixels to the style vector alone.
-    pub fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
+    pub fn style(&mut self, images: &[Source], options: &Options) -> Vec<Result<Vec<f32>>> {
+        self.run(images, options, &mut Watch::none(), |engine, job, _| engine.backend.style(&mut job.work))
     }
 
     /// Everything up to the network for all images, then what is wanted of each.
     fn run<T>(
         &mut self,
-        images: &[&Image],
+        images: &[Source],
         options: &Options,
         watch: &mut Watch,
-        finish: impl Fn(&mut Self, &mut Job<B::Work>) -> Result<T>,
+        finish: impl Fn(&mut Self, &mut Job<B::Work>, Source) -> Result<T>,
     ) -> Vec<Result<T>> {
-        let mut jobs: Vec<_> = images.iter().map(|image| self.prepare(image, options)).collect();
+        let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
         if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
             fail(&mut jobs, &error);
         }
@@ -68,17 +70,17 @@ impl<B: Backend> Engine<B> {
         let finish_one = |(i, job): (usize, Result<Job<B::Work>>)| {
             let mut job = job?;
             watch.at(i, count)?;
-            let result = finish(self, &mut job);
+            let result = finish(self, &mut job, images[i]);
             self.works.push(job.work);
             result
         };
         jobs.into_iter().enumerate().map(finish_one).collect()
     }
 
-    fn prepare(&mut self, image: &Image, options: &Options) -> Result<Job<B::Work>> {
+    fn prepare(&mut self, image: Source, options: &Options) -> Result<Job<B::Work>> {
         let mut work = self.works.pop().unwrap_or_default();
         self.backend.prepare(&mut work, image, options)?;
-        let size = (image.height(), image.width());
+        let size = image.size();
         Ok(Job { work, image: size, scale: 1.0, small: size, diameter: 0.0 })
     }
 
@@ -96,7 +98,7 @@ impl<B: Backend> Engine<B> {
         self.backend.network(jobs, options, watch)
     }
 
-    fn finish(&mut self, job: &mut Job<B::Work>, options: &Options) -> Result<Segmented> {
+    fn finish(&mut self, job: &mut Job<B::Work>, image: Source, options: &Options) -> Result<Segmented> {
         let size = self.masks(job, options)?;
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
@@ -105,8 +107,14 @@ impl<B: Backend> Engine<B> {
             cellprob = flows.split_off(2 * size.0 * size.1);
         }
         let style = backend.style(&mut job.work)?;
-        let masks = backend.labels(&mut job.work, job.image)?;
-        Ok(Segmented { size, flows, cellprob, style, masks, diameter: job.diameter })
+        let (mut masks, mut given) = Default::default();
+        match image {
+            Source::Device(image) if let Some(to) = image.labels => {
+                given = Some(backend.give_labels(&mut job.work, image, to)?);
+            }
+            _ => masks = backend.labels(&mut job.work, job.image)?,
+        }
+        Ok(Segmented { size, flows, cellprob, style, masks, given, diameter: job.diameter })
     }
 
     /// Follow, cluster, check, fill and drop, at the scale of the maps, which is returned; then at the image's.

@@ -2,10 +2,13 @@
 
 use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
+use crate::backend::{Size, Source};
 use crate::cpu::conv::Kernel;
 use crate::cpu::network::Unet;
+use crate::cuda::DeviceImage;
 use crate::lanes::Lanes;
 use crate::pipeline::Segmented;
+use crate::pool::Pool;
 use crate::watch::{Progress, Watch};
 use crate::{Device, Error, Image, Model, Options, Precision, Result, many};
 
@@ -33,11 +36,20 @@ impl Segmentation {
     }
 }
 
+/// What was found in an image on a GPU.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnDevice {
+    /// How many cells.
+    pub cells: usize,
+    /// The rest. Its masks are empty when they went to the caller's memory on the GPU.
+    pub segmentation: Segmentation,
+}
+
 /// A model and what runs it.
 pub struct Segmenter {
     model: Model,
     lanes: Lanes,
-    pool: rayon::ThreadPool,
+    pool: Pool,
 }
 
 /// Collects what a [`Segmenter`] needs.
@@ -95,12 +107,7 @@ impl Builder {
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`], [`Error::Option`] for
     /// devices that do not go together, [`Error::Device`] for one that cannot be used.
     pub fn build(self) -> Result<Segmenter> {
-        let threads = self.threads;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("flowmask-{i}"))
-            .build()
-            .map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
+        let pool = Pool::new(self.threads)?;
         let model = match self.model {
             Some(model) => model,
             None => Model::named("cyto")?,
@@ -174,7 +181,9 @@ impl Segmenter {
     fn watched(&self, image: &Image, options: &Options, watch: &mut Watch) -> Result<Segmentation> {
         options.check()?;
         let mut lane = self.lanes.take();
-        one(lane.lane().segment(&self.pool, &[image], options, watch)).map(|found| found.shaped(image))
+        let size = (image.height(), image.width());
+        let found = lane.lane().segment(&self.pool, &[Source::Host(image)], options, watch);
+        one(found).map(|found| found.shaped(size))
     }
 
     /// The style vector of one image: that of [`Segmentation::style`], without the work for the masks.
@@ -184,7 +193,7 @@ impl Segmenter {
     pub fn style(&self, image: &Image, options: &Options) -> Result<Array1<f32>> {
         options.check()?;
         let mut lane = self.lanes.take();
-        one(lane.lane().style(&self.pool, &[image], options)).map(Array1::from)
+        one(lane.lane().style(&self.pool, &[Source::Host(image)], options)).map(Array1::from)
     }
 
     /// Finds the cells of many files, each of one or more images, for the most files an hour: files are loaded ahead
@@ -224,6 +233,33 @@ impl Segmenter {
         Ok(())
     }
 
+    /// Finds the cells of images whose pixels are on a GPU that the segmenter runs on: nothing but what is asked for
+    /// goes through the host. Tiles of several images go through the network together. Each image gets the masks that
+    /// [`Segmenter::segment`] gives it.
+    ///
+    /// The pixels are read after the work that is in the image's stream, and work that is put into it after the call
+    /// comes after the labels. The call itself waits until the labels are there. `progress` is as in
+    /// [`Segmenter::segment_with_progress`].
+    ///
+    /// # Errors
+    /// [`Error::Option`], and [`Error::Device`] when the segmenter does not run on the GPU. Each image has its own
+    /// result, with the errors of [`Segmenter::segment`], and [`Error::Device`] for an address that is not in the GPU's
+    /// memory or not a multiple of what lies there.
+    ///
+    /// # Safety
+    /// Pixels and labels have the shapes and strides that the images say, and stay until the work in the stream is done;
+    /// the stream is one of the GPU's primary context.
+    pub unsafe fn segment_on_device(
+        &self,
+        ordinal: usize,
+        images: &[DeviceImage],
+        options: &Options,
+        progress: &mut Progress,
+    ) -> Result<Vec<Result<OnDevice>>> {
+        options.check()?;
+        many::on_device(self, ordinal, images, options, progress)
+    }
+
     /// The lanes and the threads for those of the processor.
     pub(crate) fn parts(&self) -> (&Lanes, &rayon::ThreadPool) {
         (&self.lanes, &self.pool)
@@ -237,10 +273,11 @@ fn one<T>(mut results: Vec<Result<T>>) -> Result<T> {
 
 impl Segmented {
     /// With the shapes of the arrays.
-    pub(crate) fn shaped(self, image: &Image) -> Segmentation {
+    pub(crate) fn shaped(self, image: Size) -> Segmentation {
+        let of_masks = if self.masks.is_empty() { (0, 0) } else { image };
         let (height, width) = if self.cellprob.is_empty() { (0, 0) } else { self.size };
         Segmentation {
-            masks: shaped((image.height(), image.width()), self.masks),
+            masks: shaped(of_masks, self.masks),
             flows: shaped((2, height, width), self.flows),
             cellprob: shaped((height, width), self.cellprob),
             style: Array1::from(self.style),

@@ -130,6 +130,16 @@ API cuMemGetInfo_v2(size_t* available, size_t* total) {
   return SUCCESS;
 }
 
+// Of what there is to ask, the one thing that is asked: the number of the device whose memory this is.
+API cuPointerGetAttribute(void* value, int attribute, Pointer p) {
+  constexpr int DEVICE_ORDINAL = 9;
+  Guard guard = lock();
+  const auto* a = find(p);
+  if (attribute != DEVICE_ORDINAL || !a || a->second.state != LIVE) return INVALID_VALUE;
+  *(int*)value = a->second.device->ordinal;
+  return SUCCESS;
+}
+
 API cuMemAllocAsync(Pointer* p, size_t bytes, void* stream) {
   Guard guard = lock();
   Result error;

@@ -12,10 +12,11 @@ use super::network::Unet;
 use super::normalize::normalize;
 use super::resize;
 use super::tiles::Grid;
-use crate::backend::{Backend, Job, Size};
+use crate::backend::{Backend, Job, Size, Source};
+use crate::cuda::DeviceImage;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
-use crate::{Image, Result};
+use crate::{Error, Result};
 
 /// Tiles that go through the network together, as in cellpose, when nothing else is asked for.
 const BATCH: usize = 8;
@@ -46,7 +47,8 @@ impl Cpu {
 impl Backend for Cpu {
     type Work = Work;
 
-    fn prepare(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
+    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+        let Source::Host(image) = image else { return Err(on_gpus()) };
         let nchan = self.unet.nchan();
         work.pixels = channels(image, options.channels, nchan)?;
         if options.normalize.enabled {
@@ -121,4 +123,12 @@ impl Backend for Cpu {
     fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
         Ok(std::mem::take(&mut work.labels))
     }
+
+    fn give_labels(&mut self, _: &mut Work, _: &DeviceImage, _: (u64, isize)) -> Result<u32> {
+        Err(on_gpus())
+    }
+}
+
+fn on_gpus() -> Error {
+    Error::device("cpu", "pixels and labels in a GPU's memory are for models on that GPU")
 }

@@ -8,15 +8,16 @@ use super::cluster::{self, cluster, most_labels};
 use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
 use super::flow_error::{self, drop_bad_flows};
 use super::follow::{self, Points, follow};
+use super::handover::{self, DeviceImage, give_labels, take_pixels};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
-use crate::backend::{Backend, Job, Size};
+use crate::backend::{Backend, Job, Size, Source};
 use crate::cpu::tiles::Grid;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
-use crate::{Error, Image, Pixels, Result};
+use crate::{Error, Pixels, Result};
 
 /// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
 /// a block of the convolution for each of some hundred multiprocessors.
@@ -51,6 +52,7 @@ struct Scratch {
     cluster: cluster::Scratch,
     flow_error: flow_error::Scratch,
     components: components::Scratch,
+    handover: handover::Scratch,
 }
 
 /// The arrays of one image.
@@ -95,18 +97,23 @@ impl Cuda {
         }
     }
 
+    /// The number of the GPU.
+    pub fn ordinal(&self) -> usize {
+        self.gpu.context().ordinal()
+    }
+
     /// Tiles that go through the network together.
     pub fn batch(&self, options: &Options) -> usize {
         options.batch_size.unwrap_or(BATCH)
     }
 
     /// Makes sure that an image fits before anything is allocated for it.
-    fn plan(&mut self, image: &Image) -> Result<()> {
+    fn plan(&mut self, image: Source) -> Result<()> {
         let need = bytes(image, &self.unet);
         if need > self.most {
             let free = self.gpu.free_memory()?;
             if need > self.most + free {
-                let (height, width) = (image.height(), image.width());
+                let (height, width) = image.size();
                 let [need, free] = [need, self.most + free].map(|bytes| bytes as f64 / 1e9);
                 let reason = format!(
                     "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
@@ -176,17 +183,32 @@ impl Cuda {
     }
 }
 
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // The weights are of another stream, whose memory does not wait for what is left to do in this one when the work
+        // was stopped. An error was seen by whoever asked for its results.
+        let _ = self.gpu.synchronize();
+    }
+}
+
 /// Device memory for an image at the network's scale, about: its arrays and those of the stages, but for the network's.
-fn bytes(image: &Image, unet: &Unet) -> usize {
-    let raw = match image.pixels() {
-        Pixels::U8(_) => 1,
-        Pixels::U16(_) => 2,
-        Pixels::F32(_) => 4,
+fn bytes(image: Source, unet: &Unet) -> usize {
+    let raw = match image {
+        Source::Host(image) => {
+            let number = match image.pixels() {
+                Pixels::U8(_) => 1,
+                Pixels::U16(_) => 2,
+                Pixels::F32(_) => 4,
+            };
+            number * image.channels()
+        }
+        Source::Device(image) => image.kind.bytes() * image.shape[2],
     };
-    let (channels, maps) = (image.channels() * raw + 4 * unet.nchan(), 4 * unet.nout());
+    let (channels, maps) = (raw + 4 * unet.nchan(), 4 * unet.nout());
     // Tiles cover 1.7 times the image; the maps have a second place for another size.
     let work = channels + 2 * maps + 2 * maps + 2 * size_of::<u32>();
-    image.height() * image.width() * (work + STAGES)
+    let (height, width) = image.size();
+    height * width * (work + STAGES)
 }
 
 /// Copies the outputs of a batch to the images whose tiles they are.
@@ -207,11 +229,23 @@ fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Work>]) 
 impl Backend for Cuda {
     type Work = Work;
 
-    fn prepare(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
+    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+        if let Source::Device(image) = image {
+            image.check(&self.gpu)?;
+        }
         self.plan(image)?;
-        let (size, nchan) = ((image.height(), image.width()), self.unet.nchan());
-        work.raw.upload(&self.gpu, image.pixels(), &mut work.pinned)?;
-        channels(&self.gpu, &work.raw, size, image.channels(), options.channels, nchan, &mut work.pixels)?;
+        let (size, nchan) = (image.size(), self.unet.nchan());
+        let count = match image {
+            Source::Host(image) => {
+                work.raw.upload(&self.gpu, image.pixels(), &mut work.pinned)?;
+                image.channels()
+            }
+            Source::Device(image) => {
+                take_pixels(&self.gpu, image, &mut work.raw, &mut self.scratch.handover)?;
+                image.shape[2]
+            }
+        };
+        channels(&self.gpu, &work.raw, size, count, options.channels, nchan, &mut work.pixels)?;
         if options.normalize.enabled {
             let scratch = &mut self.scratch.normalize;
             normalize(&self.gpu, &mut work.pixels, size.0, size.1, nchan, &options.normalize, scratch)?;
@@ -298,5 +332,9 @@ impl Backend for Cuda {
 
     fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
         work.pinned.download(&self.gpu, &work.labels)
+    }
+
+    fn give_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
+        give_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 }

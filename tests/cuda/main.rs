@@ -12,6 +12,7 @@ mod emulator;
 mod fill;
 mod flow_error;
 mod follow;
+mod handover;
 mod network;
 mod normalize;
 mod pinned;
@@ -28,7 +29,13 @@ mod tiles;
 fn every_kernel_has_a_launcher_a_twin_and_a_test() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     // What has no twin of its own: parts of a stage, and what a processor needs no function for.
-    let parts = [("conv_f32", "conv"), ("style", "network"), ("scan", "cluster"), ("renumber", "components")];
+    let parts = [
+        ("conv_f32", "conv"),
+        ("handover", "channels"),
+        ("style", "network"),
+        ("scan", "cluster"),
+        ("renumber", "components"),
+    ];
     let mut stages = 0;
     for entry in std::fs::read_dir(root.join("kernels")).unwrap() {
         let path = entry.unwrap().path();
