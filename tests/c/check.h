@@ -44,6 +44,8 @@ typedef struct {
 } scene;
 
 extern const double DIAMETER;
+extern const char *model_name;
+extern int random_weights;
 
 flowmask_image image_of(const void *pixels, int32_t type, uint64_t height, uint64_t width, uint64_t channels);
 flowmask_options options_of(double diameter);

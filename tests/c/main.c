@@ -1,8 +1,10 @@
-// The C interface against the Rust library: main FOLDER HEIGHT WIDTH MODEL-FILE, with pixels.raw (uint8_t) and
-// labels.raw (uint32_t) in the folder.
+// The C interface against the Rust library: main FOLDER HEIGHT WIDTH MODEL FILE, with pixels.raw (uint8_t) and
+// labels.raw (uint32_t) in the folder. FILE holds the same model: "nuclei", or one of random weights.
 #include "check.h"
 
 const double DIAMETER = 19.5;
+const char *model_name;
+int random_weights;
 
 static void *read_file(const char *folder, const char *name, size_t bytes) {
   char path[4096];
@@ -24,6 +26,12 @@ flowmask_options options_of(double diameter) {
   flowmask_options options;
   GOOD(flowmask_options_default(&options, sizeof options));
   options.diameter = diameter;
+  if (random_weights) {
+    // There are masks only where nothing is dropped.
+    options.cellprob_threshold = -1e30;
+    options.flow_threshold = 0;
+    options.min_size = 1;
+  }
   return options;
 }
 
@@ -49,7 +57,9 @@ static void log_line(void *user_data, int32_t level, const char *message) {
 }
 
 int main(int argc, char **argv) {
-  CHECK(argc == 5, "FOLDER HEIGHT WIDTH MODEL-FILE");
+  CHECK(argc == 6, "FOLDER HEIGHT WIDTH MODEL FILE");
+  model_name = argv[4];
+  random_weights = strcmp(model_name, "nuclei") != 0;
   scene s = {strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), NULL, NULL};
   s.pixels = (uint8_t *)read_file(argv[1], "pixels.raw", s.height * s.width);
   s.labels = (uint32_t *)read_file(argv[1], "labels.raw", s.height * s.width * 4);
@@ -64,7 +74,7 @@ int main(int argc, char **argv) {
   options.threads = 2;
   flowmask_model *model = NULL;
   // A name that is gone after the call.
-  char *name = strdup("nuclei");
+  char *name = strdup(model_name);
   GOOD(flowmask_model_load(name, &options, &model));
   free(name);
   CHECK(lines == 1, "%d lines", lines);
@@ -76,11 +86,11 @@ int main(int argc, char **argv) {
   test_misuse(model, &s);
   options.log = NULL;
   flowmask_model *quiet = NULL;
-  GOOD(flowmask_model_load("nuclei", &options, &quiet));
+  GOOD(flowmask_model_load(model_name, &options, &quiet));
   test_threads(quiet, &s);
   GOOD(flowmask_model_free(quiet));
   GOOD(flowmask_model_free(model));
-  test_models(&s, argv[4]);
+  test_models(&s, argv[5]);
   free(s.pixels);
   free(s.labels);
   printf("the C interface is as it should be\n");

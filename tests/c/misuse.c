@@ -222,7 +222,7 @@ void test_misuse(flowmask_model *model, const scene *s) {
   flowmask_session *session = NULL;
   GOOD(flowmask_session_new(model, &session));
   CHECK(!*flowmask_last_error(session), "%s", flowmask_last_error(session));
-  flowmask_image image = image_of(s->pixels, FLOWMASK_U8, s->height < 64 ? s->height : 64, 40, 1);
+  flowmask_image image = image_of(s->pixels, FLOWMASK_U8, s->height < 64 ? s->height : 64, s->width < 40 ? s->width : 40, 1);
   image.stride_y = (int64_t)s->width;
   misuse_structs(session, &image);
   misuse_options(session, &image);

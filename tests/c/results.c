@@ -69,7 +69,7 @@ void test_results(flowmask_model *model, const scene *s) {
   for (uint64_t i = 0; i < n; i += 97) CHECK(flows[i] == flows[i] && flows[n + i] == flows[n + i], "NaN at %d", (int)i);
   double inside = 0, outside = 0;
   for (uint64_t i = 0; i < n; i++) *(labels[i] ? &inside : &outside) += cellprob[i];
-  CHECK(inside > 0 && outside < 0, "cell probabilities of %f and %f", inside, outside);
+  CHECK(random_weights || (inside > 0 && outside < 0), "cell probabilities of %f and %f", inside, outside);
 
   const void *lent[4] = {labels, flows, cellprob, style};
   const uint64_t sizes[4] = {n * 4, n * 8, n * 4, info.style_length * 4};
@@ -89,8 +89,8 @@ void test_results(flowmask_model *model, const scene *s) {
   flowmask_model_info about;
   about.size = sizeof about;
   GOOD(flowmask_model_describe(model, &about));
-  CHECK(about.diam_mean == 17 && about.style_length == info.style_length && about.estimates_diameter == 1 &&
-        about.channels == 2, "another model: %f", about.diam_mean);
+  CHECK(about.style_length == info.style_length && about.channels == 2, "another network");
+  CHECK(random_weights || (about.diam_mean == 17 && about.estimates_diameter == 1), "%f", about.diam_mean);
   float *alone = NEW(float, about.style_length);
   GOOD(flowmask_style(session, &image, &options, alone, about.style_length));
   CHECK(!memcmp(alone, style, about.style_length * 4), "another style");
@@ -102,8 +102,12 @@ void test_results(flowmask_model *model, const scene *s) {
 
   // Without flows, and with an estimated diameter.
   GOOD(flowmask_session_new(model, &session));
-  options.flows = 0;
   options.diameter = FLOWMASK_DIAMETER_AUTO;
+  if (!about.estimates_diameter) {
+    BAD(FLOWMASK_ERROR_MODEL, "no size model", flowmask_segment(session, &image, &options, &result));
+    options.diameter = DIAMETER;
+  }
+  options.flows = 0;
   GOOD(flowmask_segment(session, &image, &options, &result));
   GOOD(flowmask_result_describe(result, &info));
   CHECK(info.flows_height == 0 && info.diameter > 5 && info.diameter < 60, "%f", info.diameter);
