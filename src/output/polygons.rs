@@ -109,7 +109,7 @@ mod tests {
                     let sum = found
                         .iter()
                         .filter(|polygon| polygon.label == label)
-                        .fold(Array2::zeros(masks.dim()), |sum, polygon| {
+                        .fold(Array2::<i32>::zeros(masks.dim()), |sum, polygon| {
                             sum + windings(polygon, masks.dim())
                         });
                     assert_eq!(sum, masks.mapv(|v| i32::from(v == label)), "{label} of {masks}");
