@@ -127,7 +127,7 @@ typedef enum {
   FLOWMASK_FLOWS = 1,
   // float [flows_height, flows_width].
   FLOWMASK_CELLPROB = 2,
-  // float [style_length].
+  // float: style_length of them.
   FLOWMASK_STYLE = 3,
   // uint32_t [polygons]: the label of each.
   FLOWMASK_POLYGON_LABELS = 4,
@@ -452,7 +452,7 @@ flowmask_status flowmask_result_flows(const flowmask_result *result,
 // The logit of being in a cell, [flows_height, flows_width]. It is there until the result is freed.
 flowmask_status flowmask_result_cellprob(const flowmask_result *result, const float **cellprob);
 
-// The style vector, [style_length], of unit length. It is there until the result is freed.
+// The style vector, style_length numbers of unit length. It is there until the result is freed.
 flowmask_status flowmask_result_style(const flowmask_result *result, const float **style);
 
 // How many polygons the outlines of the cells are: one for each part of a cell, and one for each hole. They are traced

@@ -27,7 +27,7 @@ pub enum flowmask_array {
     FLOWMASK_FLOWS = 1,
     /// float [flows_height, flows_width].
     FLOWMASK_CELLPROB = 2,
-    /// float [style_length].
+    /// float: style_length of them.
     FLOWMASK_STYLE = 3,
     /// uint32_t [polygons]: the label of each.
     FLOWMASK_POLYGON_LABELS = 4,
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn flowmask_result_cellprob(
     unsafe { lend(result, "cellprob", cellprob, Found::cellprob) }
 }
 
-/// The style vector, [style_length], of unit length. It is there until the result is freed.
+/// The style vector, style_length numbers of unit length. It is there until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_style(
     result: *const flowmask_result,

@@ -338,3 +338,31 @@ fn device_pointers_through_the_c_interface() {
         good(flowmask_model_free(model));
     }
 }
+
+/// The caller's work before and after is in its stream, and nobody waits for it.
+#[test]
+fn work_is_in_order_with_the_callers_stream() {
+    let Some(gpu) = gpu() else { return };
+    let segmenter = segmenter();
+    let pixels = discs(31, 35, 12);
+    let want = expected(&segmenter, std::slice::from_ref(&pixels)).remove(0);
+    let kept = Memory::of(&gpu, pixels.as_slice().unwrap());
+    for order in 0..4 {
+        #[cfg(feature = "cpu-emu")]
+        flowmask::cuda::emulator::schedule(order, false, 7);
+        let caller = gpu.fork().unwrap();
+        let stream = caller.stream();
+        let mut input = Memory::of(&caller, &vec![0_u16; pixels.len()]);
+        let (labels, mut copy) =
+            (Memory::of(&caller, &[7_u32; 31 * 35]), Memory::of(&caller, &[0_u32; 31 * 35]));
+        let mut image = image_of(&input, DeviceType::U16, [31, 35, 2], 2);
+        image.labels = Some((labels.address(), 35 * 4));
+        stream.memcpy_dtod(&kept.slice, &mut input.slice).unwrap();
+        // SAFETY: as the image says.
+        let found = unsafe { segmenter.segment_on_device(0, &[image], &options(), &mut |_| true) }.unwrap();
+        assert_eq!(found[0].as_ref().unwrap().cells, want.cells(), "order {order}");
+        stream.memset_zeros(&mut input.slice).unwrap();
+        stream.memcpy_dtod(&labels.slice, &mut copy.slice).unwrap();
+        assert_eq!(copy.read::<u32>(), want.masks.as_slice().unwrap(), "order {order}");
+    }
+}
