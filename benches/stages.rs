@@ -2,11 +2,13 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
 use flowmask::cpu::{
     blend, cluster, components, conv, flow_error, follow, network, normalize, resize, tiles,
 };
-use flowmask::{Compat, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
+use flowmask::{Compat, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 use ndarray::Array2;
 
 /// Side of the picture that the stages after the network work on.
@@ -88,14 +90,24 @@ fn after_the_network(c: &mut Criterion) {
 fn whole_images(c: &mut Criterion) {
     let segmenter = segmenter();
     let mut group = c.benchmark_group("segment");
-    group.sample_size(10);
-    for side in [256, 512, 1024] {
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    // Those that take minutes run only when they are named: `-- segment/8192`.
+    let named = |side: usize| std::env::args().any(|word| word.ends_with(&side.to_string()));
+    for side in [256, 512, 1024, 2048, 4096, 8192].into_iter().filter(|&side| side <= 1024 || named(side)) {
         let image = discs(side);
         group.throughput(Throughput::Elements((side * side) as u64));
         group.bench_function(BenchmarkId::from_parameter(side), |b| {
             b.iter(|| segmenter.segment(&image, &Options::default()).unwrap());
         });
     }
+    let image = discs(256);
+    group.throughput(Throughput::Elements(32 * 256 * 256));
+    group.bench_function("32 of 256", |b| {
+        b.iter(|| {
+            let files = (0..32).map(|_| || Ok::<_, Error>(vec![image.clone()]));
+            segmenter.segment_many(files, &Options::default(), |_, found| drop(found.unwrap())).unwrap();
+        });
+    });
     group.finish();
 }
 

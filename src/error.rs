@@ -59,6 +59,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A GPU, its driver or its compiler is missing, or failed.
+    #[error("{device}: {reason}")]
+    Device {
+        /// `cuda`, or `cuda:1` for one GPU.
+        device: String,
+        /// What is missing or went wrong.
+        reason: String,
+    },
+    /// The progress callback said to stop.
+    #[error("cancelled")]
+    Cancelled,
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -69,10 +80,20 @@ pub enum Error {
     },
 }
 
-/// A result of this library.
-pub type Result<T> = std::result::Result<T, Error>;
+/// A result of this library, or one with another error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// The same for another image of those that failed together.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Error::Device { device, reason } => Error::device(device, reason),
+            Error::Model { model, reason } => Error::model(model, reason),
+            Error::Cancelled => Error::Cancelled,
+            other => Error::device("all images of a batch", other),
+        }
+    }
+
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         Error::Read { path: path.into(), source }
     }
@@ -91,6 +112,10 @@ impl Error {
 
     pub(crate) fn tensor(model: &str, tensor: &str, reason: impl ToString) -> Self {
         Error::Tensor { model: model.into(), tensor: tensor.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn device(device: impl ToString, reason: impl ToString) -> Self {
+        Error::Device { device: device.to_string(), reason: reason.to_string() }
     }
 
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {

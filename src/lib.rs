@@ -19,21 +19,31 @@
 //! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
 //! cluster, check, fill) → [`output`], with the weights from [`model`].
 
+mod backend;
 pub mod cpu;
+pub mod cuda;
+mod device;
 mod error;
+pub mod ffi;
 pub mod image;
+mod lanes;
+mod many;
 pub mod metrics;
 pub mod model;
 mod options;
 pub mod output;
 mod pipeline;
+mod pool;
 pub mod report;
 mod segmenter;
 mod size;
+mod watch;
 
+pub use device::Device;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;
-pub use options::{Compat, Diameter, Normalize, Options, Sampling};
-pub use segmenter::{Builder, Segmentation, Segmenter};
+pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
+pub use segmenter::{Builder, OnDevice, Segmentation, Segmenter};
 pub use size::diameters;
+pub use watch::Progress;

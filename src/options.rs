@@ -37,6 +37,18 @@ pub enum Compat {
     V3_1_1,
 }
 
+/// In what the network computes on a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Maps and weights in half precision, sums in single precision, on the tensor cores. Half precision ends at 65504,
+    /// which no normalised image comes near; for images that are not normalised ([`Normalize::enabled`]) and go
+    /// beyond, take the other.
+    #[default]
+    F16,
+    /// Single precision throughout: the reference on the device.
+    F32,
+}
+
 /// How the intensities are brought to a common range before the network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
@@ -89,14 +101,17 @@ pub struct Options {
     pub exclude_on_edges: bool,
     /// Average over flipped tiles that overlap by half.
     pub augment: bool,
-    /// Tiles that go through the network together. Has no effect on the result.
-    pub batch_size: usize,
+    /// Tiles that go through the network together; `None` takes 8 on the processor and as many as keep a GPU
+    /// busy. Has no effect on the result.
+    pub batch_size: Option<usize>,
     /// Part of a tile that overlaps the next one, from 0.05 to 0.5.
     pub tile_overlap: f64,
     /// Side of a tile in pixels, a multiple of 16.
     pub bsize: usize,
     /// Faults of the original to reproduce.
     pub compat: Compat,
+    /// Whether the flows and the cell probability are returned with the masks. Without them less is copied from a GPU.
+    pub flows: bool,
 }
 
 impl Default for Options {
@@ -114,10 +129,11 @@ impl Default for Options {
             sampling: Sampling::default(),
             exclude_on_edges: false,
             augment: false,
-            batch_size: 8,
+            batch_size: None,
             tile_overlap: 0.1,
             bsize: 224,
             compat: Compat::default(),
+            flows: true,
         }
     }
 }
@@ -147,7 +163,7 @@ impl Options {
         if self.max_size_fraction.is_nan() || self.max_size_fraction <= 0.0 {
             return fail("max_size_fraction", "must be a positive number");
         }
-        if self.batch_size == 0 {
+        if self.batch_size == Some(0) {
             return fail("batch_size", "must be at least 1");
         }
         if !(0.05..=0.5).contains(&self.tile_overlap) {

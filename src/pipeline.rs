@@ -1,158 +1,205 @@
-//! The straight line from an image to its masks.
+//! The straight line from images to their masks, on any backend.
 
-use crate::cpu::batch::{Arena, run_tiles};
-use crate::cpu::channels::channels;
-use crate::cpu::cluster::cluster;
-use crate::cpu::components::{diameter, drop_edges, fill_holes_and_drop_small};
-use crate::cpu::flow_error::drop_bad_flows;
-use crate::cpu::follow::follow;
-use crate::cpu::network::Unet;
-use crate::cpu::normalize::normalize;
-use crate::cpu::resize;
-use crate::cpu::tiles::Grid;
+use crate::backend::{Backend, Job, Size, Source};
+use crate::cpu::resize::scaled;
 use crate::model::Model;
-use crate::{Diameter, Error, Image, Options, Result, Sampling};
+use crate::watch::Watch;
+use crate::{Diameter, Error, Options, Result, Sampling};
 
-/// An image as the network wants it.
-struct Input {
-    height: usize,
-    width: usize,
-    /// `[height, width, nchan]`, normalised, at the image's scale.
-    pixels: Vec<f32>,
-}
+/// The part of the work that is the network's, about.
+const NETWORK: f64 = 0.9;
 
-/// What the network says of an image.
-pub(crate) struct Output {
+/// What was found in an image.
+pub(crate) struct Segmented {
     /// (height, width) of the two maps.
-    pub size: (usize, usize),
-    /// `[2, height, width]`.
+    pub size: Size,
+    /// `[2, height, width]`; empty unless asked for.
     pub flows: Vec<f32>,
-    /// `[height, width]`.
+    /// `[height, width]`; empty unless asked for.
     pub cellprob: Vec<f32>,
     pub style: Vec<f32>,
-}
-
-/// The result of the whole line.
-pub(crate) struct Segmented {
-    pub output: Output,
-    /// `[height, width]` of the image.
+    /// `[height, width]` of the image; empty when they stay on the device.
     pub masks: Vec<u32>,
+    /// How many cells, when the masks stay on the device.
+    pub given: Option<u32>,
     pub diameter: f64,
 }
 
 /// What runs images.
-pub(crate) struct Engine {
+pub(crate) struct Engine<B: Backend> {
     pub model: Model,
-    pub unet: Unet,
-    pub arena: Arena,
+    pub backend: B,
+    /// Those of earlier images, for the next ones.
+    works: Vec<B::Work>,
 }
 
-/// Pixels to masks.
-pub(crate) fn segment(engine: &Engine, image: &Image, options: &Options) -> Result<Segmented> {
-    let input = prepare(&engine.unet, image, options)?;
-    let diameter = diameter_of(engine, &input, options)?;
-    let scale = f64::from(engine.model.diam_mean()) / diameter;
-    let output = run_network(engine, &input, scale, options);
-    let masks = masks(&output, &input, scale, options);
-    Ok(Segmented { output, masks, diameter })
-}
+impl<B: Backend> Engine<B> {
+    pub fn new(model: Model, backend: B) -> Self {
+        Engine { model, backend, works: Vec::new() }
+    }
 
-/// Pixels to the style vector alone.
-pub(crate) fn style(engine: &Engine, image: &Image, options: &Options) -> Result<Vec<f32>> {
-    let input = prepare(&engine.unet, image, options)?;
-    let scale = f64::from(engine.model.diam_mean()) / diameter_of(engine, &input, options)?;
-    // The maps are not wanted at the image's scale.
-    let options = Options { resample: false, ..options.clone() };
-    Ok(run_network(engine, &input, scale, &options).style)
-}
+    /// Pixels to masks: of several images, in their order.
+    pub fn segment(
+        &mut self,
+        images: &[Source],
+        options: &Options,
+        watch: &mut Watch,
+    ) -> Vec<Result<Segmented>> {
+        self.run(images, options, watch, |engine, job, image| engine.finish(job, image, options))
+    }
 
-/// The diameter of the cells in pixels.
-fn diameter_of(engine: &Engine, input: &Input, options: &Options) -> Result<f64> {
-    match options.diameter {
-        Diameter::Model => Ok(f64::from(engine.model.diam_mean())),
-        Diameter::Pixels(pixels) => Ok(pixels),
-        Diameter::Auto => estimate_diameter(engine, input, options),
+    /// Pixels to the style vector alone.
+    pub fn style(&mut self, images: &[Source], options: &Options) -> Vec<Result<Vec<f32>>> {
+        self.run(images, options, &mut Watch::none(), |engine, job, _| engine.backend.style(&mut job.work))
+    }
+
+    /// Everything up to the network for all images, then what is wanted of each.
+    fn run<T>(
+        &mut self,
+        images: &[Source],
+        options: &Options,
+        watch: &mut Watch,
+        finish: impl Fn(&mut Self, &mut Job<B::Work>, Source) -> Result<T>,
+    ) -> Vec<Result<T>> {
+        let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
+        if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
+            fail(&mut jobs, &error);
+        }
+        watch.part(NETWORK, 1.0);
+        let count = jobs.len();
+        let finish_one = |(i, job): (usize, Result<Job<B::Work>>)| {
+            let mut job = job?;
+            watch.at(i, count)?;
+            let result = finish(self, &mut job, images[i]);
+            self.works.push(job.work);
+            result
+        };
+        jobs.into_iter().enumerate().map(finish_one).collect()
+    }
+
+    fn prepare(&mut self, image: Source, options: &Options) -> Result<Job<B::Work>> {
+        let mut work = self.works.pop().unwrap_or_default();
+        self.backend.prepare(&mut work, image, options)?;
+        let size = image.size();
+        Ok(Job { work, image: size, scale: 1.0, small: size, diameter: 0.0 })
+    }
+
+    /// The diameters, then the network at their scales.
+    fn begin(&mut self, jobs: &mut [&mut Job<B::Work>], options: &Options, watch: &mut Watch) -> Result<()> {
+        let model = f64::from(self.model.diam_mean());
+        match options.diameter {
+            Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = model),
+            Diameter::Pixels(pixels) => jobs.iter_mut().for_each(|job| job.diameter = pixels),
+            Diameter::Auto => self.estimate_diameters(jobs, options, watch)?,
+        }
+        jobs.iter_mut().for_each(|job| job.set_scale(model / job.diameter));
+        let before = if options.diameter == Diameter::Auto { 2.0 / 3.0 } else { 0.0 };
+        watch.part(NETWORK * before, NETWORK);
+        self.backend.network(jobs, options, watch)
+    }
+
+    fn finish(&mut self, job: &mut Job<B::Work>, image: Source, options: &Options) -> Result<Segmented> {
+        let size = self.masks(job, options)?;
+        let Engine { backend, .. } = self;
+        let (mut flows, mut cellprob) = Default::default();
+        if options.flows {
+            flows = backend.maps(&mut job.work, size)?;
+            cellprob = flows.split_off(2 * size.0 * size.1);
+        }
+        let style = backend.style(&mut job.work)?;
+        let (mut masks, mut given) = Default::default();
+        match image {
+            Source::Device(image) if let Some(to) = image.labels => {
+                given = Some(backend.give_labels(&mut job.work, image, to)?);
+            }
+            _ => masks = backend.labels(&mut job.work, job.image)?,
+        }
+        Ok(Segmented { size, flows, cellprob, style, masks, given, diameter: job.diameter })
+    }
+
+    /// Follow, cluster, check, fill and drop, at the scale of the maps, which is returned; then at the image's.
+    fn masks(&mut self, job: &mut Job<B::Work>, options: &Options) -> Result<Size> {
+        let Engine { backend, .. } = self;
+        let Job { work, image, scale, small, .. } = job;
+        let size = if options.resample { *image } else { *small };
+        if size != *small {
+            backend.resize_maps(work, *small, size)?;
+        }
+        let niter = match (options.niter, options.resample) {
+            (Some(niter), _) => niter,
+            (None, false) => 200,
+            (None, true) => (1.0 / *scale * 200.0) as u32,
+        };
+        backend.cluster(work, size, niter, options)?;
+        if options.flow_threshold > 0.0 {
+            backend.drop_bad_flows(work, size, options.flow_threshold)?;
+        }
+        if size != *image {
+            backend.resize_labels(work, size, *image)?;
+        }
+        backend.fill_holes_and_drop_small(work, *image, options.min_size, options.compat)?;
+        if options.exclude_on_edges {
+            backend.drop_edges(work, *image)?;
+        }
+        Ok(size)
+    }
+
+    /// `SizeModel.eval`: the style gives a first guess, the masks at that scale the answer. Thresholds and tiles
+    /// are the defaults in both passes, as in the original.
+    fn estimate_diameters(
+        &mut self,
+        jobs: &mut [&mut Job<B::Work>],
+        options: &Options,
+        watch: &mut Watch,
+    ) -> Result<()> {
+        let model = self.model.clone();
+        let size_model = model.size_model().ok_or_else(|| {
+            Error::model(
+                model.name(),
+                "has no size model, so it cannot estimate the diameter; give one in pixels",
+            )
+        })?;
+        let options = Options { resample: false, sampling: Sampling::Nearest, ..of_passes(options) };
+        let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
+        jobs.iter_mut().for_each(|job| job.set_scale(scale));
+        watch.part(0.0, NETWORK / 3.0);
+        self.backend.network(jobs, &options, watch)?;
+        for job in jobs.iter_mut() {
+            let style = self.backend.style(&mut job.work)?;
+            job.set_scale(size_model.diam_mean() / size_model.style_diameter(&style));
+        }
+        watch.part(NETWORK / 3.0, NETWORK * 2.0 / 3.0);
+        self.backend.network(jobs, &options, watch)?;
+        for job in jobs.iter_mut() {
+            self.masks(job, &options)?;
+            let found = self.backend.diameter(&mut job.work, job.image)?;
+            job.diameter = if found > 0.0 { found } else { size_model.diam_mean() };
+        }
+        Ok(())
     }
 }
 
-fn prepare(unet: &Unet, image: &Image, options: &Options) -> Result<Input> {
-    let nchan = unet.nchan();
-    let (height, width) = (image.height(), image.width());
-    let mut pixels = channels(image, options.channels, nchan)?;
-    if options.normalize.enabled {
-        normalize(&mut pixels, height, width, nchan, &options.normalize);
-    }
-    Ok(Input { height, width, pixels })
-}
-
-/// Resize, tile, network, average, resize back.
-fn run_network(engine: &Engine, input: &Input, scale: f64, options: &Options) -> Output {
-    let Engine { unet, arena, .. } = engine;
-    let image = (input.height, input.width);
-    let small = match scale == 1.0 {
-        true => image,
-        false => (resize::scaled(image.0, scale), resize::scaled(image.1, scale)),
-    };
-    let resized = (small != image).then(|| resize::linear(&input.pixels, image, small, unet.nchan()));
-    let pixels = resized.as_ref().unwrap_or(&input.pixels);
-    let grid = Grid::new(small.0, small.1, options.bsize, options.tile_overlap, options.augment);
-    let (mut maps, style) = run_tiles(unet, pixels, &grid, options.batch_size, arena);
-    let size = if options.resample { image } else { small };
-    if size != small {
-        let planes = maps.chunks_exact(small.0 * small.1);
-        maps = planes.flat_map(|plane| resize::linear(plane, small, size, 1)).collect();
-    }
-    let cellprob = maps.split_off(2 * size.0 * size.1);
-    Output { size, flows: maps, cellprob, style }
-}
-
-/// Follow, cluster, check, fill and drop, at the scale of the maps; then at the image's.
-fn masks(output: &Output, input: &Input, scale: f64, options: &Options) -> Vec<u32> {
-    let (size, image) = (output.size, (input.height, input.width));
-    let niter = match (options.niter, options.resample) {
-        (Some(niter), _) => niter,
-        (None, false) => 200,
-        (None, true) => (1.0 / scale * 200.0) as u32,
-    };
-    let Output { flows, cellprob, .. } = output;
-    let points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
-    let mut labels = cluster(&points, size, options.max_size_fraction);
-    if options.flow_threshold > 0.0 {
-        drop_bad_flows(&mut labels, size.1, flows, options.flow_threshold);
-    }
-    if size != image {
-        labels = resize::nearest(&labels, size, image);
-    }
-    fill_holes_and_drop_small(&mut labels, image.1, options.min_size, options.compat);
-    if options.exclude_on_edges {
-        drop_edges(&mut labels, image);
-    }
-    labels
-}
-
-/// `SizeModel.eval`: the style gives a first guess, the masks at that scale the answer. Thresholds and tiles
-/// are the defaults in both passes, as in the original.
-fn estimate_diameter(engine: &Engine, input: &Input, options: &Options) -> Result<f64> {
-    let model = &engine.model;
-    let size_model = model.size_model().ok_or_else(|| {
-        Error::model(
-            model.name(),
-            "has no size model, so it cannot estimate the diameter; give one in pixels",
-        )
-    })?;
+/// What the passes that estimate the diameter take of the options.
+fn of_passes(options: &Options) -> Options {
     let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
-    let options = Options {
-        augment,
-        batch_size,
-        compat,
-        resample: false,
-        sampling: Sampling::Nearest,
-        ..Options::default()
-    };
-    let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
-    let style = run_network(engine, input, scale, &options).style;
-    let scale = size_model.diam_mean() / size_model.style_diameter(&style);
-    let output = run_network(engine, input, scale, &options);
-    let found = diameter(&masks(&output, input, scale, &options));
-    Ok(if found > 0.0 { found } else { size_model.diam_mean() })
+    Options { augment, batch_size, compat, ..Options::default() }
+}
+
+impl<W> Job<W> {
+    fn set_scale(&mut self, scale: f64) {
+        self.scale = scale;
+        self.small = match scale == 1.0 {
+            true => self.image,
+            false => (scaled(self.image.0, scale), scaled(self.image.1, scale)),
+        };
+    }
+}
+
+fn good<W>(jobs: &mut [Result<Job<W>>]) -> Vec<&mut Job<W>> {
+    jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
+}
+
+/// What went wrong for all images together is the error of each.
+fn fail<W>(jobs: &mut [Result<Job<W>>], error: &Error) {
+    jobs.iter_mut().filter(|job| job.is_ok()).for_each(|job| *job = Err(error.again()));
 }

@@ -33,7 +33,7 @@ fn same_bytes_for_any_threads_and_batch_size() {
     let want = segmenter(1).segment(&image, &Options { diameter, bsize, ..Options::default() }).unwrap();
     assert!(want.cells() > 40, "{} cells", want.cells());
     for (threads, batch_size) in [(1, 1), (2, 8), (2, 3), (7, 5), (7, 1)] {
-        let options = Options { diameter, bsize, batch_size, ..Options::default() };
+        let options = Options { diameter, bsize, batch_size: Some(batch_size), ..Options::default() };
         let found = segmenter(threads).segment(&image, &options).unwrap();
         assert!(found == want, "{threads} threads, batches of {batch_size}");
     }
@@ -166,7 +166,7 @@ fn options_out_of_range_are_named() {
         ("flow_threshold", Options { flow_threshold: f64::NAN, ..good.clone() }),
         ("cellprob_threshold", Options { cellprob_threshold: f32::INFINITY, ..good.clone() }),
         ("max_size_fraction", Options { max_size_fraction: 0.0, ..good.clone() }),
-        ("batch_size", Options { batch_size: 0, ..good.clone() }),
+        ("batch_size", Options { batch_size: Some(0), ..good.clone() }),
         ("tile_overlap", Options { tile_overlap: 0.7, ..good.clone() }),
         ("bsize", Options { bsize: 100, ..good.clone() }),
     ];
@@ -178,4 +178,71 @@ fn options_out_of_range_are_named() {
 
 fn with_percentile(percentile: [f64; 2]) -> Options {
     Options { normalize: Normalize { percentile, ..Normalize::default() }, ..Options::default() }
+}
+
+#[test]
+fn progress_rises_to_the_end_and_can_stop_the_work() {
+    let (segmenter, image) = (segmenter(0), discs(160, 190));
+    let options = Options { bsize: 96, batch_size: Some(2), ..Options::default() };
+    let want = segmenter.segment(&image, &options).unwrap();
+    let mut seen = Vec::new();
+    let mut note = |done| {
+        seen.push(done);
+        true
+    };
+    assert!(segmenter.segment_with_progress(&image, &options, &mut note).unwrap() == want);
+    assert!(
+        seen.len() > 3 && seen.is_sorted() && seen.iter().all(|done| (0.0..=1.0).contains(done)),
+        "{seen:?}"
+    );
+    for calls in [1, 3] {
+        let mut left = calls;
+        let mut stop = |_| {
+            left -= 1;
+            left > 0
+        };
+        let result = segmenter.segment_with_progress(&image, &options, &mut stop);
+        assert!(matches!(result, Err(Error::Cancelled)), "after {calls} calls");
+        assert_eq!(left, 0);
+    }
+    // What was stopped leaves nothing behind.
+    assert!(segmenter.segment(&image, &options).unwrap() == want);
+}
+
+#[test]
+fn many_files_get_the_masks_of_each_alone() {
+    let segmenter = segmenter(2);
+    let options = Options { bsize: 96, ..Options::default() };
+    let files: Vec<Vec<Image>> = vec![
+        vec![discs(100, 120)],
+        vec![],
+        vec![discs(60, 60), discs(33, 170)],
+        vec![Image::from_gray(Array2::from_elem((8, 8), f32::NAN).view()).unwrap()],
+        vec![discs(1, 1)],
+    ];
+    let found = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    let loads = files.iter().enumerate().map(|(i, images)| {
+        move || if i == 1 { Err(Error::Image("cannot be loaded".into())) } else { Ok(images.clone()) }
+    });
+    segmenter
+        .segment_many(loads, &options, |i, result| {
+            assert!(found.lock().unwrap().insert(i, result).is_none(), "{i} is done twice");
+        })
+        .unwrap();
+    let found = found.into_inner().unwrap();
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    for (i, images) in files.iter().enumerate() {
+        match &found[&i] {
+            Err(Error::Image(reason)) => {
+                assert!([(1, "loaded"), (3, "NaN")].iter().any(|(n, w)| *n == i && reason.contains(w)))
+            }
+            Err(error) => panic!("{i}: {error}"),
+            Ok((same, found)) => {
+                assert!(images == same && found.len() == images.len());
+                for (image, found) in images.iter().zip(found) {
+                    assert!(*found == segmenter.segment(image, &options).unwrap(), "{i}");
+                }
+            }
+        }
+    }
 }

@@ -33,6 +33,18 @@ from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
 
 Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
 
+const DEVICES: &str = "\
+A GPU needs NVIDIA's driver and NVRTC, the compiler library, of `pip install nvidia-cuda-nvrtc-cu12` or the CUDA toolkit;
+FLOWMASK_NVRTC names the library or its folder where it is not found. Kernels are compiled at their first use on a kind
+of card and kept in a folder: FLOWMASK_CACHE, or flowmask/kernels in the user's folder of caches.
+
+Examples:
+  flowmask devices
+  flowmask devices --compile                      for the GPUs at hand, so that the first run need not
+  flowmask devices --compile --arch sm_80,sm_90   for others, as in the image of a container
+
+Exit codes: 0, also without a GPU; 2 --compile failed.";
+
 /// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
 #[derive(Parser)]
 #[command(name = "flowmask", version)]
@@ -56,6 +68,9 @@ pub enum Command {
     Models,
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
+    /// Show the processor, the GPUs, and what is missing to use them
+    #[command(after_help = DEVICES)]
+    Devices(Devices),
 }
 
 #[derive(Args)]
@@ -245,10 +260,18 @@ pub struct Speed {
     /// Threads; 0 takes one for each core
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// Tiles that go through the network together: more needs more memory, the result is the same
-    #[arg(long, alias = "batch_size", default_value_t = 8, value_name = "N")]
-    pub batch_size: usize,
-    /// Instructions of the convolutions: avx512, avx2 or portable; left out, the fastest that the processor has
+    /// Where to run: cpu, cuda (the first NVIDIA GPU), cuda:1, several as cuda:0,cuda:1, or auto (all GPUs, or else
+    /// the processor); see `flowmask devices`
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: String,
+    /// In what a GPU computes the network: half or single precision
+    #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
+    pub precision: Precision,
+    /// Tiles that go through the network together: more needs more memory, the result is the same; left out, 8 on the
+    /// processor and as many as keep a GPU busy
+    #[arg(long, alias = "batch_size", value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Instructions of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
     #[arg(long, alias = "cpu_kernel", value_name = "NAME")]
     pub cpu_kernel: Option<String>,
 }
@@ -292,10 +315,29 @@ pub struct Convert {
     pub size: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub struct Devices {
+    /// Compile the kernels for the GPUs of this machine and keep them
+    #[arg(long)]
+    pub compile: bool,
+    /// Compile for these architectures instead, such as sm_90
+    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = architecture, requires = "compile")]
+    pub arch: Vec<(i32, i32)>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Sampling {
     Bilinear,
     GridSample,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Precision {
+    F16,
+    F32,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -318,6 +360,15 @@ fn diameter(text: &str) -> Result<Diameter, String> {
         Ok(0.0) => Ok(Diameter::Auto),
         Ok(pixels) if pixels.is_finite() && pixels > 0.0 => Ok(Diameter::Pixels(pixels)),
         _ => Err("must be a positive number of pixels, or `auto`".into()),
+    }
+}
+
+/// The compute capability of `sm_90`: the last digit is the minor number.
+fn architecture(text: &str) -> Result<(i32, i32), String> {
+    let number = text.strip_prefix("sm_").and_then(|digits| digits.parse::<u16>().ok());
+    match number.map(i32::from) {
+        Some(number) if (10..1000).contains(&number) => Ok((number / 10, number % 10)),
+        _ => Err("must be an architecture such as sm_90".into()),
     }
 }
 
@@ -348,6 +399,15 @@ mod tests {
         for (long, arg) in longs.into_iter().filter(|(long, _)| long.contains('-')) {
             let aliases = arg.get_all_aliases().unwrap_or_default();
             assert!(aliases.contains(&long.replace('-', "_").as_str()), "--{long} has {aliases:?}");
+        }
+    }
+
+    #[test]
+    fn an_architecture_is_a_compute_capability() {
+        assert_eq!(architecture("sm_90"), Ok((9, 0)));
+        assert_eq!(architecture("sm_103"), Ok((10, 3)));
+        for wrong in ["90", "sm_", "sm_9", "sm_90a", "compute_90", "sm_-90", "sm_99999"] {
+            assert!(architecture(wrong).is_err(), "{wrong}");
         }
     }
 

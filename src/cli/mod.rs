@@ -3,6 +3,7 @@
 
 mod args;
 mod convert;
+mod devices;
 mod evaluate;
 mod inputs;
 mod models;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
         Command::Styles(args) => styles::run(&args),
         Command::Models => models::run(),
         Command::Convert(args) => convert::run(&args),
+        Command::Devices(args) => devices::run(&args),
     };
     done.unwrap_or_else(|error| {
         report::complain(&error.to_string());

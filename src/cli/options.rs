@@ -1,8 +1,9 @@
 //! What the flags mean to the library.
 
-use flowmask::{Compat, Normalize, Options, Sampling, output};
+use flowmask::cpu::conv::Kernel;
+use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
 
-use super::args;
+use super::{args, report};
 
 impl args::Segment {
     /// The options, every range checked.
@@ -20,6 +21,8 @@ impl args::Segment {
                 None => Compat::None,
                 Some(args::Compat::V3_1_1) => Compat::V3_1_1,
             },
+            // Only the masks are written.
+            flows: false,
             ..of_network(&self.input, &self.model, &self.speed)
         };
         options.check()?;
@@ -51,6 +54,26 @@ fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> 
         tile_overlap: model.tile_overlap,
         bsize: model.bsize,
         ..Options::default()
+    }
+}
+
+impl args::Speed {
+    /// A segmenter of the model on the devices that were asked for.
+    pub fn segmenter(&self, model: Model) -> flowmask::Result<Segmenter> {
+        let precision = match self.precision {
+            args::Precision::F16 => Precision::F16,
+            args::Precision::F32 => Precision::F32,
+        };
+        let mut builder = Segmenter::builder().model(model).threads(self.threads).precision(precision);
+        builder = builder.compiling(|done, files| {
+            if done == 0 {
+                report::complain(&format!("compiling {files} files for the GPU, once"));
+            }
+        });
+        if let Some(name) = &self.cpu_kernel {
+            builder = builder.kernel(Kernel::named(name)?);
+        }
+        builder.devices(Device::list(&self.device)?).build()
     }
 }
 
@@ -93,7 +116,7 @@ mod tests {
 
     #[test]
     fn no_flags_are_the_defaults_of_the_library() {
-        assert_eq!(options("").unwrap(), Options::default());
+        assert_eq!(options("").unwrap(), Options { flows: false, ..Options::default() });
     }
 
     #[test]
@@ -114,10 +137,11 @@ mod tests {
             sampling: Sampling::GridSample,
             exclude_on_edges: true,
             augment: true,
-            batch_size: 2,
+            batch_size: Some(2),
             tile_overlap: 0.25,
             bsize: 256,
             compat: Compat::V3_1_1,
+            flows: false,
             ..Options::default()
         };
         assert_eq!(options(flags).unwrap(), wanted);

@@ -30,21 +30,25 @@ impl Outputs {
         Outputs { dir, extension, overlay, inputs, taken: HashMap::new() }
     }
 
-    /// The outputs of `input`, which nothing else may write from now on.
-    pub fn claim(&mut self, input: &Path, planes: usize) -> anyhow::Result<Names> {
-        let overlay = |plane| match planes {
+    /// The label file of `input`, which nothing else may write from now on.
+    pub fn masks(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
+        self.claim(input, &format!("_masks.{}", self.extension))
+    }
+
+    /// The overlays of `input`: one for each plane, or none.
+    pub fn overlays(&mut self, input: &Path, planes: usize) -> anyhow::Result<Vec<PathBuf>> {
+        let ending = |plane| match planes {
             1 => "_overlay.png".to_string(),
             _ => format!("_plane{plane}_overlay.png"),
         };
         let planes = if self.overlay { planes } else { 0 };
-        let names = Names {
-            masks: self.beside(input, &format!("_masks.{}", self.extension)),
-            overlays: (0..planes).map(|plane| self.beside(input, &overlay(plane))).collect(),
-        };
-        for output in names.overlays.iter().chain([&names.masks]) {
-            self.check(input, output)?;
-        }
-        Ok(names)
+        (0..planes).map(|plane| self.claim(input, &ending(plane))).collect()
+    }
+
+    fn claim(&mut self, input: &Path, ending: &str) -> anyhow::Result<PathBuf> {
+        let output = self.beside(input, ending);
+        self.check(input, &output)?;
+        Ok(output)
     }
 
     /// The name of the image without its extension, with this ending, in the output folder.
@@ -87,23 +91,23 @@ mod tests {
     #[test]
     fn outputs_go_beside_the_image_or_into_the_folder() {
         let mut beside = Outputs::new(None, "tif", true, &[]);
-        let names = beside.claim(Path::new("scans/im.ome.tif"), 1).unwrap();
-        assert_eq!(names.masks, Path::new("scans/im.ome_masks.tif"));
-        assert_eq!(names.overlays, [Path::new("scans/im.ome_overlay.png")]);
+        let input = Path::new("scans/im.ome.tif");
+        assert_eq!(beside.masks(input).unwrap(), Path::new("scans/im.ome_masks.tif"));
+        assert_eq!(beside.overlays(input, 1).unwrap(), [Path::new("scans/im.ome_overlay.png")]);
         let mut folder = Outputs::new(Some("out".into()), "npy", true, &[]);
-        let names = folder.claim(Path::new("scans/im.tif"), 2).unwrap();
-        assert_eq!(names.masks, Path::new("out/im_masks.npy"));
+        let input = Path::new("scans/im.tif");
+        assert_eq!(folder.masks(input).unwrap(), Path::new("out/im_masks.npy"));
         let overlays = ["out/im_plane0_overlay.png", "out/im_plane1_overlay.png"];
-        assert_eq!(names.overlays, overlays.map(PathBuf::from));
+        assert_eq!(folder.overlays(input, 2).unwrap(), overlays.map(PathBuf::from));
     }
 
     #[test]
     fn a_second_image_may_not_take_an_output() {
         let mut outputs = Outputs::new(None, "tif", false, &[]);
-        outputs.claim(Path::new("a.png"), 1).unwrap();
-        let error = outputs.claim(Path::new("./a.tif"), 1).unwrap_err().to_string();
+        outputs.masks(Path::new("a.png")).unwrap();
+        let error = outputs.masks(Path::new("./a.tif")).unwrap_err().to_string();
         assert!(error.contains("a_masks.tif") && error.contains("a.png"), "{error}");
-        outputs.claim(Path::new("b.png"), 1).unwrap();
+        outputs.masks(Path::new("b.png")).unwrap();
     }
 
     #[test]
@@ -112,7 +116,7 @@ mod tests {
         let inputs = ["a.png", "a_masks.png"].map(|name| dir.path().join(name));
         inputs.iter().for_each(|input| std::fs::write(input, "").unwrap());
         let mut outputs = Outputs::new(Some(dir.path().join(".")), "png", false, &inputs);
-        let error = outputs.claim(&inputs[0], 1).unwrap_err().to_string();
+        let error = outputs.masks(&inputs[0]).unwrap_err().to_string();
         assert!(error.contains("a_masks.png"), "{error}");
     }
 }

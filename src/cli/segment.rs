@@ -1,18 +1,18 @@
-//! `flowmask segment`: images to label images, one after the other.
+//! `flowmask segment`: images to label images.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::cpu::conv::Kernel;
-use flowmask::{Error, Model, Options, Segmenter, image, output};
-use ndarray::Array2;
+use flowmask::{Error, Image, Model, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
-use super::outputs::Outputs;
+use super::outputs::{Names, Outputs};
 use super::report::{Done, Report};
 
 /// Everything that must be right before the first image, then the images.
@@ -20,31 +20,46 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
     let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
     let model = Model::named(&args.model.model)?;
-    let mut builder = Segmenter::builder().model(model).threads(args.speed.threads);
-    if let Some(name) = &args.speed.cpu_kernel {
-        builder = builder.kernel(Kernel::named(name)?);
-    }
-    let segmenter = builder.build()?;
+    let segmenter = args.speed.segmenter(model)?;
     let dir = args.output.dir.clone();
     if let Some(dir) = &dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
     let (format, extension) = args.output.format.of_library();
-    let outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images);
+    let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images);
     let mut report = Report::new(&args.output, inputs.images.len() + inputs.failed.len());
     for (input, error) in inputs.failed {
         report.failed(&input, &error.into())?;
     }
-    let mut run = Run { options, segmenter, format, outputs };
-    for image in &inputs.images {
-        report.begin(image);
-        match run.image(image) {
-            Ok(done) => report.done(image, &done)?,
-            Err(error) if is_of_all_images(&error) => return Err(error),
-            Err(error) => report.failed(image, &error)?,
+    // In the order of the inputs, so that of two with one output the first has it.
+    let mut files = Vec::new();
+    for image in inputs.images {
+        match outputs.masks(&image) {
+            Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
+            Err(error) => report.failed(&image, &error)?,
         }
     }
-    Ok(report.finish())
+    let run = Run {
+        files,
+        format,
+        outputs: Mutex::new(outputs),
+        report: Mutex::new(report),
+        fault: Mutex::default(),
+    };
+    let stop = AtomicBool::new(false);
+    let files = run.files.iter().take_while(|_| !stop.load(Ordering::Relaxed));
+    let loads = files.map(|file| || run.load(file));
+    segmenter.segment_many(loads, &options, |i, found| {
+        if let Err(error) = run.done(&run.files[i], found) {
+            // What stops the run: every other image would fail in the same way, or nothing can be printed.
+            lock(&run.fault).get_or_insert(error);
+            stop.store(true, Ordering::Relaxed);
+        }
+    })?;
+    match lock(&run.fault).take() {
+        Some(error) => Err(error),
+        None => Ok(run.report.into_inner().unwrap_or_else(|e| e.into_inner()).finish()),
+    }
 }
 
 /// Whether every other image would fail in the same way: `--diameter auto` with a model that has no size
@@ -53,34 +68,65 @@ pub fn is_of_all_images(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::Option { .. } | Error::Model { .. } | Error::Tensor { .. }))
 }
 
+/// An input.
+struct File {
+    image: PathBuf,
+    masks: PathBuf,
+    /// When its work began.
+    start: Mutex<Instant>,
+}
+
 /// What is the same for all images.
 struct Run {
-    options: Options,
-    segmenter: Segmenter,
+    files: Vec<File>,
     format: output::Format,
-    outputs: Outputs,
+    outputs: Mutex<Outputs>,
+    report: Mutex<Report>,
+    /// What stopped the run.
+    fault: Mutex<Option<anyhow::Error>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl Run {
-    /// Segments the planes of a file, each by itself, and writes the outputs.
-    fn image(&mut self, input: &Path) -> anyhow::Result<Done> {
-        let start = Instant::now();
-        let planes = image::read(input)?.planes;
-        let names = self.outputs.claim(input, planes.len())?;
-        let (mut masks, mut cells, mut diameters): (Vec<Array2<u32>>, _, _) = (vec![], 0, 0.0);
-        for plane in &planes {
-            let found = self.segmenter.segment(plane, &self.options)?;
-            cells += found.cells();
-            diameters += found.diameter;
-            masks.push(found.masks);
+    /// The planes of a file, each of which is segmented by itself.
+    fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
+        lock(&self.report).begin(&file.image);
+        *lock(&file.start) = Instant::now();
+        Ok(image::read(&file.image)?.planes)
+    }
+
+    /// Writes the outputs of a file, or says why there are none. An error stops the run.
+    fn done(
+        &self,
+        file: &File,
+        found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
+    ) -> anyhow::Result<()> {
+        match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
+            Ok(done) => lock(&self.report).done(&file.image, &done),
+            Err(error) if is_of_all_images(&error) => Err(error),
+            Err(error) => lock(&self.report).failed(&file.image, &error),
         }
-        let views: Vec<_> = masks.iter().map(|plane| plane.view()).collect();
-        output::save_labels(&names.masks, &views, self.format)?;
-        for ((path, plane), masks) in names.overlays.iter().zip(&planes).zip(views) {
+    }
+
+    fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
+        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
+        let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
+        output::save_labels(&file.masks, &masks, self.format)?;
+        for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(path, plane, masks)?;
         }
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
-        let diameter = diameters / planes.len().max(1) as f64;
-        Ok(Done { names, cells, planes: planes.len(), height, width, diameter, time: start.elapsed() })
+        Ok(Done {
+            names: Names { masks: file.masks.clone(), overlays },
+            cells: found.iter().map(Segmentation::cells).sum(),
+            planes: planes.len(),
+            height,
+            width,
+            diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
+            time: lock(&file.start).elapsed(),
+        })
     }
 }

@@ -19,8 +19,7 @@ pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let mut found = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
     leave_out_outputs(args, &mut found)?;
     let model = Model::named(&args.model.model)?;
-    let threads = args.speed.threads;
-    let segmenter = Segmenter::builder().model(model).threads(threads).build()?;
+    let segmenter = args.speed.segmenter(model)?;
     fs::create_dir_all(&args.dir)
         .map_err(|e| anyhow!("cannot create the folder {}: {e}", args.dir.display()))?;
     let mut report = Report::bar(args.quiet, found.images.len() + found.failed.len());
@@ -40,7 +39,7 @@ pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
         }
     }
     if !images.is_empty() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(args.speed.threads).build()?;
         report.say(&pool.install(|| write(args, &images))?)?;
     }
     Ok(report.finish())

@@ -7,6 +7,8 @@ use rayon::prelude::*;
 use super::blend::Blend;
 use super::network::{State, Unet, forward, unit_length};
 use super::tiles::{Grid, Tile};
+use crate::Result;
+use crate::watch::Watch;
 
 /// Workers that wait for the next image, so that its tiles find their memory allocated.
 #[derive(Default)]
@@ -28,23 +30,28 @@ struct Worker {
 /// width]` of the grid's image, and the style vector (the sum of the tiles', of unit length).
 ///
 /// `pixels` is `[height, width, nchan]` of the grid's image. The result does not depend on `batch`.
-pub fn run_tiles(
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled), as the watch says.
+pub(crate) fn run_tiles(
     unet: &Unet,
     pixels: &[f32],
     grid: &Grid,
     batch: usize,
     arena: &Arena,
-) -> (Vec<f32>, Vec<f32>) {
+    watch: &mut Watch,
+) -> Result<(Vec<f32>, Vec<f32>)> {
     let tiles = grid.tiles();
     let batch = batch.clamp(1, tiles.len());
     let share = batch.div_ceil(rayon::current_num_threads());
     let mut workers = arena.take(unet, grid.tile, batch.div_ceil(share));
     let mut blend = Blend::new(grid, unet.nout());
     let mut style = vec![0.0; unet.style_length()];
-    for tiles in tiles.chunks(batch) {
-        let work = workers.par_iter_mut().zip(tiles.par_chunks(share));
+    for (i, part) in tiles.chunks(batch).enumerate() {
+        watch.at(i * batch, tiles.len())?;
+        let work = workers.par_iter_mut().zip(part.par_chunks(share));
         work.for_each(|(worker, tiles)| worker.run(unet, pixels, grid, tiles));
-        for (worker, tiles) in workers.iter().zip(tiles.chunks(share)) {
+        for (worker, tiles) in workers.iter().zip(part.chunks(share)) {
             for (i, &tile) in tiles.iter().enumerate() {
                 let (values, tile_style) = worker.output(unet, i);
                 blend.add(tile, values);
@@ -54,7 +61,7 @@ pub fn run_tiles(
     }
     arena.give(workers);
     unit_length(&mut style);
-    (blend.finish(), style)
+    Ok((blend.finish(), style))
 }
 
 impl Arena {

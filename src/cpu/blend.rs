@@ -66,7 +66,7 @@ impl<'a> Blend<'a> {
 
     /// The average, without the padding: `[nout, height, width]` of the image.
     pub fn finish(self) -> Vec<f32> {
-        let (rows, columns) = self.total_weight();
+        let (rows, columns) = total_weight(self.grid, &self.taper);
         let ((height, width), (top, left)) = (self.grid.image, self.grid.before);
         let (padded_height, padded_width) = self.grid.padded;
         let mut out = vec![0.0; self.nout * height * width];
@@ -79,19 +79,16 @@ impl<'a> Blend<'a> {
         });
         out
     }
+}
 
-    /// The sum of all tiles' weights is, as each of them, a product of a row's and a column's.
-    fn total_weight(&self) -> (Vec<f64>, Vec<f64>) {
-        let total = |length: usize, starts: &[usize], taper: &[f64]| {
-            let mut total = vec![0.0; length];
-            for &start in starts {
-                total[start..].iter_mut().zip(taper).for_each(|(sum, weight)| *sum += weight);
-            }
-            total
-        };
-        (
-            total(self.grid.padded.0, &self.grid.starts.0, &self.taper.0),
-            total(self.grid.padded.1, &self.grid.starts.1, &self.taper.1),
-        )
-    }
+/// The sum of all tiles' weights is, as each of them, a product of a row's and a column's, of the padded image.
+pub(crate) fn total_weight(grid: &Grid, taper: &(Vec<f64>, Vec<f64>)) -> (Vec<f64>, Vec<f64>) {
+    let total = |length: usize, starts: &[usize], taper: &[f64]| {
+        let mut total = vec![0.0; length];
+        for &start in starts {
+            total[start..].iter_mut().zip(taper).for_each(|(sum, weight)| *sum += weight);
+        }
+        total
+    };
+    (total(grid.padded.0, &grid.starts.0, &taper.0), total(grid.padded.1, &grid.starts.1, &taper.1))
 }

@@ -11,12 +11,7 @@ use crate::{Error, Image, Pixels, Result};
 /// # Errors
 /// [`Error::Image`] when a channel is not there or a pixel is not finite.
 pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f32>> {
-    for channel in choice {
-        if channel > image.channels() {
-            let has = image.channels();
-            return Err(Error::Image(format!("has {has} channels, channel {channel} is not there")));
-        }
-    }
+    present(image.channels(), choice)?;
     match image.pixels() {
         Pixels::U8(a) => Ok(choose(a.view(), choice, nchan)),
         Pixels::U16(a) => Ok(choose(a.view(), choice, nchan)),
@@ -27,7 +22,16 @@ pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f
     }
 }
 
-fn finite(pixels: ArrayView3<f32>) -> Result<()> {
+/// Refuses channels that are not there.
+pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
+    match choice.into_iter().find(|&channel| channel > has) {
+        None => Ok(()),
+        Some(channel) => Err(Error::Image(format!("has {has} channels, channel {channel} is not there"))),
+    }
+}
+
+/// Refuses the first pixel that is not finite.
+pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
     match pixels.indexed_iter().find(|(_, v)| !v.is_finite()) {
         None => Ok(()),
         Some(((y, x, c), v)) => {

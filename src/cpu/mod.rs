@@ -4,6 +4,7 @@
 //! These are the building blocks of [`Segmenter`](crate::Segmenter) and the reference for kernels on other
 //! devices. They take slices whose lengths must be what their documentation says, and panic otherwise.
 
+pub(crate) mod backend;
 pub mod batch;
 pub mod blend;
 pub mod channels;

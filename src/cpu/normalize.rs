@@ -46,18 +46,29 @@ fn percentiles(
 }
 
 fn sample(pixels: &[f32], height: usize, width: usize, nchan: usize, channel: usize) -> Vec<f32> {
-    let step = |side: usize| if height * width > SAMPLE_ABOVE { (side / 224).max(1) } else { 1 };
-    let (down, across) = (step(height), step(width));
+    let (down, across) = steps(height, width);
     let rows = pixels.chunks_exact(width * nchan).step_by(down);
     rows.flat_map(|row| row[channel..].iter().step_by(nchan * across)).copied().collect()
+}
+
+/// Rows and columns from one sample to the next.
+pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
+    let step = |side: usize| if height * width > SAMPLE_ABOVE { (side / 224).max(1) } else { 1 };
+    (step(height), step(width))
+}
+
+/// The index of the percentile among `len` sorted values, and how far it is from there to the next.
+pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
+    let rank = (len - 1) as f64 * q / 100.0;
+    (rank as usize, rank.fract())
 }
 
 /// `numpy.percentile` with its linear rule: between the two values around rank `(n - 1) q / 100`. Reorders the values,
 /// of which there must be one.
 pub fn percentile(values: &mut [f32], q: f64) -> f32 {
-    let rank = (values.len() - 1) as f64 * q / 100.0;
-    let (_, &mut low, above) = values.select_nth_unstable_by(rank as usize, f32::total_cmp);
+    let (rank, fraction) = rank(values.len(), q);
+    let (_, &mut low, above) = values.select_nth_unstable_by(rank, f32::total_cmp);
     let high = above.iter().copied().min_by(f32::total_cmp).unwrap_or(low);
     let (low, high) = (f64::from(low), f64::from(high));
-    (low + (high - low) * rank.fract()) as f32
+    (low + (high - low) * fraction) as f32
 }

@@ -16,7 +16,7 @@ struct Tap {
 }
 
 /// Source pixels for one of the destination, with OpenCV's roundings: it divides the sides and takes the inverse.
-fn step(from: usize, to: usize) -> f64 {
+pub(crate) fn step(from: usize, to: usize) -> f64 {
     1.0 / (to as f64 / from as f64)
 }
 

@@ -14,7 +14,7 @@ pub struct Tile {
 }
 
 /// Where the tiles of an image lie.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
     /// The image, (height, width).
     pub image: (usize, usize),
@@ -26,7 +26,7 @@ pub struct Grid {
     pub tile: (usize, usize),
     /// First rows and first columns of the tiles.
     pub starts: (Vec<usize>, Vec<usize>),
-    augment: bool,
+    pub(crate) augment: bool,
 }
 
 /// Zeros before and after a side: to a multiple of 16, and 16 more.

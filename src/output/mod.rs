@@ -14,6 +14,7 @@ mod csv;
 mod labels;
 mod outlines;
 mod overlay;
+mod polygons;
 
 pub(crate) use atomic::write_atomic;
 pub(crate) use csv::quoted;
@@ -21,6 +22,7 @@ pub(crate) use labels::encode_png;
 pub use outlines::outlines;
 pub(crate) use overlay::colors;
 pub use overlay::save_overlay;
+pub use polygons::{Polygon, polygons};
 
 /// The file format of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

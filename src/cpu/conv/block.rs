@@ -4,6 +4,8 @@ use std::cell::RefCell;
 
 use super::kernel::{Isa, Kernel};
 use super::product::multiply;
+#[cfg(target_arch = "aarch64")]
+use super::simd::Neon;
 use super::simd::{Lanes, Vector};
 use super::sum::ConvSum;
 use super::{PANEL, PLACES};
@@ -55,6 +57,9 @@ impl Block<'_> {
             // SAFETY: as above, for AVX2 and FMA.
             Isa::Avx2 => unsafe { self.avx2(scratch) },
             // SAFETY: needs no instruction set.
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: every processor of this kind has them.
+            Isa::Neon => unsafe { self.with::<Neon>(scratch) },
             Isa::Portable => unsafe { self.with::<Lanes>(scratch) },
         });
     }

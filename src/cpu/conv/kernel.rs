@@ -12,6 +12,8 @@ pub(super) enum Isa {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Portable,
 }
 
@@ -28,6 +30,9 @@ impl Kernel {
                 all.push(Kernel(Isa::Avx2));
             }
         }
+        // Every 64-bit ARM processor has it.
+        #[cfg(target_arch = "aarch64")]
+        all.push(Kernel(Isa::Neon));
         all.push(Kernel(Isa::Portable));
         all
     }
@@ -52,13 +57,15 @@ impl Kernel {
         Kernel::all()[0]
     }
 
-    /// `avx512`, `avx2` or `portable`.
+    /// `avx512`, `avx2`, `neon` or `portable`.
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => "neon",
             Isa::Portable => "portable",
         }
     }

@@ -20,7 +20,7 @@ pub(super) trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 }
 
-/// The reference for the others. Rounds `mul_add` twice, where the processor would need a call to round once.
+/// The reference for the others. Rounds `mul_add` twice, since some processors would need a call to round once.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes([f32; 8]);
 
@@ -64,12 +64,7 @@ impl Vector for Lanes {
     }
     #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
-        #[cfg(target_arch = "aarch64")]
-        return Lanes(std::array::from_fn(|i| self.0[i].mul_add(a.0[i], b.0[i])));
-        #[cfg(not(target_arch = "aarch64"))]
-        unsafe {
-            self.mul(a).add(b)
-        }
+        unsafe { self.mul(a).add(b) }
     }
 }
 
@@ -147,3 +142,57 @@ mod x86 {
         _mm256_fmadd_ps
     );
 }
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::arch::aarch64::*;
+
+    use super::Vector;
+
+    /// Two registers, so that a row of a product takes four. With 6 rows these are 24 registers for the sums, 4 for the
+    /// weights and 1 for the pixel, of 32.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Neon(float32x4_t, float32x4_t);
+
+    impl Vector for Neon {
+        const LANES: usize = 8;
+        const ROWS: usize = 6;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            unsafe { Neon(vdupq_n_f32(value), vdupq_n_f32(value)) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { Neon(vld1q_f32(from), vld1q_f32(from.add(4))) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe {
+                vst1q_f32(to, self.0);
+                vst1q_f32(to.add(4), self.1);
+            }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { Neon(vaddq_f32(self.0, other.0), vaddq_f32(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            unsafe { Neon(vsubq_f32(self.0, other.0), vsubq_f32(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            unsafe { Neon(vmulq_f32(self.0, other.0), vmulq_f32(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { Neon(vmaxq_f32(self.0, other.0), vmaxq_f32(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+            unsafe { Neon(vfmaq_f32(b.0, self.0, a.0), vfmaq_f32(b.1, self.1, a.1)) }
+        }
+    }
+}
+#[cfg(target_arch = "aarch64")]
+pub(super) use arm::Neon;

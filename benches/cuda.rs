@@ -1,0 +1,237 @@
+//! Each stage on a GPU, and whole images: `cargo bench --bench cuda`. The name of a bench ends in its roof: the time that
+//! the card's memory or tensor cores need for the bytes and operations that cannot be saved.
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use cudarc::driver::sys::CUdevice_attribute as Attribute;
+use flowmask::cpu::tiles::Grid;
+use flowmask::cuda::network::{State, Unet, forward};
+use flowmask::cuda::{Buffer, Gpu, blend, cluster, components, flow_error, follow, normalize, tiles};
+use flowmask::{
+    Compat, Device, Error, Image, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
+};
+use ndarray::Array2;
+
+/// Side of the picture that the stages work on.
+const SIDE: usize = 2048;
+const PIXELS: usize = SIDE * SIDE;
+/// Tiles of a batch.
+const BATCH: usize = 64;
+/// Multiplications and additions of the network on a tile of 224×224.
+const TILE_FLOP: f64 = 31e9;
+
+/// What the card can do at most.
+struct Roofs {
+    bytes_a_second: f64,
+    /// In half precision on the tensor cores, and in single precision.
+    flop_a_second: [f64; 2],
+}
+
+impl Roofs {
+    fn of(gpu: &Gpu) -> Self {
+        let get = |which| f64::from(gpu.context().attribute(which).unwrap());
+        let khz = get(Attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE) * 1e3;
+        let units = get(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT) * khz;
+        let memory = get(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) * 1e3;
+        let (major, minor) = gpu.context().compute_capability().unwrap();
+        // FLOP a clock and multiprocessor, from the programming guide's tables; products count twice.
+        let [half, single] = match (major, minor) {
+            (8, 0) => [2048.0, 128.0],
+            (8, _) => [1024.0, 256.0],
+            _ => [4096.0, 256.0],
+        };
+        Roofs {
+            // Two transfers a clock.
+            bytes_a_second: 2.0 * memory * get(Attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8.0,
+            flop_a_second: [half * units, single * units],
+        }
+    }
+
+    fn bytes(&self, bytes: usize) -> String {
+        roof(bytes as f64 / self.bytes_a_second)
+    }
+
+    fn flop(&self, precision: Precision, flop: f64) -> String {
+        roof(flop / self.flop_a_second[usize::from(precision == Precision::F32)])
+    }
+}
+
+fn roof(seconds: f64) -> String {
+    format!("roof {:.1} us", seconds * 1e6)
+}
+
+/// Discs, packed, of the size that the nuclei model knows.
+fn discs(side: usize) -> Image {
+    let value = |(y, x): (usize, usize)| {
+        let (dy, dx) = ((y % 22) as f32 - 10.5, (x % 22) as f32 - 10.5);
+        let noise = (y * 7919 + x * 104_729) % 13;
+        if dy * dy + dx * dx < 72.0 { 180 + noise as u8 } else { 10 + noise as u8 }
+    };
+    Image::from_gray(Array2::from_shape_fn((side, side), value).view()).unwrap()
+}
+
+fn segmenter(device: Device) -> Segmenter {
+    Segmenter::builder().model(Model::named("nuclei").unwrap()).devices([device]).build().unwrap()
+}
+
+/// Times `n` launches together, so that their starts overlap as in use.
+fn timed(gpu: &Gpu, n: u64, mut stage: impl FnMut()) -> Duration {
+    gpu.synchronize().unwrap();
+    let start = Instant::now();
+    (0..n).for_each(|_| stage());
+    gpu.synchronize().unwrap();
+    start.elapsed()
+}
+
+fn stages(c: &mut Criterion) {
+    let gpu = match Gpu::open(0) {
+        Ok(gpu) => gpu,
+        Err(error) => return println!("left out: {error}"),
+    };
+    let roofs = Roofs::of(&gpu);
+    println!(
+        "{}: {:.0} GB/s, {:.0} TFLOP/s in half precision",
+        gpu.name().unwrap(),
+        roofs.bytes_a_second / 1e9,
+        roofs.flop_a_second[0] / 1e12
+    );
+    the_network(c, &gpu, &roofs);
+    before_and_between(c, &gpu, &roofs);
+    after(c, &gpu, &roofs);
+}
+
+fn the_network(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
+    let model = Model::named("nuclei").unwrap();
+    let grid = Grid::new(SIDE, SIDE, 224, 0.1, false);
+    let pixels: Vec<f32> = (0..2 * PIXELS).map(|i| (i * 7919 % 97) as f32 / 97.0).collect();
+    let pixels = Buffer::of(gpu, &pixels).unwrap();
+    let mut group = c.benchmark_group("network");
+    group.sample_size(20).throughput(Throughput::Elements(BATCH as u64));
+    for precision in [Precision::F16, Precision::F32] {
+        let unet = Unet::new(gpu, model.network(), precision).unwrap();
+        let mut state = State::new(gpu, &unet, BATCH, (224, 224)).unwrap();
+        let some = &grid.tiles()[..BATCH];
+        let bytes = BATCH * 224 * 224 * 16 * if precision == Precision::F16 { 2 } else { 4 };
+        group.bench_function(format!("tiles {precision:?} {}", roofs.bytes(bytes)), |b| {
+            b.iter_custom(|n| {
+                timed(gpu, n, || {
+                    tiles::tiles(gpu, &pixels, [SIDE, SIDE, 2], &grid, some, 0, &mut state.input).unwrap();
+                })
+            });
+        });
+        group.bench_function(
+            format!("{precision:?} {}", roofs.flop(precision, TILE_FLOP * BATCH as f64)),
+            |b| {
+                b.iter_custom(|n| timed(gpu, n, || forward(gpu, &unet, &mut state, BATCH).unwrap()));
+            },
+        );
+    }
+    group.finish();
+}
+
+fn before_and_between(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
+    let mut group = c.benchmark_group("around the network");
+    group.throughput(Throughput::Elements(PIXELS as u64));
+    let values: Vec<f32> = (0..2 * PIXELS).map(|i| (i * 7919 % 4099) as f32).collect();
+    let (mut pixels, mut scratch) = (Buffer::of(gpu, &values).unwrap(), normalize::Scratch::default());
+    group.bench_function(format!("normalize {}", roofs.bytes(2 * PIXELS * 4 * 5)), |b| {
+        let options = Normalize::default();
+        b.iter_custom(|n| {
+            timed(gpu, n, || {
+                normalize::normalize(gpu, &mut pixels, SIDE, SIDE, 2, &options, &mut scratch).unwrap();
+            })
+        });
+    });
+    let grid = Grid::new(SIDE, SIDE, 224, 0.1, false);
+    let values = Buffer::of(gpu, &vec![0.5f32; grid.tiles().len() * 3 * 224 * 224]).unwrap();
+    let (mut out, mut scratch) = (Buffer::new(), blend::Scratch::default());
+    group.bench_function(format!("blend {}", roofs.bytes(4 * (values.len() + 3 * PIXELS))), |b| {
+        b.iter_custom(|n| {
+            timed(gpu, n, || blend::blend(gpu, &values, &grid, 3, &mut out, &mut scratch).unwrap())
+        });
+    });
+    group.finish();
+}
+
+fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
+    let found = segmenter(Device::Cuda(0)).segment(&discs(SIDE), &Options::default()).unwrap();
+    let Segmentation { masks, flows, cellprob, .. } = found;
+    let maps: Vec<f32> = flows.iter().chain(&cellprob).copied().collect();
+    let (maps, labels) = (Buffer::of(gpu, &maps).unwrap(), masks.into_raw_vec_and_offset().0);
+    let (size, most) = ((SIDE, SIDE), cluster::most_labels((SIDE, SIDE)));
+    let mut group = c.benchmark_group("after the network");
+    group.throughput(Throughput::Elements(PIXELS as u64));
+    let (mut points, mut scratch) = (follow::Points::default(), follow::Scratch::default());
+    for sampling in [Sampling::Bilinear, Sampling::GridSample] {
+        group.bench_function(format!("follow {sampling:?} {}", roofs.bytes(PIXELS * 4 * 6)), |b| {
+            b.iter_custom(|n| {
+                timed(gpu, n, || {
+                    follow::follow(gpu, &maps, size, 0.0, 200, sampling, &mut points, &mut scratch).unwrap();
+                })
+            });
+        });
+    }
+    let (mut out, mut scratch) = (Buffer::new(), cluster::Scratch::default());
+    group.bench_function(format!("cluster {}", roofs.bytes(PIXELS * 4 * 10)), |b| {
+        b.iter_custom(|n| {
+            timed(gpu, n, || cluster::cluster(gpu, &points, size, 0.4, &mut out, &mut scratch).unwrap())
+        });
+    });
+    let mut device_labels = Buffer::of(gpu, &labels).unwrap();
+    let mut scratch = flow_error::Scratch::default();
+    group.bench_function(format!("flow_error {}", roofs.bytes(PIXELS * 4 * 3)), |b| {
+        b.iter_custom(|n| {
+            timed(gpu, n, || {
+                let check = (&maps, f64::INFINITY);
+                flow_error::drop_bad_flows(gpu, &mut device_labels, size, most, check, &mut scratch).unwrap();
+            })
+        });
+    });
+    let mut scratch = components::Scratch::default();
+    group.bench_function(format!("components {}", roofs.bytes(PIXELS * 4 * 8)), |b| {
+        b.iter_custom(|n| {
+            timed(gpu, n, || {
+                let choice = (15, Compat::None);
+                components::fill_holes_and_drop_small(
+                    gpu,
+                    &mut device_labels,
+                    size,
+                    most,
+                    choice,
+                    &mut scratch,
+                )
+                .unwrap();
+            })
+        });
+    });
+    group.finish();
+}
+
+/// From pixels in the host's memory to labels there.
+fn whole_images(c: &mut Criterion) {
+    if Gpu::open(0).is_err() {
+        return;
+    }
+    let segmenter = segmenter(Device::Cuda(0));
+    let options = Options { flows: false, ..Options::default() };
+    let mut group = c.benchmark_group("segment on cuda");
+    group.sample_size(10);
+    for side in [256, 1024, 4096] {
+        let image = discs(side);
+        group.throughput(Throughput::Elements((side * side) as u64));
+        group.bench_function(format!("{side}"), |b| b.iter(|| segmenter.segment(&image, &options).unwrap()));
+    }
+    let image = discs(512);
+    group.throughput(Throughput::Elements(64 * 512 * 512));
+    group.bench_function("64 of 512", |b| {
+        b.iter(|| {
+            let files = (0..64).map(|_| || Ok::<_, Error>(vec![image.clone()]));
+            segmenter.segment_many(files, &options, |_, found| drop(found.unwrap())).unwrap();
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, stages, whole_images);
+criterion_main!(benches);

@@ -1,0 +1,68 @@
+// The weighted average of overlapping tiles, and the sum of their styles.
+#include "prims.cuh"
+
+namespace {
+
+// One row or column of the padded image: the sum of the weights of the tiles there, and which those are.
+struct Line {
+  double total;
+  u32 first, end;
+};
+
+// The image, the zeros before it, the padded rows, a tile and the rows and columns of tiles.
+struct Layout {
+  int height, width, top, left, padded_height, tile_height, tile_width, tile_rows, tile_columns, augment;
+};
+
+}  // namespace
+
+// Each pixel of `out`, [nout, height, width], gathers from the tiles that cover it, in their order: `values` is [tile,
+// nout, tile height, tile width]. The flow along an axis that was flipped changes its sign. Tables hold the rows' part,
+// then the columns'. Roof: the bytes of the tiles and the image.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+blend(const float* values, float* out, const Line* lines, const u32* starts, const double* tapers, Layout g) {
+  int x = blockIdx.x * blockDim.x + threadIdx.x;
+  if (x >= g.width) return;
+  u32 channel = blockIdx.z, nout = gridDim.z;
+  Line column = lines[g.padded_height + g.left + x];
+  for (int y = blockIdx.y * blockDim.y + threadIdx.y; y < g.height; y += gridDim.y * blockDim.y) {
+    Line row = lines[g.top + y];
+    float sum = 0.0f;
+    for (u32 j = row.first; j < row.end; j++) {
+      int in_y = g.top + y - starts[j];
+      double down = tapers[in_y];
+      for (u32 i = column.first; i < column.end; i++) {
+        int in_x = g.left + x - starts[g.tile_rows + i];
+        double weight = down * tapers[g.tile_height + in_x];
+        // Odd columns of tiles are flipped in y and odd rows in x.
+        bool flip_y = g.augment && i % 2, flip_x = g.augment && j % 2;
+        bool negative = channel + 1 < nout && ((channel == 0 && flip_y) || (channel == 1 && flip_x));
+        int from_y = flip_y ? g.tile_height - 1 - in_y : in_y, from_x = flip_x ? g.tile_width - 1 - in_x : in_x;
+        size_t plane = ((size_t)j * g.tile_columns + i) * nout + channel;
+        float value = values[(plane * g.tile_height + from_y) * g.tile_width + from_x];
+        sum = (float)((double)sum + (double)(negative ? -value : value) * weight);
+      }
+    }
+    out[((size_t)channel * g.height + y) * g.width + x] = (float)((double)sum / (row.total * column.total));
+  }
+}
+EMU_KERNEL(blend)
+
+// The sum of `count` style vectors, in order, of unit length. One block; shared memory holds the sum. Roof: latency, of
+// `length` additions one after the other.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) blend_style(const float* styles, float* out, int count, int length) {
+  DYN_SMEM(raw);
+  float* sums = reinterpret_cast<float*>(raw);
+  for (int c = threadIdx.x; c < length; c += blockDim.x) {
+    float sum = 0.0f;
+    for (int i = 0; i < count; i++) sum += styles[(size_t)i * length + c];
+    sums[c] = sum;
+  }
+  __syncthreads();
+  // Every thread adds up the same squares: a broadcast costs no more than one thread's read.
+  float squares = -0.0f;
+  for (int c = 0; c < length; c++) squares += sums[c] * sums[c];
+  float norm = sqrtf(squares);
+  for (int c = threadIdx.x; c < length; c += blockDim.x) out[c] = norm > 0.0f ? sums[c] / norm : sums[c];
+}
+EMU_KERNEL(blend_style)

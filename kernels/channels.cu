@@ -1,0 +1,48 @@
+// Stored pixels, [pixels, channels], to the network's channels, [pixels, nchan].
+#include "prims.cuh"
+
+namespace {
+
+// 0 chooses the mean of all channels, from the first to the last; 1 the first channel.
+template <class T> DEV float choose(const T* pixel, int channels, int choice) {
+  if (choice > 0) return (float)pixel[choice - 1];
+  // Sums of Rust begin with -0, which is what a sum of nothing but -0 stays.
+  float sum = -0.0f;
+  for (int c = 0; c < channels; c++) sum += (float)pixel[c];
+  return sum / (float)channels;
+}
+
+// A thread a pixel. Roof: the bytes of both images.
+template <class T>
+DEV void channels(const T* raw, float* out, u32 pixels, int count, int first, int second, int nchan) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= pixels) return;
+  const T* pixel = raw + (size_t)i * count;
+  float cells = choose(pixel, count, first);
+  if (nchan != 2) {
+    out[i] = cells;
+    return;
+  }
+  float nuclei = second > 0 ? (float)pixel[second - 1] : 0.0f;
+  reinterpret_cast<float2*>(out)[i] = make_float2(cells, nuclei);
+}
+
+}  // namespace
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+channels_u8(const unsigned char* raw, float* out, u32 pixels, int count, int first, int second, int nchan) {
+  channels(raw, out, pixels, count, first, second, nchan);
+}
+EMU_KERNEL(channels_u8)
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+channels_u16(const u16* raw, float* out, u32 pixels, int count, int first, int second, int nchan) {
+  channels(raw, out, pixels, count, first, second, nchan);
+}
+EMU_KERNEL(channels_u16)
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+channels_f32(const float* raw, float* out, u32 pixels, int count, int first, int second, int nchan) {
+  channels(raw, out, pixels, count, first, second, nchan);
+}
+EMU_KERNEL(channels_f32)

@@ -1,0 +1,109 @@
+// End points to masks: the peaks of their histogram are the cells. 60 bytes of memory traffic a pixel, and what the
+// atomic operations take of the L2 cache.
+#include "prims.cuh"
+
+namespace {
+constexpr u32 SEED_ABOVE = 10, GROW_ABOVE = 2;
+constexpr int REACH = 5, WINDOW = 2 * REACH + 1, PAIRS = (WINDOW + 1) / 2;
+
+struct alignas(8) Vec { float y, x; };
+struct Size { int height, width; };
+
+// Truncated, not rounded, and clamped to the image; what is no number is 0.
+DEV int pixel(float v, int side) {
+  if (v >= (float)side) return side - 1;
+  return v > 0.0f ? (int)v : 0;
+}
+
+DEV int bin(Vec end, Size s) { return pixel(end.y, s.height) * s.width + pixel(end.x, s.width); }
+
+// Whether none of the 5×5 pixels around has more.
+DEV bool is_maximum(const u32* counts, Size s, int i) {
+  int y = i / s.width, x = i % s.width;
+  for (int row = max(y - 2, 0); row < min(y + 3, s.height); row++)
+    for (int column = max(x - 2, 0); column < min(x + 3, s.width); column++)
+      if (counts[row * s.width + column] > counts[i]) return false;
+  return true;
+}
+
+// A warp goes through the window of a seed by pairs of rows, a lane a pixel. Which pixel of the image that is, or -1.
+DEV int window_pixel(int seed, Size s, int pair, int lane) {
+  int row = 2 * pair + lane / 16, column = lane % 16;
+  int y = seed / s.width - REACH + row, x = seed % s.width - REACH + column;
+  bool inside = row < WINDOW && column < WINDOW && y >= 0 && x >= 0 && y < s.height && x < s.width;
+  return inside ? y * s.width + x : -1;
+}
+
+// Grows a seed `REACH` times by its eight neighbours over pixels with enough counts. Each lane returns its row of the
+// window, a bit a column; those that have none, 0.
+DEV u32 grow(const u32* counts, Size s, int seed, int lane) {
+  u32 allowed = 0;
+#pragma unroll
+  for (int pair = 0; pair < PAIRS; pair++) {
+    int at = window_pixel(seed, s, pair, lane);
+    u32 rows = __ballot_sync(~0u, at >= 0 && counts[at] > GROW_ABOVE);
+    if (lane / 2 == pair) allowed = rows >> lane % 2 * 16 & 0xffff;
+  }
+  u32 grown = lane == REACH ? 1u << REACH : 0;
+  for (int step = 0; step < REACH; step++) {
+    u32 wide = grown | grown << 1 | grown >> 1;
+    // The first lane gets its own row from above, and the last one from below, which adds nothing.
+    grown = (wide | __shfl_up_sync(~0u, wide, 1) | __shfl_down_sync(~0u, wide, 1)) & allowed;
+  }
+  return grown;
+}
+}  // namespace
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_clear(u32* counts, u64* owners, u32* sizes, u32* labels, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  counts[i] = sizes[i] = labels[i] = 0;
+  owners[i] = 0;
+}
+EMU_KERNEL(cluster_clear)
+
+// How many walks ended in each pixel.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_counts(
+    const Vec* ends, const u32* points, u32* counts, int height, int width) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < (int)points[0]) atomicAdd(&counts[bin(ends[i], {height, width})], 1u);
+}
+EMU_KERNEL(cluster_counts)
+
+// Finds the seeds among 32 pixels, and then grows and paints one after the other, the whole warp each. A pixel belongs
+// to the highest seed whose window has it, and of equal ones to the last in memory: the owner is the largest pair of
+// count and index from 1, in whatever order they come.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_seeds(const u32* counts, u64* owners, int height, int width) {
+  Size s = {height, width};
+  int i = blockIdx.x * blockDim.x + threadIdx.x, lane = threadIdx.x % 32;
+  u32 own = i < height * width ? counts[i] : 0;
+  u32 seeds = __ballot_sync(~0u, own > SEED_ABOVE && is_maximum(counts, s, i));
+  for (; seeds != 0; seeds &= seeds - 1) {
+    int source = __ffs(seeds) - 1, seed = i - lane + source;
+    u64 owner = (u64)__shfl_sync(~0u, own, source) << 32 | (u32)(seed + 1);
+    u32 grown = grow(counts, s, seed, lane);
+    for (int pair = 0; pair < PAIRS; pair++) {
+      u32 row = __shfl_sync(~0u, grown, 2 * pair + lane / 16);
+      int at = window_pixel(seed, s, pair, lane);
+      if (at >= 0 && (row >> lane % 16 & 1)) atomicMax(&owners[at], owner);
+    }
+  }
+}
+EMU_KERNEL(cluster_seeds)
+
+// Each point takes its label, the index of a seed from 1, back to the pixel that it came from.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_labels(
+    const u32* pixels, const Vec* ends, const u32* points, const u64* owners, u32* sizes, u32* labels, int height, int width) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= (int)points[0]) return;
+  u32 label = (u32)owners[bin(ends[i], {height, width})];
+  labels[pixels[i]] = label;
+  if (label != 0) atomicAdd(&sizes[label - 1], 1u);
+}
+EMU_KERNEL(cluster_labels)
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_drop_large(u32* labels, const u32* sizes, double largest, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n && labels[i] != 0 && (double)sizes[labels[i] - 1] > largest) labels[i] = 0;
+}
+EMU_KERNEL(cluster_drop_large)

@@ -1,0 +1,238 @@
+// What is done to finished masks: boxes, sizes, holes, small ones, the border (src/cpu/components.rs).
+#include "prims.cuh"
+
+namespace {
+constexpr int WORDS = 1024;   // of 32 pixels: the largest box whose holes are found in shared memory
+
+struct Rect { int top, left, height, width; };
+
+// The largest corner and the complement of the smallest are stored, so that 0 is nothing.
+DEV Rect box_of(const uint4* boxes, u32 label) {
+  uint4 b = boxes[label - 1];
+  int top = (int)~b.x, left = (int)~b.y;
+  return {top, left, (int)b.z - top, (int)b.w - left};
+}
+
+struct Counters {
+  u32 masks[2], taken[2];     // of boxes in shared memory, and of larger ones: how many, and how many begun
+  u32 eaters;                 // whether there are any
+};
+
+// The pixels of a box, a bit each; rows begin with a word.
+struct Bits {
+  u32 *open, *reached, *next; // without the label; of these, seen to be connected to the rim; the same, being written
+  int across, words;          // words of a row, of all
+};
+
+DEV int words_of(Rect b) { return (b.width + 31) / 32 * b.height; }
+
+// All that `seed` reaches within its word through bits that are open.
+DEV u32 spread(u32 seed, u32 open) {
+  u32 way = open;
+  for (int d = 1; d < 32; d *= 2) { seed |= way & seed << d; way &= way << d; }
+  way = open;
+  for (int d = 1; d < 32; d *= 2) { seed |= way & seed >> d; way &= way >> d; }
+  return seed;
+}
+
+// Calls `pixel(word, its bit, where it is in the image)` for each pixel of the box, a warp a word.
+template <class F> DEV void each_pixel(Rect b, const Bits& bits, int width, F pixel) {
+  int lane = threadIdx.x & 31, warps = blockDim.x / 32;
+  for (int i = threadIdx.x / 32; i < bits.words; i += warps) {
+    int y = i / bits.across, x = i % bits.across * 32 + lane;
+    pixel(i, x < b.width, y, x, (size_t)(b.top + y) * width + b.left + x);
+  }
+}
+
+// Finds what reaches the rim of the box by four neighbours without the label. Returns whether something else does not:
+// holes, which are open and not reached.
+DEV bool flood(const u32* labels, int width, Rect b, u32 label, u32* memory, Bits& bits) {
+  bits.across = (b.width + 31) / 32;
+  bits.words = words_of(b);
+  bits.open = memory;
+  bits.reached = memory + bits.words;
+  bits.next = bits.reached + bits.words;
+  each_pixel(b, bits, width, [&](int word, bool within, int y, int x, size_t pixel) {
+    bool open = within && labels[pixel] != label;
+    bool rim = y == 0 || x == 0 || y == b.height - 1 || x == b.width - 1;
+    u32 opens = __ballot_sync(~0u, open), rims = __ballot_sync(~0u, open && rim);
+    if ((threadIdx.x & 31) == 0) { bits.open[word] = opens; bits.reached[word] = rims; }
+  });
+  __syncthreads();
+  int changed;
+  do {
+    changed = 0;
+    for (int i = threadIdx.x; i < bits.words; i += blockDim.x) {
+      int column = i % bits.across;
+      u32 now = bits.reached[i], seed = now;
+      if (i >= bits.across) seed |= bits.reached[i - bits.across];
+      if (i + bits.across < bits.words) seed |= bits.reached[i + bits.across];
+      if (column > 0) seed |= bits.reached[i - 1] >> 31;
+      if (column + 1 < bits.across) seed |= bits.reached[i + 1] << 31;
+      u32 open = bits.open[i], then = spread(seed & open, open);
+      bits.next[i] = then;
+      changed |= then != now;
+    }
+    u32* reached = bits.reached;
+    bits.reached = bits.next;
+    bits.next = reached;
+  } while (__syncthreads_or(changed));
+  int hole = 0;
+  for (int i = threadIdx.x; i < bits.words; i += blockDim.x) hole |= (bits.open[i] & ~bits.reached[i]) != 0;
+  return __syncthreads_or(hole);
+}
+
+// Calls `pixel(where it is)` for each pixel of a hole.
+template <class F> DEV void each_hole(Rect b, const Bits& bits, int width, F pixel) {
+  each_pixel(b, bits, width, [&](int word, bool, int, int x, size_t where) {
+    if ((bits.open[word] & ~bits.reached[word]) >> (x & 31) & 1) pixel(where);
+  });
+}
+
+// Fills the holes of one mask, unless there is another mask in one: it then becomes an eater.
+DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 label, u32* memory, u32* eaters, Counters* c) {
+  Bits bits;
+  if (!flood(before, width, b, label, memory, bits)) return;
+  int other = 0;
+  each_hole(b, bits, width, [&](size_t pixel) { other |= before[pixel] != 0; });
+  if (!__syncthreads_or(other)) {
+    each_hole(b, bits, width, [&](size_t pixel) { labels[pixel] = label; });
+  } else if (threadIdx.x == 0) {
+    atomicOr(&eaters[(label - 1) / 32], 1u << (label - 1) % 32);
+    atomicOr(&c->eaters, 1u);
+  }
+}
+}  // namespace
+
+// Box and size of each label. The first pixel of a run within a warp and a row stands for all of it.
+// Roof: 4 bytes read per pixel.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, int width, u64 plane, u32* boxes, u32* pixels) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  int lane = threadIdx.x & 31;
+  u32 label = i < plane ? labels[i] : 0, before = __shfl_up_sync(~0u, label, 1);
+  u32 y = i / (u32)width, x = i % (u32)width;
+  bool head = lane == 0 || x == 0 || label != before;
+  u32 heads = __ballot_sync(~0u, head);
+  if (!head || !label) return;
+  u32 later = lane == 31 ? 0 : heads >> (lane + 1);
+  u32 length = later ? __ffs((int)later) : 32 - lane;
+  u32* box = boxes + (size_t)(label - 1) * 4;
+  atomicMax(&box[0], ~y);
+  atomicMax(&box[1], ~x);
+  atomicMax(&box[2], y + 1);
+  atomicMax(&box[3], x + length);
+  atomicAdd(&pixels[label - 1], length);
+}
+EMU_KERNEL(mask_bounds)
+
+// Drops the labels whose value in the table is below the smallest allowed. Roof: 4 bytes read per pixel.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_drop(u32* labels, u64 plane, const u32* table, u32 smallest) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= plane) return;
+  u32 label = labels[i];
+  if (label && table[label - 1] < smallest) labels[i] = 0;
+}
+EMU_KERNEL(mask_drop)
+
+// Which labels are there.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_present(const u32* pixels, u32 most, u32* present) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < most) present[i] = pixels[i] != 0;
+}
+EMU_KERNEL(mask_present)
+
+// The sizes of the labels that are there, by their rank from 0 on, where the background comes before them if it is
+// there; the first of all is left out. `ranks` counts the present labels before each, `sums[most]` is all their pixels.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_sizes_by_rank(const u32* pixels, const u32* ranks, const u32* sums,
+                                                                  u32 most, u64 plane, u32* table) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= most || !pixels[i]) return;
+  u32 rank = ranks[i] + (sums[most] < plane ? 1 : 0);
+  if (rank) table[rank - 1] = pixels[i];
+}
+EMU_KERNEL(mask_sizes_by_rank)
+
+// Gives each label its rank from 1 on.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_rank(u32* labels, u64 plane, const u32* ranks) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < plane && labels[i]) labels[i] = ranks[labels[i] - 1] + 1;
+}
+EMU_KERNEL(mask_rank)
+
+// Sets the table to 0 for the labels at the border of the image.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_edges(const u32* labels, int height, int width, u32* table) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x, h = height, w = width;
+  size_t pixel;
+  if (i < w) pixel = i;
+  else if (i < 2 * w) pixel = (size_t)(h - 1) * w + (i - w);
+  else if (i < 2 * w + h) pixel = (size_t)(i - 2 * w) * w;
+  else if (i < 2 * w + 2 * h) pixel = (size_t)(i - 2 * w - h) * w + w - 1;
+  else return;
+  u32 label = labels[pixel];
+  if (label) atomicAnd(&table[label - 1], 0u);
+}
+EMU_KERNEL(mask_edges)
+
+// Lists the masks that may have holes, by where their boxes fit.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) holes_plan(const uint4* boxes, const u32* pixels, u32 most, u32* lists,
+                                                          u32* counters) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  Counters* c = (Counters*)counters;
+  if (i >= most || !pixels[i]) return;
+  Rect b = box_of(boxes, i + 1);
+  if (b.height < 3 || b.width < 3 || (u64)b.height * b.width == pixels[i]) return;
+  int large = words_of(b) > WORDS;
+  lists[(size_t)large * most + atomicAdd(&c->masks[large], 1u)] = i + 1;
+}
+EMU_KERNEL(holes_plan)
+
+// Fills holes in which there is no other mask, of all masks at once, as they were before any was filled. This is what
+// filling one after another gives: a hole and the pixels around it, all of its own mask, lie in the hole of another
+// mask together or not at all, and in that case are all painted over when that mask's turn comes.
+// Boxes are flooded in shared memory, or with `memory` in so many words of it for each block.
+// Roof: 4 bytes read per pixel of the boxes.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u32* labels, int width, const uint4* boxes,
+                                                          const u32* lists, u32 most, int large, u32* memory, u64 words,
+                                                          u32* eaters, u32* counters) {
+  DYN_SMEM(raw);
+  u32* item = (u32*)raw;
+  u32* space = large ? memory + (size_t)blockIdx.x * words : item + 1;
+  Counters* c = (Counters*)counters;
+  for (;;) {
+    if (threadIdx.x == 0) *item = atomicAdd(&c->taken[large], 1u);
+    __syncthreads();
+    u32 place = *item;
+    if (place >= c->masks[large]) return;
+    u32 label = lists[(size_t)large * most + place];
+    fill_or_mark(before, labels, width, box_of(boxes, label), label, space, eaters, c);
+    __syncthreads();
+  }
+}
+EMU_KERNEL(holes_fill)
+
+// Fills the holes of the masks that have others in them, one after another, each over what lies in it by then. One
+// block; mostly there are none.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_eat(u32* labels, int width, const uint4* boxes, u32 most, u32* memory,
+                                                         const u32* eaters, const u32* counters) {
+  DYN_SMEM(raw);
+  u32* chunk = (u32*)raw;
+  if (!((const Counters*)counters)->eaters) return;
+  u32 words = (most + 31) / 32;
+  for (u32 base = 0; base < words; base += blockDim.x) {
+    u32 mine = base + threadIdx.x < words ? eaters[base + threadIdx.x] : 0;
+    chunk[threadIdx.x] = mine;
+    if (__syncthreads_or(mine != 0)) {
+      for (u32 i = 0; i < blockDim.x; i++)
+        for (u32 left = chunk[i]; left; left &= left - 1) {
+          u32 label = (base + i) * 32 + __ffs((int)left);
+          Bits bits;
+          Rect b = box_of(boxes, label);
+          if (flood(labels, width, b, label, memory, bits))
+            each_hole(b, bits, width, [&](size_t pixel) { labels[pixel] = label; });
+          __syncthreads();
+        }
+    }
+    __syncthreads();
+  }
+}
+EMU_KERNEL(holes_eat)

@@ -1,0 +1,152 @@
+// What the convolutions of both precisions share: their arguments, the strips that a map is cut into, and what is done
+// with a sum once it is complete.
+#pragma once
+#include "prims.cuh"
+
+constexpr int SIDE = 8;                    // a strip is 8x8 pixels
+constexpr int HALO = SIDE + 2;             // with the pixels around it
+constexpr int HALO_PIXELS = HALO * HALO;
+constexpr int SLICE = 16;                  // input channels that are summed together
+constexpr int GROUP = 32;                  // output channels of a warp
+constexpr int TAPS = 9;
+constexpr int UNIT = SLICE * GROUP;        // weights of one tap
+constexpr int OUTSIDE = -1;                // a pixel of a halo
+
+// start + bias + conv3x3(relu(scale * src + shift)) + conv1x1(proj), with the ReLU, 2x2 maxima and the network's last
+// layer if asked for. A pointer that is null leaves its part out. Maps are [tile, height, width, channels].
+// The launcher in src/cuda/conv.rs has the same struct.
+template <class T> struct ConvSum {
+  const T *src, *scale, *shift;            // shift: a row for each tile, shift_stride apart (0: one for all)
+  const T* proj;
+  const T* weights;                        // [block's outputs, slice, tap, group, UNIT], the projection's slices, of one
+                                           // tap, at the end
+  const float* bias;                       // as shift
+  const T* skip;                           // + skip_scale * skip
+  const float* skip_scale;
+  T *out, *pooled;
+  const float *last_scale, *last_shift, *last_weight, *last_bias;   // weight: [outputs, GROUP]
+  float* output;                           // last_weight * relu(last_scale * sum + last_shift) + last_bias
+  int count, height, width;                // tiles and their size here
+  int src_channels, proj_channels, channels;
+  int src_up, proj_up;                     // 1: each of its pixels stands for 2x2
+  int shift_stride, bias_stride;
+  int accumulate, relu, outputs, stages;
+};
+
+struct Strip { int tile, y, x; };
+
+// The strips of a batch, row by row, tile by tile. Those beyond the last are outside of every map.
+template <class T> DEV Strip strip_at(const ConvSum<T>& a, int index) {
+  const int across = (a.width + SIDE - 1) / SIDE, strips = (a.height + SIDE - 1) / SIDE * across;
+  const int tile = index / strips, in = index - tile * strips;
+  if (tile >= a.count) return {0, a.height + SIDE, 0};
+  return {tile, in / across * SIDE, in % across * SIDE};
+}
+
+// Which pixel of a map is that of a halo.
+template <class T> DEV int halo_pixel(const ConvSum<T>& a, const Strip& s, int pixel, int up) {
+  const int y = s.y + pixel / HALO - 1, x = s.x + pixel % HALO - 1;
+  if ((u32)y >= (u32)a.height || (u32)x >= (u32)a.width) return OUTSIDE;
+  return (s.tile * (a.height >> up) + (y >> up)) * (a.width >> up) + (x >> up);
+}
+
+// The same for the projection, which does not read the pixels around the strip.
+template <class T> DEV int centre_pixel(const ConvSum<T>& a, const Strip& s, int pixel) {
+  const int y = pixel / HALO, x = pixel % HALO;
+  return y == 0 || y > SIDE || x == 0 || x > SIDE ? OUTSIDE : halo_pixel(a, s, pixel, a.proj_up);
+}
+
+DEV void load8(float (&v)[8], const float* from) {
+  const float4 a = reinterpret_cast<const float4*>(from)[0], b = reinterpret_cast<const float4*>(from)[1];
+  v[0] = a.x; v[1] = a.y; v[2] = a.z; v[3] = a.w; v[4] = b.x; v[5] = b.y; v[6] = b.z; v[7] = b.w;
+}
+DEV void load8(float (&v)[8], const half_t* from) {
+  const uint4 a = *reinterpret_cast<const uint4*>(from);
+  const u32 pairs[4] = {a.x, a.y, a.z, a.w};
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    v[2 * i] = h2f({(u16)(pairs[i] & 0xffff)});
+    v[2 * i + 1] = h2f({(u16)(pairs[i] >> 16)});
+  }
+}
+DEV void store8(float* to, const float (&v)[8]) {
+  reinterpret_cast<float4*>(to)[0] = make_float4(v[0], v[1], v[2], v[3]);
+  reinterpret_cast<float4*>(to)[1] = make_float4(v[4], v[5], v[6], v[7]);
+}
+DEV void store8(half_t* to, const float (&v)[8]) {
+  *reinterpret_cast<uint4*>(to) =
+      make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]), pack2(v[6], v[7]));
+}
+
+// The network's last layer on 2x2 pixels. A pixel's channels lie in 4 neighbouring lanes, so all of a warp must come.
+template <class T> DEV void last_layer(const ConvSum<T>& a, int tile, int y, int x, int c, float (&v)[4][8]) {
+  float scale[8], shift[8];
+  load8(scale, a.last_scale + c);
+  load8(shift, a.last_shift + c);
+#pragma unroll
+  for (int p = 0; p < 4; p++)
+#pragma unroll
+    for (int k = 0; k < 8; k++) v[p][k] = fmaxf(v[p][k] * scale[k] + shift[k], 0.f);
+  for (int o = 0; o < a.outputs; o++) {
+    float weight[8], sum[4];
+    load8(weight, a.last_weight + o * GROUP + c);
+#pragma unroll
+    for (int p = 0; p < 4; p++) {
+      sum[p] = 0.f;
+#pragma unroll
+      for (int k = 0; k < 8; k++) sum[p] = fmaf(v[p][k], weight[k], sum[p]);
+      sum[p] += __shfl_xor_sync(~0u, sum[p], 1);
+      sum[p] += __shfl_xor_sync(~0u, sum[p], 2);
+      sum[p] += a.last_bias[o];
+    }
+    // Each of the 4 lanes writes its share of the outputs.
+    if (o % 4 != c / 8) continue;
+    float* plane = a.output + (size_t)(tile * a.outputs + o) * a.height * a.width;
+#pragma unroll
+    for (int p = 0; p < 4; p++) {
+      const int py = y + p / 2, px = x + p % 2;
+      if (py < a.height && px < a.width) plane[(size_t)py * a.width + px] = sum[p];
+    }
+  }
+}
+
+// Completes and stores the sums of 2x2 pixels, 8 channels of each: y and x are even, c is a multiple of 8.
+template <class T> DEV void finish(const ConvSum<T>& a, int tile, int y, int x, int c, float (&v)[4][8]) {
+  float bias[8], skip_scale[8];
+  load8(bias, a.bias + (size_t)tile * a.bias_stride + c);
+  if (a.skip) load8(skip_scale, a.skip_scale + c);
+#pragma unroll
+  for (int p = 0; p < 4; p++) {
+    const int py = y + p / 2, px = x + p % 2;
+    const bool inside = py < a.height && px < a.width;
+    const size_t at = ((size_t)(tile * a.height + py) * a.width + px) * a.channels + c;
+    float add[8];
+#pragma unroll
+    for (int k = 0; k < 8; k++) v[p][k] += bias[k];
+    if (a.skip && inside) {
+      load8(add, a.skip + at);
+#pragma unroll
+      for (int k = 0; k < 8; k++) v[p][k] = fmaf(add[k], skip_scale[k], v[p][k]);
+    }
+    if (a.accumulate && inside) {
+      load8(add, a.out + at);
+#pragma unroll
+      for (int k = 0; k < 8; k++) v[p][k] += add[k];
+    }
+    if (a.relu) {
+#pragma unroll
+      for (int k = 0; k < 8; k++) v[p][k] = fmaxf(v[p][k], 0.f);
+    }
+    // The last layer takes the sum as it is; nobody else needs it.
+    if (!a.output && inside) store8(a.out + at, v[p]);
+  }
+  if (a.pooled && y < a.height && x < a.width) {
+    // Rounding keeps the order, so these are the maxima of what was stored.
+    float most[8];
+#pragma unroll
+    for (int k = 0; k < 8; k++) most[k] = fmaxf(fmaxf(v[0][k], v[1][k]), fmaxf(v[2][k], v[3][k]));
+    const size_t pixel = (size_t)(tile * (a.height / 2) + y / 2) * (a.width / 2) + x / 2;
+    store8(a.pooled + pixel * a.channels + c, most);
+  }
+  if (a.output) last_layer(a, tile, y, x, c, v);
+}

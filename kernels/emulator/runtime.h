@@ -1,0 +1,121 @@
+// What kernels and the scheduler know of each other: the threads of a block, their barriers, and how a kernel starts.
+#pragma once
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "language.h"
+
+namespace emu {
+
+// Counters of a launch, in the order in which emu_stats gives them.
+struct Stats {
+  u64 mma, ldmatrix, bank_conflicts, barriers, shuffles, async_copies, switches;
+};
+
+// An asynchronous copy that has not arrived.
+struct Copy {
+  void* to;
+  const void* from;  // null: zeros
+  int group;
+};
+
+// A place to run: a stack, and what sanitizers want to know of it.
+struct Context {
+  void* sp;
+  const void* stack;
+  size_t size;
+  void *thread, *fake;  // of ThreadSanitizer and of AddressSanitizer
+};
+
+// A CUDA thread.
+struct Fiber : Context {
+  uint3 tid;
+  int index;         // in the block
+  const char* file;  // where it waits
+  int line;
+  int last;  // the slot of its last warp operation, whose answer it may still read; -1: none
+  Stats stats;  // each its own, so that counting is no race
+  int group, copies;
+  Copy copy[64];
+};
+
+struct Block {
+  dim3 grid, dim;
+  uint3 id;
+  unsigned char* smem;
+  size_t smem_bytes;
+  bool eager;  // asynchronous copies arrive at once
+};
+
+// Of the library that is loaded late, these few words still fit into the space for thread-local variables that is a
+// register and an offset away; threadIdx would otherwise be a function call.
+#define EMU_NEAR __attribute__((tls_model("initial-exec")))
+extern __thread Fiber* cur EMU_NEAR;
+extern __thread Block* blk EMU_NEAR;
+
+// Ends the launch with an error; the launch, or the next call that waits for it, returns it.
+[[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
+// __syncthreads; `id` tells which one in the text.
+void barrier(const char* file, int line, int id);
+enum Reduction { OR, AND, COUNT };
+int barrier_reduce(const char* file, int line, int id, int value, Reduction);
+
+// __threadfence
+void fence();
+
+// What a lane brings to an operation of its warp, and what all of them find there.
+struct Row {
+  u64 v[4];
+};
+struct Meeting {
+  Row in[32];
+  alignas(32) float product[16][8];  // of mma
+};
+enum Operation { SYNC, SHUFFLE, SHUFFLE_XOR, SHUFFLE_UP, SHUFFLE_DOWN, VOTE, LDMATRIX, MMA };
+// Waits for all lanes of `mask`. The answer is valid until this lane's next operation. `fence`: it orders memory.
+const Meeting& meet(u32 mask, Operation, const Row&, bool fence, const char* file, int line);
+
+typedef void (*Thunk)(void* const* arguments);
+int launch(const char* name, Thunk, void* const* arguments, const u32 grid[3], const u32 block[3], size_t smem);
+
+template <class... A, size_t... I>
+void call(void (*kernel)(A...), void* const* p, std::index_sequence<I...>) {
+  kernel(*static_cast<std::remove_cv_t<A>*>(p[I])...);
+}
+template <class... A>
+void call(void (*kernel)(A...), void* const* p) {
+  call(kernel, p, std::index_sequence_for<A...>{});
+}
+template <class... A>
+struct Sizes {
+  u32 v[sizeof...(A) + 1];
+};
+template <class... A>
+constexpr Sizes<A...> sizes(void (*)(A...)) {
+  return {{sizeof(A)..., 0}};
+}
+
+}  // namespace emu
+
+// After a kernel: exports emu_NAME, which takes arguments as cuLaunchKernel does (pointers to them), and the sizes of
+// its parameters, ended by 0.
+#define EMU_EXPORT extern "C" __attribute__((visibility("default")))
+#define EMU_KERNEL(kernel)                                                                                         \
+  EMU_EXPORT int emu_##kernel(const u32* grid, const u32* block, size_t smem, void* const* arguments) {            \
+    return ::emu::launch(#kernel, [](void* const* p) { ::emu::call(kernel, p); }, arguments, grid, block, smem);   \
+  }                                                                                                                \
+  EMU_EXPORT const decltype(::emu::sizes(kernel)) emu_sizes_##kernel = ::emu::sizes(kernel);
+
+#define threadIdx (::emu::cur->tid)
+#define blockIdx (::emu::blk->id)
+#define blockDim (::emu::blk->dim)
+#define gridDim (::emu::blk->grid)
+#define warpSize 32
+#define __syncthreads() ::emu::barrier(__FILE__, __LINE__, __COUNTER__)
+#define __syncthreads_or(v) ::emu::barrier_reduce(__FILE__, __LINE__, __COUNTER__, !!(v), ::emu::OR)
+#define __syncthreads_and(v) ::emu::barrier_reduce(__FILE__, __LINE__, __COUNTER__, !!(v), ::emu::AND)
+#define __syncthreads_count(v) ::emu::barrier_reduce(__FILE__, __LINE__, __COUNTER__, !!(v), ::emu::COUNT)
+// The last parameters of a function that reports where it was called.
+#define EMU_SITE const char *fl = __builtin_FILE(), int ln = __builtin_LINE()

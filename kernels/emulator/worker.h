@@ -1,0 +1,82 @@
+// What runs the blocks of a launch, one after the other, in one thread of the system.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "fiber.h"
+#include "launch.h"
+
+namespace emu {
+
+// An operation of a warp for which lanes wait, or whose answer some have not read.
+struct Slot {
+  u32 mask, arrived, left;
+  Operation operation;
+};
+constexpr int SLOTS = 8;
+
+struct Warp {
+  u32 lanes, live, ready;  // that there are, that have not returned, that can go on
+  int latest;              // the slot that was used last
+  Slot slot[SLOTS];
+  Meeting meeting[SLOTS];
+};
+
+struct Worker {
+  Launch* launch;
+  Block block;
+  int threads, returned;
+  std::vector<Fiber> fibers;  // twice, see `parity`
+  std::vector<Warp> warps;
+  std::vector<char*> stacks;
+  Context main;
+  Stats stats;
+  bool failed;
+
+  // Neighbouring blocks run in different fibers with ThreadSanitizer, so that it sees races between them.
+  int parity;
+
+  // The order of warps and lanes, and how far the present pass over the lanes of a warp has come.
+  std::vector<int> warp_order;
+  int lane_order[32], position, warp;
+  u64 random;
+
+  // __syncthreads
+  int waiting, barrier_id, generation;
+  int reduced[3], reduction[3];
+  const char* barrier_file;
+  int barrier_line;
+
+  // Objects that order threads for ThreadSanitizer: two of __syncthreads, one for each slot. New in each block.
+  char* order;
+  char end;
+  std::vector<void*> memory;
+  size_t memory_bytes;
+
+  Fiber& fiber(int index) { return fibers[parity * threads + index]; }
+  Warp& warp_of(const Fiber* f) { return warps[f->index / 32]; }
+  void begin(Launch&);
+  void run(u64 sequence);
+  void finish();
+  void pass(int warp);
+  void next(bool done);
+  void wait(const char* file, int line);
+  void forget_answer(Fiber*);
+  bool choose_orders();
+  u32 draw();
+
+ private:
+  void new_memory();
+  void begin_block(u64 id);
+  void report_deadlock();
+  void abandon();
+};
+
+extern __thread Worker* worker EMU_NEAR;
+
+constexpr size_t ORDER_BYTES = 2 + 32 * SLOTS;
+
+// The product of a warp's fragments.
+void multiply(Meeting&);
+
+}  // namespace emu

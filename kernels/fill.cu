@@ -1,0 +1,8 @@
+// Sets a range of words. The smallest kernel: the tests of the device, its queue and its buffers use it.
+#include "prims.cuh"
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) fill(u32* out, u32 value, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) out[i] = value;
+}
+EMU_KERNEL(fill)

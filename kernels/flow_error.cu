@@ -1,0 +1,387 @@
+// The flow check (`dynamics.remove_bad_flow_masks`): heat from the centre of each mask spreads within it, and the mean
+// of the squared difference between its gradient's direction and the network's flow is the error of the mask.
+// All heat is double precision, computed in the order of src/cpu/flow_error.rs, and so the same bits.
+//
+// A mask whose box fits in shared memory is the work of one block. A larger one is cut into tiles, which are advanced
+// by CHUNK steps each, in shared memory too, and exchange their heat through planes of the image's size, where masks
+// do not overlap whatever their boxes do.
+#include "prims.cuh"
+
+namespace {
+constexpr int CLASSES = 3;    // sizes of boxes in shared memory; the class after them is that of tiles
+constexpr int CHUNK = 8;      // steps that a tile is advanced before it wants its neighbours' heat
+constexpr int TILE = 60;      // its side: with CHUNK pixels around it, 76 squared, as many as the largest box in one piece
+constexpr int STRIP = 32;     // rows of a thread at most: a bit each
+constexpr u64 ONE_MASK = 1ull << 40;   // a counter of masks above a counter of tiles
+
+// The cells of a box with a margin of one, and the threads for it. src/cuda/flow_error.rs has the same numbers.
+DEV int cells_of(int k) { return k == 0 ? 676 : k == 1 ? 2304 : 5776; }
+DEV int threads_of(int k) { return k == 0 ? 64 : k == 1 ? 128 : 512; }
+
+struct Counters {
+  u64 masks[CLASSES];         // masks of each class
+  u64 large;                  // of the class of tiles: masks (times ONE_MASK) and tiles
+  u64 taken[CLASSES + 1];     // masks, or tiles, that some block has begun
+  u64 chunks;                 // the most of any mask
+};
+
+struct Shared {
+  u64 sum_y, sum_x, nearest, item;
+  u32 centre, mask, label, chunk;   // 48 bytes, as src/cuda/flow_error.rs knows
+};
+
+struct Rect { int top, left, height, width; };
+
+DEV bool inside(Rect r, int y, int x) {
+  return y >= r.top && x >= r.left && y < r.top + r.height && x < r.left + r.width;
+}
+
+// The largest corner and the complement of the smallest are stored, so that 0 is nothing.
+DEV Rect box_of(const uint4* boxes, u32 label) {
+  uint4 b = boxes[label - 1];
+  int top = (int)~b.x, left = (int)~b.y;
+  return {top, left, (int)b.z - top, (int)b.w - left};
+}
+
+DEV int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+// Rows of each thread, where neighbours in a warp have neighbouring columns.
+DEV int strip_rows(Rect r, int threads) { return ceil_div(r.height, threads / r.width); }
+
+DEV int class_of(Rect b) {
+  for (int k = 0; k < CLASSES; k++) {
+    bool fits = (u64)(b.height + 2) * (u64)(b.width + 2) <= (u64)cells_of(k);
+    if (fits && b.width <= threads_of(k) && strip_rows(b, threads_of(k)) <= STRIP) return k;
+  }
+  return CLASSES;
+}
+
+DEV u64 tiles_of(Rect b) { return (u64)ceil_div(b.height, TILE) * (u64)ceil_div(b.width, TILE); }
+DEV u64 steps_of(Rect b) { return 2 * ((u64)b.height + 2 + (u64)b.width + 2); }
+// The last chunk has fewer steps than CHUNK, since the gradient takes one more pixel.
+DEV u64 chunks_of(Rect b) { return steps_of(b) / CHUNK + 1; }
+
+DEV u64 bits_of(double v) { union { double v; u64 bits; } u; u.v = v; return u.bits; }
+
+// The pixel of the mask nearest to its mean position, the first of equals, as an index in its box. Positions count
+// from 1, as in a box with a margin. Distances are not negative, so their bits are in their order.
+DEV u32 centre_of(const u32* labels, int width, Rect b, u32 label, u32 pixels, Shared* s) {
+  const u32* first = labels + (size_t)b.top * width + b.left;
+  u32 cells = (u32)b.height * b.width, columns = b.width;
+  auto mine = [&](u32 i) { return first[(size_t)(i / columns) * width + i % columns] == label; };
+  if (threadIdx.x == 0) { s->sum_y = s->sum_x = 0; s->nearest = ~0ull; s->centre = ~0u; }
+  __syncthreads();
+  u64 sum_y = 0, sum_x = 0;
+  for (u32 i = threadIdx.x; i < cells; i += blockDim.x)
+    if (mine(i)) { sum_y += i / columns + 1; sum_x += i % columns + 1; }
+  atomicAdd(&s->sum_y, sum_y);
+  atomicAdd(&s->sum_x, sum_x);
+  __syncthreads();
+  double y = (double)s->sum_y / (double)pixels, x = (double)s->sum_x / (double)pixels;
+  auto distance = [&](u32 i) {
+    double dy = (double)(i / columns + 1) - y, dx = (double)(i % columns + 1) - x;
+    return bits_of(dy * dy + dx * dx);
+  };
+  u64 nearest = ~0ull;
+  for (u32 i = threadIdx.x; i < cells; i += blockDim.x)
+    if (mine(i)) { u64 d = distance(i); nearest = d < nearest ? d : nearest; }
+  atomicMin(&s->nearest, nearest);
+  __syncthreads();
+  nearest = s->nearest;
+  for (u32 i = threadIdx.x; i < cells; i += blockDim.x)
+    if (mine(i) && distance(i) == nearest) { atomicMin(&s->centre, i); break; }
+  __syncthreads();
+  return s->centre;
+}
+
+// What a block advances: a part of a mask's box, in two arrays of shared memory with a ring of one cell around it.
+struct Region {
+  Rect part;
+  double *heat, *next;
+  int stride;                 // cells of a row, with the ring
+  int row, column, cell;      // where this thread's strip begins
+  u32 bits;                   // which of its rows are in the mask, from the first on
+};
+
+DEV Region region_of(Rect part, const u32* labels, int width, u32 label, double* memory) {
+  Region r;
+  r.part = part;
+  r.stride = part.width + 2;
+  r.heat = memory;
+  r.next = memory + (part.height + 2) * r.stride;
+  int threads = blockDim.x, rows = strip_rows(part, threads);
+  r.row = (int)threadIdx.x / part.width * rows;
+  r.column = (int)threadIdx.x % part.width;
+  r.cell = (r.row + 1) * r.stride + r.column + 1;
+  r.bits = 0;
+  const u32* first = labels + (size_t)(part.top + r.row) * width + part.left + r.column;
+  for (int i = 0; i < rows && r.row + i < part.height; i++) r.bits |= (u32)(first[(size_t)i * width] == label) << i;
+  return r;
+}
+
+// Fills both arrays: with the heat `from` a plane, or none, and the first step's heat at the centre, if there is a step.
+DEV void load(const Region& r, Rect box, const u32* labels, int width, u32 label, const double* from, size_t centre) {
+  int cells = (r.part.height + 2) * r.stride;
+  for (int i = threadIdx.x; i < cells; i += blockDim.x) {
+    int y = r.part.top - 1 + i / r.stride, x = r.part.left - 1 + i % r.stride;
+    double heat = 0.0;
+    if (inside(box, y, x)) {
+      size_t pixel = (size_t)y * width + x;
+      if (from && labels[pixel] == label) heat = from[pixel];
+      if (pixel == centre) heat += 1.0;
+    }
+    r.heat[i] = heat;
+    r.next[i] = 0.0;
+  }
+  __syncthreads();
+}
+
+// x / 9, correctly rounded by Markstein's theorem. Below the bound the remainder might not be exact.
+DEV double ninth(double x) {
+  if (x < 1e-280 && x > 0.0) return x / 9.0;
+  double q = x * (1.0 / 9.0);
+  return fma(fma(-9.0, q, x), 1.0 / 9.0, q);
+}
+
+// One step for this thread's cells. Sums of three in a row serve three rows.
+DEV void step(const Region& r) {
+  const double* cell = r.heat + r.cell;
+  double* next = r.next + r.cell;
+  auto row = [](const double* c) { return c[-1] + c[0] + c[1]; };
+  double above = row(cell - r.stride), here = row(cell);
+  for (u32 bits = r.bits; bits; bits >>= 1, cell += r.stride, next += r.stride) {
+    double below = row(cell + r.stride);
+    if (bits & 1) *next = ninth(above + here + below);
+    above = here;
+    here = below;
+  }
+}
+
+// So many steps. Each but the first, whose heat is loaded, adds 1 at the centre; the cell's thread does it beforehand.
+DEV void advance(Region& r, int steps, int centre_y, int centre_x) {
+  int y = centre_y - r.part.top - r.row, x = centre_x - r.part.left;
+  bool mine = x == r.column && y >= 0 && y < STRIP && (r.bits >> y & 1);
+  for (int s = 1; s <= steps; s++) {
+    if (r.bits) step(r);
+    if (mine && s < steps) r.next[r.cell + y * r.stride] += 1.0;
+    __syncthreads();
+    double* heat = r.heat;
+    r.heat = r.next;
+    r.next = heat;
+  }
+}
+
+// The squared difference between the direction of the gradient and a fifth of the network's flow.
+DEV double square(const double* cell, int stride, float flow_y, float flow_x) {
+  double y = cell[stride] - cell[-stride], x = cell[1] - cell[-1];
+  double length = sqrt(y * y + x * x) + 1e-60;
+  double dy = (double)((float)(y / length) - flow_y / 5.0f), dx = (double)((float)(x / length) - flow_x / 5.0f);
+  return dy * dy + dx * dx;
+}
+
+// The mask of a tile: the last whose first tile is not after it.
+DEV u32 mask_of(const u64* first, u32 masks, u64 tile) {
+  u32 low = 0;
+  for (u32 high = masks; high - low > 1;) {
+    u32 middle = (low + high) / 2;
+    if (first[middle] <= tile) low = middle; else high = middle;
+  }
+  return low;
+}
+}  // namespace
+
+// Sorts the masks into classes, each with a list of its labels; a mask of tiles also has the number of its first tile.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_plan(const uint4* boxes, const u32* pixels, u32 most, double* errors,
+                                                         u32* lists, u64* first_tile, u64* finished, u64* counters) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  Counters* c = (Counters*)counters;
+  if (i >= most) return;
+  errors[i] = 0.0 / 0.0;
+  if (!pixels[i]) return;
+  Rect box = box_of(boxes, i + 1);
+  int k = class_of(box);
+  u64 place;
+  if (k < CLASSES) {
+    place = atomicAdd(&c->masks[k], (u64)1);
+  } else {
+    u64 before = atomicAdd(&c->large, ONE_MASK + tiles_of(box));
+    place = before / ONE_MASK;
+    first_tile[place] = before % ONE_MASK;
+    finished[place] = 0;
+    atomicMax(&c->chunks, chunks_of(box));
+  }
+  lists[(size_t)k * most + place] = i + 1;
+}
+EMU_KERNEL(flow_plan)
+
+// The errors of the masks of class k. Roof: per cell and step 7 double-precision operations and 4 accesses of 8 bytes
+// to shared memory, which is the narrower.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, int width, u64 plane, const uint4* boxes,
+                                                          const u32* pixels, u32 most, const float* flows, int k,
+                                                          const u32* lists, u64* counters, double* errors) {
+  DYN_SMEM(raw);
+  Shared* s = (Shared*)raw;
+  double* memory = (double*)(raw + sizeof(Shared));
+  Counters* c = (Counters*)counters;
+  for (;;) {
+    if (threadIdx.x == 0) s->item = atomicAdd(&c->taken[k], (u64)1);
+    __syncthreads();
+    if (s->item >= c->masks[k]) return;
+    u32 label = lists[(size_t)k * most + s->item];
+    Rect box = box_of(boxes, label);
+    u32 centre = centre_of(labels, width, box, label, pixels[label - 1], s);
+    int y = box.top + (int)centre / box.width, x = box.left + (int)centre % box.width;
+    Region r = region_of(box, labels, width, label, memory);
+    load(r, box, labels, width, label, nullptr, (size_t)y * width + x);
+    advance(r, (int)steps_of(box), y, x);
+    // Squares take the place of the heat before last, sums of columns that of the last. Cells outside have 0.
+    size_t pixel = (size_t)(box.top + r.row) * width + box.left + r.column;
+    int cell = r.cell;
+    for (u32 bits = r.bits; bits; bits >>= 1, pixel += width, cell += r.stride)
+      if (bits & 1) r.next[cell] = square(r.heat + cell, r.stride, flows[pixel], flows[plane + pixel]);
+    __syncthreads();
+    for (int column = threadIdx.x; column < box.width; column += blockDim.x) {
+      double sum = 0.0;
+      for (int row = 1; row <= box.height; row++) sum += r.next[row * r.stride + column + 1];
+      r.heat[column] = sum;
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      double sum = 0.0;
+      for (int column = 0; column < box.width; column++) sum += r.heat[column];
+      errors[label - 1] = sum / (double)pixels[label - 1];
+    }
+  }
+}
+EMU_KERNEL(flow_small)
+
+// The centres of the masks of tiles, as pixels of the image.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_centres(const u32* labels, int width, const uint4* boxes,
+                                                            const u32* pixels, u32 most, const u32* lists,
+                                                            const u64* counters, u64* centres) {
+  DYN_SMEM(raw);
+  Shared* s = (Shared*)raw;
+  u64 masks = ((const Counters*)counters)->large / ONE_MASK;
+  for (u64 i = blockIdx.x; i < masks; i += gridDim.x) {
+    u32 label = lists[(size_t)CLASSES * most + i];
+    Rect box = box_of(boxes, label);
+    u32 centre = centre_of(labels, width, box, label, pixels[label - 1], s);
+    if (threadIdx.x == 0) centres[i] = (u64)(box.top + centre / box.width) * width + box.left + centre % box.width;
+  }
+}
+EMU_KERNEL(flow_centres)
+
+// Advances the tiles, chunk by chunk, and leaves each pixel's square in the plane of its mask's last chunk.
+//
+// Blocks take a chunk of a tile in turn: all first chunks, all second ones and so on. A block waits until its mask's
+// chunk before is complete. All of that was taken earlier, by blocks that run, so there is always one that need not
+// wait, however many blocks run at once. A plane is written when the chunk that read it is complete.
+// Roof: as flow_small, times 1.6 for the cells around a tile.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, int width, u64 plane, const uint4* boxes,
+                                                          u32 most, const float* flows, const u32* lists,
+                                                          const u64* first_tile, const u64* centres, u64* finished,
+                                                          u64* counters, double* planes) {
+  DYN_SMEM(raw);
+  Shared* s = (Shared*)raw;
+  double* memory = (double*)(raw + sizeof(Shared));
+  Counters* c = (Counters*)counters;
+  const u32* list = lists + (size_t)CLASSES * most;
+  u64 tiles = c->large % ONE_MASK, items = tiles * c->chunks;
+  for (;;) {
+    if (threadIdx.x == 0) {
+      s->label = 0;
+      for (;;) {
+        u64 item = atomicAdd(&c->taken[CLASSES], (u64)1);
+        if (item >= items) break;
+        u32 mask = mask_of(first_tile, (u32)(c->large / ONE_MASK), item % tiles), label = list[mask];
+        Rect box = box_of(boxes, label);
+        u64 chunk = item / tiles;
+        if (chunk >= chunks_of(box)) continue;
+        while (*(volatile u64*)&finished[mask] < chunk * tiles_of(box)) {}
+        __threadfence();
+        s->label = label;
+        s->mask = mask;
+        s->chunk = (u32)chunk;
+        s->item = item % tiles - first_tile[mask];
+        break;
+      }
+    }
+    __syncthreads();
+    u32 label = s->label, mask = s->mask, chunk = s->chunk, tile = (u32)s->item;
+    if (!label) return;
+    Rect box = box_of(boxes, label);
+    int across = ceil_div(box.width, TILE);
+    Rect core = {box.top + (int)(tile / across) * TILE, box.left + (int)(tile % across) * TILE, TILE, TILE};
+    core.height = min(TILE, box.top + box.height - core.top);
+    core.width = min(TILE, box.left + box.width - core.left);
+    // The heat that reaches the core within the chunk, but none outside the box.
+    int top = max(core.top - CHUNK + 1, box.top), left = max(core.left - CHUNK + 1, box.left);
+    int bottom = min(core.top + core.height + CHUNK - 1, box.top + box.height);
+    int right = min(core.left + core.width + CHUNK - 1, box.left + box.width);
+    Region r = region_of({top, left, bottom - top, right - left}, labels, width, label, memory);
+    bool wanted = false;
+    int y = top + r.row, x = left + r.column;
+    for (u32 bits = r.bits, i = 0; bits; bits >>= 1, i++) wanted |= (bits & 1) && inside(core, y + (int)i, x);
+    if (__syncthreads_or(wanted)) {
+      bool last = chunk + 1 == chunks_of(box);
+      const double* from = planes + (size_t)(~chunk & 1) * plane;
+      double* to = planes + (size_t)(chunk & 1) * plane;
+      u64 centre = centres[mask];
+      int steps = last ? (int)(steps_of(box) % CHUNK) : CHUNK;
+      load(r, box, labels, width, label, chunk ? from : nullptr, steps ? (size_t)centre : ~(size_t)0);
+      advance(r, steps, (int)(centre / width), (int)(centre % width));
+      size_t pixel = (size_t)y * width + x;
+      int cell = r.cell;
+      for (u32 bits = r.bits; bits; bits >>= 1, pixel += width, cell += r.stride, y++) {
+        if (!(bits & 1) || !inside(core, y, x)) continue;
+        to[pixel] = last ? square(r.heat + cell, r.stride, flows[pixel], flows[plane + pixel]) : r.heat[cell];
+      }
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      __threadfence();
+      atomicAdd(&finished[mask], (u64)1);
+    }
+  }
+}
+EMU_KERNEL(flow_tiles)
+
+// The errors of the masks of tiles: sums of columns, and their sum from left to right.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_sums(const u32* labels, int width, u64 plane, const uint4* boxes,
+                                                         const u32* pixels, u32 most, const u32* lists,
+                                                         const u64* counters, const double* planes, double* errors) {
+  DYN_SMEM(raw);
+  double* sums = (double*)raw;
+  u64 masks = ((const Counters*)counters)->large / ONE_MASK;
+  for (u64 i = blockIdx.x; i < masks; i += gridDim.x) {
+    u32 label = lists[(size_t)CLASSES * most + i];
+    Rect box = box_of(boxes, label);
+    const double* squares = planes + (size_t)((chunks_of(box) - 1) & 1) * plane;
+    double total = 0.0;
+    for (int left = 0; left < box.width; left += blockDim.x) {
+      int column = left + threadIdx.x;
+      double sum = 0.0;
+      size_t pixel = (size_t)box.top * width + box.left + column;
+      if (column < box.width)
+        for (int row = 0; row < box.height; row++, pixel += width)
+          if (labels[pixel] == label) sum += squares[pixel];
+      sums[threadIdx.x] = sum;
+      __syncthreads();
+      int columns = min((int)blockDim.x, box.width - left);
+      if (threadIdx.x == 0)
+        for (int t = 0; t < columns; t++) total += sums[t];
+      __syncthreads();
+    }
+    if (threadIdx.x == 0) errors[label - 1] = total / (double)pixels[label - 1];
+  }
+}
+EMU_KERNEL(flow_sums)
+
+// Drops the pixels of masks whose error exceeds the threshold; NaN does not. Roof: 4 bytes read per pixel.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_drop(u32* labels, u64 plane, const double* errors, double threshold) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= plane) return;
+  u32 label = labels[i];
+  if (label && errors[label - 1] > threshold) labels[i] = 0;
+}
+EMU_KERNEL(flow_drop)

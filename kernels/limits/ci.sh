@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The kernels without a GPU: every one compiles with two versions of NVRTC for four architectures, keeps to limits.tsv,
+# and its inline PTX is what NVIDIA's own functions become. Arguments go to `cargo test`. Takes Linux on x86-64, Rust and
+# Python 3 with venv; 130 MB of packages are downloaded once.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export PYTHONDONTWRITEBYTECODE=1
+
+packages=(
+    nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvrtc==13.5.37
+    nvidia-cuda-cuobjdump==13.5.37 nvidia-cuda-nvdisasm==13.5.37
+    nvidia-cutlass==4.2.0.0
+)
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/flowmask/nvrtc
+if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    # CuTe is headers; what its package depends on is for its generators.
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${packages[@]}"
+    echo "${packages[*]}" > "$venv/packages"
+fi
+nvidia=$(echo "$venv"/lib/python3*/site-packages/nvidia)
+libraries=$nvidia/cuda_nvrtc/lib/libnvrtc.so.12:$nvidia/cu13/lib/libnvrtc.so.13
+cubins=$(mktemp -d)
+trap 'rm -rf "$cubins"' EXIT
+
+FLOWMASK_TEST_NVRTC=$libraries FLOWMASK_TEST_CUBINS=$cubins cargo test "$@" --test nvrtc
+FLOWMASK_TEST_NVRTC=$libraries cargo test "$@" --test cli devices
+export CUDA_BIN=$nvidia/cu13/bin
+"$venv/bin/python" kernels/limits/limits.py check "$cubins"
+"$venv/bin/python" kernels/limits/ptx.py "$nvidia/cu13/lib/libnvrtc.so.13"

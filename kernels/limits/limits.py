@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""What each kernel takes of a multiprocessor, from its code alone, held against limits.tsv.
+
+    limits.py check FOLDER                    prints a table; exit code 1 on a breach
+    limits.py update FOLDER [KERNEL=BYTES | KERNEL:ARCH=BYTES]…
+                                              writes limits.tsv; BYTES is the dynamic shared memory of a launch
+
+FOLDER has the CUBINs of all architectures and compilers, as `cargo test --test nvrtc` leaves them in
+FLOWMASK_TEST_CUBINS and `flowmask devices --compile --arch …` in FLOWMASK_CACHE. It has to be a fresh one, since
+compiled kernels of earlier sources stay. cuobjdump and nvdisasm (13 reads the code of 12 too) are taken from CUDA_BIN or
+PATH.
+
+A row of limits.tsv holds for one kernel on one architecture, by every compiler:
+    threads     of a block, from the kernel's launch bounds
+    shared      dynamic shared memory of a launch in bytes, the most that its launcher asks for
+    registers   at most, in steps of 8, in which the hardware gives them out
+    stack       at most, in bytes; above 0 there are spills or arrays that are not in registers
+    blocks      at least, on one multiprocessor at a time
+    HMMA        at least: multiplications of matrices
+    LDGSTS      at least: asynchronous copies
+"""
+import csv
+import os
+import re
+import struct
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TABLE = Path(__file__).with_name("limits.tsv")
+COLUMNS = ["kernel", "arch", "threads", "shared", "registers", "stack", "blocks", "HMMA", "LDGSTS"]
+
+# Of a multiprocessor: threads, blocks, shared memory; most shared memory of a block. CUDA Programming Guide, technical
+# specifications per compute capability. Each has 65536 registers, and each block costs 1 KiB of shared memory more.
+MULTIPROCESSORS = {
+    "sm_80": (2048, 32, 164 << 10, 163 << 10),
+    "sm_89": (1536, 24, 100 << 10, 99 << 10),
+    "sm_90": (2048, 32, 228 << 10, 227 << 10),
+    "sm_100": (2048, 32, 228 << 10, 227 << 10),
+}
+RESERVED = 1024
+
+INSTRUCTIONS = {
+    "HMMA": r"HMMA",
+    "LDGSTS": r"LDGSTS",
+    "LDSM": r"LDSM",
+    "shared_access": r"LDS|STS|LDGSTS|ATOMS",
+    "LDG": r"LDG(?!STS)",
+    "STG": r"STG",
+    "IDIV": r"I2F.*\.RP",  # how a division of integers begins
+    "spill": r"LDL|STL",
+    "code": r"(?!NOP)",
+}
+
+
+def up(value, step):
+    return -(-value // step) * step
+
+
+def blocks(arch, threads, registers, shared):
+    """How many blocks are on a multiprocessor at a time, as cuda_occupancy.h counts them."""
+    most_threads, most_blocks, memory, most_memory = MULTIPROCESSORS[arch]
+    if shared > most_memory:
+        return 0
+    warps = up(threads, 32) // 32
+    # Registers come in 256 a warp, and from the four quarters of a multiprocessor.
+    by_registers = 65536 // 4 // up(registers * 32, 256) * 4 // warps
+    return min(most_threads // (warps * 32), most_blocks, by_registers, memory // up(shared + RESERVED, 128))
+
+
+def run(tool, *arguments):
+    folder = os.environ.get("CUDA_BIN", "")
+    path = os.pathsep.join(filter(None, [folder, os.environ["PATH"]]))  # cuobjdump starts nvdisasm
+    command = [os.path.join(folder, tool), *arguments]
+    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True).stdout
+
+
+def launch_bounds(cubin):
+    """The threads of each kernel, from the sections .nv.info.KERNEL."""
+    start, = struct.unpack_from("<Q", cubin, 0x28)
+    size, count, names = struct.unpack_from("<3H", cubin, 0x3A)
+    sections = [struct.unpack_from("<2I4Q", cubin, start + i * size) for i in range(count)]
+    bounds = {}
+    for name, _, _, _, offset, length in sections:
+        at = sections[names][4] + name
+        name = cubin[at:cubin.index(b"\0", at)].decode()
+        if not name.startswith(".nv.info."):
+            continue
+        at, end = offset, offset + length
+        while at < end:
+            form, attribute, value = struct.unpack_from("<2BH", cubin, at)
+            if (form, attribute) == (4, 5):  # a value of some size, the threads of a block along x, y, z
+                x, y, z = struct.unpack_from("<3I", cubin, at + 4)
+                bounds[name.removeprefix(".nv.info.")] = x * y * z
+            at += 4 + (value if form == 4 else 0)
+    return bounds
+
+
+def measure(path):
+    """Rows of a CUBIN: what the compiler says and what its code has."""
+    file, arch, compiler = re.fullmatch(r"(\w+)\.(sm_\d+)\.nvrtc-([\d.]+)\.\w+\.cubin", path.name).groups()
+    text = run("cuobjdump", "-res-usage", "-sass", str(path))
+    threads = launch_bounds(path.read_bytes())
+    used = {
+        kernel: {key: int(value) for key, value in re.findall(r"(\w+):(\d+)", values)}
+        for kernel, values in re.findall(r"Function (\w+):\s*\n\s*(.*)", text)
+    }
+    rows = []
+    for part in text.split("Function : ")[1:]:
+        kernel, code = part.split("\n", 1)
+        if kernel not in threads:
+            sys.exit(f"{file}.cu: {kernel} has no LAUNCH_BOUNDS")
+        operations = Counter(re.findall(r"^\s*/\*[0-9a-f]{4,6}\*/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.]*)", code, re.M))
+        counts = {
+            name: sum(count for operation, count in operations.items() if re.match(pattern, operation))
+            for name, pattern in INSTRUCTIONS.items()
+        }
+        static = used[kernel]["SHARED"]
+        if arch != "sm_80" and arch != "sm_89" and static:
+            static -= RESERVED  # counted in from Hopper on
+        rows.append({
+            "kernel": kernel, "arch": arch, "compiler": compiler, "threads": threads[kernel], "static": static,
+            "registers": used[kernel]["REG"], "stack": used[kernel]["STACK"] + used[kernel]["LOCAL"], **counts,
+        })  # fmt: skip
+    return rows
+
+
+def measure_all(folder):
+    paths = sorted(Path(folder).glob("*.cubin"))
+    builds = [path.name.rsplit(".", 2)[0] for path in paths]
+    if not paths or len(set(builds)) < len(builds):
+        sys.exit(f"{folder}: no CUBINs" if not paths else f"{folder}: kernels of several sources; take a fresh folder")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = [row for rows in pool.map(measure, paths) for row in rows]
+    return sorted(rows, key=lambda row: (row["kernel"], list(MULTIPROCESSORS).index(row["arch"]), row["compiler"]))
+
+
+def read_table():
+    if not TABLE.exists():
+        return {}
+    with open(TABLE, newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return {(row["kernel"], row["arch"]): {k: v if k in COLUMNS[:2] else int(v) for k, v in row.items()} for row in rows}
+
+
+def check(folder):
+    limits, rows, breaches = read_table(), measure_all(folder), []
+    columns = ["kernel", "arch", "compiler", "threads", "registers", "static", "shared", "stack", "blocks", "warps"]
+    print("\t".join([*columns, *INSTRUCTIONS]))
+    for row in rows:
+        key = row["kernel"], row["arch"]
+        limit = limits.get(key)
+        row["shared"] = limit["shared"] if limit else 0
+        row["blocks"] = blocks(row["arch"], row["threads"], row["registers"], row["static"] + row["shared"])
+        row["warps"] = row["blocks"] * up(row["threads"], 32) // 32
+        print("\t".join(str(row[column]) for column in [*columns, *INSTRUCTIONS]))
+        where = f"{row['kernel']} for {row['arch']} by {row['compiler']}"
+        if row["shared_access"] and not row["static"] + row["shared"]:
+            breaches.append(f"{where}: its dynamic shared memory is not in {TABLE.name}")
+        if limit is None:
+            continue
+        if row["threads"] != limit["threads"]:
+            breaches.append(f"{where}: {row['threads']} threads, not {limit['threads']}")
+        breaches += [
+            f"{where}: {row[name]} {name}, more than {limit[name]}" for name in ["registers", "stack"] if row[name] > limit[name]
+        ]
+        breaches += [
+            f"{where}: {row[name]} {name}, fewer than {limit[name]}"
+            for name in ["blocks", "HMMA", "LDGSTS"]
+            if row[name] < limit[name]
+        ]
+    seen = {(row["kernel"], row["arch"]) for row in rows}
+    breaches += [f"{kernel} for {arch}: not in {TABLE.name}; limits.py update adds it" for kernel, arch in sorted(seen - limits.keys())]
+    breaches += [f"{kernel} for {arch}: in {TABLE.name}, but not in {folder}" for kernel, arch in sorted(limits.keys() - seen)]
+    for breach in breaches:
+        print(breach, file=sys.stderr)
+    return 1 if breaches else 0
+
+
+def update(folder, *changes):
+    before = {key: row["shared"] for key, row in read_table().items()}
+    given = {kernel: int(bytes) for kernel, bytes in (change.split("=") for change in changes)}
+    limits = {}
+    for row in measure_all(folder):
+        kernel, arch = key = row["kernel"], row["arch"]
+        row["shared"] = given.get(f"{kernel}:{arch}", given.get(kernel, before.get(key, 0)))
+        row["registers"] = up(row["registers"], 8)
+        other = limits.get(key, row)
+        for name, choose in [("registers", max), ("stack", max), ("static", max), ("HMMA", min), ("LDGSTS", min)]:
+            row[name] = choose(row[name], other[name])
+        row["blocks"] = blocks(arch, row["threads"], row["registers"], row["static"] + row["shared"])
+        limits[key] = row
+    with open(TABLE, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(limits.values())
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in ("check", "update") or (sys.argv[1] == "check" and len(sys.argv) > 3):
+        sys.exit(__doc__)
+    sys.exit({"check": check, "update": update}[sys.argv[1]](*sys.argv[2:]))

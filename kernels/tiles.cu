@@ -1,0 +1,70 @@
+// From the image to a batch of tiles, [slot, tile height, tile width, 16]: resize, pad, cut and flip in one kernel.
+#include "prims.cuh"
+#include "bilinear.cuh"
+
+namespace {
+
+constexpr int CHANNELS = 16;  // of the batch; those that the network has not are zero
+
+// The tiles of one launch, by value: no upload.
+constexpr int TILES = 64;
+struct Place {
+  int y, x, flip_y, flip_x;
+};
+struct Places {
+  Place at[TILES];
+};
+
+// The image as it is, the image as it is cut, the zeros before it and the sides of a tile.
+struct Geometry {
+  int height, width, resized_height, resized_width, top, left, tile_height, tile_width;
+  double step_y, step_x;
+};
+
+DEV void store(float* out, const float (&v)[4]) {
+  *reinterpret_cast<float4*>(out) = make_float4(v[0], v[1], v[2], v[3]);
+}
+DEV void store(u16* out, const float (&v)[8]) {
+  *reinterpret_cast<uint4*>(out) = make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]), pack2(v[6], v[7]));
+}
+
+// A thread 16 bytes of a tile, a row of blocks a tile. Roof: the bytes of the batch.
+template <class T> DEV void tiles(const float* pixels, T* out, Geometry g, const Places& places, int nchan, int slot) {
+  constexpr int N = 16 / sizeof(T), PARTS = CHANNELS / N;
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  u32 size = (u32)g.tile_height * g.tile_width * PARTS;
+  if (i >= size) return;
+  const Place& tile = places.at[blockIdx.y];
+  int first = i % PARTS * N, row = i / PARTS / g.tile_width, column = i / PARTS % g.tile_width;
+  int y = tile.y + (tile.flip_y ? g.tile_height - 1 - row : row) - g.top;
+  int x = tile.x + (tile.flip_x ? g.tile_width - 1 - column : column) - g.left;
+  bool inside = (u32)y < (u32)g.resized_height && (u32)x < (u32)g.resized_width;
+  bool resized = g.height != g.resized_height || g.width != g.resized_width;
+  Tap down = tap(y, g.step_y, g.height), across = tap(x, g.step_x, g.width);
+  float values[N];
+  for (int k = 0; k < N; k++) {
+    const float* image = pixels + first + k;
+    if (!inside || first + k >= nchan) {
+      values[k] = 0.0f;
+    } else if (resized) {
+      values[k] = bilinear(image, g.width, nchan, down, across);
+    } else {
+      values[k] = image[((size_t)y * g.width + x) * nchan];
+    }
+  }
+  store(out + ((size_t)(slot + blockIdx.y) * size + i) * N, values);
+}
+
+}  // namespace
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+tiles_f16(const float* pixels, u16* out, Geometry geometry, Places places, int nchan, int slot) {
+  tiles(pixels, out, geometry, places, nchan, slot);
+}
+EMU_KERNEL(tiles_f16)
+
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+tiles_f32(const float* pixels, float* out, Geometry geometry, Places places, int nchan, int slot) {
+  tiles(pixels, out, geometry, places, nchan, slot);
+}
+EMU_KERNEL(tiles_f32)

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Puts the library that `cargo build --release` made where compilers find it: install.sh PREFIX. Linux.
+set -euo pipefail
+prefix=$(mkdir -p "${1:?the folder to install to}" && cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+built=${CARGO_TARGET_DIR:-target}/release
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+
+mkdir -p "$prefix"/include "$prefix"/lib/pkgconfig "$prefix"/lib/cmake/flowmask
+install -m 644 include/flowmask.h include/flowmask.hpp "$prefix/include"
+install -m 755 -s "$built/libflowmask.so" "$prefix/lib"
+install -m 644 "$built/libflowmask.a" "$prefix/lib"
+fill() { sed -e "s|@PREFIX@|$prefix|g" -e "s|@VERSION@|$version|g" "packaging/$1.in" > "$2/$1"; }
+fill flowmask.pc "$prefix/lib/pkgconfig"
+fill flowmaskConfigVersion.cmake "$prefix/lib/cmake/flowmask"
+install -m 644 packaging/flowmaskConfig.cmake "$prefix/lib/cmake/flowmask"

@@ -1,0 +1,182 @@
+//! `flowmask devices`: what there is to compute on, and what is missing.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use flowmask::cpu::conv::Kernel;
+use flowmask::cuda::nvrtc::{Cache, Compiler, Images};
+use flowmask::cuda::{self, DeviceInfo};
+use serde_json::{Value, json};
+
+use super::{args, report};
+
+/// What was found.
+struct Found {
+    kernels: Vec<&'static str>,
+    threads: usize,
+    gpus: flowmask::Result<Vec<DeviceInfo>>,
+    driver: flowmask::Result<(i32, i32)>,
+    compiler: flowmask::Result<Compiler>,
+    cache: Cache,
+}
+
+/// The kernels of one architecture.
+struct Compiled {
+    capability: (i32, i32),
+    images: Images,
+    seconds: f64,
+}
+
+pub fn run(args: &args::Devices) -> anyhow::Result<ExitCode> {
+    let found = Found::look();
+    let compiled = if args.compile { found.compile(&args.arch)? } else { Vec::new() };
+    match args.json {
+        true => report::print(&found.json(&compiled).to_string())?,
+        false => {
+            found.lines().into_iter().chain(found.compiled(&compiled)).try_for_each(|l| report::print(&l))?
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Found {
+    fn look() -> Self {
+        let driver = cuda::driver_version();
+        Found {
+            kernels: Kernel::all().iter().map(|kernel| kernel.name()).collect(),
+            threads: thread::available_parallelism().map_or(1, usize::from),
+            gpus: cuda::devices(),
+            compiler: Compiler::find(driver.as_ref().ok().copied()),
+            driver,
+            cache: Cache::user(),
+        }
+    }
+
+    /// Puts the kernels into the cache, for these architectures or those of the cards.
+    fn compile(&self, wanted: &[(i32, i32)]) -> anyhow::Result<Vec<Compiled>> {
+        let compiler = self.compiler.as_ref().map_err(|e| anyhow!("{e}"))?;
+        let mut wanted = wanted.to_vec();
+        if wanted.is_empty() {
+            let gpus = self.gpus.as_ref();
+            let gpus = gpus.map_err(|e| anyhow!("{e}; --arch names architectures to compile for"))?;
+            wanted.extend(gpus.iter().map(|gpu| gpu.capability));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.into_iter().map(|capability| self.compile_for(compiler, capability)).collect()
+    }
+
+    fn compile_for(&self, compiler: &Compiler, capability: (i32, i32)) -> anyhow::Result<Compiled> {
+        let start = Instant::now();
+        let images = compiler.compile_all(capability, &self.cache, &|done, files| {
+            if done == 0 {
+                report::complain(&format!("compiling {files} files for {}", architecture(capability)));
+            }
+        })?;
+        // Who asks for a filled cache wants to know that it is not.
+        match &images.unsaved {
+            Some(error) => Err(anyhow!("{error}")),
+            None => Ok(Compiled { capability, images, seconds: start.elapsed().as_secs_f64() }),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![line("cpu", format!("{}; {} threads", self.kernels.join(", "), self.threads))];
+        match &self.gpus {
+            Ok(gpus) => lines.extend(gpus.iter().map(|gpu| line(&format!("cuda:{}", gpu.index), about(gpu)))),
+            Err(error) => lines.push(line("cuda", missing(error))),
+        }
+        if let Ok((major, minor)) = &self.driver {
+            lines.push(line("driver", format!("CUDA {major}.{minor}")));
+        }
+        lines.push(line(
+            "nvrtc",
+            self.compiler.as_ref().map_or_else(missing, |compiler| self.library(compiler)),
+        ));
+        let folder = self.cache.folder();
+        lines.push(line("cache", folder.map_or("none".into(), |folder| folder.display().to_string())));
+        lines
+    }
+
+    fn library(&self, compiler: &Compiler) -> String {
+        let (major, minor) = compiler.version();
+        let about = format!("{major}.{minor}, {}", compiler.path().display());
+        match &self.driver {
+            Ok((driver, _)) if *driver < major => {
+                format!(
+                    "{about}; the driver may need an older one: `pip install nvidia-cuda-nvrtc-cu{driver}`"
+                )
+            }
+            _ => about,
+        }
+    }
+
+    fn compiled<'a>(&self, compiled: &'a [Compiled]) -> impl Iterator<Item = String> + 'a {
+        compiled.iter().map(|Compiled { capability, images, seconds }| {
+            let (files, new) = (images.files.len(), images.compiled);
+            line(&architecture(*capability), format!("{new} of {files} files compiled, {seconds:.2} s"))
+        })
+    }
+
+    fn json(&self, compiled: &[Compiled]) -> Value {
+        let error = |error: &flowmask::Error| Value::from(error.to_string());
+        let version = |(major, minor): (i32, i32)| format!("{major}.{minor}");
+        let gpu = |gpu: &DeviceInfo| {
+            json!({
+                "index": gpu.index,
+                "name": gpu.name,
+                "capability": version(gpu.capability),
+                "multiprocessors": gpu.multiprocessors,
+                "memory": gpu.memory,
+                "free": gpu.free,
+            })
+        };
+        json!({
+            "cpu": { "kernels": self.kernels, "threads": self.threads },
+            "gpus": self.gpus.iter().flatten().map(gpu).collect::<Vec<_>>(),
+            "gpus_error": self.gpus.as_ref().err().map(error),
+            "driver": self.driver.as_ref().ok().copied().map(version),
+            "nvrtc": self.compiler.as_ref().ok().map(|compiler| {
+                json!({ "version": version(compiler.version()), "path": compiler.path().to_string_lossy() })
+            }),
+            "nvrtc_error": self.compiler.as_ref().err().map(error),
+            "cache": self.cache.folder().map(|folder| folder.to_string_lossy()),
+            "compiled": compiled.iter().map(|Compiled { capability, images, seconds }| json!({
+                "arch": architecture(*capability),
+                "files": images.files.len(),
+                "compiled": images.compiled,
+                "seconds": (seconds * 1000.0).round() / 1000.0,
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn line(what: &str, about: String) -> String {
+    format!("{what:8}{about}")
+}
+
+fn missing(error: &flowmask::Error) -> String {
+    match error {
+        flowmask::Error::Device { reason, .. } => format!("none: {reason}"),
+        other => format!("none: {other}"),
+    }
+}
+
+fn architecture((major, minor): (i32, i32)) -> String {
+    format!("sm_{major}{minor}")
+}
+
+fn about(gpu: &DeviceInfo) -> String {
+    let (major, minor) = gpu.capability;
+    let gib = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+    let free = gpu.free.map_or("cannot be opened".into(), |free| format!("{:.1} free", gib(free)));
+    let old = if major < 8 { "; too old: 8.0 is needed" } else { "" };
+    format!(
+        "{}, compute capability {major}.{minor}, {} multiprocessors, {:.1} GiB ({free}){old}",
+        gpu.name,
+        gpu.multiprocessors,
+        gib(gpu.memory),
+    )
+}

@@ -1,0 +1,134 @@
+//! The stages on the processor, as the pipeline asks for them.
+
+use std::sync::Arc;
+
+use super::batch::{Arena, run_tiles};
+use super::channels::channels;
+use super::cluster::cluster;
+use super::components;
+use super::flow_error::drop_bad_flows;
+use super::follow::follow;
+use super::network::Unet;
+use super::normalize::normalize;
+use super::resize;
+use super::tiles::Grid;
+use crate::backend::{Backend, Job, Size, Source};
+use crate::cuda::DeviceImage;
+use crate::options::{Compat, Options};
+use crate::watch::Watch;
+use crate::{Error, Result};
+
+/// Tiles that go through the network together, as in cellpose, when nothing else is asked for.
+const BATCH: usize = 8;
+
+/// The processor with a network.
+pub(crate) struct Cpu {
+    unet: Arc<Unet>,
+    arena: Arena,
+}
+
+/// The arrays of one image.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// `[height, width, nchan]`, normalised, at the image's scale.
+    pixels: Vec<f32>,
+    /// `[nout, height, width]`.
+    maps: Vec<f32>,
+    style: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+impl Cpu {
+    pub fn new(unet: Arc<Unet>) -> Self {
+        Cpu { unet, arena: Arena::default() }
+    }
+}
+
+impl Backend for Cpu {
+    type Work = Work;
+
+    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+        let Source::Host(image) = image else { return Err(on_gpus()) };
+        let nchan = self.unet.nchan();
+        work.pixels = channels(image, options.channels, nchan)?;
+        if options.normalize.enabled {
+            normalize(&mut work.pixels, image.height(), image.width(), nchan, &options.normalize);
+        }
+        Ok(())
+    }
+
+    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
+        for Job { work, image, small, .. } in jobs {
+            let nchan = self.unet.nchan();
+            let resized = (small != image).then(|| resize::linear(&work.pixels, *image, *small, nchan));
+            let pixels = resized.as_ref().unwrap_or(&work.pixels);
+            let grid = Grid::new(small.0, small.1, options.bsize, options.tile_overlap, options.augment);
+            let batch = options.batch_size.unwrap_or(BATCH);
+            (work.maps, work.style) = run_tiles(&self.unet, pixels, &grid, batch, &self.arena, watch)?;
+        }
+        Ok(())
+    }
+
+    fn resize_maps(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
+        let planes = work.maps.chunks_exact(from.0 * from.1);
+        work.maps = planes.flat_map(|plane| resize::linear(plane, from, to, 1)).collect();
+        Ok(())
+    }
+
+    fn cluster(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+        let (flows, cellprob) = work.maps.split_at(2 * size.0 * size.1);
+        let points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
+        work.labels = cluster(&points, size, options.max_size_fraction);
+        Ok(())
+    }
+
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
+        drop_bad_flows(&mut work.labels, size.1, &work.maps, threshold);
+        Ok(())
+    }
+
+    fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
+        work.labels = resize::nearest(&work.labels, from, to);
+        Ok(())
+    }
+
+    fn fill_holes_and_drop_small(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        min_size: usize,
+        compat: Compat,
+    ) -> Result<()> {
+        components::fill_holes_and_drop_small(&mut work.labels, size.1, min_size, compat);
+        Ok(())
+    }
+
+    fn drop_edges(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        components::drop_edges(&mut work.labels, size);
+        Ok(())
+    }
+
+    fn diameter(&mut self, work: &mut Work, _size: Size) -> Result<f64> {
+        Ok(components::diameter(&work.labels))
+    }
+
+    fn style(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        Ok(std::mem::take(&mut work.style))
+    }
+
+    fn maps(&mut self, work: &mut Work, _size: Size) -> Result<Vec<f32>> {
+        Ok(std::mem::take(&mut work.maps))
+    }
+
+    fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
+        Ok(std::mem::take(&mut work.labels))
+    }
+
+    fn give_labels(&mut self, _: &mut Work, _: &DeviceImage, _: (u64, isize)) -> Result<u32> {
+        Err(on_gpus())
+    }
+}
+
+fn on_gpus() -> Error {
+    Error::device("cpu", "pixels and labels in a GPU's memory are for models on that GPU")
+}

@@ -1,0 +1,340 @@
+//! The stages on a GPU, as the pipeline asks for them.
+
+use std::sync::Arc;
+
+use super::blend::{self, blend};
+use super::channels::{Raw, channels};
+use super::cluster::{self, cluster, most_labels};
+use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
+use super::flow_error::{self, drop_bad_flows};
+use super::follow::{self, Points, follow};
+use super::handover::{self, DeviceImage, give_labels, take_pixels};
+use super::network::{State, Unet, forward};
+use super::normalize::{self, normalize};
+use super::tiles::tiles;
+use super::{Buffer, Gpu, Pinned, resize};
+use crate::backend::{Backend, Job, Size, Source};
+use crate::cpu::tiles::Grid;
+use crate::options::{Compat, Options};
+use crate::watch::Watch;
+use crate::{Error, Pixels, Result};
+
+/// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
+/// a block of the convolution for each of some hundred multiprocessors.
+const BATCH: usize = 64;
+/// The part of the free memory that a lane's maps may take.
+const SHARE: usize = 4;
+/// Sizes of tiles for which the network's maps are kept. Images smaller than a tile have tiles of their own size.
+const STATES: usize = 4;
+
+/// Bytes a pixel that the stages after the network need, about: the flows, the points, histogram, owners and sizes of
+/// seeds, the boxes of masks and their holes. With the arrays of the image, some 135 were counted.
+const STAGES: usize = 75;
+
+/// A stream of a GPU with a network.
+pub(crate) struct Cuda {
+    gpu: Gpu,
+    unet: Arc<Unet>,
+    /// The network's maps for a size of tiles, the last used last.
+    states: Vec<State>,
+    /// Bytes that the largest image so far was found to need.
+    most: usize,
+    points: Points,
+    scratch: Scratch,
+}
+
+/// What the stages need besides their arguments: one set for all images, since a stream works on one at a time.
+#[derive(Default)]
+struct Scratch {
+    normalize: normalize::Scratch,
+    blend: blend::Scratch,
+    follow: follow::Scratch,
+    cluster: cluster::Scratch,
+    flow_error: flow_error::Scratch,
+    components: components::Scratch,
+    handover: handover::Scratch,
+}
+
+/// The arrays of one image.
+#[derive(Default)]
+pub(crate) struct Work {
+    pinned: Pinned,
+    raw: Raw,
+    /// `[height, width, nchan]`, normalised, at the image's scale.
+    pixels: Buffer<f32>,
+    /// `[tiles, nout, tile height, tile width]`.
+    values: Buffer<f32>,
+    /// `[tiles, style length]`.
+    styles: Buffer<f32>,
+    /// Of unit length.
+    style: Buffer<f32>,
+    /// `[nout, height, width]`.
+    maps: Buffer<f32>,
+    labels: Buffer<u32>,
+    /// What no label exceeds.
+    most: u32,
+    /// The maps and the labels at another size.
+    other_maps: Buffer<f32>,
+    other_labels: Buffer<u32>,
+}
+
+/// Some tiles of an image in the batch.
+struct Run {
+    job: usize,
+    first_tile: usize,
+    count: usize,
+}
+
+impl Cuda {
+    pub fn new(gpu: Gpu, unet: Arc<Unet>) -> Self {
+        Cuda {
+            gpu,
+            unet,
+            states: Vec::new(),
+            most: 0,
+            points: Points::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The number of the GPU.
+    pub fn ordinal(&self) -> usize {
+        self.gpu.context().ordinal()
+    }
+
+    /// Tiles that go through the network together.
+    pub fn batch(&self, options: &Options) -> usize {
+        options.batch_size.unwrap_or(BATCH)
+    }
+
+    /// Makes sure that an image fits before anything is allocated for it.
+    fn plan(&mut self, image: Source) -> Result<()> {
+        let need = bytes(image, &self.unet);
+        if need > self.most {
+            let free = self.gpu.free_memory()?;
+            if need > self.most + free {
+                let (height, width) = image.size();
+                let [need, free] = [need, self.most + free].map(|bytes| bytes as f64 / 1e9);
+                let reason = format!(
+                    "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
+                );
+                return Err(Error::device(self.gpu.device_name(), reason));
+            }
+            self.most = need;
+        }
+        Ok(())
+    }
+
+    /// The maps for `batch` tiles of a size, or for fewer where memory is short; they are the last of `states`.
+    fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
+        match self.states.iter().position(|state| state.tile() == tile && state.batch() >= batch) {
+            Some(i) => {
+                let state = self.states.remove(i);
+                self.states.push(state);
+            }
+            None => {
+                self.states.retain(|state| state.tile() != tile);
+                if self.states.len() == STATES {
+                    self.states.remove(0);
+                }
+                let most = self.gpu.free_memory()? / SHARE / State::bytes(&self.unet, 1, tile);
+                let state = State::new(&self.gpu, &self.unet, batch.min(most.max(1)), tile)?;
+                self.states.push(state);
+            }
+        }
+        Ok(self.states.last_mut().expect("it was just put there"))
+    }
+
+    /// The tiles of the images `of`, which have one size, through the network.
+    fn run_tiles(
+        &mut self,
+        jobs: &mut [&mut Job<Work>],
+        grids: &[Grid],
+        of: &[usize],
+        batch: usize,
+        watch: &mut Watch,
+    ) -> Result<()> {
+        let (gpu, unet) = (self.gpu.clone(), self.unet.clone());
+        let counts: Vec<usize> = of.iter().map(|&job| grids[job].tiles().len()).collect();
+        let total = counts.iter().sum::<usize>();
+        let state = self.state(grids[of[0]].tile, batch.min(total))?;
+        let (mut runs, mut filled, mut done) = (Vec::<Run>::new(), 0, 0);
+        for (&job, tiles_of_job) in of.iter().zip(counts) {
+            let grid = &grids[job];
+            let all = grid.tiles();
+            let mut first_tile = 0;
+            while first_tile < tiles_of_job {
+                let count = (tiles_of_job - first_tile).min(state.batch() - filled);
+                let part = &all[first_tile..first_tile + count];
+                let Job { work, image, .. } = &*jobs[job];
+                let shape = [image.0, image.1, unet.nchan()];
+                tiles(&gpu, &work.pixels, shape, grid, part, filled, &mut state.input)?;
+                runs.push(Run { job, first_tile, count });
+                (first_tile, filled, done) = (first_tile + count, filled + count, done + count);
+                if filled == state.batch() || done == total {
+                    forward(&gpu, &unet, state, filled)?;
+                    scatter(&gpu, state, &runs, jobs)?;
+                    watch.at(done, total)?;
+                    (filled, _) = (0, runs.clear());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // The weights are of another stream, whose memory does not wait for what is left to do in this one when the work
+        // was stopped. An error was seen by whoever asked for its results.
+        let _ = self.gpu.synchronize();
+    }
+}
+
+/// Device memory for an image at the network's scale, about: its arrays and those of the stages, but for the network's.
+fn bytes(image: Source, unet: &Unet) -> usize {
+    let raw = match image {
+        Source::Host(image) => {
+            let number = match image.pixels() {
+                Pixels::U8(_) => 1,
+                Pixels::U16(_) => 2,
+                Pixels::F32(_) => 4,
+            };
+            number * image.channels()
+        }
+        Source::Device(image) => image.kind.bytes() * image.shape[2],
+    };
+    let (channels, maps) = (raw + 4 * unet.nchan(), 4 * unet.nout());
+    // Tiles cover 1.7 times the image; the maps have a second place for another size.
+    let work = channels + 2 * maps + 2 * maps + 2 * size_of::<u32>();
+    let (height, width) = image.size();
+    height * width * (work + STAGES)
+}
+
+/// Copies the outputs of a batch to the images whose tiles they are.
+fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Work>]) -> Result<()> {
+    let mut slot = 0;
+    for &Run { job, first_tile, count } in runs {
+        let work = &mut jobs[job].work;
+        let outputs = [(&state.output, &mut work.values), (&state.style, &mut work.styles)];
+        for (from, to) in outputs {
+            let size = from.len() / state.batch();
+            from.copy_to(gpu, slot * size, to, first_tile * size, count * size)?;
+        }
+        slot += count;
+    }
+    Ok(())
+}
+
+impl Backend for Cuda {
+    type Work = Work;
+
+    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+        if let Source::Device(image) = image {
+            image.check(&self.gpu)?;
+        }
+        self.plan(image)?;
+        let (size, nchan) = (image.size(), self.unet.nchan());
+        let count = match image {
+            Source::Host(image) => {
+                work.raw.upload(&self.gpu, image.pixels(), &mut work.pinned)?;
+                image.channels()
+            }
+            Source::Device(image) => {
+                take_pixels(&self.gpu, image, &mut work.raw, &mut self.scratch.handover)?;
+                image.shape[2]
+            }
+        };
+        channels(&self.gpu, &work.raw, size, count, options.channels, nchan, &mut work.pixels)?;
+        if options.normalize.enabled {
+            let scratch = &mut self.scratch.normalize;
+            normalize(&self.gpu, &mut work.pixels, size.0, size.1, nchan, &options.normalize, scratch)?;
+        }
+        Ok(())
+    }
+
+    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
+        let (bsize, overlap, augment) = (options.bsize, options.tile_overlap, options.augment);
+        let grid = |job: &&mut Job<Work>| Grid::new(job.small.0, job.small.1, bsize, overlap, augment);
+        let grids: Vec<Grid> = jobs.iter().map(grid).collect();
+        let (nout, length) = (self.unet.nout(), self.unet.style_length());
+        for (job, grid) in jobs.iter_mut().zip(&grids) {
+            let tiles = grid.starts.0.len() * grid.starts.1.len();
+            job.work.values.resize(&self.gpu, tiles * nout * grid.tile.0 * grid.tile.1)?;
+            job.work.styles.resize(&self.gpu, tiles * length)?;
+        }
+        let mut left: Vec<usize> = (0..jobs.len()).collect();
+        while let Some(&first) = left.first() {
+            let (now, later) = left.into_iter().partition(|&job| grids[job].tile == grids[first].tile);
+            left = later;
+            self.run_tiles(jobs, &grids, &now, self.batch(options), watch)?;
+        }
+        for (Job { work, .. }, grid) in jobs.iter_mut().zip(&grids) {
+            let tiles = grid.starts.0.len() * grid.starts.1.len();
+            blend(&self.gpu, &work.values, grid, nout, &mut work.maps, &mut self.scratch.blend)?;
+            blend::style(&self.gpu, &work.styles, tiles, length, &mut work.style)?;
+        }
+        Ok(())
+    }
+
+    fn resize_maps(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
+        resize::planes(&self.gpu, &work.maps, from, to, self.unet.nout(), &mut work.other_maps)?;
+        std::mem::swap(&mut work.maps, &mut work.other_maps);
+        Ok(())
+    }
+
+    fn cluster(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+        let Cuda { gpu, points, scratch, .. } = self;
+        let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
+        follow(gpu, &work.maps, size, threshold, niter, sampling, points, &mut scratch.follow)?;
+        work.most = most_labels(size);
+        cluster(gpu, points, size, options.max_size_fraction, &mut work.labels, &mut scratch.cluster)
+    }
+
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
+        let scratch = &mut self.scratch.flow_error;
+        let Work { labels, maps, most, .. } = work;
+        drop_bad_flows(&self.gpu, labels, size, *most, (maps, threshold), scratch)
+    }
+
+    fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
+        resize::nearest(&self.gpu, &work.labels, from, to, &mut work.other_labels)?;
+        std::mem::swap(&mut work.labels, &mut work.other_labels);
+        Ok(())
+    }
+
+    fn fill_holes_and_drop_small(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        min_size: usize,
+        compat: Compat,
+    ) -> Result<()> {
+        let scratch = &mut self.scratch.components;
+        fill_holes_and_drop_small(&self.gpu, &mut work.labels, size, work.most, (min_size, compat), scratch)
+    }
+
+    fn drop_edges(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        drop_edges(&self.gpu, &mut work.labels, size, work.most, &mut self.scratch.components)
+    }
+
+    fn diameter(&mut self, work: &mut Work, size: Size) -> Result<f64> {
+        diameter(&self.gpu, &work.labels, size, work.most, &mut self.scratch.components)
+    }
+
+    fn style(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        work.style.download(&self.gpu)
+    }
+
+    fn maps(&mut self, work: &mut Work, _size: Size) -> Result<Vec<f32>> {
+        work.pinned.download(&self.gpu, &work.maps)
+    }
+
+    fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
+        work.pinned.download(&self.gpu, &work.labels)
+    }
+
+    fn give_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
+        give_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
+    }
+}

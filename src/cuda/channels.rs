@@ -1,0 +1,94 @@
+//! Stored pixels to the channels of the network.
+
+use ndarray::ArrayView3;
+
+use super::{Buffer, Gpu, Pinned, launch};
+use crate::cpu::channels::{finite, present};
+use crate::{Pixels, Result};
+
+/// Pixels as they were stored, `[height, width, channels]`.
+#[derive(Debug)]
+pub enum Raw {
+    /// 8-bit integers.
+    U8(Buffer<u8>),
+    /// 16-bit integers.
+    U16(Buffer<u16>),
+    /// Single precision.
+    F32(Buffer<f32>),
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Raw::U8(Buffer::new())
+    }
+}
+
+impl Raw {
+    /// Starts the copy of an image's pixels. Memory is kept for the next image of the same type.
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image) when a pixel is not finite, [`Error::Device`](crate::Error::Device).
+    pub fn upload(&mut self, gpu: &Gpu, pixels: &Pixels, pinned: &mut Pinned) -> Result<()> {
+        match (&mut *self, pixels) {
+            (Raw::U8(buffer), Pixels::U8(a)) => copy(gpu, buffer, a.view(), pinned),
+            (Raw::U16(buffer), Pixels::U16(a)) => copy(gpu, buffer, a.view(), pinned),
+            (Raw::F32(buffer), Pixels::F32(a)) => {
+                finite(a.view())?;
+                copy(gpu, buffer, a.view(), pinned)
+            }
+            _ => {
+                *self = match pixels {
+                    Pixels::U8(_) => Raw::U8(Buffer::new()),
+                    Pixels::U16(_) => Raw::U16(Buffer::new()),
+                    Pixels::F32(_) => Raw::F32(Buffer::new()),
+                };
+                self.upload(gpu, pixels, pinned)
+            }
+        }
+    }
+}
+
+fn copy<T>(gpu: &Gpu, buffer: &mut Buffer<T>, pixels: ArrayView3<T>, pinned: &mut Pinned) -> Result<()>
+where
+    T: cudarc::driver::DeviceRepr + bytemuck::Pod,
+{
+    match pixels.as_slice() {
+        Some(values) => pinned.upload(gpu, values, buffer),
+        None => pinned.upload(gpu, &pixels.iter().copied().collect::<Vec<T>>(), buffer),
+    }
+}
+
+/// The network's channels, `[height, width, nchan]`, of an image of `size` (height, width) and `image_channels`: see
+/// [`cpu::channels`](crate::cpu::channels::channels).
+///
+/// # Errors
+/// [`Error::Image`](crate::Error::Image) when a channel is not there, [`Error::Device`](crate::Error::Device).
+pub fn channels(
+    gpu: &Gpu,
+    raw: &Raw,
+    size: (usize, usize),
+    image_channels: usize,
+    choice: [usize; 2],
+    nchan: usize,
+    out: &mut Buffer<f32>,
+) -> Result<()> {
+    present(image_channels, choice)?;
+    let pixels = (size.0 * size.1) as u32;
+    let out = out.resize(gpu, size.0 * size.1 * nchan)?;
+    let grid = (pixels.div_ceil(256), 1, 1);
+    let [count, first, second, nchan] = [image_channels, choice[0], choice[1], nchan].map(|n| n as i32);
+    macro_rules! run {
+        ($name:literal, $raw:expr) => {
+            launch!(
+                gpu, "channels", $name, grid, (256, 1, 1), 0;
+                $raw.get(), out, &pixels, &count, &first, &second, &nchan
+            )
+        };
+    }
+    match raw {
+        Raw::U8(raw) => run!("channels_u8", raw),
+        Raw::U16(raw) => run!("channels_u16", raw),
+        Raw::F32(raw) => run!("channels_f32", raw),
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! End points to masks.
+
+use super::follow::Points;
+use super::renumber::{self, renumber};
+use super::scan::blocks;
+use super::{Buffer, Gpu, launch};
+use crate::Result;
+
+/// Memory for [`cluster`].
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// How many walks ended in each pixel.
+    counts: Buffer<u32>,
+    /// The seed that each pixel belongs to: its count in the upper half, its index from 1 in the lower one.
+    owners: Buffer<u64>,
+    /// Pixels of each label, by the index of its seed.
+    sizes: Buffer<u32>,
+    /// Memory of the last step, which leaves how many labels there are.
+    pub renumber: renumber::Scratch,
+}
+
+/// Labels `[height, width]`: 1 to n in the order of their first pixels. n is left in `scratch.renumber.count`.
+///
+/// Labels that cover more than `max_size_fraction` of the image are removed.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub fn cluster(
+    gpu: &Gpu,
+    points: &Points,
+    (height, width): (usize, usize),
+    max_size_fraction: f64,
+    labels: &mut Buffer<u32>,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let pixels = height * width;
+    let (grid, block, n) = (blocks(pixels), (256, 1, 1), pixels as i32);
+    let (starts, ends, found) = (points.pixels.get(), points.ends.get(), points.count.get());
+    let (height, width, largest) = (height as i32, width as i32, pixels as f64 * max_size_fraction);
+    let (counts, owners) = (scratch.counts.resize(gpu, pixels)?, scratch.owners.resize(gpu, pixels)?);
+    let (sizes, out) = (scratch.sizes.resize(gpu, pixels)?, labels.resize(gpu, pixels)?);
+    launch!(gpu, "cluster", "cluster_clear", grid, block, 0;
+        &mut *counts, &mut *owners, &mut *sizes, &mut *out, &n);
+    launch!(gpu, "cluster", "cluster_counts", grid, block, 0; ends, found, &mut *counts, &height, &width);
+    launch!(gpu, "cluster", "cluster_seeds", grid, block, 0; &*counts, &mut *owners, &height, &width);
+    launch!(gpu, "cluster", "cluster_labels", grid, block, 0;
+        starts, ends, found, &*owners, &mut *sizes, &mut *out, &height, &width);
+    launch!(gpu, "cluster", "cluster_drop_large", grid, block, 0; out, &*sizes, &largest, &n);
+    renumber(gpu, labels, pixels, n as u32, &mut scratch.renumber)
+}
+
+/// What no label of [`cluster`] exceeds: a seed takes 11 points, and there is at most one for each pixel.
+pub fn most_labels((height, width): (usize, usize)) -> u32 {
+    (height * width / 11) as u32
+}

@@ -1,0 +1,24 @@
+//! The convolutions with all that stands before and after them.
+//!
+//! Half precision goes by `mma.sync`, which every card from compute capability 8.0 on has. A kernel for `wgmma` (9.0)
+//! would be another name in `ConvSum::launch` with its own order of the weights.
+
+mod launch;
+mod map;
+mod sum;
+mod weights;
+
+pub use map::Map;
+pub(super) use map::{pointer, value_bytes};
+pub use sum::{ConvSum, Rows, Size};
+pub(super) use weights::pad;
+pub use weights::{Act, Last, Weights};
+
+/// Stored channels of the network's input.
+pub const CHANNELS_IN: usize = 16;
+/// Channels of every other map are stored in a multiple of this. Those beyond the last are zero.
+pub const GROUP: usize = 32;
+/// Pixels of a batch: the kernels keep a pixel's number and three more bits in 32.
+pub const MOST_PIXELS: usize = 1 << 28;
+/// Input channels that the kernels sum together.
+const SLICE: usize = 16;

@@ -1,0 +1,164 @@
+//! A network's weights in the order in which the kernels read them.
+
+use half::f16;
+
+use super::super::{Buffer, Gpu};
+use super::{GROUP, Map, SLICE};
+use crate::model::network::{Affine, Conv};
+use crate::{Error, Precision, Result};
+
+/// Weights of one tap of a slice.
+const UNIT: usize = SLICE * GROUP;
+
+/// The weights of a 3×3 convolution and of the 1×1 projection that is added to it.
+#[derive(Debug)]
+pub struct Weights {
+    pub(super) values: Map,
+    pub(super) bias: Buffer<f32>,
+    /// Stored channels of the source, of the projection's source and of the result.
+    pub(super) inputs: usize,
+    pub(super) proj_inputs: usize,
+    pub(super) outputs: usize,
+}
+
+impl Weights {
+    /// Lays them out. `inputs` are the stored channels of the source; with the projection come those of its source. The
+    /// projection's bias is not added.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is not enough memory, or when a weight is too large for half precision.
+    pub fn new(
+        gpu: &Gpu,
+        precision: Precision,
+        conv: &Conv,
+        inputs: usize,
+        proj: Option<(&Conv, usize)>,
+    ) -> Result<Self> {
+        let outputs = conv.outputs.next_multiple_of(GROUP);
+        let proj_inputs = proj.map_or(0, |(_, inputs)| inputs);
+        let units = (9 * inputs + proj_inputs) / SLICE;
+        let mut values = vec![0.0; units * outputs * SLICE];
+        pack(precision, conv, units, 0, &mut values);
+        if let Some((proj, _)) = proj {
+            pack(precision, proj, units, 9 * inputs / SLICE, &mut values);
+        }
+        if precision == Precision::F16 && values.iter().any(|v| !f16::from_f32(*v).is_finite()) {
+            let reason = "a weight of the network is too large for half precision; take single precision";
+            return Err(Error::device("cuda", reason));
+        }
+        Ok(Weights {
+            values: Map::of(gpu, precision, &values)?,
+            bias: Buffer::of(gpu, &pad(&conv.bias))?,
+            inputs,
+            proj_inputs,
+            outputs,
+        })
+    }
+
+    /// Stored channels of the result.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+}
+
+/// Groups of 32 outputs that one block of threads computes.
+pub(super) fn groups(precision: Precision, outputs: usize) -> usize {
+    if precision == Precision::F16 && outputs.div_ceil(GROUP).is_multiple_of(2) { 2 } else { 1 }
+}
+
+/// Fills in the weights, `[outputs of a block, unit, group]`: a unit is one tap of one slice, beginning with unit `first`.
+fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &mut [f32]) {
+    let taps = conv.weight.len() / (conv.inputs * conv.outputs);
+    let groups = groups(precision, conv.outputs);
+    for (row, weights) in conv.weight.chunks_exact(conv.outputs).enumerate() {
+        let (tap, input) = (row / conv.inputs, row % conv.inputs);
+        let unit = first + input / SLICE * taps + tap;
+        for (output, &weight) in weights.iter().enumerate() {
+            let (block, group) = (output / GROUP / groups, output / GROUP % groups);
+            let start = ((block * units + unit) * groups + group) * UNIT;
+            values[start + place(precision, input % SLICE, output % GROUP)] = weight;
+        }
+    }
+}
+
+/// Where the weight of input `k` and output `n` stands in a unit.
+///
+/// In half precision as the lanes of a warp want it for `mma.m16n8k16`: lane `4 (n % 8) + k % 8 / 2` holds inputs `k` and
+/// `k + 1`, and the same 8 further; it takes the outputs below 16 by one load and the others by another.
+fn place(precision: Precision, k: usize, n: usize) -> usize {
+    match precision {
+        Precision::F16 => {
+            let (eight, lane) = (n / 8, n % 8 * 4 + k % 8 / 2);
+            eight / 2 * (UNIT / 2) + lane * 8 + eight % 2 * 4 + k / 8 * 2 + k % 2
+        }
+        Precision::F32 => k * GROUP + n,
+    }
+}
+
+/// As many zeros at the end as a stored map has channels.
+pub(in crate::cuda) fn pad(values: &[f32]) -> Vec<f32> {
+    let mut values = values.to_vec();
+    values.resize(values.len().next_multiple_of(GROUP), 0.0);
+    values
+}
+
+/// A batch norm in front of a convolution.
+#[derive(Debug)]
+pub struct Act {
+    pub(super) scale: Map,
+    pub(super) shift: Map,
+}
+
+impl Act {
+    /// Lays it out for a source of so many stored channels.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is not enough memory.
+    pub fn new(gpu: &Gpu, precision: Precision, affine: &Affine, channels: usize) -> Result<Self> {
+        let map = |values: &[f32]| {
+            let mut values = values.to_vec();
+            values.resize(channels, 0.0);
+            Map::of(gpu, precision, &values)
+        };
+        Ok(Act { scale: map(&affine.scale)?, shift: map(&affine.shift)? })
+    }
+}
+
+/// The network's last layer: a batch norm, ReLU and a 1×1 convolution.
+#[derive(Debug)]
+pub struct Last {
+    pub(super) scale: Buffer<f32>,
+    pub(super) shift: Buffer<f32>,
+    /// `[outputs, GROUP]`.
+    pub(super) weight: Buffer<f32>,
+    pub(super) bias: Buffer<f32>,
+    pub(super) outputs: usize,
+}
+
+impl Last {
+    /// Lays it out.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for a network with more than 32 channels at the finest level, which the kernels do not serve,
+    /// or when there is not enough memory.
+    pub fn new(gpu: &Gpu, norm: &Affine, conv: &Conv) -> Result<Self> {
+        if conv.inputs > GROUP {
+            let reason = format!(
+                "a network of {} channels at the finest level; a GPU serves up to {GROUP}",
+                conv.inputs
+            );
+            return Err(Error::device("cuda", reason));
+        }
+        let mut weight = vec![0.0; conv.outputs * GROUP];
+        for (i, row) in conv.weight.chunks_exact(conv.outputs).enumerate() {
+            row.iter().enumerate().for_each(|(o, &w)| weight[o * GROUP + i] = w);
+        }
+        Ok(Last {
+            scale: Buffer::of(gpu, &pad(&norm.scale))?,
+            shift: Buffer::of(gpu, &pad(&norm.shift))?,
+            weight: Buffer::of(gpu, &weight)?,
+            bias: Buffer::of(gpu, &conv.bias)?,
+            outputs: conv.outputs,
+        })
+    }
+}

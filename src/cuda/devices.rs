@@ -1,0 +1,69 @@
+//! Which GPUs there are.
+
+use cudarc::driver::sys::{CUdevice_attribute, cuDriverGetVersion};
+use cudarc::driver::{CudaContext, DriverError, result};
+
+use super::device::driver;
+use crate::{Error, Result};
+
+/// A GPU of this machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceInfo {
+    /// Its number, from 0, as [`Gpu::open`](super::Gpu::open) takes it.
+    pub index: usize,
+    /// The name of the card.
+    pub name: String,
+    /// Its compute capability, such as (9, 0).
+    pub capability: (i32, i32),
+    /// Its multiprocessors.
+    pub multiprocessors: usize,
+    /// Its memory in bytes.
+    pub memory: usize,
+    /// The bytes that nobody uses; none when the card cannot be opened.
+    pub free: Option<usize>,
+}
+
+/// The GPUs that the driver shows to this program: `CUDA_VISIBLE_DEVICES` can hide some.
+///
+/// # Errors
+/// [`Error::Device`] says why there is none.
+pub fn devices() -> Result<Vec<DeviceInfo>> {
+    driver()?;
+    let error = |e: DriverError| Error::device("cuda", e);
+    let count = CudaContext::device_count().map_err(error)?;
+    if count == 0 {
+        return Err(Error::device("cuda", "the driver shows no GPU"));
+    }
+    (0..count).map(|ordinal| info(ordinal).map_err(|e| Error::device(format!("cuda:{ordinal}"), e))).collect()
+}
+
+fn info(ordinal: i32) -> std::result::Result<DeviceInfo, DriverError> {
+    let device = result::device::get(ordinal)?;
+    // SAFETY: a device that the driver gave.
+    let attribute = |which| unsafe { result::device::get_attribute(device, which) };
+    let index = ordinal as usize;
+    Ok(DeviceInfo {
+        index,
+        name: result::device::get_name(device)?,
+        capability: (
+            attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        ),
+        multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize,
+        // SAFETY: as above.
+        memory: unsafe { result::device::total_mem(device) }?,
+        free: CudaContext::new(index).and_then(|context| context.mem_get_info()).ok().map(|(free, _)| free),
+    })
+}
+
+/// The CUDA version of the driver, such as (12, 9).
+///
+/// # Errors
+/// [`Error::Device`]: there is no driver.
+pub fn driver_version() -> Result<(i32, i32)> {
+    driver()?;
+    let mut version = 0;
+    // SAFETY: a place for a number.
+    unsafe { cuDriverGetVersion(&mut version) }.result().map_err(|e| Error::device("cuda", e))?;
+    Ok((version / 1000, version % 1000 / 10))
+}

@@ -1,0 +1,244 @@
+//! Pixels that are on the GPU already, and labels that stay there.
+
+use std::ffi::c_void;
+
+use cudarc::driver::sys::{CUpointer_attribute, CUstream, cuPointerGetAttribute};
+use cudarc::driver::{CudaStream, DeviceRepr};
+use std::sync::Arc;
+
+use super::channels::Raw;
+use super::fill::fill;
+use super::{Buffer, Gpu, launch};
+use crate::{Error, Result};
+
+/// Pixels and numbers of the largest image, so that the kernels can count in 32 bits.
+const MOST_PIXELS: usize = 1 << 28;
+const MOST_NUMBERS: usize = 1 << 31;
+
+/// The type of a pixel's numbers on a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceType {
+    /// 8-bit integers.
+    U8,
+    /// 16-bit integers.
+    U16,
+    /// Single precision.
+    F32,
+}
+
+/// An image in the memory of a GPU, and where its labels go.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceImage {
+    /// The address of the first number, a multiple of its size.
+    pub pixels: u64,
+    /// The type of the numbers.
+    pub kind: DeviceType,
+    /// Height, width, channels.
+    pub shape: [usize; 3],
+    /// Bytes from a row, a pixel and a channel to the next: multiples of the number's size.
+    pub strides: [isize; 3],
+    /// Where the labels go: the address of the first, a multiple of 4, and the bytes from a row to the next, a multiple
+    /// of 4 too. With none, they come to the host.
+    pub labels: Option<(u64, isize)>,
+    /// A `CUstream` of the GPU's primary context, 0 for the default stream: the pixels are read after the work that is
+    /// in it, and what is put into it later comes after the labels.
+    pub stream: usize,
+}
+
+/// What the kernels have of an image.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct View {
+    data: u64,
+    strides: [i64; 3],
+    width: u32,
+    channels: u32,
+}
+
+// SAFETY: plain numbers, laid out as in the kernel.
+unsafe impl DeviceRepr for View {}
+
+/// One word for the first value that is not finite, or the largest label.
+#[derive(Debug, Default)]
+pub struct Scratch(Buffer<u32>);
+
+impl DeviceType {
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            DeviceType::U8 => 1,
+            DeviceType::U16 => 2,
+            DeviceType::F32 => 4,
+        }
+    }
+}
+
+impl DeviceImage {
+    /// (height, width).
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.shape[0], self.shape[1])
+    }
+
+    /// Refuses what the kernels cannot read, as far as it can be seen from here.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when there are no pixels or too many, [`Error::Device`] for addresses.
+    pub(crate) fn check(&self, gpu: &Gpu) -> Result<()> {
+        gpu.context().bind_to_thread().map_err(|e| gpu.error(e))?;
+        let [height, width, channels] = self.shape;
+        if self.shape.contains(&0) {
+            return Err(Error::Image(format!("no pixels ({height} by {width}, {channels} channels)")));
+        }
+        let pixels = height.checked_mul(width).filter(|&pixels| pixels <= MOST_PIXELS);
+        if pixels.and_then(|pixels| pixels.checked_mul(channels)).is_none_or(|numbers| numbers > MOST_NUMBERS)
+        {
+            let reason = format!("{height} by {width} with {channels} channels is too large for the device");
+            return Err(Error::Image(reason));
+        }
+        let bytes = self.kind.bytes();
+        self.check_memory(gpu, "pixels", self.pixels, bytes, &self.shape, &self.strides)?;
+        if let Some((labels, stride)) = self.labels {
+            if stride.unsigned_abs() < 4 * width && height > 1 {
+                return Err(Error::Image(format!("rows of {width} labels cannot be {stride} bytes apart")));
+            }
+            self.check_memory(gpu, "labels", labels, 4, &[height, width], &[stride, 4])?;
+        }
+        Ok(())
+    }
+
+    fn check_memory(
+        &self,
+        gpu: &Gpu,
+        what: &str,
+        address: u64,
+        bytes: usize,
+        shape: &[usize],
+        strides: &[isize],
+    ) -> Result<()> {
+        let device = format!("cuda:{}", gpu.context().ordinal());
+        if !address.is_multiple_of(bytes as u64)
+            || strides.iter().any(|s| !s.unsigned_abs().is_multiple_of(bytes))
+        {
+            let reason =
+                format!("the {what} are {bytes} bytes each, and their address or strides no multiple of it");
+            return Err(Error::device(device, reason));
+        }
+        // The lowest and the highest number.
+        let reach = |sign: isize| -> i128 {
+            let axes = shape.iter().zip(strides).map(|(&side, &stride)| (side as i128 - 1) * stride as i128);
+            axes.filter(|&far| far * sign as i128 > 0).sum()
+        };
+        for end in [reach(-1), reach(1)] {
+            let address = i128::from(address) + end;
+            if u64::try_from(address).map_or(true, |address| !is_on_device(gpu, address)) {
+                let reason = format!("the {what} reach to {address:#x}, which is not in the device's memory");
+                return Err(Error::device(device, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// The caller's stream.
+    fn stream(&self, gpu: &Gpu) -> Arc<CudaStream> {
+        // SAFETY: it outlives the call, and is not destroyed with this.
+        unsafe { gpu.context().wrap_borrowed_stream(self.stream as CUstream) }
+    }
+}
+
+/// Whether the driver knows the address, and as one that this GPU's kernels can read: its own memory, managed memory,
+/// or pinned memory of the host.
+fn is_on_device(gpu: &Gpu, address: u64) -> bool {
+    let mut ordinal = -1_i32;
+    let which = CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL;
+    // SAFETY: a place for the number that this attribute is.
+    let asked = unsafe { cuPointerGetAttribute((&raw mut ordinal).cast::<c_void>(), which, address) };
+    asked.result().is_ok() && ordinal == gpu.context().ordinal() as i32
+}
+
+/// Takes a copy of the pixels, after the work in the caller's stream; what comes later in that may overwrite them.
+///
+/// # Errors
+/// [`Error::Image`] when there are none or one is not finite, [`Error::Device`] when they cannot be read.
+pub(crate) fn take_pixels(
+    gpu: &Gpu,
+    image: &DeviceImage,
+    raw: &mut Raw,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let stream = image.stream(gpu);
+    gpu.stream().join(&stream).map_err(|e| gpu.error(e))?;
+    let [height, width, channels] = image.shape;
+    let numbers = height * width * channels;
+    let strides = image.strides.map(|stride| stride as i64);
+    let view = View { data: image.pixels, strides, width: width as u32, channels: channels as u32 };
+    let (count, grid) = (numbers as u32, (numbers.div_ceil(256) as u32, 1, 1));
+    match (&mut *raw, image.kind) {
+        (Raw::U8(buffer), DeviceType::U8) => {
+            let out = buffer.resize(gpu, numbers)?;
+            launch!(gpu, "handover", "handover_u8", grid, (256, 1, 1), 0; &view, out, &count);
+        }
+        (Raw::U16(buffer), DeviceType::U16) => {
+            let out = buffer.resize(gpu, numbers)?;
+            launch!(gpu, "handover", "handover_u16", grid, (256, 1, 1), 0; &view, out, &count);
+        }
+        (Raw::F32(buffer), DeviceType::F32) => {
+            fill(gpu, &mut scratch.0, u32::MAX, 1)?;
+            let (out, bad) = (buffer.resize(gpu, numbers)?, scratch.0.get_mut());
+            launch!(gpu, "handover", "handover_f32", grid, (256, 1, 1), 0; &view, out, &count, bad);
+        }
+        (_, kind) => {
+            *raw = match kind {
+                DeviceType::U8 => Raw::U8(Buffer::new()),
+                DeviceType::U16 => Raw::U16(Buffer::new()),
+                DeviceType::F32 => Raw::F32(Buffer::new()),
+            };
+            return take_pixels(gpu, image, raw, scratch);
+        }
+    }
+    stream.join(gpu.stream()).map_err(|e| gpu.error(e))?;
+    match raw {
+        Raw::F32(pixels) => finite(gpu, pixels, &scratch.0, image.shape),
+        _ => Ok(()),
+    }
+}
+
+/// Names the first pixel that is not finite, as [`cpu::channels`](crate::cpu::channels::channels) does.
+fn finite(
+    gpu: &Gpu,
+    pixels: &Buffer<f32>,
+    bad: &Buffer<u32>,
+    [_, width, channels]: [usize; 3],
+) -> Result<()> {
+    let first = bad.download(gpu)?[0];
+    if first == u32::MAX {
+        return Ok(());
+    }
+    let (first, mut value) = (first as usize, [0.0_f32]);
+    gpu.stream().memcpy_dtoh(&pixels.get().slice(first..=first), &mut value).map_err(|e| gpu.error(e))?;
+    gpu.synchronize()?;
+    let (c, pixel) = (first % channels + 1, first / channels);
+    let (y, x, v) = (pixel / width, pixel % width, value[0]);
+    Err(Error::Image(format!("the pixel at row {y}, column {x}, channel {c} is {v}")))
+}
+
+/// Writes the labels to the caller's memory, before what it puts into its stream from now on, and returns how many
+/// cells there are.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn give_labels(
+    gpu: &Gpu,
+    labels: &Buffer<u32>,
+    image: &DeviceImage,
+    (address, stride): (u64, isize),
+    scratch: &mut Scratch,
+) -> Result<u32> {
+    fill(gpu, &mut scratch.0, 0, 1)?;
+    let (pixels, width, stride) =
+        ((image.shape[0] * image.shape[1]) as u32, image.shape[1] as u32, stride as i64);
+    let grid = (pixels.div_ceil(256 * 16), 1, 1);
+    let (labels, most) = (labels.get(), scratch.0.get_mut());
+    launch!(gpu, "handover", "handover_labels", grid, (256, 1, 1), 0;
+        labels, &address, &width, &pixels, &stride, most);
+    image.stream(gpu).join(gpu.stream()).map_err(|e| gpu.error(e))?;
+    Ok(scratch.0.download(gpu)?[0])
+}

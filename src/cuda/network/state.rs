@@ -1,0 +1,129 @@
+//! The maps of a batch.
+
+use cudarc::driver::CudaGraph;
+
+use super::super::conv::{CHANNELS_IN, MOST_PIXELS, Map, Size, pointer, value_bytes};
+use super::super::style::Shifts;
+use super::super::{Buffer, Gpu};
+use super::unet::{Parts, Unet, stored};
+use crate::{Error, Result};
+
+/// The maps of a batch of tiles: allocated once, used for every batch.
+#[derive(Debug)]
+pub struct State {
+    /// The tiles, `[tile, height, width, CHANNELS_IN]`; channels beyond the network's must be zero.
+    pub input: Map,
+    /// `[tile, nout, height, width]`.
+    pub output: Buffer<f32>,
+    /// `[tile, style_length]`, of unit length each.
+    pub style: Buffer<f32>,
+    pub(super) batch: usize,
+    pub(super) tile: (usize, usize),
+    pub(super) levels: Vec<Level>,
+    pub(super) shifts: Shifts,
+    pub(super) replay: Replay,
+}
+
+/// The maps of one level of the pyramid.
+#[derive(Debug)]
+pub(super) struct Level {
+    /// Output of the block on the way down: the skip.
+    pub(super) skip: Map,
+    /// The skip's 2×2 maxima: the input of the next level (unused at the deepest).
+    pub(super) pooled: Map,
+    /// Output of the block on the way up.
+    pub(super) out: Map,
+    /// Between two convolutions.
+    pub(super) middle: Map,
+}
+
+impl State {
+    /// Maps for `batch` tiles of (height, width), both multiples of 16.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is not enough memory, or for more pixels than the kernels count.
+    pub fn new(gpu: &Gpu, unet: &Unet, batch: usize, tile: (usize, usize)) -> Result<State> {
+        let Parts { precision, nout, ref nbase, ref linears, .. } = *unet.0;
+        let full = size(batch, tile, 0);
+        if full.pixels() > MOST_PIXELS {
+            return Err(Error::device("cuda", format!("a batch of {} pixels is too large", full.pixels())));
+        }
+        let (mut output, mut style) = (Buffer::new(), Buffer::new());
+        output.resize(gpu, full.pixels() * nout)?;
+        style.resize(gpu, batch * linears.length())?;
+        let level = |n: usize| {
+            let len = size(batch, tile, n).pixels() * stored(nbase[n + 1]);
+            let map = |len| Map::new(gpu, precision, len);
+            let pooled = if n + 2 < nbase.len() { len / 4 } else { 0 };
+            Ok(Level { skip: map(len)?, pooled: map(pooled)?, out: map(len)?, middle: map(len)? })
+        };
+        let levels = nbase.len() - 1;
+        Ok(State {
+            input: Map::new(gpu, precision, full.pixels() * CHANNELS_IN)?,
+            output,
+            style,
+            batch,
+            tile,
+            levels: (0..levels).map(level).collect::<Result<_>>()?,
+            shifts: Shifts::new(gpu, precision, linears, size(batch, tile, levels - 1))?,
+            replay: Replay::default(),
+        })
+    }
+
+    /// Bytes of the GPU's memory that it takes.
+    pub fn bytes(unet: &Unet, batch: usize, tile: (usize, usize)) -> usize {
+        let Parts { precision, nout, ref nbase, ref linears, .. } = *unet.0;
+        let levels = nbase.len() - 1;
+        let pixels = size(batch, tile, 0).pixels();
+        let maps = (0..levels).map(|n| {
+            let len = size(batch, tile, n).pixels() * stored(nbase[n + 1]);
+            3 * len + if n + 1 < levels { len / 4 } else { 0 }
+        });
+        let values = pixels * CHANNELS_IN + maps.sum::<usize>();
+        let shifts = Shifts::bytes(precision, linears, size(batch, tile, levels - 1));
+        value_bytes(precision) * values + 4 * (pixels * nout + batch * linears.length()) + shifts
+    }
+
+    /// Tiles that it has room for.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Where the maps are that a caller could replace.
+    pub(super) fn addresses(&self, gpu: &Gpu) -> [u64; 3] {
+        [self.input.pointer(gpu, 0), pointer(gpu, &self.output, 0), pointer(gpu, &self.style, 0)]
+    }
+
+    /// (height, width) of a tile.
+    pub fn tile(&self) -> (usize, usize) {
+        self.tile
+    }
+}
+
+pub(super) fn size(count: usize, (height, width): (usize, usize), level: usize) -> Size {
+    Size { count, height: height >> level, width: width >> level }
+}
+
+/// The launches of a full batch, recorded. The first full batch is launched one by one, so that the driver loads the
+/// kernels outside of the recording.
+#[derive(Default)]
+pub(super) enum Replay {
+    #[default]
+    Fresh,
+    Warm,
+    /// With what it holds the addresses of.
+    Recorded(CudaGraph, Unet, [u64; 3]),
+}
+
+// SAFETY: a graph may be used from any thread, not from two at once; `forward` wants the state for itself.
+unsafe impl Send for Replay {}
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Replay::Fresh => "Fresh",
+            Replay::Warm => "Warm",
+            Replay::Recorded(..) => "Recorded",
+        })
+    }
+}

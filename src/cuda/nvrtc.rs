@@ -1,0 +1,163 @@
+//! Compiles the kernels for a card.
+//!
+//! The compiler is NVIDIA's NVRTC, a library that is looked for when it is first wanted ([`Compiler::find`]). It takes
+//! the kernels from this program's memory and needs no header and no driver, so it also works without a card. What it
+//! made is kept on disk ([`Cache`]).
+
+mod cache;
+mod library;
+mod places;
+
+use std::cmp::Reverse;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+pub use cache::Cache;
+pub use library::Compiler;
+
+use super::device::SOURCES;
+use crate::{Error, Result};
+use cache::Entry;
+
+/// The kernels of one card.
+#[derive(Debug)]
+pub struct Images {
+    /// The name of each file of `kernels` and what it became: a CUBIN, or PTX with a zero byte behind it.
+    pub files: Vec<(&'static str, Vec<u8>)>,
+    /// How many files were compiled; the others were in the cache.
+    pub compiled: usize,
+    /// Why files that were compiled could not be put into the cache.
+    pub unsaved: Option<Error>,
+}
+
+/// The kernels for a card of this compute capability, from the user's cache or compiled by the NVRTC that is found.
+/// `progress` is called with the number of files that are compiled and of those that have to be, first with 0 of
+/// them, and not at all when the cache has all.
+///
+/// # Errors
+/// [`Error::Device`]: there is no NVRTC, the card is too old, or a kernel does not compile.
+pub fn compile_all(capability: (i32, i32), progress: &dyn Fn(usize, usize)) -> Result<Images> {
+    Compiler::find(None)?.compile_all(capability, &Cache::user(), progress)
+}
+
+impl Compiler {
+    /// As [`compile_all`], by this compiler and with this cache.
+    ///
+    /// # Errors
+    /// [`Error::Device`]: the card is too old, or a kernel does not compile. What is wrong with the cache is no error.
+    pub fn compile_all(
+        &self,
+        capability: (i32, i32),
+        cache: &Cache,
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Images> {
+        let target = self.target(capability)?;
+        let entries: Vec<Entry> =
+            SOURCES.iter().map(|(name, text)| Entry::new(self.version(), target, name, text)).collect();
+        let mut images: Vec<Option<Vec<u8>>> = entries.iter().map(|entry| cache.read(entry)).collect();
+        let mut missing: Vec<usize> = (0..images.len()).filter(|&i| images[i].is_none()).collect();
+        // The long ones first, so that the threads finish together.
+        missing.sort_by_key(|&i| Reverse(SOURCES[i].1.len()));
+        let compiled = missing.len();
+        if compiled > 0 {
+            progress(0, compiled);
+        }
+        let mut unsaved = None;
+        self.in_parallel(&missing, target, |done, i, image| {
+            unsaved = cache.write(&entries[i], &image).err().or(unsaved.take());
+            images[i] = Some(image);
+            progress(done, compiled);
+        })?;
+        let names = SOURCES.iter().map(|(name, _)| *name);
+        Ok(Images { files: names.zip(images.into_iter().flatten()).collect(), compiled, unsaved })
+    }
+
+    /// Compiles these files on all processors and gives each, with the number of those that are done, to `take`.
+    fn in_parallel(
+        &self,
+        files: &[usize],
+        target: Target,
+        mut take: impl FnMut(usize, usize, Vec<u8>),
+    ) -> Result<()> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(files.len());
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    while let Some(&i) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let (name, text) = SOURCES[i];
+                        // Nobody listens any more once a file has failed.
+                        if sender.send((i, self.compile_to(target, name, text))).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            receiver.into_iter().enumerate().try_for_each(|(before, (i, image))| {
+                take(before + 1, i, image?);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// What a file is compiled to: the code of a card, or what the driver translates for any later card. The number is
+/// that of `sm_90`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Target {
+    Cubin(i32),
+    Ptx(i32),
+}
+
+/// The first cards that have `cp.async` and `mma.m16n8k16` (Ampere).
+const OLDEST: i32 = 80;
+
+impl Target {
+    /// The best target for a card among the architectures that a compiler knows.
+    fn of((major, minor): (i32, i32), known: &[i32]) -> Result<Target> {
+        let card = major * 10 + minor;
+        if card < OLDEST {
+            let reason =
+                format!("cards need compute capability 8.0 (Ampere) or later, this one has {major}.{minor}");
+            return Err(Error::device("cuda", reason));
+        }
+        if known.contains(&card) {
+            return Ok(Target::Cubin(card));
+        }
+        let before = known.iter().copied().filter(|&other| (OLDEST..card).contains(&other)).max();
+        before.map(Target::Ptx).ok_or_else(|| {
+            Error::device("cuda", format!("this NVRTC does not know sm_{card}; {}", library::INSTALL))
+        })
+    }
+
+    /// As the compiler's option has it.
+    fn name(self) -> String {
+        match self {
+            Target::Cubin(architecture) => format!("sm_{architecture}"),
+            Target::Ptx(architecture) => format!("compute_{architecture}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_gets_its_own_code_or_the_newest_that_the_driver_can_translate() {
+        let known = [75, 80, 86, 89, 90, 100, 120];
+        assert_eq!(Target::of((9, 0), &known).unwrap(), Target::Cubin(90));
+        assert_eq!(Target::of((8, 0), &known).unwrap().name(), "sm_80");
+        // sm_120 cannot be translated for sm_103.
+        assert_eq!(Target::of((10, 3), &known).unwrap(), Target::Ptx(100));
+        assert_eq!(Target::of((13, 0), &known).unwrap().name(), "compute_120");
+        let error = Target::of((7, 5), &known).unwrap_err().to_string();
+        assert!(error.contains("8.0") && error.contains("7.5"), "{error}");
+        let error = Target::of((8, 0), &[90]).unwrap_err().to_string();
+        assert!(error.contains("sm_80") && error.contains("pip install"), "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! What was compiled, on disk.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{Target, library};
+use crate::cuda::device::HEADERS;
+use crate::output::write_atomic;
+use crate::{Error, Result};
+
+/// A folder of compiled kernels. It can be shared and deleted at any time: an entry that is not whole counts as missing,
+/// and nothing depends on that an entry can be written.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: Option<PathBuf>,
+}
+
+/// Length of the checksum behind an entry's content.
+const CHECKSUM: usize = 32;
+
+/// One file for one architecture by one compiler.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Says to a reader what it is, and has a part of the key.
+    file: String,
+    key: [u8; 32],
+}
+
+impl Entry {
+    /// The key has all that the result depends on.
+    pub(super) fn new((major, minor): (i32, i32), target: Target, name: &str, text: &str) -> Self {
+        let compiler = format!("{major}.{minor}");
+        let architecture = target.name();
+        let mut parts = vec![env!("CARGO_PKG_VERSION"), &compiler, &architecture];
+        parts.extend(library::OPTIONS);
+        parts.extend(HEADERS.iter().flat_map(|&(name, text)| [name, text]));
+        parts.extend([name, text]);
+        let mut hash = Sha256::new();
+        for part in parts {
+            // Lengths keep parts apart.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let key: [u8; 32] = hash.finalize().into();
+        let mut short = String::new();
+        for byte in &key[..8] {
+            let _ = write!(short, "{byte:02x}");
+        }
+        let ending = match target {
+            Target::Cubin(_) => "cubin",
+            Target::Ptx(_) => "ptx",
+        };
+        Entry { file: format!("{name}.{architecture}.nvrtc-{compiler}.{short}.{ending}"), key }
+    }
+
+    /// Belongs to the key as much as to the content, so that no entry can stand in for another.
+    fn checksum(&self, content: &[u8]) -> [u8; CHECKSUM] {
+        Sha256::new().chain_update(self.key).chain_update(content).finalize().into()
+    }
+}
+
+impl Cache {
+    /// The user's: `FLOWMASK_CACHE`, or else `flowmask/kernels` in the platform's folder for such things, such as
+    /// `~/.cache` (or `XDG_CACHE_HOME`).
+    pub fn user() -> Self {
+        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder = var("FLOWMASK_CACHE").or_else(|| {
+            let caches = match std::env::consts::OS {
+                "windows" => var("LOCALAPPDATA"),
+                "macos" => std::env::home_dir().map(|home| home.join("Library/Caches")),
+                // A relative path is invalid there by the XDG specification.
+                _ => var("XDG_CACHE_HOME")
+                    .filter(|path| path.is_absolute())
+                    .or_else(|| std::env::home_dir().map(|home| home.join(".cache"))),
+            };
+            Some(caches?.join("flowmask").join("kernels"))
+        });
+        Cache { folder }
+    }
+
+    /// One in this folder, which is made when something is written.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Cache { folder: Some(folder.into()) }
+    }
+
+    /// Its folder; none where the user has no home.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// An entry's content, if it is there and whole.
+    pub(super) fn read(&self, entry: &Entry) -> Option<Vec<u8>> {
+        let mut content = std::fs::read(self.folder.as_ref()?.join(&entry.file)).ok()?;
+        let checksum = content.split_off(content.len().checked_sub(CHECKSUM)?);
+        (entry.checksum(&content) == checksum[..]).then_some(content)
+    }
+
+    /// Keeps an entry.
+    pub(super) fn write(&self, entry: &Entry, content: &[u8]) -> Result<()> {
+        let none =
+            || Error::device("cuda", "there is no home folder for a cache; FLOWMASK_CACHE can name one");
+        let folder = self.folder.as_ref().ok_or_else(none)?;
+        std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
+        write_atomic(&folder.join(&entry.file), |file| {
+            file.write_all(content)?;
+            file.write_all(&entry.checksum(content))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_input_of_a_compilation_is_in_its_key() {
+        let entry = |version, target, name, text| Entry::new(version, target, name, text);
+        let entries = [
+            entry((12, 9), Target::Cubin(90), "a", "bc"),
+            entry((13, 5), Target::Cubin(90), "a", "bc"),
+            entry((12, 9), Target::Cubin(80), "a", "bc"),
+            entry((12, 9), Target::Ptx(90), "a", "bc"),
+            entry((12, 9), Target::Cubin(90), "ab", "c"),
+            entry((12, 9), Target::Cubin(90), "a", "bd"),
+        ];
+        for (i, a) in entries.iter().enumerate() {
+            assert!(entries[..i].iter().all(|b| a.key != b.key && a.file != b.file), "{}", a.file);
+        }
+        assert!(entries[0].file.starts_with("a.sm_90.nvrtc-12.9."), "{}", entries[0].file);
+    }
+
+    #[test]
+    fn an_entry_is_read_back_only_if_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().join("new"));
+        let entry = Entry::new((12, 9), Target::Cubin(90), "a", "b");
+        assert_eq!(cache.read(&entry), None);
+        cache.write(&entry, b"content").unwrap();
+        assert_eq!(cache.read(&entry).unwrap(), b"content");
+        let path = folder.path().join("new").join(&entry.file);
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(cache.read(&entry), None, "{length} bytes");
+        }
+        for place in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[place] ^= 1;
+            std::fs::write(&path, changed).unwrap();
+            assert_eq!(cache.read(&entry), None, "byte {place}");
+        }
+        // Another entry under this one's name.
+        let other = Entry::new((12, 9), Target::Cubin(90), "a", "c");
+        cache.write(&other, b"content").unwrap();
+        std::fs::rename(folder.path().join("new").join(&other.file), &path).unwrap();
+        assert_eq!(cache.read(&entry), None);
+    }
+}

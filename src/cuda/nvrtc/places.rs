@@ -1,0 +1,169 @@
+//! Where NVRTC may be.
+
+use std::ffi::{OsString, c_void};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Names that the system's loader may know.
+const NAMES: &[&str] = match cfg!(windows) {
+    true => &["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"],
+    false => &["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"],
+};
+
+/// Libraries to try, best first: paths, and names for the system's loader.
+pub(super) fn candidates() -> Result<Vec<PathBuf>> {
+    candidates_in(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))
+}
+
+fn candidates_in(var: &dyn Fn(&str) -> Option<OsString>) -> Result<Vec<PathBuf>> {
+    if let Some(named) = var("FLOWMASK_NVRTC").map(PathBuf::from) {
+        let found = if named.is_dir() { libraries(&named) } else { vec![named.clone()] };
+        // A path without a folder would be looked for by the loader, not here.
+        let found: Vec<PathBuf> = found.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
+        if !found.iter().any(|path| path.is_file()) {
+            let reason = format!("FLOWMASK_NVRTC: there is no NVRTC library at {}", named.display());
+            return Err(Error::device("cuda", reason));
+        }
+        return Ok(found);
+    }
+    let names = NAMES.iter().map(PathBuf::from);
+    Ok(names.chain(folders(var).iter().flat_map(|folder| libraries(folder))).collect())
+}
+
+/// The folders of toolkits and Python environments.
+fn folders(var: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let variables = |names: &[&str]| names.iter().filter_map(|name| var(name)).map(PathBuf::from).collect();
+    let mut toolkits: Vec<PathBuf> = variables(&["CUDA_PATH", "CUDA_HOME"]);
+    toolkits.extend(matching(Path::new("/usr/local"), |name| name.starts_with("cuda")));
+    let mut environments: Vec<PathBuf> = variables(&["VIRTUAL_ENV", "CONDA_PREFIX"]);
+    // Conda packages of the toolkit are in the environment itself.
+    toolkits.extend(var("CONDA_PREFIX").map(PathBuf::from));
+    let path = var("PATH").unwrap_or_default();
+    let pythons = std::env::split_paths(&path)
+        .filter(|folder| ["python3", "python", "python.exe"].iter().any(|name| folder.join(name).is_file()));
+    // Windows has the program in the environment, others in its folder `bin`.
+    environments.extend(pythons.filter_map(|folder| match cfg!(windows) {
+        true => Some(folder),
+        false => folder.parent().map(Path::to_path_buf),
+    }));
+    environments.extend(var("HOME").map(|home| Path::new(&home).join(".local")));
+
+    let mut folders = Vec::new();
+    for toolkit in toolkits {
+        folders.extend(["lib64", "lib", "bin", "bin/x64"].map(|part| toolkit.join(part)));
+    }
+    for packages in environments.iter().flat_map(|environment| packages(environment)) {
+        for wheel in
+            matching(&packages.join("nvidia"), |name| name == "cuda_nvrtc" || name.starts_with("cu1"))
+        {
+            folders.extend(["lib", "bin", "bin/x86_64"].map(|part| wheel.join(part)));
+        }
+    }
+    folders
+}
+
+/// The folders of an environment's packages.
+fn packages(environment: &Path) -> Vec<PathBuf> {
+    let versions = matching(&environment.join("lib"), |name| name.starts_with("python3"));
+    let folders =
+        versions.iter().flat_map(|python| ["site-packages", "dist-packages"].map(|name| python.join(name)));
+    folders.chain([environment.join("Lib").join("site-packages")]).collect()
+}
+
+/// The libraries in a folder, the latest version first.
+fn libraries(folder: &Path) -> Vec<PathBuf> {
+    matching(folder, |name| match cfg!(windows) {
+        true => name.starts_with("nvrtc64_") && name.ends_with("_0.dll"),
+        false => name.starts_with("libnvrtc.so"),
+    })
+}
+
+/// What a folder has of such names, from the last to the first by name.
+fn matching(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(&wanted)).map(|e| e.path()).collect();
+    found.sort_by(|a, b| b.cmp(a));
+    found
+}
+
+/// The file of a library that was loaded by `name` and has something at this address.
+#[cfg(target_os = "linux")]
+pub(super) fn loaded(name: &Path, address: *const c_void) -> PathBuf {
+    // Lines such as `7f00-7f80 r-xp 00000000 08:01 1234   /usr/lib/libnvrtc.so.12.9.86`.
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let file = maps.lines().find_map(|line| {
+        let (start, rest) = line.split_once('-')?;
+        let end = rest.split(' ').next()?;
+        let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
+        let file = line.find('/').filter(|_| range.contains(&(address as usize)))?;
+        Some(PathBuf::from(&line[file..]))
+    });
+    file.filter(|_| !name.is_absolute()).unwrap_or_else(|| name.into())
+}
+
+/// The name, where the system does not tell the file.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn loaded(name: &Path, _address: *const c_void) -> PathBuf {
+    name.into()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn touch(path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    }
+
+    #[test]
+    fn toolkits_and_environments_are_searched() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |path: &str| home.path().join(path);
+        let files = [
+            "toolkit/lib64/libnvrtc.so.12",
+            "venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.12",
+            "conda/lib/libnvrtc.so.13",
+            "prefix/lib/python3/dist-packages/nvidia/cu13/lib/libnvrtc.so.13",
+            ".local/lib/python3.12/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.12",
+        ];
+        files.iter().for_each(|file| touch(&at(file)));
+        touch(&at("prefix/bin/python3"));
+        touch(&at("other/lib/libnvrtc.so.12"));
+        touch(&at("venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc-builtins.so.12.9"));
+        let var = |name: &str| match name {
+            "CUDA_PATH" => Some(at("toolkit").into()),
+            "VIRTUAL_ENV" => Some(at("venv").into()),
+            "CONDA_PREFIX" => Some(at("conda").into()),
+            "PATH" => Some(std::env::join_paths([at("other/bin"), at("prefix/bin")]).unwrap()),
+            "HOME" => Some(home.path().into()),
+            _ => None,
+        };
+        let candidates = candidates_in(&var).unwrap();
+        assert_eq!(candidates[0], Path::new("libnvrtc.so.13"));
+        let mut found: Vec<&PathBuf> =
+            candidates.iter().filter(|path| path.starts_with(home.path())).collect();
+        let mut wanted = files.map(at);
+        assert_eq!(found[0], &wanted[0], "the toolkit is first");
+        found.sort();
+        wanted.sort();
+        assert_eq!(found, wanted.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_variable_names_a_library_or_its_folder_and_nothing_else_is_tried() {
+        let home = tempfile::tempdir().unwrap();
+        let (old, new) = (home.path().join("libnvrtc.so.12"), home.path().join("libnvrtc.so.13"));
+        touch(&old);
+        touch(&new);
+        let of = |path: &Path| candidates_in(&|name| (name == "FLOWMASK_NVRTC").then(|| path.into()));
+        assert_eq!(of(&old).unwrap(), std::slice::from_ref(&old));
+        assert_eq!(of(home.path()).unwrap(), [new, old]);
+        for wrong in [home.path().join("missing"), tempfile::tempdir().unwrap().path().into()] {
+            let error = of(&wrong).unwrap_err().to_string();
+            assert!(error.contains("FLOWMASK_NVRTC") && error.contains(wrong.to_str().unwrap()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Numbers labels in the order in which they first come in memory.
+
+use super::fill::fill;
+use super::scan::{self, blocks, scan};
+use super::{Buffer, Gpu, launch};
+use crate::Result;
+
+/// Memory for [`renumber`].
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// One value: how many labels the last call found.
+    pub count: Buffer<u32>,
+    /// The first pixel of each label.
+    first: Buffer<u32>,
+    /// Of 32 pixels each: which come first, how many do, and how many do before.
+    words: Buffer<u32>,
+    counts: Buffer<u32>,
+    sums: Buffer<u32>,
+    scan: scan::Scratch,
+}
+
+/// Numbers the labels of `len` pixels 1 to n in the order in which they first come in memory; 0 stays. No label exceeds
+/// `most`. n is left in `scratch.count`.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub fn renumber(
+    gpu: &Gpu,
+    labels: &mut Buffer<u32>,
+    len: usize,
+    most: u32,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    fill(gpu, &mut scratch.first, u32::MAX, most as usize + 1)?;
+    let (labels, first, len32, n) = (labels.get_mut(), scratch.first.get_mut(), len.div_ceil(32), len as i32);
+    launch!(gpu, "renumber", "renumber_first", blocks(len), (256, 1, 1), 0; &*labels, &mut *first, &n);
+    let (words, counts) = (scratch.words.resize(gpu, len32)?, scratch.counts.resize(gpu, len32)?);
+    launch!(gpu, "renumber", "renumber_flags", blocks(len), (256, 1, 1), 0;
+        &*labels, &*first, &mut *words, counts, &n);
+    scan(gpu, &scratch.counts, len32, &mut scratch.sums, &mut scratch.scan)?;
+    let (sums, count) = (scratch.sums.get(), scratch.count.resize(gpu, 1)?);
+    launch!(gpu, "renumber", "renumber_labels", blocks(len), (256, 1, 1), 0;
+        labels, &*first, &*words, sums, count, &n);
+    Ok(())
+}

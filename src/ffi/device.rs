@@ -1,0 +1,112 @@
+//! What there is to compute on.
+
+use std::ffi::c_char;
+
+use cudarc::driver::sys::CUdevice_attribute::*;
+use cudarc::driver::{DriverError, result};
+
+use super::fault::{Fault, guard, note};
+use super::flowmask_status;
+use super::image::check_pointer;
+use super::sized::{self, Versioned, sized};
+use crate::cpu::conv::Kernel;
+use crate::{Error, cuda};
+
+/// A device that a model can be loaded onto.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct flowmask_device {
+    /// sizeof(flowmask_device): set it before the call.
+    pub size: u32,
+    /// Compute capability of a GPU: 9 of 9.0; 0 for the processor.
+    pub capability_major: u32,
+    /// 0 of 9.0.
+    pub capability_minor: u32,
+    /// Multiprocessors of a GPU, threads of the processor.
+    pub units: u32,
+    /// Bytes of a GPU's memory; 0 for the processor.
+    pub memory: u64,
+    /// What device of flowmask_model_options takes: "cpu", "cuda:0".
+    pub id: [c_char; 16],
+    /// The name of the card; the instructions that the processor's convolutions use.
+    pub name: [c_char; 112],
+}
+
+sized!(
+    flowmask_device, "device", first: 152,
+    fields: [
+        size: u32, capability_major: u32, capability_minor: u32, units: u32, memory: u64, id: [c_char; 16],
+        name: [c_char; 112],
+    ],
+    flowmask_device {
+        size: 152, capability_major: 0, capability_minor: 0, units: 0, memory: 0, id: [0; 16], name: [0; 112],
+    }
+);
+
+/// How many devices there are: the processor, which comes first, and the GPUs that the driver shows. Why there are none
+/// of these is in flowmask_last_error(NULL) after a count of 1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_device_count(count: *mut u32) -> flowmask_status {
+    guard(|| {
+        check_pointer("count", count)?;
+        let gpus = cuda::count().unwrap_or_else(|error| {
+            note(&error.to_string());
+            0
+        });
+        // SAFETY: the caller's, checked.
+        unsafe { count.write(1 + gpus as u32) };
+        Ok(())
+    })
+}
+
+/// Describes a device, counted from 0. A GPU is not opened for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_device_describe(
+    index: u32,
+    device: *mut flowmask_device,
+) -> flowmask_status {
+    guard(|| {
+        let described = match index {
+            0 => cpu(),
+            index => gpu(index as usize - 1)?,
+        };
+        // SAFETY: the struct of the caller has the size that it says.
+        unsafe { sized::write(device, &described) }
+    })
+}
+
+fn cpu() -> flowmask_device {
+    let units = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+    flowmask_device { units, id: chars("cpu"), name: chars(Kernel::best().name()), ..Versioned::defaults() }
+}
+
+fn gpu(ordinal: usize) -> Result<flowmask_device, Fault> {
+    let count = cuda::count()?;
+    if ordinal >= count {
+        return Err(Fault::argument("index", format!("there are {} devices", 1 + count)));
+    }
+    describe(ordinal).map_err(|e| Error::device(format!("cuda:{ordinal}"), e).into())
+}
+
+fn describe(ordinal: usize) -> Result<flowmask_device, DriverError> {
+    let device = result::device::get(ordinal as i32)?;
+    // SAFETY: a device that the driver gave.
+    let attribute = |which| unsafe { result::device::get_attribute(device, which) }.map(|value| value as u32);
+    Ok(flowmask_device {
+        capability_major: attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+        capability_minor: attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        units: attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+        // SAFETY: as above.
+        memory: unsafe { result::device::total_mem(device) }? as u64,
+        id: chars(&format!("cuda:{ordinal}")),
+        name: chars(&result::device::get_name(device)?),
+        ..Versioned::defaults()
+    })
+}
+
+/// A text that ends with a zero.
+fn chars<const N: usize>(text: &str) -> [c_char; N] {
+    let mut out = [0; N];
+    out.iter_mut().zip(text.bytes()).take(N - 1).for_each(|(to, from)| *to = from as c_char);
+    out
+}

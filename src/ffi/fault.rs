@@ -1,0 +1,127 @@
+//! Errors and panics on their way to a status and a message.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CString, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use super::flowmask_status::{self, *};
+use crate::Error;
+
+/// What goes to the caller.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub status: flowmask_status,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(status: flowmask_status, message: impl Into<String>) -> Self {
+        Fault { status, message: message.into() }
+    }
+
+    /// What is wrong with an argument.
+    pub fn argument(name: &str, reason: impl std::fmt::Display) -> Self {
+        Fault::new(FLOWMASK_ERROR_ARGUMENT, format!("{name}: {reason}"))
+    }
+
+    fn panic(payload: Box<dyn Any + Send>) -> Self {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Fault::new(FLOWMASK_ERROR_INTERNAL, format!("a fault of flowmask: {text}"))
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Image(_) => FLOWMASK_ERROR_IMAGE,
+            Error::Option { .. } => FLOWMASK_ERROR_OPTION,
+            Error::Model { .. } | Error::Tensor { .. } => FLOWMASK_ERROR_MODEL,
+            Error::Read { .. } | Error::Write { .. } | Error::ImageFile { .. } => FLOWMASK_ERROR_FILE,
+            Error::Device { .. } => FLOWMASK_ERROR_DEVICE,
+            Error::Cancelled => FLOWMASK_ERROR_CANCELLED,
+            Error::Threads { .. } => FLOWMASK_ERROR_THREADS,
+        };
+        Fault { status, message: error.to_string() }
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<CString> = RefCell::default();
+    /// How many calls this thread is in.
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The message of the last call of this thread that failed.
+pub(super) fn thread_message() -> *const c_char {
+    LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
+}
+
+/// A message without the one byte that C cannot have in it.
+pub(super) fn text(message: &str) -> CString {
+    CString::new(message.replace('\0', " ")).unwrap_or_default()
+}
+
+/// Keeps the message for this thread.
+pub(super) fn note(message: &str) {
+    // Fails in a thread that is at its end, where nobody can ask for it.
+    let _ = LAST.try_with(|last| *last.borrow_mut() = text(message));
+}
+
+/// Runs the body of a function of the interface: no panic leaves it.
+pub(super) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status {
+    match caught(body) {
+        Ok(()) => FLOWMASK_OK,
+        Err(fault) => {
+            note(&fault.message);
+            fault.status
+        }
+    }
+}
+
+/// A panic becomes a fault.
+pub(super) fn caught<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    quiet();
+    let count = |by: isize| CALLS.try_with(|calls| calls.set(calls.get().wrapping_add_signed(by)));
+    let _ = count(1);
+    let result = catch_unwind(AssertUnwindSafe(body));
+    let _ = count(-1);
+    result.unwrap_or_else(|payload| Err(Fault::panic(payload)))
+}
+
+/// The panics that are caught here are not printed; others are left to the hook that was there.
+fn quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let inside = CALLS.try_with(|calls| calls.get() > 0).unwrap_or(false);
+            let ours = std::thread::current().name().is_some_and(|name| name.starts_with("flowmask-"));
+            if !inside && !ours {
+                before(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::*;
+
+    #[test]
+    fn panics_become_statuses() {
+        assert_eq!(guard(|| panic!("number {}", 7)), FLOWMASK_ERROR_INTERNAL);
+        // SAFETY: the message of this thread, which does not call anything meanwhile.
+        let message = unsafe { CStr::from_ptr(thread_message()) };
+        assert_eq!(message, c"a fault of flowmask: number 7");
+        assert_eq!(guard(|| Err(Fault::argument("image", "has\0a zero"))), FLOWMASK_ERROR_ARGUMENT);
+        // SAFETY: as above.
+        assert_eq!(unsafe { CStr::from_ptr(thread_message()) }, c"image: has a zero");
+        assert_eq!(guard(|| Ok(())), FLOWMASK_OK);
+        assert_eq!(CALLS.get(), 0);
+    }
+}

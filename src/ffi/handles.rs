@@ -1,0 +1,58 @@
+//! Handles: numbers in the place of addresses.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::fault::Fault;
+use super::flowmask_status::FLOWMASK_ERROR_HANDLE;
+
+/// The handles of one kind that were not freed. No handle is given twice, and none is one of another kind.
+pub(super) struct Handles<T> {
+    kind: &'static str,
+    live: Mutex<BTreeMap<usize, Arc<T>>>,
+}
+
+impl<T> Handles<T> {
+    /// `kind` is the type's name without its prefix.
+    pub const fn new(kind: &'static str) -> Self {
+        Handles { kind, live: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<T>>> {
+        self.live.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub fn insert<H>(&self, value: T) -> *mut H {
+        // Aligned as an address would be; there is nothing at it.
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let handle = NEXT.fetch_add(1, Ordering::Relaxed) * 16;
+        self.live().insert(handle, Arc::new(value));
+        handle as *mut H
+    }
+
+    /// What the handle stands for; it stays while the caller has it, even when another thread frees it.
+    pub fn get<H>(&self, handle: *const H) -> Result<Arc<T>, Fault> {
+        let reason = if handle.is_null() { "is NULL" } else { "was freed, or is something else" };
+        let found = self.live().get(&(handle as usize)).cloned();
+        found.ok_or_else(|| self.fault(reason))
+    }
+
+    /// Frees a handle; NULL is none.
+    pub fn free<H>(&self, handle: *mut H) -> Result<(), Fault> {
+        if handle.is_null() {
+            return Ok(());
+        }
+        // Dropped after the lock: a model waits for its threads.
+        let freed = self.live().remove(&(handle as usize));
+        freed.map(drop).ok_or_else(|| self.fault("was freed before, or is something else"))
+    }
+
+    fn fault(&self, reason: &str) -> Fault {
+        let kind = self.kind;
+        Fault::new(
+            FLOWMASK_ERROR_HANDLE,
+            format!("{kind}: the handle is not a live flowmask_{kind}: it {reason}"),
+        )
+    }
+}

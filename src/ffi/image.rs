@@ -1,0 +1,202 @@
+//! Pixels where the caller has them.
+
+use std::ffi::c_void;
+
+use ndarray::Array3;
+
+use super::fault::Fault;
+use super::flowmask_status::FLOWMASK_ERROR_IMAGE;
+use super::sized::{self, sized};
+use crate::{Image, Pixel, Pixels};
+
+/// The type of a pixel's numbers, in the byte order of the machine.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum flowmask_type {
+    /// 8-bit unsigned integers.
+    FLOWMASK_U8 = 1,
+    /// 16-bit unsigned integers.
+    FLOWMASK_U16 = 2,
+    /// 32-bit floats.
+    FLOWMASK_F32 = 3,
+}
+
+/// Pixels that the caller owns: they are read during a call, and not kept.
+///
+/// The number at row y, column x and channel c is at data + y * stride_y + x * stride_x + c * stride_c. Strides are in
+/// bytes, of any alignment, and may be negative. One of 0 stands for rows, pixels and channels that follow each other
+/// without gaps: all three for [height, width, channels] as it is, stride_y alone for padded rows. Planes, one a
+/// channel, take stride_x and stride_c.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct flowmask_image {
+    /// sizeof(flowmask_image).
+    pub size: u32,
+    /// A flowmask_type.
+    pub r#type: i32,
+    /// The first number of the first pixel.
+    pub data: *const c_void,
+    /// Rows, at least 1.
+    pub height: u64,
+    /// Columns, at least 1.
+    pub width: u64,
+    /// Channels, at least 1.
+    pub channels: u64,
+    /// Bytes from a row to the next.
+    pub stride_y: i64,
+    /// Bytes from a pixel to the next in its row.
+    pub stride_x: i64,
+    /// Bytes from a channel to the next.
+    pub stride_c: i64,
+}
+
+sized!(
+    flowmask_image, "image", first: 64,
+    fields: [
+        size: u32, r#type: i32, data: *const c_void, height: u64, width: u64, channels: u64, stride_y: i64,
+        stride_x: i64, stride_c: i64,
+    ],
+    flowmask_image {
+        size: 64, r#type: 0, data: std::ptr::null(), height: 0, width: 0, channels: 0, stride_y: 0, stride_x: 0,
+        stride_c: 0,
+    }
+);
+
+/// Refuses NULL, and addresses at which such a thing cannot be.
+pub(super) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Fault> {
+    if pointer.is_null() {
+        return Err(Fault::argument(name, "is NULL"));
+    }
+    if !pointer.is_aligned() {
+        let reason = format!("is at an address that is not a multiple of {}", align_of::<T>());
+        return Err(Fault::argument(name, reason));
+    }
+    Ok(())
+}
+
+/// A [`flowmask_image`] whose numbers make sense.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    pub data: *const u8,
+    pub kind: flowmask_type,
+    /// Height, width, channels.
+    pub shape: [usize; 3],
+    /// In bytes, along y, x and c.
+    pub strides: [isize; 3],
+}
+
+// SAFETY: the caller leaves the pixels alone until its call returns, so other threads may read them meanwhile.
+unsafe impl Send for View {}
+// SAFETY: as above.
+unsafe impl Sync for View {}
+
+impl View {
+    /// # Safety
+    /// `image` is NULL or points to a struct of the size that it says.
+    pub unsafe fn new(image: *const flowmask_image) -> Result<Self, Fault> {
+        // SAFETY: of the caller.
+        let image = unsafe { sized::read(image) }?;
+        let kind = match image.r#type {
+            1 => flowmask_type::FLOWMASK_U8,
+            2 => flowmask_type::FLOWMASK_U16,
+            3 => flowmask_type::FLOWMASK_F32,
+            other => return Err(Fault::argument("image", format!("{other} is no flowmask_type"))),
+        };
+        let sides = [image.height, image.width, image.channels];
+        let [height, width, channels] = sides;
+        if sides.contains(&0) {
+            let reason = format!("image: no pixels ({height} by {width}, {channels} channels)");
+            return Err(Fault::new(FLOWMASK_ERROR_IMAGE, reason));
+        }
+        check_pointer("data of the image", image.data.cast::<u8>())?;
+        let (strides, shape) = strides(&image, kind.bytes()).zip(shape(sides)).ok_or_else(|| {
+            let reason = format!("image: {height} by {width} with {channels} channels is too large");
+            Fault::new(FLOWMASK_ERROR_IMAGE, reason)
+        })?;
+        if image.stride_x == 0 && strides[2] != kind.bytes() as isize && channels > 1 {
+            return Err(Fault::argument("image", "stride_c needs a stride_x"));
+        }
+        Ok(View { data: image.data.cast(), kind, shape, strides })
+    }
+
+    /// A copy of the pixels without gaps.
+    ///
+    /// # Safety
+    /// The pixels are there.
+    pub unsafe fn image(&self) -> Result<Image, Fault> {
+        // SAFETY: of the caller.
+        let pixels = unsafe {
+            match self.kind {
+                flowmask_type::FLOWMASK_U8 => self.copy::<u8>(),
+                flowmask_type::FLOWMASK_U16 => self.copy::<u16>(),
+                flowmask_type::FLOWMASK_F32 => self.copy::<f32>(),
+            }
+        };
+        Ok(Image::new(pixels)?)
+    }
+
+    unsafe fn copy<T: Pixel>(&self) -> Pixels {
+        let [height, width, channels] = self.shape;
+        let mut values = Vec::<T>::with_capacity(height * width * channels);
+        for y in 0..height {
+            // SAFETY: a row of the caller's; there is room for all of them.
+            unsafe {
+                let row = self.data.wrapping_offset(y as isize * self.strides[0]);
+                self.copy_row(row, values.as_mut_ptr().add(y * width * channels));
+            }
+        }
+        // SAFETY: all are written.
+        unsafe { values.set_len(height * width * channels) };
+        T::wrap(Array3::from_shape_vec(self.shape, values).expect("as many as the shape has"))
+    }
+
+    unsafe fn copy_row<T: Pixel>(&self, row: *const u8, to: *mut T) {
+        let ([_, width, channels], [_, step_x, step_c], bytes) = (self.shape, self.strides, size_of::<T>());
+        if step_c == bytes as isize && step_x == (channels * bytes) as isize {
+            // SAFETY: a row without gaps; bytes, since its address may be any.
+            return unsafe {
+                std::ptr::copy_nonoverlapping(row, to.cast::<u8>(), width * channels * bytes);
+            };
+        }
+        for x in 0..width {
+            for c in 0..channels {
+                let from = row.wrapping_offset(x as isize * step_x + c as isize * step_c);
+                // SAFETY: a number of the caller's, whose address may be any.
+                unsafe { to.add(x * channels + c).write(from.cast::<T>().read_unaligned()) };
+            }
+        }
+    }
+}
+
+impl flowmask_type {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            flowmask_type::FLOWMASK_U8 => 1,
+            flowmask_type::FLOWMASK_U16 => 2,
+            flowmask_type::FLOWMASK_F32 => 4,
+        }
+    }
+}
+
+/// The shape, unless it has more than 2³¹ pixels, or 2³³ numbers.
+fn shape(sides: [u64; 3]) -> Option<[usize; 3]> {
+    let pixels = sides[0].checked_mul(sides[1]).filter(|&pixels| pixels < 1 << 31)?;
+    pixels.checked_mul(sides[2]).filter(|&numbers| numbers < 1 << 33)?;
+    let [height, width, channels] = sides.map(|side| usize::try_from(side).ok());
+    Some([height?, width?, channels?])
+}
+
+/// The strides, those of 0 by those of the axes within, unless the pixels are farther apart than memory is large.
+fn strides(image: &flowmask_image, bytes: usize) -> Option<[isize; 3]> {
+    let or = |stride: i64, tight: Option<i64>| if stride == 0 { tight } else { Some(stride) };
+    let within = |side: u64, stride: i64| i64::try_from(side).ok()?.checked_mul(stride);
+    let c = or(image.stride_c, Some(bytes as i64))?;
+    let x = or(image.stride_x, within(image.channels, c))?;
+    let y = or(image.stride_y, within(image.width, x))?;
+    let reach = [(image.height, y), (image.width, x), (image.channels, c)]
+        .into_iter()
+        .try_fold(0_i64, |sum, (side, stride)| sum.checked_add(within(side, stride)?.checked_abs()?))?;
+    isize::try_from(reach).ok()?;
+    let [y, x, c] = [y, x, c].map(|stride| isize::try_from(stride).ok());
+    Some([y?, x?, c?])
+}

@@ -1,0 +1,144 @@
+//! Many images in one call.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::fault::{Fault, text};
+use super::flowmask_log_level::{FLOWMASK_LOG_DEBUG, FLOWMASK_LOG_WARNING};
+use super::flowmask_status::{self, *};
+use super::image::{View, check_pointer, flowmask_image};
+use super::options::{self, Progress, flowmask_options};
+use super::result::{Found, RESULTS, flowmask_result};
+use super::session::{Session, flowmask_session, in_session};
+use crate::{Image, Options, Segmentation};
+
+/// Finds the cells of count images of any sizes and types, in the shortest time: the tiles of several images go
+/// through the network together, and GPUs share the images. Each gets the labels that flowmask_segment gives it.
+///
+/// images are pointers to the images, results has room for as many handles, each of which is to be freed, and
+/// statuses, unless it is NULL, for as many statuses. An image that fails does not stop the others: its result is
+/// NULL, and the call returns the status of the first that failed. flowmask_image_error has the message of each.
+///
+/// progress of the options is called after each image; when it stops the work, the images that are not done fail with
+/// FLOWMASK_ERROR_CANCELLED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_segment_many(
+    session: *mut flowmask_session,
+    images: *const *const flowmask_image,
+    count: u64,
+    options: *const flowmask_options,
+    results: *mut *mut flowmask_result,
+    statuses: *mut flowmask_status,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    in_session(session, |session| unsafe {
+        let outputs = Outputs::new(count, images, results, statuses)?;
+        let views = (0..outputs.count).map(|i| View::new(images.add(i).read())).collect();
+        let (options, progress) = options::read(options)?;
+        let found = run(session, views, &options, progress)?;
+        outputs.write(session, found.into_iter().map(|found| found.map(Found::new)).collect())
+    })
+}
+
+type Outcome = Result<Segmentation, Fault>;
+
+fn run(
+    session: &Session,
+    views: Vec<Result<View, Fault>>,
+    options: &Options,
+    progress: Progress,
+) -> Result<Vec<Outcome>, Fault> {
+    let start = Instant::now();
+    let cancelled = || Err(Fault::from(crate::Error::Cancelled));
+    let state = Mutex::new((vec![None::<Outcome>; views.len()], 0, progress));
+    let stop = AtomicBool::new(false);
+    let done = |i: usize, found: Result<(Vec<Image>, Vec<Segmentation>), Fault>| {
+        let mut state = state.lock().unwrap_or_else(|e| e.into_inner());
+        let (outcomes, finished, progress) = &mut *state;
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        outcomes[i] = Some(found.map(|(_, mut found)| found.remove(0)));
+        *finished += 1;
+        if !progress.at(f64::from(*finished) / views.len() as f64) {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    // SAFETY: the caller's pixels are there until it gets an answer.
+    let load = |view: &Result<View, Fault>| Ok(vec![unsafe { view.clone()?.image() }?]);
+    let go_on = |_: &&_| !stop.load(Ordering::Relaxed);
+    let loads = views.iter().take_while(go_on).map(|view| move || load(view));
+    session.model.segmenter.segment_many(loads, options, done)?;
+    let (outcomes, finished, _) = state.into_inner().unwrap_or_else(|e| e.into_inner());
+    let (count, seconds) = (views.len(), start.elapsed().as_secs_f64());
+    session
+        .model
+        .log
+        .say(FLOWMASK_LOG_DEBUG, &format!("{finished} of {count} images done in {seconds:.3} s"));
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(cancelled)).collect())
+}
+
+/// Where the results of several images go.
+pub(super) struct Outputs {
+    pub count: usize,
+    results: *mut *mut flowmask_result,
+    statuses: *mut flowmask_status,
+}
+
+impl Outputs {
+    /// Makes all results NULL.
+    ///
+    /// # Safety
+    /// The pointers are NULL or have so many.
+    pub unsafe fn new<T>(
+        count: u64,
+        images: *const T,
+        results: *mut *mut flowmask_result,
+        statuses: *mut flowmask_status,
+    ) -> Result<Self, Fault> {
+        // More cannot be in memory.
+        let count = usize::try_from(count).ok().filter(|&count| count < 1 << 40);
+        let count = count.ok_or_else(|| Fault::argument("count", "so many images cannot be"))?;
+        if count > 0 {
+            check_pointer("images", images)?;
+            check_pointer("results", results)?;
+            if !statuses.is_null() {
+                check_pointer("statuses", statuses)?;
+            }
+        }
+        // SAFETY: of the caller.
+        (0..count).for_each(|i| unsafe { results.add(i).write(std::ptr::null_mut()) });
+        Ok(Outputs { count, results, statuses })
+    }
+
+    /// Hands out results and statuses. The fault is that of the first image that failed.
+    ///
+    /// # Safety
+    /// As for [`Outputs::new`].
+    pub unsafe fn write(self, session: &Session, found: Vec<Result<Found, Fault>>) -> Result<(), Fault> {
+        let (mut first, mut messages) = (None, Vec::with_capacity(self.count));
+        for (i, found) in found.into_iter().enumerate() {
+            let (status, message) = match found {
+                Ok(found) => {
+                    // SAFETY: there is room for it.
+                    unsafe { self.results.add(i).write(RESULTS.insert(found)) };
+                    (FLOWMASK_OK, String::new())
+                }
+                Err(fault) => {
+                    let message = format!("image {i} of {}: {}", self.count, fault.message);
+                    session.model.log.say(FLOWMASK_LOG_WARNING, &message);
+                    first.get_or_insert_with(|| Fault::new(fault.status, message));
+                    (fault.status, fault.message)
+                }
+            };
+            if !self.statuses.is_null() {
+                // SAFETY: as above.
+                unsafe { self.statuses.add(i).write(status) };
+            }
+            messages.push(text(&message));
+        }
+        session.messages().of_images = messages;
+        first.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,240 @@
+//! What can be chosen for a call.
+
+use std::ffi::c_void;
+
+use super::fault::Fault;
+use super::flowmask_status;
+use super::sized::{self, sized};
+use crate::{Compat, Diameter, Normalize, Options, Sampling};
+
+/// A diameter that is estimated from the image.
+pub const FLOWMASK_DIAMETER_AUTO: f64 = -1.0;
+
+/// How a point reads the flow under it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum flowmask_sampling {
+    /// Bilinear, as cellpose does in 2D on a CPU.
+    FLOWMASK_SAMPLING_BILINEAR = 0,
+    /// Half a pixel off, as cellpose does on a GPU and in 3D.
+    FLOWMASK_SAMPLING_GRID_SAMPLE = 1,
+    /// The flow of the pixel that the point is in.
+    FLOWMASK_SAMPLING_NEAREST = 2,
+}
+
+/// Faults of the original that are reproduced.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum flowmask_compat {
+    /// None.
+    FLOWMASK_COMPAT_NONE = 0,
+    /// The small-mask filter of cellpose 3.1.1.
+    FLOWMASK_COMPAT_3_1_1 = 1,
+}
+
+/// Is told the part of the work that is done, from 0 to 1; 0 stops the work, anything else goes on. It may be called in
+/// a thread of the library while the call waits, never twice at the same time, and must neither throw nor jump out.
+pub type flowmask_progress_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, done: f64) -> i32>;
+
+/// What can be chosen for a call, with the names and defaults of cellpose 3.1.1. Begin with flowmask_options_default.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct flowmask_options {
+    /// sizeof(flowmask_options).
+    pub size: u32,
+    /// The channel to segment: 0 is the mean of all, 1 the first. Default 0.
+    pub channel: u32,
+    /// The channel of the nuclei: 0 is none, 1 the first. Default 0.
+    pub channel_nuclei: u32,
+    /// A flowmask_sampling. Default FLOWMASK_SAMPLING_BILINEAR.
+    pub sampling: i32,
+    /// A flowmask_compat. Default FLOWMASK_COMPAT_NONE.
+    pub compat: i32,
+    /// Tiles that go through the network together; 0 chooses. Has no effect on the result. Default 0.
+    pub batch_size: u32,
+    /// Side of a tile in pixels, a multiple of 16. Default 224.
+    pub bsize: u32,
+    /// Steps along the flows; -1 chooses. Default -1.
+    pub niter: i32,
+    /// Masks of fewer pixels are dropped; 0 drops none. Default 15.
+    pub min_size: u64,
+    /// Median diameter of the cells in pixels; 0 is the model's own, FLOWMASK_DIAMETER_AUTO estimates it. Default 0.
+    pub diameter: f64,
+    /// The percentile of the intensities that becomes 0. Default 1.
+    pub percentile_low: f64,
+    /// The percentile that becomes 1. Default 99.
+    pub percentile_high: f64,
+    /// A mask is dropped when its flows differ more from the network's; 0 drops none. Default 0.4.
+    pub flow_threshold: f64,
+    /// Pixels whose cell probability, a logit, exceeds this are in a cell. Default 0.
+    pub cellprob_threshold: f64,
+    /// Masks that cover more than this part of the image are dropped. Default 0.4.
+    pub max_size_fraction: f64,
+    /// Part of a tile that overlaps the next one, from 0.05 to 0.5. Default 0.1.
+    pub tile_overlap: f64,
+    /// Whether intensities are brought to a common range. Default 1.
+    pub normalize: u32,
+    /// Whether cells are dark on a bright ground. Default 0.
+    pub invert: u32,
+    /// Whether flows are followed at the image's scale rather than at the network's. Default 1.
+    pub resample: u32,
+    /// Whether masks that touch the border of the image are dropped. Default 0.
+    pub exclude_on_edges: u32,
+    /// Whether to average over flipped tiles that overlap by half. Default 0.
+    pub augment: u32,
+    /// Whether the result has the flows and the cell probability. Default 1.
+    pub flows: u32,
+    /// Is told how far the work is, and can stop it; may be NULL. Default NULL.
+    pub progress: flowmask_progress_callback,
+    /// The first argument of progress. Default NULL.
+    pub progress_user_data: *mut c_void,
+}
+
+sized!(
+    flowmask_options, "options", first: 136,
+    fields: [
+        size: u32, channel: u32, channel_nuclei: u32, sampling: i32, compat: i32, batch_size: u32, bsize: u32,
+        niter: i32, min_size: u64, diameter: f64, percentile_low: f64, percentile_high: f64, flow_threshold: f64,
+        cellprob_threshold: f64, max_size_fraction: f64, tile_overlap: f64, normalize: u32, invert: u32,
+        resample: u32, exclude_on_edges: u32, augment: u32, flows: u32, progress: flowmask_progress_callback,
+        progress_user_data: *mut c_void,
+    ],
+    defaults()
+);
+
+/// Those of the library.
+fn defaults() -> flowmask_options {
+    let ours = Options::default();
+    flowmask_options {
+        size: size_of::<flowmask_options>() as u32,
+        channel: ours.channels[0] as u32,
+        channel_nuclei: ours.channels[1] as u32,
+        sampling: 0,
+        compat: 0,
+        batch_size: 0,
+        bsize: ours.bsize as u32,
+        niter: -1,
+        min_size: ours.min_size as u64,
+        diameter: 0.0,
+        percentile_low: ours.normalize.percentile[0],
+        percentile_high: ours.normalize.percentile[1],
+        flow_threshold: ours.flow_threshold,
+        cellprob_threshold: f64::from(ours.cellprob_threshold),
+        max_size_fraction: ours.max_size_fraction,
+        tile_overlap: ours.tile_overlap,
+        normalize: ours.normalize.enabled.into(),
+        invert: ours.normalize.invert.into(),
+        resample: ours.resample.into(),
+        exclude_on_edges: ours.exclude_on_edges.into(),
+        augment: ours.augment.into(),
+        flows: ours.flows.into(),
+        progress: None,
+        progress_user_data: std::ptr::null_mut(),
+    }
+}
+
+/// Sets all fields to their defaults. size is sizeof(flowmask_options), so that a library of a later version writes
+/// no more than the caller has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_options_default(
+    options: *mut flowmask_options,
+    size: u32,
+) -> flowmask_status {
+    // SAFETY: the caller has so many bytes.
+    super::fault::guard(|| unsafe { sized::set_defaults(options, size) })
+}
+
+/// A callback and its data.
+#[derive(Clone, Copy)]
+pub(super) struct Progress {
+    callback: flowmask_progress_callback,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the data is only handed to the callback, which the header says may be called in another thread.
+unsafe impl Send for Progress {}
+
+impl Progress {
+    /// Whether to go on.
+    pub fn at(&mut self, done: f64) -> bool {
+        // SAFETY: the caller's function with its data.
+        self.callback.is_none_or(|callback| unsafe { callback(self.user_data, done) } != 0)
+    }
+}
+
+/// The options of a caller; NULL stands for the defaults.
+///
+/// # Safety
+/// `options` is NULL or points to a struct of the size that it says.
+pub(super) unsafe fn read(options: *const flowmask_options) -> Result<(Options, Progress), Fault> {
+    let given = match options.is_null() {
+        true => defaults(),
+        // SAFETY: of the caller.
+        false => unsafe { sized::read(options) }?,
+    };
+    let options = convert(&given)?;
+    options.check()?;
+    Ok((options, Progress { callback: given.progress, user_data: given.progress_user_data }))
+}
+
+fn convert(given: &flowmask_options) -> Result<Options, Fault> {
+    let wrong = |name, reason: String| Err(Fault::from(crate::Error::option(name, reason)));
+    let diameter = match given.diameter {
+        0.0 => Diameter::Model,
+        FLOWMASK_DIAMETER_AUTO => Diameter::Auto,
+        pixels => Diameter::Pixels(pixels),
+    };
+    let sampling = match given.sampling {
+        0 => Sampling::Bilinear,
+        1 => Sampling::GridSample,
+        2 => Sampling::Nearest,
+        other => return wrong("sampling", format!("{other} is no flowmask_sampling")),
+    };
+    let compat = match given.compat {
+        0 => Compat::None,
+        1 => Compat::V3_1_1,
+        other => return wrong("compat", format!("{other} is no flowmask_compat")),
+    };
+    let niter = match given.niter {
+        -1 => None,
+        niter => match u32::try_from(niter) {
+            Ok(niter) => Some(niter),
+            Err(_) => return wrong("niter", format!("{niter} is neither a number of steps nor -1")),
+        },
+    };
+    Ok(Options {
+        diameter,
+        channels: [given.channel as usize, given.channel_nuclei as usize],
+        normalize: Normalize {
+            enabled: given.normalize != 0,
+            percentile: [given.percentile_low, given.percentile_high],
+            invert: given.invert != 0,
+        },
+        flow_threshold: given.flow_threshold,
+        cellprob_threshold: given.cellprob_threshold as f32,
+        niter,
+        min_size: usize::try_from(given.min_size).unwrap_or(usize::MAX),
+        max_size_fraction: given.max_size_fraction,
+        resample: given.resample != 0,
+        sampling,
+        exclude_on_edges: given.exclude_on_edges != 0,
+        augment: given.augment != 0,
+        batch_size: (given.batch_size != 0).then_some(given.batch_size as usize),
+        tile_overlap: given.tile_overlap,
+        bsize: given.bsize as usize,
+        compat,
+        flows: given.flows != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        assert_eq!(convert(&defaults()).unwrap(), Options::default());
+        // SAFETY: NULL is seen.
+        assert_eq!(unsafe { read(std::ptr::null()) }.unwrap().0, Options::default());
+    }
+}

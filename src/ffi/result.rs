@@ -1,0 +1,326 @@
+//! What was found: read in place, or copied.
+
+use std::ffi::c_void;
+use std::sync::OnceLock;
+
+use super::fault::{Fault, guard};
+use super::flowmask_status::{self, *};
+use super::handles::Handles;
+use super::image::check_pointer;
+use super::sized::{self, sized};
+use crate::output::polygons;
+use crate::{OnDevice, Segmentation};
+
+/// What was found in an image. It does not change: threads may share it.
+#[allow(missing_debug_implementations)]
+pub struct flowmask_result {
+    _nothing: [u8; 0],
+}
+
+/// The arrays of a result, for flowmask_result_copy.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum flowmask_array {
+    /// uint32_t [height, width].
+    FLOWMASK_LABELS = 0,
+    /// float [2, flows_height, flows_width].
+    FLOWMASK_FLOWS = 1,
+    /// float [flows_height, flows_width].
+    FLOWMASK_CELLPROB = 2,
+    /// float: style_length of them.
+    FLOWMASK_STYLE = 3,
+    /// uint32_t [polygons]: the label of each.
+    FLOWMASK_POLYGON_LABELS = 4,
+    /// uint64_t [polygons]: where the points of each end, and those of the next begin.
+    FLOWMASK_POLYGON_ENDS = 5,
+    /// uint32_t [points, 2]: x and y of each point of all polygons.
+    FLOWMASK_POLYGON_POINTS = 6,
+}
+
+/// Numbers of a result.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct flowmask_result_info {
+    /// sizeof(flowmask_result_info): set it before the call.
+    pub size: u32,
+    /// How many cells: labels are 1 to so many.
+    pub cells: u32,
+    /// Rows of the labels.
+    pub height: u64,
+    /// Columns of the labels.
+    pub width: u64,
+    /// Rows of the flows: those of the image or, without resample, of the network's input; 0 without flows.
+    pub flows_height: u64,
+    /// Columns of the flows.
+    pub flows_width: u64,
+    /// Numbers of the style vector.
+    pub style_length: u64,
+    /// The diameter in pixels by which the image was scaled.
+    pub diameter: f64,
+}
+
+sized!(
+    flowmask_result_info, "result_info", first: 56,
+    fields: [
+        size: u32, cells: u32, height: u64, width: u64, flows_height: u64, flows_width: u64, style_length: u64,
+        diameter: f64,
+    ],
+    flowmask_result_info {
+        size: 56, cells: 0, height: 0, width: 0, flows_height: 0, flows_width: 0, style_length: 0, diameter: 0.0,
+    }
+);
+
+/// What is behind a handle of a result.
+pub(super) struct Found {
+    segmentation: Segmentation,
+    cells: u32,
+    /// Of the labels, which may be on a device.
+    size: (usize, usize),
+    polygons: OnceLock<Polygons>,
+}
+
+/// All in one.
+struct Polygons {
+    labels: Vec<u32>,
+    ends: Vec<u64>,
+    points: Vec<[u32; 2]>,
+}
+
+pub(super) static RESULTS: Handles<Found> = Handles::new("result");
+
+impl Found {
+    pub fn new(segmentation: Segmentation) -> Self {
+        let (cells, size) = (segmentation.cells() as u32, segmentation.masks.dim());
+        Found { segmentation, cells, size, polygons: OnceLock::new() }
+    }
+
+    /// Of an image on a GPU, whose labels may have gone to the caller's memory there.
+    pub fn on_device(found: OnDevice, size: (usize, usize)) -> Self {
+        let OnDevice { cells, segmentation } = found;
+        Found { segmentation, cells: cells as u32, size, polygons: OnceLock::new() }
+    }
+
+    /// The labels, unless they are on a device.
+    fn labels(&self) -> Result<&[u32], Fault> {
+        match self.segmentation.masks.dim() == self.size {
+            true => Ok(all(&self.segmentation.masks)),
+            false => Err(Fault::argument("result", "its labels are on the device")),
+        }
+    }
+
+    fn flows(&self) -> Result<&[f32], Fault> {
+        with_flows(all(&self.segmentation.flows))
+    }
+
+    fn cellprob(&self) -> Result<&[f32], Fault> {
+        with_flows(all(&self.segmentation.cellprob))
+    }
+
+    fn polygons(&self) -> Result<&Polygons, Fault> {
+        self.labels()?;
+        Ok(self.polygons.get_or_init(|| {
+            let found = polygons(self.segmentation.masks.view());
+            let end = |sum: &mut u64, n: usize| {
+                *sum += n as u64;
+                Some(*sum)
+            };
+            Polygons {
+                labels: found.iter().map(|polygon| polygon.label).collect(),
+                ends: found.iter().map(|polygon| polygon.points.len()).scan(0, end).collect(),
+                points: found.into_iter().flat_map(|polygon| polygon.points).collect(),
+            }
+        }))
+    }
+
+    fn bytes(&self, array: i32) -> Result<&[u8], Fault> {
+        Ok(match array {
+            0 => bytemuck::cast_slice(self.labels()?),
+            1 => bytemuck::cast_slice(self.flows()?),
+            2 => bytemuck::cast_slice(self.cellprob()?),
+            3 => bytemuck::cast_slice(all(&self.segmentation.style)),
+            4 => bytemuck::cast_slice(&self.polygons()?.labels),
+            5 => bytemuck::cast_slice(&self.polygons()?.ends),
+            6 => bytemuck::cast_slice(&self.polygons()?.points),
+            other => return Err(Fault::argument("array", format!("{other} is no flowmask_array"))),
+        })
+    }
+}
+
+fn all<T, D: ndarray::Dimension>(array: &ndarray::Array<T, D>) -> &[T] {
+    array.as_slice().expect("the arrays of a segmentation are in C order")
+}
+
+fn with_flows(values: &[f32]) -> Result<&[f32], Fault> {
+    match values.is_empty() {
+        false => Ok(values),
+        true => Err(Fault::argument("result", "has no flows: the option flows was 0")),
+    }
+}
+
+/// Hands out an array that stays where it is.
+unsafe fn lend<T>(
+    result: *const flowmask_result,
+    name: &str,
+    out: *mut *const T,
+    choose: impl FnOnce(&Found) -> Result<&[T], Fault>,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    guard(|| unsafe {
+        check_pointer(name, out)?;
+        out.write(std::ptr::null());
+        out.write(choose(&*RESULTS.get(result)?)?.as_ptr());
+        Ok(())
+    })
+}
+
+/// Says how large the arrays of a result are, and how many cells there are.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_describe(
+    result: *const flowmask_result,
+    info: *mut flowmask_result_info,
+) -> flowmask_status {
+    guard(|| {
+        let found = RESULTS.get(result)?;
+        let (flows_height, flows_width) = found.segmentation.cellprob.dim();
+        let described = flowmask_result_info {
+            size: size_of::<flowmask_result_info>() as u32,
+            cells: found.cells,
+            height: found.size.0 as u64,
+            width: found.size.1 as u64,
+            flows_height: flows_height as u64,
+            flows_width: flows_width as u64,
+            style_length: found.segmentation.style.len() as u64,
+            diameter: found.segmentation.diameter,
+        };
+        // SAFETY: the struct of the caller has the size that it says.
+        unsafe { sized::write(info, &described) }
+    })
+}
+
+/// The labels, [height, width] without gaps: 0 is background, cells are 1 to n in the order in which their first pixel
+/// comes in memory. They are there until the result is freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_labels(
+    result: *const flowmask_result,
+    labels: *mut *const u32,
+) -> flowmask_status {
+    // SAFETY: of the caller.
+    unsafe { lend(result, "labels", labels, Found::labels) }
+}
+
+/// The flows, [2, flows_height, flows_width]: along y and along x, five times a unit vector. They are there until the
+/// result is freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_flows(
+    result: *const flowmask_result,
+    flows: *mut *const f32,
+) -> flowmask_status {
+    // SAFETY: of the caller.
+    unsafe { lend(result, "flows", flows, Found::flows) }
+}
+
+/// The logit of being in a cell, [flows_height, flows_width]. It is there until the result is freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_cellprob(
+    result: *const flowmask_result,
+    cellprob: *mut *const f32,
+) -> flowmask_status {
+    // SAFETY: of the caller.
+    unsafe { lend(result, "cellprob", cellprob, Found::cellprob) }
+}
+
+/// The style vector, style_length numbers of unit length. It is there until the result is freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_style(
+    result: *const flowmask_result,
+    style: *mut *const f32,
+) -> flowmask_status {
+    // SAFETY: of the caller.
+    unsafe { lend(result, "style", style, |found| Ok(all(&found.segmentation.style))) }
+}
+
+/// How many polygons the outlines of the cells are: one for each part of a cell, and one for each hole. They are traced
+/// at the first call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_polygon_count(
+    result: *const flowmask_result,
+    count: *mut u64,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    guard(|| unsafe {
+        check_pointer("count", count)?;
+        count.write(0);
+        count.write(RESULTS.get(result)?.polygons()?.labels.len() as u64);
+        Ok(())
+    })
+}
+
+/// A polygon: the cell's label, and x and y of count points, the last of which is joined to the first. Pixel (x, y)
+/// covers the square from (x, y) to (x + 1, y + 1); outer borders go clockwise on the screen, those of holes
+/// counterclockwise. Filled, the polygons of a cell are its pixels. The points are there until the result is freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_polygon(
+    result: *const flowmask_result,
+    index: u64,
+    label: *mut u32,
+    points: *mut *const u32,
+    count: *mut u64,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    guard(|| unsafe {
+        check_pointer("label", label)?;
+        check_pointer("points", points)?;
+        check_pointer("count", count)?;
+        points.write(std::ptr::null());
+        count.write(0);
+        let found = RESULTS.get(result)?;
+        let Polygons { labels, ends, points: all } = found.polygons()?;
+        let i = usize::try_from(index).ok().filter(|&i| i < labels.len());
+        let i = i.ok_or_else(|| Fault::argument("index", format!("there are {} polygons", labels.len())))?;
+        let first = if i == 0 { 0 } else { ends[i - 1] };
+        label.write(labels[i]);
+        points.write(all[first as usize..].as_ptr().cast());
+        count.write(ends[i] - first);
+        Ok(())
+    })
+}
+
+/// Copies an array, a flowmask_array, to a buffer of capacity bytes, and says how many it needed, which may be NULL.
+/// With a buffer of NULL and a capacity of 0 it only says that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_result_copy(
+    result: *const flowmask_result,
+    array: i32,
+    buffer: *mut c_void,
+    capacity: u64,
+    needed: *mut u64,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    guard(|| unsafe {
+        if !needed.is_null() {
+            check_pointer("needed", needed)?;
+            needed.write(0);
+        }
+        let found = RESULTS.get(result)?;
+        let bytes = found.bytes(array)?;
+        if !needed.is_null() {
+            needed.write(bytes.len() as u64);
+        }
+        if buffer.is_null() && capacity == 0 {
+            return Ok(());
+        }
+        check_pointer("buffer", buffer.cast::<u8>())?;
+        if capacity < bytes.len() as u64 {
+            let reason = format!("buffer: has {capacity} bytes, {} are needed", bytes.len());
+            return Err(Fault::new(FLOWMASK_ERROR_BUFFER, reason));
+        }
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>(), bytes.len());
+        Ok(())
+    })
+}
+
+/// Frees a result, or does nothing for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn flowmask_result_free(result: *mut flowmask_result) -> flowmask_status {
+    guard(|| RESULTS.free(result))
+}

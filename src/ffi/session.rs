@@ -1,0 +1,159 @@
+//! Sessions: who asks, one call at a time.
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use super::fault::{Fault, caught, guard, text};
+use super::flowmask_log_level::FLOWMASK_LOG_DEBUG;
+use super::flowmask_status::{self, *};
+use super::handles::Handles;
+use super::image::{View, check_pointer, flowmask_image};
+use super::model::{Loaded, MODELS, flowmask_model, set_null};
+use super::options::{self, flowmask_options};
+use super::result::{Found, RESULTS, flowmask_result};
+use crate::Segmentation;
+
+/// A user of a model. Only one thread may use it at a time: make one for each.
+#[allow(missing_debug_implementations)]
+pub struct flowmask_session {
+    _nothing: [u8; 0],
+}
+
+/// What is behind a handle of a session.
+pub(super) struct Session {
+    pub model: Arc<Loaded>,
+    busy: AtomicBool,
+    messages: Mutex<Messages>,
+}
+
+/// What went wrong.
+#[derive(Default)]
+pub(super) struct Messages {
+    pub last: CString,
+    /// With each image of the last call for several.
+    pub of_images: Vec<CString>,
+}
+
+pub(super) static SESSIONS: Handles<Session> = Handles::new("session");
+
+impl Session {
+    pub fn messages(&self) -> MutexGuard<'_, Messages> {
+        self.messages.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// A session at work.
+struct Work<'a>(&'a Session);
+
+impl<'a> Work<'a> {
+    fn begin(session: &'a Session) -> Result<Self, Fault> {
+        match session.busy.swap(true, Ordering::Acquire) {
+            false => Ok(Work(session)),
+            true => Err(Fault::new(
+                FLOWMASK_ERROR_BUSY,
+                "session: is at work in another thread, or in this one, which is in its callback",
+            )),
+        }
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
+    }
+}
+
+/// Runs the body of a function of a session, which keeps its message.
+pub(super) fn in_session(
+    session: *const flowmask_session,
+    body: impl FnOnce(&Session) -> Result<(), Fault>,
+) -> flowmask_status {
+    guard(|| {
+        let session = SESSIONS.get(session)?;
+        let _work = Work::begin(&session)?;
+        caught(|| body(&session)).inspect_err(|fault| session.messages().last = text(&fault.message))
+    })
+}
+
+/// Makes a session.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_session_new(
+    model: *const flowmask_model,
+    session: *mut *mut flowmask_session,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    guard(|| unsafe {
+        set_null("session", session)?;
+        let model = MODELS.get(model)?;
+        let (busy, messages) = (AtomicBool::new(false), Mutex::default());
+        session.write(SESSIONS.insert(Session { model, busy, messages }));
+        Ok(())
+    })
+}
+
+/// Frees a session, or does nothing for NULL. Its results stay.
+#[unsafe(no_mangle)]
+pub extern "C" fn flowmask_session_free(session: *mut flowmask_session) -> flowmask_status {
+    guard(|| SESSIONS.free(session))
+}
+
+/// Finds the cells of one image. options may be NULL for the defaults. result is to be freed with
+/// flowmask_result_free; it is NULL when the call fails.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_segment(
+    session: *mut flowmask_session,
+    image: *const flowmask_image,
+    options: *const flowmask_options,
+    result: *mut *mut flowmask_result,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    in_session(session, |session| unsafe {
+        let start = Instant::now();
+        set_null("result", result)?;
+        let image = View::new(image)?.image()?;
+        let (options, mut progress) = options::read(options)?;
+        let mut progress = |done| progress.at(done);
+        let Loaded { segmenter, log } = &*session.model;
+        let found = segmenter.segment_with_progress(&image, &options, &mut progress)?;
+        log.say(FLOWMASK_LOG_DEBUG, &segmented(&found, start));
+        result.write(RESULTS.insert(Found::new(found)));
+        Ok(())
+    })
+}
+
+fn segmented(found: &Segmentation, start: Instant) -> String {
+    let (height, width) = found.masks.dim();
+    format!(
+        "{} cells in {height} by {width} pixels, diameter {:.1}, {:.3} s",
+        found.cells(),
+        found.diameter,
+        start.elapsed().as_secs_f64()
+    )
+}
+
+/// The style vector of one image, without the work for the masks: length numbers, which is style_length of
+/// flowmask_model_describe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_style(
+    session: *mut flowmask_session,
+    image: *const flowmask_image,
+    options: *const flowmask_options,
+    style: *mut f32,
+    length: u64,
+) -> flowmask_status {
+    // SAFETY: what the caller gave is as the header says.
+    in_session(session, |session| unsafe {
+        check_pointer("style", style)?;
+        let image = View::new(image)?.image()?;
+        let (options, _) = options::read(options)?;
+        let found = session.model.segmenter.style(&image, &options)?;
+        if length != found.len() as u64 {
+            let reason = format!("style: has {} numbers, and the length is {length}", found.len());
+            return Err(Fault::new(FLOWMASK_ERROR_BUFFER, reason));
+        }
+        found.iter().enumerate().for_each(|(i, &value)| style.add(i).write(value));
+        Ok(())
+    })
+}

@@ -1,0 +1,131 @@
+//! The borders of cells as polygons.
+
+use ndarray::{Array2, ArrayView2};
+
+/// A closed line between the pixels of a label and those of others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Polygon {
+    /// Whose border it is.
+    pub label: u32,
+    /// Its corners, `[x, y]`, the last of which is joined to the first: pixel (x, y) covers the square from (x, y) to
+    /// (x + 1, y + 1). The label is on the right of the way from one to the next, so that an outer border goes
+    /// clockwise on the screen and that of a hole counterclockwise.
+    pub points: Vec<[u32; 2]>,
+}
+
+/// Steps to the right, down, left and up.
+const STEPS: [[isize; 2]; 4] = [[1, 0], [0, 1], [-1, 0], [0, -1]];
+
+/// The borders of all labels but 0 of `masks`, `[height, width]`, in the order in which they first come in memory.
+///
+/// A label has as many polygons as it has parts and holes; parts that touch at a corner only are two. Filled, the
+/// polygons of a label give its pixels again, whether by the even-odd rule or by the winding number.
+///
+/// ```
+/// let polygons = flowmask::output::polygons(ndarray::array![[0, 7, 7], [0, 7, 7]].view());
+/// assert_eq!((polygons.len(), polygons[0].label), (1, 7));
+/// assert_eq!(polygons[0].points, [[1, 0], [3, 0], [3, 2], [1, 2]]);
+/// ```
+pub fn polygons(masks: ArrayView2<u32>) -> Vec<Polygon> {
+    // Every line has a side along the top of a pixel: these are marked as they are passed.
+    let mut passed = Array2::from_elem(masks.dim(), false);
+    let mut found = Vec::new();
+    for ((y, x), &label) in masks.indexed_iter() {
+        let starts = label != 0 && (y == 0 || masks[(y - 1, x)] != label);
+        if starts && !passed[(y, x)] {
+            found.push(trace(masks, &mut passed, [x as isize, y as isize], label));
+        }
+    }
+    found
+}
+
+/// Follows a border from the corner `start`, which is a pixel's upper left, to the right and around.
+fn trace(masks: ArrayView2<u32>, passed: &mut Array2<bool>, start: [isize; 2], label: u32) -> Polygon {
+    let is_in = |[x, y]: [isize; 2]| {
+        // A place outside is the largest number, and outside too.
+        masks.get((y as usize, x as usize)) == Some(&label)
+    };
+    let (mut at, mut way, mut points) = (start, 0, Vec::new());
+    loop {
+        let [dx, dy] = STEPS[way];
+        if way == 0 {
+            passed[(at[1] as usize, at[0] as usize)] = true;
+        }
+        at = [at[0] + dx, at[1] + dy];
+        // The pixels on both sides of the way ahead.
+        let right = [at[0] + (dx - dy - 1) / 2, at[1] + (dx + dy - 1) / 2];
+        let left = [at[0] + (dx + dy - 1) / 2, at[1] + (dy - dx - 1) / 2];
+        let turn = match (is_in(right), is_in(left)) {
+            (false, _) => 1,
+            (true, false) => 0,
+            (true, true) => 3,
+        };
+        if turn != 0 {
+            points.push(at.map(|v| v as u32));
+            way = (way + turn) % 4;
+        }
+        if at == start && way == 0 {
+            break;
+        }
+    }
+    // The start was reached last.
+    points.rotate_right(1);
+    Polygon { label, points }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// How often the border goes around the middle of each pixel, clockwise.
+    fn windings(polygon: &Polygon, size: (usize, usize)) -> Array2<i32> {
+        let corners = polygon.points.iter().zip(polygon.points.iter().cycle().skip(1));
+        let sides: Vec<_> = corners.filter(|(a, b)| a[0] == b[0]).collect();
+        Array2::from_shape_fn(size, |(y, x)| {
+            let crosses = |(a, b): &(&[u32; 2], &[u32; 2])| {
+                let y = y as u32;
+                match a[0] <= x as u32 {
+                    true => i32::from(b[1] <= y && y < a[1]) - i32::from(a[1] <= y && y < b[1]),
+                    false => 0,
+                }
+            };
+            sides.iter().map(crosses).sum()
+        })
+    }
+
+    #[test]
+    fn filled_polygons_are_the_masks() {
+        let mut state = 1_u32;
+        for (height, width, most) in [(1, 1, 2), (1, 9, 3), (7, 1, 2), (13, 17, 2), (20, 19, 3), (31, 29, 5)]
+        {
+            for _ in 0..8 {
+                let masks = Array2::from_shape_fn((height, width), |_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 16) % most
+                });
+                let found = polygons(masks.view());
+                for label in 1..most {
+                    let sum = found
+                        .iter()
+                        .filter(|polygon| polygon.label == label)
+                        .fold(Array2::<i32>::zeros(masks.dim()), |sum, polygon| {
+                            sum + windings(polygon, masks.dim())
+                        });
+                    assert_eq!(sum, masks.mapv(|v| i32::from(v == label)), "{label} of {masks}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_and_holes_have_their_own() {
+        let masks = array![[4, 4, 4, 0], [4, 0, 4, 0], [4, 4, 4, 0], [0, 0, 0, 4]];
+        let points: Vec<_> = polygons(masks.view()).into_iter().map(|polygon| polygon.points).collect();
+        let hole = vec![[1, 2], [2, 2], [2, 1], [1, 1]];
+        let (outer, corner) = (vec![[0, 0], [3, 0], [3, 3], [0, 3]], vec![[3, 3], [4, 3], [4, 4], [3, 4]]);
+        assert_eq!(points, [outer, hole, corner]);
+        assert!(polygons(Array2::zeros((3, 4)).view()).is_empty());
+        assert!(polygons(Array2::zeros((0, 0)).view()).is_empty());
+    }
+}

@@ -1,0 +1,127 @@
+//! The C interface from C and C++: `tests/c` is compiled against the header, linked to the shared library, and run.
+//!
+//! `FLOWMASK_C_FLAGS` are more flags for the compiler, `FLOWMASK_C_RUN` is what the program is run by, and
+//! `FLOWMASK_C_SIDE` makes the image smaller, `FLOWMASK_C_MODEL` is a file of random weights to take, since valgrind is
+//! slow, `FLOWMASK_C_ONLY` is the one compiler to take, `FLOWMASK_C_SCENE` is a folder for the image as a PGM: `tests/c/ci.sh` runs
+//! it under AddressSanitizer and valgrind.
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flowmask::{Diameter, Image, Model, Options, Pixels, Segmenter};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The library that cargo built with this test.
+fn library() -> PathBuf {
+    let folder = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    let library = folder.join(if cfg!(target_os = "macos") { "libflowmask.dylib" } else { "libflowmask.so" });
+    assert!(library.is_file(), "{} is not there", library.display());
+    library
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{text}", output.status);
+    text
+}
+
+fn words(variable: &str) -> Vec<String> {
+    std::env::var(variable).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Writes an image and its labels for the program to compare with; their sides.
+fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
+    let Pixels::U8(pixels) = Image::open(root().join("tests/data/nuclei.png")).unwrap().pixels().clone()
+    else {
+        panic!("nuclei.png has another type");
+    };
+    if let Ok(scene) = std::env::var("FLOWMASK_C_SCENE") {
+        let (height, width, _) = pixels.dim();
+        let mut file = format!("P5\n{width} {height}\n255\n").into_bytes();
+        file.extend(pixels.slice(ndarray::s![.., .., 0]));
+        std::fs::create_dir_all(&scene).unwrap();
+        std::fs::write(Path::new(&scene).join("cells.pgm"), file).unwrap();
+    }
+    let side = std::env::var("FLOWMASK_C_SIDE").map_or(156, |side| side.parse().unwrap());
+    let pixels = pixels.slice(ndarray::s![100..100 + side, 100..100 + side, ..1]).to_owned();
+    std::fs::write(folder.join("pixels.raw"), pixels.iter().copied().collect::<Vec<u8>>()).unwrap();
+    let segmenter = Segmenter::builder().model(Model::named(model).unwrap()).build().unwrap();
+    let mut options = Options { diameter: Diameter::Pixels(19.5), ..Options::default() };
+    if model != "nuclei" {
+        options = Options { cellprob_threshold: -1e30, flow_threshold: 0.0, min_size: 1, ..options };
+    }
+    let found = segmenter.segment(&Image::new(Pixels::U8(pixels)).unwrap(), &options).unwrap();
+    assert!(found.cells() > 0);
+    let labels: Vec<u8> = found.masks.iter().flat_map(|label| label.to_ne_bytes()).collect();
+    std::fs::write(folder.join("labels.raw"), labels).unwrap();
+    found.masks.dim()
+}
+
+#[test]
+fn c_and_cpp_programs_get_the_labels_of_rust() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = std::env::var("FLOWMASK_C_MODEL").unwrap_or("nuclei".into());
+    let file = root().join(if model == "nuclei" { "weights/nuclei.safetensors" } else { &model });
+    let model = if model == "nuclei" { model } else { file.display().to_string() };
+    let (height, width) = write_scene(folder.path(), &model);
+    let library = library();
+    for (compiler, language) in [("cc", ["-x", "c", "-std=c11"]), ("c++", ["-x", "c++", "-std=c++17"])] {
+        if std::env::var("FLOWMASK_C_ONLY").is_ok_and(|only| only != compiler) {
+            continue;
+        }
+        let program = folder.path().join(compiler);
+        let mut compile = Command::new(compiler);
+        compile.args(language).args([
+            "-O1",
+            "-g",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pedantic",
+            "-D_GNU_SOURCE",
+        ]);
+        compile.args(words("FLOWMASK_C_FLAGS")).arg("-I").arg(root().join("include"));
+        compile.args(
+            ["main.c", "images.c", "results.c", "misuse.c"].map(|file| root().join("tests/c").join(file)),
+        );
+        compile.args(["-x", "none", "-pthread", "-L"]).arg(library.parent().unwrap()).arg("-lflowmask");
+        compile.arg(format!("-Wl,-rpath,{}", library.parent().unwrap().display())).arg("-o").arg(&program);
+        run(&mut compile);
+        let line: Vec<String> =
+            words("FLOWMASK_C_RUN").into_iter().chain([program.display().to_string()]).collect();
+        let mut test = Command::new(&line[0]);
+        // Cargo's has the folder of another build of the library.
+        test.env_remove("LD_LIBRARY_PATH");
+        test.args(&line[1..]).arg(folder.path()).args([height.to_string(), width.to_string()]);
+        let said = run(test.arg(&model).arg(&file));
+        assert_eq!(said.lines().last(), Some("the C interface is as it should be"), "{said}");
+    }
+}
+
+/// The functions that the header declares.
+fn declared() -> BTreeSet<String> {
+    let header = std::fs::read_to_string(root().join("include/flowmask.h")).unwrap();
+    let code = header.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.filter_map(|line| line.split_once('(').map(|(before, _)| before))
+        .filter_map(|before| before.rsplit([' ', '*']).next())
+        .filter(|name| name.starts_with("flowmask_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_library_exports_what_the_header_declares() {
+    let symbols = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library()));
+    let exported: BTreeSet<String> =
+        symbols.lines().filter_map(|line| line.split_whitespace().last()).map(str::to_owned).collect();
+    assert_eq!(exported, declared());
+    assert!(exported.len() > 20);
+}

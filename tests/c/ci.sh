@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# The C interface as a user has it: the header is current, programs in C and C++ run under sanitizers, and the examples of
+# docs/linking.md run as they stand there.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${TMPDIR:-/tmp}/flowmask-target}"
+cache="${FLOWMASK_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/flowmask-tools}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+missing=()
+for tool in valgrind cmake pkg-config; do command -v $tool >/dev/null || missing+=("$tool"); done
+if [ ${#missing[@]} -gt 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq "${missing[@]}" || echo "left out: ${missing[*]} cannot be installed"
+fi
+
+step() { echo "C: $*"; }
+
+step "the header is current"
+version=$(sed -n 's/.*cbindgen --version \([0-9.]*\).*/\1/p' include/make.sh)
+if [ "$("$cache/bin/cbindgen" --version 2>/dev/null)" != "cbindgen $version" ]; then
+    CARGO_TARGET_DIR="$work/tools" cargo install --quiet --locked --root "$cache" cbindgen --version "$version"
+fi
+CBINDGEN="$cache/bin/cbindgen" include/make.sh "$work/flowmask.h"
+diff -u include/flowmask.h "$work/flowmask.h" || { echo "include/make.sh makes another header"; exit 1; }
+
+step "programs in C and C++, and the symbols"
+export FLOWMASK_C_SCENE="$work/scene"
+cargo test --quiet --release --test c
+
+step "AddressSanitizer"
+FLOWMASK_C_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" FLOWMASK_C_SIDE=64 \
+    cargo test --quiet --release --test c programs
+if command -v valgrind >/dev/null; then
+    step "valgrind"
+    # What is only reachable at the end is the library's list of handles.
+    # Rust's own lists, to which pointers lead that are tagged or not to their beginning, would be possibly lost.
+    kinds=definite,indirect
+    FLOWMASK_C_RUN="valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=$kinds
+        --errors-for-leak-kinds=$kinds" FLOWMASK_C_SIDE=24 FLOWMASK_C_ONLY=cc FLOWMASK_C_MODEL=tests/data/models/tiny.pth \
+        cargo test --quiet --release --test c programs
+fi
+
+# Files and commands of the document.
+export PREFIX="$work/prefix"
+part() { sed -n "/^<!-- $1 -->\$/,/^\`\`\`\$/p" "$root/docs/linking.md" | grep -v -e '^<!--' -e '^```'; }
+run() {
+    step "docs/linking.md: $1"
+    local commands
+    commands=$(part "run: $1")
+    [ -n "$commands" ] || { echo "docs/linking.md has lost the commands of $1"; exit 1; }
+    eval "$commands" > "$work/said" || { cat "$work/said"; exit 1; }
+}
+run install
+# From where the user is.
+mkdir "$work/user"
+cd "$work/user"
+for file in cells.c many.cpp CMakeLists.txt; do part "file: $file" > "$file"; done
+cp "$work/scene/cells.pgm" .
+run paths
+run c
+grep -q "^3[0-9] cells of 1[0-9]\.[0-9] pixels$" "$work/said" || { cat "$work/said"; exit 1; }
+cp "$work/said" "$work/shared"
+run static
+cmp "$work/said" "$work/shared"
+run cpp
+grep -q "FLOWMASK_ERROR_MODEL: model no such model" "$work/said" || { cat "$work/said"; exit 1; }
+if command -v cmake >/dev/null; then run cmake; fi
+if java -version 2>&1 | grep -qE 'version "(2[2-9]|[3-9][0-9])'; then
+    step "docs/linking.md: Java"
+    part "file: Cells.java" > Cells.java
+    java --enable-native-access=ALL-UNNAMED Cells.java | grep -qE "^[0-9]+ cells$"
+fi
+
+size=$(stat -c %s "$PREFIX/lib/libflowmask.so")
+step "the stripped library has $size bytes"
+[ "$size" -lt 45000000 ]

@@ -1,0 +1,160 @@
+// What can be read of a result, and models from everywhere.
+#include "check.h"
+
+// Twice the area that the polygons of a label enclose: holes count against it.
+static int64_t doubled_area(const uint32_t *points, uint64_t count) {
+  int64_t sum = 0;
+  for (uint64_t i = 0; i < count; i++) {
+    const uint32_t *a = points + 2 * i, *b = points + 2 * ((i + 1) % count);
+    sum += (int64_t)a[0] * b[1] - (int64_t)b[0] * a[1];
+  }
+  return sum;
+}
+
+static void check_polygons(const flowmask_result *result, const scene *s, uint32_t cells) {
+  int64_t *pixels = NEW(int64_t, cells + 1), *areas = NEW(int64_t, cells + 1);
+  for (uint64_t i = 0; i < s->height * s->width; i++) pixels[s->labels[i]]++;
+  uint64_t count = 0, total = 0, bytes = 0;
+  GOOD(flowmask_result_polygon_count(result, &count));
+  CHECK(count >= cells, "%d polygons", (int)count);
+  GOOD(flowmask_result_copy(result, FLOWMASK_POLYGON_POINTS, NULL, 0, &bytes));
+  uint32_t *all = NEW(uint32_t, bytes / 4), *labels = NEW(uint32_t, count);
+  uint64_t *ends = NEW(uint64_t, count);
+  GOOD(flowmask_result_copy(result, FLOWMASK_POLYGON_POINTS, all, bytes, NULL));
+  GOOD(flowmask_result_copy(result, FLOWMASK_POLYGON_LABELS, labels, count * 4, NULL));
+  GOOD(flowmask_result_copy(result, FLOWMASK_POLYGON_ENDS, ends, count * 8, NULL));
+  for (uint64_t i = 0; i < count; i++) {
+    uint32_t label = 0;
+    const uint32_t *points = NULL;
+    uint64_t n = 0;
+    GOOD(flowmask_result_polygon(result, i, &label, &points, &n));
+    CHECK(label >= 1 && label <= cells && n >= 4, "label %u, %d points", label, (int)n);
+    areas[label] += doubled_area(points, n);
+    CHECK(label == labels[i] && !memcmp(points, all + 2 * total, n * 8), "polygon %d was copied wrong", (int)i);
+    total += n;
+    CHECK(total == ends[i], "polygon %d ends at %d", (int)i, (int)ends[i]);
+  }
+  CHECK(total * 8 == bytes, "%d points", (int)total);
+  for (uint32_t label = 1; label <= cells; label++)
+    CHECK(areas[label] == 2 * pixels[label], "label %u", label);
+  uint32_t label;
+  const uint32_t *points;
+  BAD(FLOWMASK_ERROR_ARGUMENT, "polygons", flowmask_result_polygon(result, count, &label, &points, &bytes));
+  free(pixels), free(areas), free(all), free(labels), free(ends);
+}
+
+void test_results(flowmask_model *model, const scene *s) {
+  flowmask_session *session = NULL;
+  GOOD(flowmask_session_new(model, &session));
+  flowmask_image image = image_of(s->pixels, FLOWMASK_U8, s->height, s->width, 1);
+  flowmask_options options = options_of(DIAMETER);
+  flowmask_result *result = NULL;
+  GOOD(flowmask_segment(session, &image, &options, &result));
+  flowmask_result_info info;
+  info.size = sizeof info;
+  GOOD(flowmask_result_describe(result, &info));
+  uint64_t n = s->height * s->width;
+  CHECK(info.diameter == DIAMETER && info.flows_height == s->height && info.flows_width == s->width, "another size");
+  const float *flows = NULL, *cellprob = NULL, *style = NULL;
+  const uint32_t *labels = NULL;
+  GOOD(flowmask_result_labels(result, &labels));
+  GOOD(flowmask_result_flows(result, &flows));
+  GOOD(flowmask_result_cellprob(result, &cellprob));
+  GOOD(flowmask_result_style(result, &style));
+  double norm = 0;
+  for (uint64_t i = 0; i < info.style_length; i++) norm += style[i] * style[i];
+  CHECK(norm > 0.999 && norm < 1.001, "a style of length %f", norm);
+
+  // Cells are where the network says.
+  for (uint64_t i = 0; i < n; i += 97) CHECK(flows[i] == flows[i] && flows[n + i] == flows[n + i], "NaN at %d", (int)i);
+  double inside = 0, outside = 0;
+  for (uint64_t i = 0; i < n; i++) *(labels[i] ? &inside : &outside) += cellprob[i];
+  CHECK(random_weights || (inside > 0 && outside < 0), "cell probabilities of %f and %f", inside, outside);
+
+  const void *lent[4] = {labels, flows, cellprob, style};
+  const uint64_t sizes[4] = {n * 4, n * 8, n * 4, info.style_length * 4};
+  for (int32_t array = 0; array < 4; array++) {
+    uint64_t needed = 0;
+    GOOD(flowmask_result_copy(result, array, NULL, 0, &needed));
+    CHECK(needed == sizes[array], "array %d has %d bytes", array, (int)needed);
+    void *copy = malloc(needed);
+    GOOD(flowmask_result_copy(result, array, copy, needed, &needed));
+    CHECK(!memcmp(copy, lent[array], needed), "array %d was copied wrong", array);
+    BAD(FLOWMASK_ERROR_BUFFER, "are needed", flowmask_result_copy(result, array, copy, needed - 1, NULL));
+    free(copy);
+  }
+  check_polygons(result, s, info.cells);
+
+  // A result outlives its session, and the style can be had alone.
+  flowmask_model_info about;
+  about.size = sizeof about;
+  GOOD(flowmask_model_describe(model, &about));
+  CHECK(about.style_length == info.style_length && about.channels == 2, "another network");
+  CHECK(random_weights || (about.diam_mean == 17 && about.estimates_diameter == 1), "%f", about.diam_mean);
+  float *alone = NEW(float, about.style_length);
+  GOOD(flowmask_style(session, &image, &options, alone, about.style_length));
+  CHECK(!memcmp(alone, style, about.style_length * 4), "another style");
+  BAD(FLOWMASK_ERROR_BUFFER, "style", flowmask_style(session, &image, &options, alone, about.style_length - 1));
+  free(alone);
+  GOOD(flowmask_session_free(session));
+  check_labels(result, s);
+  GOOD(flowmask_result_free(result));
+
+  // Without flows, and with an estimated diameter.
+  GOOD(flowmask_session_new(model, &session));
+  options.diameter = FLOWMASK_DIAMETER_AUTO;
+  if (!about.estimates_diameter) {
+    BAD(FLOWMASK_ERROR_MODEL, "no size model", flowmask_segment(session, &image, &options, &result));
+    options.diameter = DIAMETER;
+  }
+  options.flows = 0;
+  GOOD(flowmask_segment(session, &image, &options, &result));
+  GOOD(flowmask_result_describe(result, &info));
+  CHECK(info.flows_height == 0 && info.diameter > 5 && info.diameter < 60, "%f", info.diameter);
+  BAD(FLOWMASK_ERROR_ARGUMENT, "no flows", flowmask_result_flows(result, &flows));
+  BAD(FLOWMASK_ERROR_ARGUMENT, "no flows", flowmask_result_cellprob(result, &cellprob));
+  GOOD(flowmask_result_free(result));
+  GOOD(flowmask_session_free(session));
+}
+
+void test_models(const scene *s, const char *file) {
+  // From memory, which is freed, and from a path.
+  FILE *stream = fopen(file, "rb");
+  CHECK(stream, "cannot open %s", file);
+  fseek(stream, 0, SEEK_END);
+  size_t length = (size_t)ftell(stream);
+  rewind(stream);
+  void *bytes = malloc(length);
+  CHECK(fread(bytes, 1, length, stream) == length, "cannot read %s", file);
+  fclose(stream);
+  flowmask_model *models[2] = {NULL, NULL};
+  GOOD(flowmask_model_load_bytes(bytes, length, NULL, NULL, &models[0]));
+  BAD(FLOWMASK_ERROR_MODEL, "model half", flowmask_model_load_bytes(bytes, length / 2, "half", NULL, &models[1]));
+  BAD(FLOWMASK_ERROR_MODEL, "in memory", flowmask_model_load_bytes(bytes, 0, NULL, NULL, &models[1]));
+  free(bytes);
+  GOOD(flowmask_model_load(file, NULL, &models[1]));
+  for (int i = 0; i < 2; i++) {
+    flowmask_session *session = NULL;
+    GOOD(flowmask_session_new(models[i], &session));
+    // The session goes on with its model.
+    GOOD(flowmask_model_free(models[i]));
+    flowmask_image image = image_of(s->pixels, FLOWMASK_U8, s->height, s->width, 1);
+    flowmask_options options = options_of(DIAMETER);
+    flowmask_result *result = NULL;
+    GOOD(flowmask_segment(session, &image, &options, &result));
+    check_labels(result, s);
+    GOOD(flowmask_session_free(session));
+    GOOD(flowmask_result_free(result));
+  }
+  // Everything that there is to compute on.
+  uint32_t count = 0;
+  GOOD(flowmask_device_count(&count));
+  CHECK(count >= 1, "no processor");
+  for (uint32_t i = 0; i < count; i++) {
+    flowmask_device device;
+    device.size = sizeof device;
+    GOOD(flowmask_device_describe(i, &device));
+    CHECK(strlen(device.name) > 0 && device.units > 0 && !!device.memory == !!i, "%s", device.name);
+    CHECK(i ? !strncmp(device.id, "cuda:", 5) : !strcmp(device.id, "cpu"), "%s", device.id);
+  }
+}

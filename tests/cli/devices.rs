@@ -1,0 +1,65 @@
+//! What there is to compute on.
+
+use std::fs;
+use std::process::Command;
+
+use crate::scene::{BIN, Run, Scene};
+
+/// Runs `flowmask devices` where NVRTC is at `nvrtc` and the cache in the scene's folder `cache`.
+fn devices(scene: &Scene, nvrtc: &str, words: &str) -> Run {
+    let mut command = Command::new(BIN);
+    command.arg("devices").args(words.split_whitespace());
+    scene.output(command.env("FLOWMASK_NVRTC", nvrtc).env("FLOWMASK_CACHE", scene.path("cache")))
+}
+
+#[test]
+fn what_is_missing_is_said_and_is_no_failure() {
+    let scene = Scene::new();
+    scene.file("text", "no library");
+    let run = devices(&scene, "text", "").done();
+    assert!(run.stdout.contains("portable"), "{run:?}");
+    assert!(run.stdout.contains("/text cannot be loaded as NVRTC"), "{run:?}");
+    assert!(run.stdout.contains("pip install"), "{run:?}");
+    let run = devices(&scene, "missing", "--json").done();
+    let [line] = &run.json()[..] else { panic!("{run:?}") };
+    assert!(line["cpu"]["threads"].as_u64().unwrap() > 0, "{line}");
+    assert!(line["nvrtc"].is_null() && line["nvrtc_error"].as_str().unwrap().contains("missing"), "{line}");
+    assert_eq!(line["cache"], scene.path("cache").to_str().unwrap());
+    // Without a GPU there is a reason for that.
+    assert_eq!(line["gpus"].as_array().unwrap().is_empty(), line["gpus_error"].is_string(), "{line}");
+    assert_eq!(scene.names("."), ["text"]);
+}
+
+#[test]
+fn compiling_needs_a_compiler_and_known_architectures() {
+    let scene = Scene::new();
+    devices(&scene, "missing", "--compile --arch sm_90").failed(2, "missing");
+    assert_eq!(devices(&scene, "missing", "--compile --arch 90").code, Some(2));
+    assert_eq!(devices(&scene, "missing", "--arch sm_90").code, Some(2));
+}
+
+#[test]
+fn the_cache_is_filled_without_a_gpu() {
+    let Some(nvrtc) = std::env::var_os("FLOWMASK_TEST_NVRTC").filter(|paths| !paths.is_empty()) else {
+        return println!("left out: FLOWMASK_TEST_NVRTC names no NVRTC");
+    };
+    let nvrtc = std::env::split_paths(&nvrtc).next().unwrap();
+    let nvrtc = nvrtc.to_str().unwrap();
+    let scene = Scene::new();
+    let words = "--compile --arch sm_90,sm_80 --json";
+    let first = devices(&scene, nvrtc, words);
+    assert_eq!((first.code, first.stderr.lines().count()), (Some(0), 2), "{first:?}");
+    let compiled = |run: &Run, i: usize, key: &str| run.json()[0]["compiled"][i][key].as_u64().unwrap();
+    let files = compiled(&first, 0, "files");
+    assert!(files > 0 && compiled(&first, 0, "compiled") == files, "{first:?}");
+    assert_eq!(scene.names("cache").len() as u64, 2 * files);
+    let second = devices(&scene, nvrtc, words).done();
+    assert_eq!(second.json()[0]["compiled"][0]["arch"], "sm_80");
+    assert_eq!(compiled(&second, 0, "compiled") + compiled(&second, 1, "compiled"), 0);
+    // A cache that was asked for and cannot be written is an error.
+    fs::remove_dir_all(scene.path("cache")).unwrap();
+    scene.file("cache", "not a folder");
+    let run = devices(&scene, nvrtc, words);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("cannot write"), "{run:?}");
+}

@@ -1,0 +1,110 @@
+//! Device memory is counted, limited and watched.
+
+use cudarc::driver::{DevicePtr, result, sys};
+use flowmask::cuda::emulator::memory;
+use flowmask::cuda::{Buffer, Gpu};
+
+use super::{alone, config, context, run, word};
+
+#[test]
+fn memory_is_limited() {
+    alone("memory::memory_is_limited", &[("FLOWMASK_EMULATOR_MEMORY", "1000000")], || {
+        let gpu = Gpu::open(0).unwrap();
+        assert_eq!(gpu.context().mem_get_info().unwrap(), (1_000_000, 1_000_000));
+        let half = Buffer::of(&gpu, &[0u8; 600_000]).unwrap();
+        assert_eq!(gpu.context().mem_get_info().unwrap(), (400_000, 1_000_000));
+        let error = Buffer::of(&gpu, &[0u8; 600_000]).unwrap_err().to_string();
+        assert!(error.starts_with("cuda:0: ") && error.contains("OUT_OF_MEMORY"), "{error}");
+        drop(half);
+        assert!(Buffer::of(&gpu, &[0u8; 600_000]).is_ok());
+    });
+}
+
+#[test]
+fn allocations_are_counted() {
+    alone("memory::allocations_are_counted", &[], || {
+        let gpu = Gpu::open(1).unwrap();
+        let kept = Buffer::of(&gpu, &[0u32; 100]).unwrap();
+        drop(Buffer::of(&gpu, &[0u32; 200]).unwrap());
+        gpu.synchronize().unwrap();
+        // SAFETY: it is not read.
+        let pinned = unsafe { gpu.context().alloc_pinned::<u8>(10) }.unwrap();
+        assert_eq!(memory(1), [1, 400, 1200, 1]);
+        drop((kept, pinned));
+        assert_eq!(memory(1), [0, 0, 1200, 0]);
+        assert_eq!(memory(0), [0; 4]);
+    });
+}
+
+#[test]
+fn memory_that_was_freed_is_refused() {
+    let said = alone("memory::memory_that_was_freed_is_refused", &[], || {
+        let context = context(0);
+        let stream = context.new_stream().unwrap();
+        let mut out = word(&stream, 1);
+        let pointer = out.device_ptr(&stream).0;
+        // SAFETY: the slice is forgotten.
+        unsafe { result::free_async(pointer, stream.cu_stream()) }.unwrap();
+        let again = unsafe { result::free_async(pointer, stream.cu_stream()) }.unwrap_err();
+        assert_eq!(again.0, sys::CUresult::CUDA_ERROR_INVALID_VALUE);
+        assert!(again.to_string().contains("which was freed before"), "{again}");
+        run!(&stream, "times_ten_plus", config(1, 1, 0); &mut out, &1u32).unwrap();
+        let error = stream.synchronize().unwrap_err().to_string();
+        assert!(
+            error.contains("kernel times_ten_plus: argument 0 points to memory that was freed"),
+            "{error}"
+        );
+        std::mem::forget(out);
+    });
+    assert!(said.is_none_or(|said| said.contains("emulator: CUDA_ERROR_ILLEGAL_ADDRESS")), "it is not said");
+}
+
+#[test]
+fn memory_of_another_device_is_refused() {
+    alone("memory::memory_of_another_device_is_refused", &[], || {
+        let mut theirs = word(&context(1).new_stream().unwrap(), 1);
+        theirs.context().synchronize().unwrap();
+        let stream = context(0).new_stream().unwrap();
+        run!(&stream, "times_ten_plus", config(1, 1, 0); &mut theirs, &1u32).unwrap();
+        let error = stream.synchronize().unwrap_err().to_string();
+        assert!(error.contains("argument 0 points to memory of another device"), "{error}");
+    });
+}
+
+#[test]
+fn copies_stay_within_allocations() {
+    alone("memory::copies_stay_within_allocations", &[], || {
+        let stream = context(0).new_stream().unwrap();
+        let out = word(&stream, 1);
+        let pointer = out.device_ptr(&stream).0;
+        // SAFETY: the emulator is to refuse it.
+        unsafe { result::memset_d8_async(pointer, 0, 5, stream.cu_stream()) }.unwrap();
+        let error = stream.synchronize().unwrap_err().to_string();
+        assert!(error.contains("5 bytes at") && error.contains("go beyond an allocation of 4"), "{error}");
+    });
+}
+
+#[test]
+fn fresh_memory_is_not_zero() {
+    let stream = context(0).new_stream().unwrap();
+    // SAFETY: any content is right.
+    let fresh = unsafe { stream.alloc::<u32>(100) }.unwrap();
+    assert_eq!(stream.clone_dtoh(&fresh).unwrap(), [u32::MAX; 100]);
+}
+
+#[test]
+fn the_number_of_devices_is_set() {
+    alone("memory::the_number_of_devices_is_set", &[("FLOWMASK_EMULATOR_DEVICES", "3")], || {
+        assert!(Gpu::open(2).is_ok());
+        assert!(Gpu::open(3).unwrap_err().to_string().contains("CUDA_ERROR_INVALID_DEVICE"));
+        assert_eq!(cudarc::driver::CudaContext::device_count(), Ok(3));
+    });
+}
+
+#[test]
+fn there_may_be_no_device() {
+    alone("memory::there_may_be_no_device", &[("FLOWMASK_EMULATOR_DEVICES", "0")], || {
+        let error = Gpu::open(0).unwrap_err().to_string();
+        assert!(error.contains("CUDA_ERROR_NO_DEVICE"), "{error}");
+    });
+}

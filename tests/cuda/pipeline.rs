@@ -1,0 +1,173 @@
+//! Whole images: on the device as on the processor, and the same bytes however they are put together.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use flowmask::cuda::count;
+use flowmask::metrics::average_precision;
+use flowmask::{
+    Device, Diameter, Error, Image, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
+};
+use ndarray::{Array2, Array3};
+
+use crate::device::gpu;
+use crate::follow::common::data;
+
+fn tiny() -> Model {
+    Model::open(data("models/tiny.pth")).unwrap()
+}
+
+fn segmenter(model: Model, devices: &[Device], precision: Precision) -> Segmenter {
+    Segmenter::builder().model(model).devices(devices.iter().copied()).precision(precision).build().unwrap()
+}
+
+/// Discs on a noisy ground, in two channels.
+fn discs(height: usize, width: usize, side: usize) -> Image {
+    let value = |(y, x, c): (usize, usize, usize)| {
+        let middle = side as f32 / 2.0 - 0.5;
+        let (dy, dx) = ((y % side) as f32 - middle, (x % side) as f32 - middle);
+        let noise = (y * 7919 + x * 104_729 + c * 31) % 13;
+        if dy * dy + dx * dx < middle * middle * 0.6 { 180 + noise as u16 * 50 } else { 10 + noise as u16 }
+    };
+    Image::from_channels(Array3::from_shape_fn((height, width, 2), value).view()).unwrap()
+}
+
+fn images() -> Vec<Image> {
+    [(70, 83, 20), (1, 1, 9), (150, 60, 17), (48, 48, 24), (97, 131, 12), (70, 83, 23)]
+        .map(|(height, width, side)| discs(height, width, side))
+        .into()
+}
+
+/// Of [`Segmenter::segment_many`], by the number of the image.
+fn many(segmenter: &Segmenter, images: &[Image], options: &Options) -> Vec<Segmentation> {
+    let found = Mutex::new(BTreeMap::new());
+    let loads = images.iter().map(|image| || Ok::<_, Error>(vec![image.clone()]));
+    let done = |i, result: Result<(Vec<Image>, Vec<Segmentation>), Error>| {
+        found.lock().unwrap().insert(i, result.unwrap().1.remove(0));
+    };
+    segmenter.segment_many(loads, options, done).unwrap();
+    found.into_inner().unwrap().into_values().collect()
+}
+
+#[test]
+fn single_precision_finds_what_the_processor_finds() {
+    if gpu().is_none() {
+        return;
+    }
+    let model = Model::named("nuclei").unwrap();
+    let cpu = segmenter(model.clone(), &[Device::Cpu], Precision::F32);
+    let cuda = segmenter(model, &[Device::Cuda(0)], Precision::F32);
+    let image = discs(64, 90, 18);
+    // For the run without normalisation: of the range that the network is made for.
+    let flowmask::Pixels::U16(pixels) = image.pixels() else { unreachable!() };
+    let unit = Image::from_channels(pixels.mapv(|v| f32::from(v) / 800.0).view()).unwrap();
+    let default = Options { bsize: 48, ..Options::default() };
+    let all = [
+        default.clone(),
+        Options { diameter: Diameter::Pixels(25.0), exclude_on_edges: true, ..default.clone() },
+        Options { diameter: Diameter::Pixels(12.0), resample: false, channels: [2, 1], ..default.clone() },
+        Options { augment: true, sampling: Sampling::GridSample, min_size: 40, ..default.clone() },
+        Options { normalize: Normalize { enabled: false, ..Normalize::default() }, ..default },
+    ];
+    for (i, options) in all.iter().enumerate() {
+        let image = if options.normalize.enabled { &image } else { &unit };
+        let (want, got) = (cpu.segment(image, options).unwrap(), cuda.segment(image, options).unwrap());
+        assert_eq!(got.flows.dim(), want.flows.dim());
+        for (w, g) in want.flows.iter().zip(&got.flows).chain(want.cellprob.iter().zip(&got.cellprob)) {
+            assert!((w - g).abs() <= 1e-4 + 1e-4 * w.abs(), "case {i}: {g}, not {w}");
+        }
+        assert!(got.masks == want.masks, "case {i}: {} cells, not {}", got.cells(), want.cells());
+        assert_eq!(got.diameter, want.diameter);
+    }
+    let found = cuda.segment(&image, &all[0]).unwrap();
+    assert!(found.cells() > 10, "{} cells", found.cells());
+}
+
+#[test]
+fn the_diameter_is_estimated_as_on_the_processor() {
+    if gpu().is_none() {
+        return;
+    }
+    let model = Model::named("nuclei").unwrap();
+    let options = Options { diameter: Diameter::Auto, ..Options::default() };
+    let image = discs(50, 40, 16);
+    let want = segmenter(model.clone(), &[Device::Cpu], Precision::F32).segment(&image, &options).unwrap();
+    let got = segmenter(model, &[Device::Cuda(0)], Precision::F32).segment(&image, &options).unwrap();
+    assert!((got.diameter / want.diameter - 1.0).abs() < 1e-3, "{}, not {}", got.diameter, want.diameter);
+}
+
+#[test]
+fn same_bytes_for_any_batch_pooling_and_number_of_gpus() {
+    if gpu().is_none() {
+        return;
+    }
+    let images = images();
+    let devices: Vec<Device> = (0..count().unwrap().min(2)).map(Device::Cuda).collect();
+    for precision in [Precision::F16, Precision::F32] {
+        let options = Options { bsize: 64, diameter: Diameter::Pixels(26.0), ..Options::default() };
+        let alone = segmenter(tiny(), &devices[..1], precision);
+        let want: Vec<_> = images.iter().map(|image| alone.segment(image, &options).unwrap()).collect();
+        for batch_size in [Some(1), Some(5), None] {
+            let options = Options { batch_size, ..options.clone() };
+            for devices in [&devices[..1], &devices] {
+                let found = many(&segmenter(tiny(), devices, precision), &images, &options);
+                for (i, (found, want)) in found.iter().zip(&want).enumerate() {
+                    assert!(
+                        found == want,
+                        "{precision:?}, image {i}, batches of {batch_size:?}, {devices:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
+    if gpu().is_none() {
+        return;
+    }
+    let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
+    let nan = Image::from_gray(Array2::from_elem((9, 9), f32::NAN).view()).unwrap();
+    assert!(matches!(cuda.segment(&nan, &Options::default()), Err(Error::Image(_))));
+    let absent = Options { channels: [3, 0], ..Options::default() };
+    assert!(matches!(cuda.segment(&images()[0], &absent), Err(Error::Image(_))));
+    assert_eq!(cuda.segment(&images()[3], &Options::default()).unwrap().masks.dim(), (48, 48));
+    let missing = Segmenter::builder().model(tiny()).devices([Device::Cuda(99)]).build();
+    assert!(matches!(missing.err(), Some(Error::Device { device, .. }) if device == "cuda:99"));
+    let auto = Options { diameter: Diameter::Auto, ..Options::default() };
+    assert!(matches!(cuda.segment(&images()[0], &auto), Err(Error::Model { .. })));
+}
+
+#[test]
+fn progress_stops_the_work() {
+    if gpu().is_none() {
+        return;
+    }
+    let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
+    let options = Options { bsize: 64, batch_size: Some(2), ..Options::default() };
+    let image = discs(97, 131, 12);
+    let want = cuda.segment(&image, &options).unwrap();
+    let result = cuda.segment_with_progress(&image, &options, &mut |done| done < 0.3);
+    assert!(matches!(result, Err(Error::Cancelled)));
+    assert!(cuda.segment(&image, &options).unwrap() == want);
+}
+
+/// The real image and the real weights, in the precision that is meant for use.
+#[test]
+fn half_precision_finds_the_same_nuclei() {
+    if gpu().is_none() {
+        return;
+    }
+    let model = Model::named("nuclei").unwrap();
+    let image = Image::open(data("nuclei.png")).unwrap();
+    let options = Options { diameter: Diameter::Pixels(19.5), bsize: 256, ..Options::default() };
+    let want = segmenter(model.clone(), &[Device::Cpu], Precision::F32).segment(&image, &options).unwrap();
+    let got = segmenter(model, &[Device::Cuda(0)], Precision::F16).segment(&image, &options).unwrap();
+    let worst =
+        want.flows.iter().zip(&got.flows).map(|(w, g)| (w - g).abs() / (1.0 + w.abs())).fold(0.0, f32::max);
+    println!("flows differ by up to {worst:.1e} of the bound 2e-2");
+    assert!(worst <= 2e-2, "{worst}");
+    let ap = average_precision(want.masks.view(), got.masks.view(), &[0.9]).unwrap()[0].ap();
+    assert!(ap >= 0.99, "AP at 0.9: {ap}, {} cells and {}", got.cells(), want.cells());
+}
