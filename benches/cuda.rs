@@ -1,17 +1,19 @@
 //! Each stage on a GPU, and whole images: `cargo bench --bench cuda`. The name of a bench ends in its roof: the time that
 //! the card's memory or tensor cores need for the bytes and operations that cannot be saved.
 
+mod common;
+
 use std::time::{Duration, Instant};
 
+use common::discs;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use flowmask::cpu::tiles::Grid;
 use flowmask::cuda::network::{State, Unet, forward};
 use flowmask::cuda::{Buffer, Gpu, blend, cluster, components, flow_error, follow, normalize, tiles};
 use flowmask::{
-    Compat, Device, Error, Image, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
+    Compat, Device, Error, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
 };
-use ndarray::Array2;
 
 /// Side of the picture that the stages work on.
 const SIDE: usize = 2048;
@@ -59,16 +61,6 @@ impl Roofs {
 
 fn roof(seconds: f64) -> String {
     format!("roof {:.1} us", seconds * 1e6)
-}
-
-/// Discs, packed, of the size that the nuclei model knows.
-fn discs(side: usize) -> Image {
-    let value = |(y, x): (usize, usize)| {
-        let (dy, dx) = ((y % 22) as f32 - 10.5, (x % 22) as f32 - 10.5);
-        let noise = (y * 7919 + x * 104_729) % 13;
-        if dy * dy + dx * dx < 72.0 { 180 + noise as u8 } else { 10 + noise as u8 }
-    };
-    Image::from_gray(Array2::from_shape_fn((side, side), value).view()).unwrap()
 }
 
 fn segmenter(device: Device) -> Segmenter {

@@ -1,31 +1,23 @@
 //! Each stage on the CPU, and whole images. `cargo bench --bench stages -- network` runs one of them.
 
+mod common;
+
 use std::hint::black_box;
 
+use common::discs;
 use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use flowmask::cpu::{
     blend, cluster, components, conv, flow_error, follow, network, normalize, resize, tiles,
 };
-use flowmask::{Compat, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
-use ndarray::Array2;
+use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 
 /// Side of the picture that the stages after the network work on.
 const SIDE: usize = 1024;
 
 /// Multiplications and additions of the network on a tile of 224×224.
 const TILE_FLOP: u64 = 31_000_000_000;
-
-/// Discs, packed, of the size that the nuclei model knows.
-fn discs(side: usize) -> Image {
-    let value = |(y, x): (usize, usize)| {
-        let (dy, dx) = ((y % 22) as f32 - 10.5, (x % 22) as f32 - 10.5);
-        let noise = (y * 7919 + x * 104_729) % 13;
-        if dy * dy + dx * dx < 72.0 { 180 + noise as u8 } else { 10 + noise as u8 }
-    };
-    Image::from_gray(Array2::from_shape_fn((side, side), value).view()).unwrap()
-}
 
 fn segmenter() -> Segmenter {
     Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap()

@@ -19,7 +19,7 @@ pub(crate) enum Source<'a> {
 impl Source<'_> {
     pub fn size(self) -> Size {
         match self {
-            Source::Host(image) => (image.height(), image.width()),
+            Source::Host(image) => image.size(),
             Source::Device(image) => image.size(),
         }
     }

@@ -11,7 +11,7 @@ use crate::cuda::backend::Cuda;
 use crate::cuda::{Gpu, network};
 use crate::pipeline::{Engine, Segmented};
 use crate::watch::Watch;
-use crate::{Error, Model, Options, Precision, Result};
+use crate::{Device, Error, Model, Options, Precision, Result};
 
 /// Lanes of a GPU: while one copies an image or follows flows, the other has the tensor cores.
 const STREAMS: usize = 2;
@@ -130,7 +130,7 @@ impl Lanes {
     /// [`Error::Device`] when none of the lanes is on it.
     pub fn take_on(&self, ordinal: usize) -> Result<Taken<'_>> {
         if !self.gpus.contains(&ordinal) {
-            return Err(Error::device(format!("cuda:{ordinal}"), "the model was not loaded onto it"));
+            return Err(Error::device(Device::Cuda(ordinal), "the model was not loaded onto it"));
         }
         let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
         loop {

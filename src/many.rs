@@ -89,10 +89,8 @@ fn work<E: From<Error>>(
         let mut results = lane.segment(pool, &images, options, &mut Watch::none()).into_iter();
         for File { index, images } in files {
             let results: Vec<Result<Segmented>> = results.by_ref().take(images.len()).collect();
-            let shaped = results
-                .into_iter()
-                .zip(&images)
-                .map(|(found, image)| Ok(found?.shaped((image.height(), image.width()))));
+            let shaped =
+                results.into_iter().zip(&images).map(|(found, image)| Ok(found?.shaped(image.size())));
             let found: Result<Vec<Segmentation>> = shaped.collect();
             done(index, found.map(|found| (images, found)).map_err(E::from));
         }
@@ -103,9 +101,8 @@ fn work<E: From<Error>>(
 fn take(loaded: &Mutex<Receiver<File>>, lane: &Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
     let loaded = loaded.lock().unwrap_or_else(|e| e.into_inner());
     let mut files = vec![loaded.recv().ok()?];
-    let size = |image: &Image| (image.height(), image.width());
     let tiles =
-        |file: &File| file.images.iter().map(|image| tiles(size(image), scale, options)).sum::<usize>();
+        |file: &File| file.images.iter().map(|image| tiles(image.size(), scale, options)).sum::<usize>();
     let mut have = tiles(&files[0]);
     while have < lane.tiles(options) {
         match loaded.try_recv() {
@@ -169,7 +166,5 @@ fn scale(segmenter: &Segmenter, options: &Options) -> f64 {
 }
 
 fn tiles(size: Size, scale: f64, options: &Options) -> usize {
-    let (height, width) = (scaled(size.0, scale), scaled(size.1, scale));
-    let grid = Grid::new(height, width, options.bsize, options.tile_overlap, options.augment);
-    grid.starts.0.len() * grid.starts.1.len()
+    Grid::of((scaled(size.0, scale), scaled(size.1, scale)), options).count()
 }

@@ -159,7 +159,15 @@ impl<B: Backend> Engine<B> {
                 "has no size model, so it cannot estimate the diameter; give one in pixels",
             )
         })?;
-        let options = Options { resample: false, sampling: Sampling::Nearest, ..of_passes(options) };
+        let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
+        let options = Options {
+            augment,
+            batch_size,
+            compat,
+            resample: false,
+            sampling: Sampling::Nearest,
+            ..Options::default()
+        };
         let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
         jobs.iter_mut().for_each(|job| job.set_scale(scale));
         watch.part(0.0, NETWORK / 3.0);
@@ -177,12 +185,6 @@ impl<B: Backend> Engine<B> {
         }
         Ok(())
     }
-}
-
-/// What the passes that estimate the diameter take of the options.
-fn of_passes(options: &Options) -> Options {
-    let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
-    Options { augment, batch_size, compat, ..Options::default() }
 }
 
 impl<W> Job<W> {

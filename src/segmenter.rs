@@ -181,9 +181,8 @@ impl Segmenter {
     fn watched(&self, image: &Image, options: &Options, watch: &mut Watch) -> Result<Segmentation> {
         options.check()?;
         let mut lane = self.lanes.take();
-        let size = (image.height(), image.width());
         let found = lane.lane().segment(&self.pool, &[Source::Host(image)], options, watch);
-        one(found).map(|found| found.shaped(size))
+        one(found).map(|found| found.shaped(image.size()))
     }
 
     /// The style vector of one image: that of [`Segmentation::style`], without the work for the masks.

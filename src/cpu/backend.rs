@@ -62,7 +62,7 @@ impl Backend for Cpu {
             let nchan = self.unet.nchan();
             let resized = (small != image).then(|| resize::linear(&work.pixels, *image, *small, nchan));
             let pixels = resized.as_ref().unwrap_or(&work.pixels);
-            let grid = Grid::new(small.0, small.1, options.bsize, options.tile_overlap, options.augment);
+            let grid = Grid::of(*small, options);
             let batch = options.batch_size.unwrap_or(BATCH);
             (work.maps, work.style) = run_tiles(&self.unet, pixels, &grid, batch, &self.arena, watch)?;
         }

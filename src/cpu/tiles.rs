@@ -1,5 +1,7 @@
 //! Padding and tiling (`get_pad_yx`, `make_tiles`).
 
+use crate::Options;
+
 /// A tile of the padded image. Flipped tiles come with `augment`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tile {
@@ -55,6 +57,16 @@ impl Grid {
             starts: (y.starts, x.starts),
             augment,
         }
+    }
+
+    /// The tiles of an image of this size, (height, width), as the options say.
+    pub(crate) fn of((height, width): (usize, usize), options: &Options) -> Self {
+        Grid::new(height, width, options.bsize, options.tile_overlap, options.augment)
+    }
+
+    /// How many tiles there are.
+    pub fn count(&self) -> usize {
+        self.starts.0.len() * self.starts.1.len()
     }
 
     /// The tiles, row by row. With `augment`, odd columns are flipped in y and odd rows in x (sic).

@@ -118,7 +118,7 @@ impl Cuda {
                 let reason = format!(
                     "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
                 );
-                return Err(Error::device(self.gpu.device_name(), reason));
+                return Err(Error::device(self.gpu.device(), reason));
             }
             self.most = need;
         }
@@ -155,7 +155,7 @@ impl Cuda {
         watch: &mut Watch,
     ) -> Result<()> {
         let (gpu, unet) = (self.gpu.clone(), self.unet.clone());
-        let counts: Vec<usize> = of.iter().map(|&job| grids[job].tiles().len()).collect();
+        let counts: Vec<usize> = of.iter().map(|&job| grids[job].count()).collect();
         let total = counts.iter().sum::<usize>();
         let state = self.state(grids[of[0]].tile, batch.min(total))?;
         let (mut runs, mut filled, mut done) = (Vec::<Run>::new(), 0, 0);
@@ -175,7 +175,8 @@ impl Cuda {
                     forward(&gpu, &unet, state, filled)?;
                     scatter(&gpu, state, &runs, jobs)?;
                     watch.at(done, total)?;
-                    (filled, _) = (0, runs.clear());
+                    filled = 0;
+                    runs.clear();
                 }
             }
         }
@@ -254,14 +255,11 @@ impl Backend for Cuda {
     }
 
     fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
-        let (bsize, overlap, augment) = (options.bsize, options.tile_overlap, options.augment);
-        let grid = |job: &&mut Job<Work>| Grid::new(job.small.0, job.small.1, bsize, overlap, augment);
-        let grids: Vec<Grid> = jobs.iter().map(grid).collect();
+        let grids: Vec<Grid> = jobs.iter().map(|job| Grid::of(job.small, options)).collect();
         let (nout, length) = (self.unet.nout(), self.unet.style_length());
         for (job, grid) in jobs.iter_mut().zip(&grids) {
-            let tiles = grid.starts.0.len() * grid.starts.1.len();
-            job.work.values.resize(&self.gpu, tiles * nout * grid.tile.0 * grid.tile.1)?;
-            job.work.styles.resize(&self.gpu, tiles * length)?;
+            job.work.values.resize(&self.gpu, grid.count() * nout * grid.tile.0 * grid.tile.1)?;
+            job.work.styles.resize(&self.gpu, grid.count() * length)?;
         }
         let mut left: Vec<usize> = (0..jobs.len()).collect();
         while let Some(&first) = left.first() {
@@ -270,9 +268,8 @@ impl Backend for Cuda {
             self.run_tiles(jobs, &grids, &now, self.batch(options), watch)?;
         }
         for (Job { work, .. }, grid) in jobs.iter_mut().zip(&grids) {
-            let tiles = grid.starts.0.len() * grid.starts.1.len();
             blend(&self.gpu, &work.values, grid, nout, &mut work.maps, &mut self.scratch.blend)?;
-            blend::style(&self.gpu, &work.styles, tiles, length, &mut work.style)?;
+            blend::style(&self.gpu, &work.styles, grid.count(), length, &mut work.style)?;
         }
         Ok(())
     }

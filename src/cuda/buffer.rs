@@ -91,6 +91,9 @@ impl<T: DeviceRepr> Buffer<T> {
     /// # Panics
     /// When either has fewer values.
     pub fn copy_to(&self, gpu: &Gpu, first: usize, to: &mut Self, to_first: usize, len: usize) -> Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
         let from = self.get().slice(first..first + len);
         gpu.stream()
             .memcpy_dtod(&from, &mut to.get_mut().slice_mut(to_first..to_first + len))

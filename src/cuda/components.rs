@@ -175,7 +175,8 @@ fn fill_holes(
 ) -> Result<()> {
     bounds(gpu, labels, size, most, &mut scratch.boxes)?;
     let (pixels, holes) = (size.0 * size.1, &mut scratch.holes);
-    copy(gpu, labels, pixels, &mut holes.before)?;
+    holes.before.resize(gpu, pixels)?;
+    labels.copy_to(gpu, 0, &mut holes.before, 0, pixels)?;
     fill(gpu, &mut holes.counters, 0, 5)?;
     fill(gpu, &mut holes.eaters, 0, most.div_ceil(32) as usize)?;
     // Three words for every 32 pixels of a box, for each block.
@@ -197,17 +198,6 @@ fn fill_holes(
     launch!(gpu, "components", "holes_eat", (1, 1, 1), (512, 1, 1), 4 * 512;
         labels, &width, boxes, &most, bits, &*eaters, &*counters);
     Ok(())
-}
-
-fn copy(gpu: &Gpu, from: &Buffer<u32>, len: usize, to: &mut Buffer<u32>) -> Result<()> {
-    let to = to.resize(gpu, len)?;
-    match len {
-        0 => Ok(()),
-        _ => gpu
-            .stream()
-            .memcpy_dtod(&from.get().slice(..len), &mut to.slice_mut(..len))
-            .map_err(|e| gpu.error(e)),
-    }
 }
 
 /// Drops masks that touch the border of the image, and renumbers. The number of masks is left in

@@ -7,7 +7,7 @@ use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, is_culib_pre
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError};
 use cudarc::nvrtc::Ptx;
 
-use crate::{Error, Result};
+use crate::{Device, Error, Result};
 
 /// Shared memory that a kernel gets without asking.
 const SHARED_MEMORY: u32 = 48 << 10;
@@ -38,13 +38,13 @@ impl Gpu {
         Self::open_with(ordinal, &|_, _| {})
     }
 
-    /// As [`Gpu::open`]; `progress` is that of [`compile_all`](super::nvrtc::compile_all).
+    /// As [`Gpu::open`]; `progress` is that of [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
     ///
     /// # Errors
     /// As [`Gpu::open`].
     pub fn open_with(ordinal: usize, progress: &dyn Fn(usize, usize)) -> Result<Self> {
         driver()?;
-        let error = |e: DriverError| Error::device(format!("cuda:{ordinal}"), e);
+        let error = |e: DriverError| Error::device(Device::Cuda(ordinal), e);
         let context = CudaContext::new(ordinal).map_err(error)?;
         // SAFETY: buffers are used in the stream that they were made for, in which all work is in order.
         unsafe { context.disable_event_tracking() };
@@ -105,13 +105,13 @@ impl Gpu {
         &self.context
     }
 
-    /// `cuda:0`.
-    pub(crate) fn device_name(&self) -> String {
-        format!("cuda:{}", self.context.ordinal())
+    /// Which device it is.
+    pub(crate) fn device(&self) -> Device {
+        Device::Cuda(self.context.ordinal())
     }
 
     pub(crate) fn error(&self, error: DriverError) -> Error {
-        Error::device(self.device_name(), error)
+        Error::device(self.device(), error)
     }
 
     /// The function `name` of `kernels/FILE.cu`, allowed to use so much shared memory.
@@ -180,7 +180,7 @@ pub(super) fn driver() -> Result<()> {
 impl Kernels {
     fn load(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Self> {
         let module = |(name, image): (&'static str, Ptx)| {
-            let error = |e| Error::device(format!("cuda:{}", context.ordinal()), refused(name, e));
+            let error = |e| Error::device(Device::Cuda(context.ordinal()), refused(name, e));
             Ok((name, context.load_module(image).map_err(error)?))
         };
         Ok(Kernels {
@@ -210,7 +210,7 @@ fn images(_: &Arc<CudaContext>, _: &dyn Fn(usize, usize)) -> Result<Vec<(&'stati
 fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
     use super::nvrtc::{Cache, Compiler};
     let capability = context.compute_capability();
-    let capability = capability.map_err(|e| Error::device(format!("cuda:{}", context.ordinal()), e))?;
+    let capability = capability.map_err(|e| Error::device(Device::Cuda(context.ordinal()), e))?;
     let compiler = Compiler::find(Some(super::devices::driver_version()?))?;
     let images = compiler.compile_all(capability, &Cache::user(), progress)?;
     Ok(images.files.into_iter().map(|(name, image)| (name, Ptx::from_binary(image))).collect())

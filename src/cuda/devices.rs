@@ -3,8 +3,8 @@
 use cudarc::driver::sys::{CUdevice_attribute, cuDriverGetVersion};
 use cudarc::driver::{CudaContext, DriverError, result};
 
-use super::device::driver;
-use crate::{Error, Result};
+use super::device::{count, driver};
+use crate::{Device, Error, Result};
 
 /// A GPU of this machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,20 +28,29 @@ pub struct DeviceInfo {
 /// # Errors
 /// [`Error::Device`] says why there is none.
 pub fn devices() -> Result<Vec<DeviceInfo>> {
-    driver()?;
-    let error = |e: DriverError| Error::device("cuda", e);
-    let count = CudaContext::device_count().map_err(error)?;
+    let count = count()?;
     if count == 0 {
         return Err(Error::device("cuda", "the driver shows no GPU"));
     }
-    (0..count).map(|ordinal| info(ordinal).map_err(|e| Error::device(format!("cuda:{ordinal}"), e))).collect()
+    let opened = |index| {
+        let context = CudaContext::new(index).and_then(|context| context.mem_get_info());
+        Ok(DeviceInfo { free: context.ok().map(|(free, _)| free), ..describe(index)? })
+    };
+    (0..count).map(opened).collect()
 }
 
-fn info(ordinal: i32) -> std::result::Result<DeviceInfo, DriverError> {
-    let device = result::device::get(ordinal)?;
+/// What is known of a GPU without opening it: all but the bytes that are free.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn describe(index: usize) -> Result<DeviceInfo> {
+    info(index).map_err(|e| Error::device(Device::Cuda(index), e))
+}
+
+fn info(index: usize) -> Result<DeviceInfo, DriverError> {
+    let device = result::device::get(index as i32)?;
     // SAFETY: a device that the driver gave.
     let attribute = |which| unsafe { result::device::get_attribute(device, which) };
-    let index = ordinal as usize;
     Ok(DeviceInfo {
         index,
         name: result::device::get_name(device)?,
@@ -52,7 +61,7 @@ fn info(ordinal: i32) -> std::result::Result<DeviceInfo, DriverError> {
         multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize,
         // SAFETY: as above.
         memory: unsafe { result::device::total_mem(device) }?,
-        free: CudaContext::new(index).and_then(|context| context.mem_get_info()).ok().map(|(free, _)| free),
+        free: None,
     })
 }
 

@@ -114,7 +114,7 @@ impl DeviceImage {
         shape: &[usize],
         strides: &[isize],
     ) -> Result<()> {
-        let device = format!("cuda:{}", gpu.context().ordinal());
+        let device = gpu.device();
         if !address.is_multiple_of(bytes as u64)
             || strides.iter().any(|s| !s.unsigned_abs().is_multiple_of(bytes))
         {

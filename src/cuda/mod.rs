@@ -35,6 +35,7 @@ pub mod tiles;
 pub use buffer::Buffer;
 pub(crate) use device::launch;
 pub use device::{Gpu, count};
+pub(crate) use devices::describe;
 pub use devices::{DeviceInfo, devices, driver_version};
 pub use handover::{DeviceImage, DeviceType};
 pub use pinned::Pinned;

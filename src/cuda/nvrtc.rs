@@ -31,18 +31,10 @@ pub struct Images {
     pub unsaved: Option<Error>,
 }
 
-/// The kernels for a card of this compute capability, from the user's cache or compiled by the NVRTC that is found.
-/// `progress` is called with the number of files that are compiled and of those that have to be, first with 0 of
-/// them, and not at all when the cache has all.
-///
-/// # Errors
-/// [`Error::Device`]: there is no NVRTC, the card is too old, or a kernel does not compile.
-pub fn compile_all(capability: (i32, i32), progress: &dyn Fn(usize, usize)) -> Result<Images> {
-    Compiler::find(None)?.compile_all(capability, &Cache::user(), progress)
-}
-
 impl Compiler {
-    /// As [`compile_all`], by this compiler and with this cache.
+    /// The kernels for a card of this compute capability, from the cache or compiled. `progress` is called with the number
+    /// of files that are compiled and of those that have to be, first with 0 of them, and not at all when the cache has
+    /// all.
     ///
     /// # Errors
     /// [`Error::Device`]: the card is too old, or a kernel does not compile. What is wrong with the cache is no error.

@@ -2,15 +2,12 @@
 
 use std::ffi::c_char;
 
-use cudarc::driver::sys::CUdevice_attribute::*;
-use cudarc::driver::{DriverError, result};
-
 use super::fault::{Fault, guard, note};
 use super::flowmask_status;
 use super::image::check_pointer;
 use super::sized::{self, Versioned, sized};
 use crate::cpu::conv::Kernel;
-use crate::{Error, cuda};
+use crate::{Device, cuda};
 
 /// A device that a model can be loaded onto.
 #[repr(C)]
@@ -85,21 +82,15 @@ fn gpu(ordinal: usize) -> Result<flowmask_device, Fault> {
     if ordinal >= count {
         return Err(Fault::argument("index", format!("there are {} devices", 1 + count)));
     }
-    describe(ordinal).map_err(|e| Error::device(format!("cuda:{ordinal}"), e).into())
-}
-
-fn describe(ordinal: usize) -> Result<flowmask_device, DriverError> {
-    let device = result::device::get(ordinal as i32)?;
-    // SAFETY: a device that the driver gave.
-    let attribute = |which| unsafe { result::device::get_attribute(device, which) }.map(|value| value as u32);
+    let info = cuda::describe(ordinal)?;
+    let (major, minor) = info.capability;
     Ok(flowmask_device {
-        capability_major: attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-        capability_minor: attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
-        units: attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
-        // SAFETY: as above.
-        memory: unsafe { result::device::total_mem(device) }? as u64,
-        id: chars(&format!("cuda:{ordinal}")),
-        name: chars(&result::device::get_name(device)?),
+        capability_major: major as u32,
+        capability_minor: minor as u32,
+        units: info.multiprocessors as u32,
+        memory: info.memory as u64,
+        id: chars(&Device::Cuda(ordinal).to_string()),
+        name: chars(&info.name),
         ..Versioned::defaults()
     })
 }

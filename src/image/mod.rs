@@ -115,6 +115,11 @@ impl Image {
         &self.pixels
     }
 
+    /// (height, width).
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.height(), self.width())
+    }
+
     /// Rows.
     pub fn height(&self) -> usize {
         self.shape().0

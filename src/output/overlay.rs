@@ -19,7 +19,7 @@ use crate::{Error, Image, Pixels, Result};
 /// cannot be written.
 pub fn save_overlay(path: &Path, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
     let (height, width) = masks.dim();
-    if (image.height(), image.width()) != (height, width) {
+    if image.size() != (height, width) {
         let sizes = format!("{height} by {width} for {} by {}", image.height(), image.width());
         return Err(Error::Image(format!("labels of another size: {sizes}")));
     }

@@ -45,7 +45,7 @@ impl Panel {
         let labels = pick(truth, size);
         let picture = match image {
             Some(image) => {
-                same_size(name, (image.height(), image.width()), full)?;
+                same_size(name, image.size(), full)?;
                 average(&colors(image), size)
             }
             None => shades(&labels),
@@ -123,7 +123,7 @@ fn average(rgb: &Array3<u8>, (height, width): (usize, usize)) -> Array3<u8> {
 
 /// A picture of at most `side` pixels a side.
 pub(super) fn thumbnail(image: &Image, side: usize) -> Array3<u8> {
-    average(&colors(image), small((image.height(), image.width()), side))
+    average(&colors(image), small(image.size(), side))
 }
 
 /// Cells in dark greys on black.
