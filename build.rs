@@ -36,9 +36,10 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 fn embed(list: &str, files: &[PathBuf]) {
     let mut text = String::from("&[\n");
     for path in files {
-        let full = path.canonicalize().expect("a kernel's path");
         let name = path.file_stem().expect("a kernel's name").to_string_lossy();
-        writeln!(text, "    ({name:?}, include_str!({full:?})),").expect("a string takes all");
+        // The text and not its path: a build folder may outlive or move with the checkout.
+        let kernel = std::fs::read_to_string(path).expect("a kernel's text");
+        writeln!(text, "    ({name:?}, {kernel:?}),").expect("a string takes all");
     }
     text += "]\n";
     std::fs::write(out(list), text).expect("writing a list of kernels");
