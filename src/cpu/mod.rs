@@ -13,6 +13,7 @@ pub mod components;
 pub mod conv;
 pub mod flow_error;
 pub mod follow;
+mod memory;
 pub mod network;
 pub mod normalize;
 pub mod resize;

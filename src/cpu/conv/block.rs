@@ -8,7 +8,7 @@ use super::product::multiply;
 use super::simd::Neon;
 use super::simd::{Lanes, Vector};
 use super::sum::ConvSum;
-use super::{PANEL, PLACES};
+use super::{Floats, PANEL, PLACES};
 
 /// Bytes of transformed patches and products that stay in the L2 cache (1 MB a core, of which the weights and
 /// the pixels want a part).
@@ -24,11 +24,11 @@ thread_local! {
 #[derive(Default)]
 struct Scratch {
     /// Transformed patches, `[place, patch, in]`.
-    patches: Vec<f32>,
+    patches: Floats,
     /// Their products with the weights, `[place, patch, out]`.
-    products: Vec<f32>,
+    products: Floats,
     /// The projection of the block's pixels, `[pixel, out]`.
-    projected: Vec<f32>,
+    projected: Floats,
 }
 
 /// Some rows of patches.
@@ -92,8 +92,8 @@ impl Block<'_> {
         let step = patches.div_ceil(patches.div_ceil(most));
         // 16 floats more, so that the 36 places of a patch do not fall on one set of the cache.
         let (stride_in, stride_out) = (step * inputs + 16, step * outputs + 16);
-        grow(&mut scratch.patches, PLACES * stride_in);
-        grow(&mut scratch.products, PLACES * stride_out);
+        scratch.patches.grow(PLACES * stride_in);
+        scratch.products.grow(PLACES * stride_out);
         unsafe { self.project::<V>(&mut scratch.projected) };
         for first in (0..patches).step_by(step) {
             let count = step.min(patches - first);
@@ -116,19 +116,13 @@ impl Block<'_> {
 
     /// The 1×1 convolution of the block's pixels, at the size of its source.
     #[inline(always)]
-    unsafe fn project<V: Vector>(&self, to: &mut Vec<f32>) {
+    unsafe fn project<V: Vector>(&self, to: &mut Floats) {
         let Some((map, up, weights)) = self.sum.proj else { return };
         let (top, rows) = (self.top >> u32::from(up), self.rows() >> u32::from(up));
         let pixels = rows * map.width;
         let outputs = weights.outputs.next_multiple_of(PANEL);
-        grow(to, pixels * outputs);
+        to.grow(pixels * outputs);
         let from = &map.data[top * map.width * map.channels..];
         unsafe { multiply::<V>(from, map.channels, &weights.panels, to, outputs, pixels) }
-    }
-}
-
-fn grow(values: &mut Vec<f32>, length: usize) {
-    if values.len() < length {
-        values.resize(length, 0.0);
     }
 }

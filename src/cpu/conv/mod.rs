@@ -19,6 +19,7 @@ mod transform;
 mod weights;
 mod write;
 
+pub use super::memory::Floats;
 pub use kernel::Kernel;
 pub use sum::ConvSum;
 pub use weights::Weights;
@@ -41,14 +42,14 @@ pub struct Map {
     /// Stored channels, a multiple of [`BLOCK`].
     pub channels: usize,
     /// The values.
-    pub data: Vec<f32>,
+    pub data: Floats,
 }
 
 impl Map {
     /// A map of zeros with room for `channels`.
     pub fn new(height: usize, width: usize, channels: usize) -> Self {
         let channels = channels.next_multiple_of(BLOCK);
-        Map { height, width, channels, data: vec![0.0; height * width * channels] }
+        Map { height, width, channels, data: Floats::zeros(height * width * channels) }
     }
 
     /// Row `y`, `[width, channels]`.

@@ -1,6 +1,6 @@
 //! The weights of a convolution as the products take them.
 
-use super::{BLOCK, PANEL, PLACES};
+use super::{BLOCK, Floats, PANEL, PLACES};
 use crate::model::network::Conv;
 
 /// The weights of a convolution, transformed and in panels.
@@ -11,7 +11,7 @@ pub struct Weights {
     /// Channels of the output, padded likewise.
     pub(super) outputs: usize,
     /// 3×3: `[place, panel, in, PANEL]`; 1×1: the same with one place.
-    pub(super) panels: Vec<f32>,
+    pub(super) panels: Floats,
     /// `[out]`, padded.
     pub bias: Vec<f32>,
 }
@@ -23,7 +23,7 @@ impl Weights {
         let count = conv.outputs.div_ceil(PANEL);
         let taps = conv.weight.len() / (conv.inputs * conv.outputs);
         let places = if taps == 9 { PLACES } else { 1 };
-        let mut panels = vec![0.0; places * count * inputs * PANEL];
+        let mut panels = Floats::zeros(places * count * inputs * PANEL);
         for i in 0..conv.inputs {
             for panel in 0..count {
                 let mut to = panels.chunks_exact_mut(PANEL).skip(panel * inputs + i).step_by(count * inputs);
