@@ -13,7 +13,9 @@ pub struct Unet {
     down: Vec<Down>,
     up: Vec<Up>,
     before_output: Affine,
-    output: Conv,
+    /// `[out, channel]`, padded.
+    output: Vec<f32>,
+    output_bias: Vec<f32>,
 }
 
 /// [`ResDown`], laid out.
@@ -50,9 +52,15 @@ impl Unet {
             nbase: network.nbase.clone(),
             nout: network.nout,
             down: network.down.par_iter().map(Down::new).collect(),
-            up: network.up.par_iter().map(Up::new).collect(),
+            up: network
+                .up
+                .par_iter()
+                .enumerate()
+                .map(|(n, up)| Up::new(up, n + 1 == network.levels()))
+                .collect(),
             before_output: pad_norm(&network.before_output),
-            output: network.output.clone(),
+            output: transposed(&network.output),
+            output_bias: network.output.bias.clone(),
         }
     }
 
@@ -82,6 +90,12 @@ fn pad(values: &[f32]) -> Vec<f32> {
     values
 }
 
+/// The weights of a 1×1 convolution, `[out, in]`, its inputs padded.
+fn transposed(conv: &Conv) -> Vec<f32> {
+    let row = |o: usize| pad(&conv.weight.iter().skip(o).step_by(conv.outputs).copied().collect::<Vec<_>>());
+    (0..conv.outputs).flat_map(row).collect()
+}
+
 fn pad_norm(norm: &Affine) -> Affine {
     Affine { scale: pad(&norm.scale), shift: pad(&norm.shift) }
 }
@@ -103,8 +117,10 @@ impl Down {
 }
 
 impl Up {
-    fn new(block: &ResUp) -> Self {
-        let (conv0, conv1) = rayon::join(|| Weights::new(&block.conv0), || Weights::new(&block.conv1));
+    /// All but the deepest take the level below at twice its size.
+    fn new(block: &ResUp, deepest: bool) -> Self {
+        let first = if deepest { Weights::new } else { Weights::doubled };
+        let (conv0, conv1) = rayon::join(|| first(&block.conv0), || Weights::new(&block.conv1));
         let (conv2, conv3) = rayon::join(|| Weights::new(&block.conv2), || Weights::new(&block.conv3));
         Up {
             before0: pad_norm(&block.before0),
@@ -214,7 +230,7 @@ fn res_up(block: &Up, kernel: Kernel, style: &[f32], below: Option<&Map>, level:
     let (input, up) = (below.unwrap_or(skip), below.is_some());
     let Up { before0, conv0, skip_scale, shift1, conv1, proj, scale2, shift2, conv2, shift3, conv3 } = block;
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
-    let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).up(up);
+    let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift);
     first.bias(&shift1).skip(skip, skip_scale).relu().write(kernel, middle);
     ConvSum::of(middle, conv1).proj(input, up, proj).write(kernel, x);
     ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(kernel, middle);
@@ -224,7 +240,7 @@ fn res_up(block: &Up, kernel: Kernel, style: &[f32], below: Option<&Map>, level:
 impl Linear {
     fn of(&self, style: &[f32]) -> Vec<f32> {
         let rows = self.weight.chunks_exact(style.len()).zip(&self.bias);
-        let values = rows.map(|(row, bias)| row.iter().zip(style).map(|(w, s)| w * s).sum::<f32>() + bias);
+        let values = rows.map(|(row, bias)| dot(row, style) + bias);
         pad(&values.collect::<Vec<f32>>())
     }
 }
@@ -250,24 +266,47 @@ pub fn unit_length(style: &mut [f32]) {
 
 /// Batch norm, ReLU and the last 1×1 convolution.
 fn output(unet: &Unet, x: &Map, out: &mut [f32]) {
-    let (norm, conv) = (&unet.before_output, &unet.output);
+    let (norm, bias) = (&unet.before_output, &unet.output_bias);
     let plane = x.height * x.width;
-    let mut rows: Vec<Vec<&mut [f32]>> = (0..x.height).map(|_| Vec::with_capacity(conv.outputs)).collect();
+    let mut rows: Vec<Vec<&mut [f32]>> = (0..x.height).map(|_| Vec::with_capacity(unet.nout)).collect();
     for plane in out.chunks_exact_mut(plane) {
         for (y, row) in plane.chunks_exact_mut(x.width).enumerate() {
             rows[y].push(row);
         }
     }
-    rows.into_par_iter().enumerate().for_each(|(y, mut row)| {
-        let mut sums = vec![0.0; conv.outputs];
-        for (column, pixel) in x.row(y).chunks_exact(x.channels).enumerate() {
-            sums.copy_from_slice(&conv.bias);
-            let values =
-                pixel.iter().zip(&norm.scale).zip(&norm.shift).map(|((v, s), t)| (v * s + t).max(0.0));
-            for (value, weights) in values.zip(conv.weight.chunks_exact(conv.outputs)) {
-                sums.iter_mut().zip(weights).for_each(|(sum, w)| *sum += value * w);
+    rows.into_par_iter().enumerate().for_each_init(
+        || vec![0.0; x.channels],
+        |active, (y, mut rows)| {
+            for (column, pixel) in x.row(y).chunks_exact(x.channels).enumerate() {
+                let values = pixel.iter().zip(&norm.scale).zip(&norm.shift);
+                for (active, ((v, s), t)) in active.iter_mut().zip(values) {
+                    *active = (v * s + t).max(0.0);
+                }
+                let weights = unet.output.chunks_exact(x.channels).zip(bias);
+                for (row, (weights, bias)) in rows.iter_mut().zip(weights) {
+                    row[column] = dot(active, weights) + bias;
+                }
             }
-            row.iter_mut().zip(&sums).for_each(|(row, sum)| row[column] = *sum);
+        },
+    );
+}
+
+/// The sum of products, in as many parts as a vector has numbers, so that the compiler may use vectors.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<BLOCK>(), b.as_chunks::<BLOCK>());
+    let mut sums = [0.0; BLOCK];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..BLOCK {
+            sums[i] += a[i] * b[i];
         }
-    });
+    }
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>();
+    let mut half = BLOCK / 2;
+    while half > 0 {
+        for i in 0..half {
+            sums[i] += sums[i + half];
+        }
+        half /= 2;
+    }
+    sums[0] + rest
 }

@@ -8,7 +8,8 @@ use super::product::multiply;
 use super::simd::Neon;
 use super::simd::{Lanes, Vector};
 use super::sum::ConvSum;
-use super::{Floats, PANEL, PLACES};
+use super::transform::{Doubled, Lines, Plain};
+use super::{Floats, PANEL};
 
 /// Bytes of transformed patches and products that stay in the L2 cache (1 MB a core, of which the weights and
 /// the pixels want a part).
@@ -23,9 +24,9 @@ thread_local! {
 
 #[derive(Default)]
 struct Scratch {
-    /// Transformed patches, `[place, patch, in]`.
+    /// Transformed patches, `[value, patch, in]`.
     patches: Floats,
-    /// Their products with the weights, `[place, patch, out]`.
+    /// Their products with the weights, `[product, patch, out]`.
     products: Floats,
     /// The projection of the block's pixels, `[pixel, out]`.
     projected: Floats,
@@ -85,31 +86,41 @@ impl Block<'_> {
     /// The processor must have the instructions of `V`; the sum was checked ([`ConvSum::check`]).
     #[inline(always)]
     unsafe fn with<V: Vector>(&mut self, scratch: &mut Scratch) {
+        unsafe {
+            match self.sum.weights.doubled {
+                false => self.with_lines::<V, Plain>(scratch),
+                true => self.with_lines::<V, Doubled>(scratch),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn with_lines<V: Vector, L: Lines>(&mut self, scratch: &mut Scratch) {
         let weights = self.sum.weights;
         let (inputs, outputs) = (weights.inputs, weights.outputs.next_multiple_of(PANEL));
+        let (values, products) = (L::VALUES * L::VALUES, L::PRODUCTS.len() * L::PRODUCTS.len());
         let patches = self.rows().div_ceil(4) * self.across;
-        let most = (CACHE / (PLACES * (inputs + outputs) * size_of::<f32>())).max(MIN_PATCHES);
-        let step = patches.div_ceil(patches.div_ceil(most));
-        // 16 floats more, so that the 36 places of a patch do not fall on one set of the cache.
+        let most = CACHE / ((values * inputs + products * outputs) * size_of::<f32>());
+        let step = patches.div_ceil(patches.div_ceil(most.max(MIN_PATCHES)));
+        // 16 floats more, so that the values of a patch do not fall on one set of the cache.
         let (stride_in, stride_out) = (step * inputs + 16, step * outputs + 16);
-        scratch.patches.grow(PLACES * stride_in);
-        scratch.products.grow(PLACES * stride_out);
+        scratch.patches.grow(values * stride_in);
+        scratch.products.grow(products * stride_out);
         unsafe { self.project::<V>(&mut scratch.projected) };
         for first in (0..patches).step_by(step) {
             let count = step.min(patches - first);
-            for i in 0..count {
-                let to = &mut scratch.patches[i * inputs..];
-                unsafe { self.read_patch::<V>(first + i, to, stride_in) };
-            }
-            let panels = weights.panels.chunks_exact(weights.panels.len() / PLACES);
-            for (place, panels) in panels.enumerate() {
-                let from = &scratch.patches[place * stride_in..];
-                let to = &mut scratch.products[place * stride_out..];
-                unsafe { multiply::<V>(from, inputs, panels, to, outputs, count) };
+            unsafe { self.read::<V, L>((first, count), &mut scratch.patches, stride_in) };
+            let panels = weights.panels.chunks_exact(weights.panels.len() / products);
+            for (product, panels) in panels.enumerate() {
+                let (y, x) = (product / L::PRODUCTS.len(), product % L::PRODUCTS.len());
+                let value = L::PRODUCTS[y] * L::VALUES + L::PRODUCTS[x];
+                let from = &scratch.patches[value * stride_in..];
+                let to = &mut scratch.products[product * stride_out..];
+                unsafe { multiply::<V>((from, inputs), weights.depth, panels, to, outputs, count) };
             }
             for i in 0..count {
                 let from = &scratch.products[i * outputs..];
-                unsafe { self.write_patch::<V>(first + i, from, stride_out, &scratch.projected) };
+                unsafe { self.write_patch::<V, L>(first + i, from, stride_out, &scratch.projected) };
             }
         }
     }
@@ -123,6 +134,6 @@ impl Block<'_> {
         let outputs = weights.outputs.next_multiple_of(PANEL);
         to.grow(pixels * outputs);
         let from = &map.data[top * map.width * map.channels..];
-        unsafe { multiply::<V>(from, map.channels, &weights.panels, to, outputs, pixels) }
+        unsafe { multiply::<V>((from, map.channels), weights.depth, &weights.panels, to, outputs, pixels) }
     }
 }

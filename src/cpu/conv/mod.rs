@@ -3,8 +3,9 @@
 //! A convolution goes by Winograd's F(4×4, 3×3): 36 multiplications for 16 pixels where the plain sum takes 144.
 //!
 //! With the matrices of Lavin & Gray (arXiv 1509.09308): a patch `d` of 6×6 pixels becomes `Bᵀ d B`, a kernel
-//! `g` becomes `G g Gᵀ`; they are multiplied place by place and summed over the channels, which is a matrix
-//! product for each of the 36 places; and `Aᵀ m A` are 4×4 pixels of the result.
+//! `g` becomes `G g Gᵀ`; they are multiplied value by value and summed over the channels, which is a matrix
+//! product for each of the 36 values; and `Aᵀ m A` are 4×4 pixels of the result. For a map that is taken at twice
+//! its size, 25 products do ([`transform::Doubled`]).
 //!
 //! Work goes through in blocks of patches that stay in the L2 cache from the first transform to the last. All
 //! that stands before and after the convolution happens in the transforms.
@@ -24,8 +25,6 @@ pub use kernel::Kernel;
 pub use sum::ConvSum;
 pub use weights::Weights;
 
-/// Places of a transformed patch.
-const PLACES: usize = 36;
 /// Outputs that a product computes together.
 const PANEL: usize = 32;
 

@@ -3,20 +3,20 @@
 use super::PANEL;
 use super::simd::Vector;
 
-/// `c = a · panels`: `a` is `[rows, depth]`, `panels` are `[panel, depth, PANEL]`, `c` is `[rows, outputs]`.
+/// `c = a · panels`: `a` is `[rows, stride]`, of which `depth` numbers count; `panels` are `[panel, depth, PANEL]`, `c` is `[rows, outputs]`.
 ///
 /// # Safety
 /// The processor must have the instructions of `V`.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Vector>(
-    a: &[f32],
+    (a, stride): (&[f32], usize),
     depth: usize,
     panels: &[f32],
     c: &mut [f32],
     outputs: usize,
     rows: usize,
 ) {
-    assert!(a.len() >= rows * depth && c.len() >= rows * outputs);
+    assert!(depth <= stride && a.len() >= rows * stride && c.len() >= rows * outputs);
     assert_eq!(panels.len(), depth * outputs);
     let groups = rows.div_ceil(V::ROWS);
     for (i, panel) in panels.chunks_exact(depth * PANEL).enumerate() {
@@ -27,22 +27,20 @@ pub(super) unsafe fn multiply<V: Vector>(
                 let count = (group + 1) * rows / groups - first;
                 // SAFETY: the lengths were checked; a group ends at most at `rows`.
                 unsafe {
-                    let a = a.as_ptr().add(first * depth);
+                    let a = a.as_ptr().add(first * stride);
                     let b = panel.as_ptr().add(half);
                     let c = c.as_mut_ptr().add(first * outputs + i * PANEL + half);
                     match count {
-                        12 if V::ROWS == 12 => rows_of::<V, 12>(a, depth, b, c, outputs),
-                        11 if V::ROWS == 12 => rows_of::<V, 11>(a, depth, b, c, outputs),
-                        10 if V::ROWS == 12 => rows_of::<V, 10>(a, depth, b, c, outputs),
-                        9 if V::ROWS == 12 => rows_of::<V, 9>(a, depth, b, c, outputs),
-                        8 if V::ROWS == 12 => rows_of::<V, 8>(a, depth, b, c, outputs),
-                        7 if V::ROWS == 12 => rows_of::<V, 7>(a, depth, b, c, outputs),
-                        6 if V::ROWS >= 6 => rows_of::<V, 6>(a, depth, b, c, outputs),
-                        5 if V::ROWS >= 6 => rows_of::<V, 5>(a, depth, b, c, outputs),
-                        4 => rows_of::<V, 4>(a, depth, b, c, outputs),
-                        3 => rows_of::<V, 3>(a, depth, b, c, outputs),
-                        2 => rows_of::<V, 2>(a, depth, b, c, outputs),
-                        _ => rows_of::<V, 1>(a, depth, b, c, outputs),
+                        10 if V::ROWS >= 10 => rows_of::<V, 10>((a, stride), depth, b, c, outputs),
+                        9 if V::ROWS >= 9 => rows_of::<V, 9>((a, stride), depth, b, c, outputs),
+                        8 if V::ROWS >= 8 => rows_of::<V, 8>((a, stride), depth, b, c, outputs),
+                        7 if V::ROWS >= 7 => rows_of::<V, 7>((a, stride), depth, b, c, outputs),
+                        6 if V::ROWS >= 6 => rows_of::<V, 6>((a, stride), depth, b, c, outputs),
+                        5 if V::ROWS >= 5 => rows_of::<V, 5>((a, stride), depth, b, c, outputs),
+                        4 => rows_of::<V, 4>((a, stride), depth, b, c, outputs),
+                        3 => rows_of::<V, 3>((a, stride), depth, b, c, outputs),
+                        2 => rows_of::<V, 2>((a, stride), depth, b, c, outputs),
+                        _ => rows_of::<V, 1>((a, stride), depth, b, c, outputs),
                     }
                 }
             }
@@ -53,7 +51,7 @@ pub(super) unsafe fn multiply<V: Vector>(
 /// `R` rows of a product, two vectors wide, with all sums in registers.
 #[inline(always)]
 unsafe fn rows_of<V: Vector, const R: usize>(
-    a: *const f32,
+    (a, stride): (*const f32, usize),
     depth: usize,
     b: *const f32,
     c: *mut f32,
@@ -65,7 +63,7 @@ unsafe fn rows_of<V: Vector, const R: usize>(
             let b = b.add(k * PANEL);
             let weights = [V::load(b), V::load(b.add(V::LANES))];
             for (r, sums) in sums.iter_mut().enumerate() {
-                let pixel = V::splat(*a.add(r * depth + k));
+                let pixel = V::splat(*a.add(r * stride + k));
                 sums[0] = pixel.mul_add(weights[0], sums[0]);
                 sums[1] = pixel.mul_add(weights[1], sums[1]);
             }

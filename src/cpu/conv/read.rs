@@ -1,97 +1,141 @@
-//! From pixels of the source to a transformed patch.
+//! From pixels of the source to transformed patches.
 #![expect(
     clippy::needless_range_loop,
     reason = "a closure would not be inlined with the instructions of a vector"
 )]
 
-use super::PLACES;
+use std::ops::Range;
+
 use super::block::Block;
 use super::simd::Vector;
-use super::transform::spread;
+use super::transform::Lines;
 
-/// Offset of a pixel that lies outside the map.
+/// The row of a pixel that lies above or below the map.
 const OUTSIDE: usize = usize::MAX;
 
 impl Block<'_> {
-    /// `Bᵀ d B` of a patch, to `[place, ., in]` with `stride` floats from place to place.
+    /// `count` patches from `first` on, to `[value, patch, in]` with `stride` floats from value to value.
     ///
     /// # Safety
     /// As for the block.
     #[inline(always)]
-    pub(super) unsafe fn read_patch<V: Vector>(&self, patch: usize, to: &mut [f32], stride: usize) {
-        let offsets = self.offsets(patch);
-        let whole = offsets.as_flattened().iter().all(|&offset| offset != OUTSIDE);
-        assert!(to.len() >= (PLACES - 1) * stride + self.sum.src.channels);
-        unsafe {
-            match (whole, self.sum.act.is_some()) {
-                (true, true) => self.transform::<V, true, true>(&offsets, to, stride),
-                (true, false) => self.transform::<V, true, false>(&offsets, to, stride),
-                (false, true) => self.transform::<V, false, true>(&offsets, to, stride),
-                (false, false) => self.transform::<V, false, false>(&offsets, to, stride),
+    pub(super) unsafe fn read<V: Vector, L: Lines>(
+        &self,
+        (first, count): (usize, usize),
+        to: &mut [f32],
+        stride: usize,
+    ) {
+        let channels = self.sum.src.channels;
+        assert!(to.len() >= (L::VALUES * L::VALUES - 1) * stride + count * channels);
+        let mut patch = first;
+        while patch < first + count {
+            let row = patch / self.across;
+            let last = (first + count).min((row + 1) * self.across);
+            let lines = self.lines::<L>(row);
+            let whole = lines[..L::PIXELS].iter().all(|&line| line != OUTSIDE);
+            let columns = patch - row * self.across..last - row * self.across;
+            let to = &mut to[(patch - first) * channels..];
+            unsafe {
+                match (whole, self.sum.act.is_some()) {
+                    (true, true) => self.read_row::<V, L, true, true>(&lines, columns, to, stride),
+                    (true, false) => self.read_row::<V, L, true, false>(&lines, columns, to, stride),
+                    (false, true) => self.read_row::<V, L, false, true>(&lines, columns, to, stride),
+                    (false, false) => self.read_row::<V, L, false, false>(&lines, columns, to, stride),
+                }
+            }
+            patch = last;
+        }
+    }
+
+    /// Patches of a row. `WHOLE`: all `lines` lie in the map. `ACT`: its pixels are activated.
+    #[inline(always)]
+    unsafe fn read_row<V: Vector, L: Lines, const WHOLE: bool, const ACT: bool>(
+        &self,
+        lines: &[usize; 6],
+        patches: Range<usize>,
+        to: &mut [f32],
+        stride: usize,
+    ) {
+        let channels = self.sum.src.channels;
+        let kept = L::PIXELS - L::STEP;
+        for channel in (0..channels).step_by(V::LANES) {
+            // SAFETY: `to` was checked by the caller.
+            unsafe {
+                let mut to = to.as_mut_ptr().add(channel);
+                // The columns of a patch, each transformed. Those that two patches share are kept.
+                let mut columns = [[V::splat(0.0); 6]; 6];
+                let mut x = (patches.start * L::STEP).wrapping_sub(1);
+                for i in 0..kept {
+                    columns[L::STEP + i] = self.column::<V, L, WHOLE, ACT>(lines, x, channel);
+                    x = x.wrapping_add(1);
+                }
+                for _ in patches.clone() {
+                    for i in 0..kept {
+                        columns[i] = columns[L::STEP + i];
+                    }
+                    for i in kept..L::PIXELS {
+                        columns[i] = self.column::<V, L, WHOLE, ACT>(lines, x, channel);
+                        x += 1;
+                    }
+                    for y in 0..L::VALUES {
+                        let mut line = [V::splat(0.0); 6];
+                        for i in 0..L::PIXELS {
+                            line[i] = columns[i][y];
+                        }
+                        let line = L::spread(line);
+                        for i in 0..L::VALUES {
+                            line[i].store(to.add((y * L::VALUES + i) * stride));
+                        }
+                    }
+                    to = to.add(channels);
+                }
             }
         }
     }
 
-    /// `WHOLE`: all pixels lie in the map. `ACT`: they are activated.
+    /// A column of pixels, transformed.
     #[inline(always)]
-    unsafe fn transform<V: Vector, const WHOLE: bool, const ACT: bool>(
+    unsafe fn column<V: Vector, L: Lines, const WHOLE: bool, const ACT: bool>(
         &self,
-        offsets: &[[usize; 6]; 6],
-        to: &mut [f32],
-        stride: usize,
-    ) {
+        lines: &[usize; 6],
+        x: usize,
+        channel: usize,
+    ) -> [V; 6] {
         let src = self.sum.src;
         let (scale, shift) = self.sum.act.unwrap_or((&[], &[]));
-        for channel in (0..src.channels).step_by(V::LANES) {
-            // SAFETY: offsets are of pixels of the map, and a pixel has `channels` floats, a multiple of LANES.
-            unsafe {
-                let zero = V::splat(0.0);
+        // SAFETY: the lines begin in the map and have `width` pixels of `channels` floats, a multiple of LANES.
+        unsafe {
+            let zero = V::splat(0.0);
+            let mut column = [zero; 6];
+            if x < src.width {
                 let (mut scales, mut shifts) = (zero, zero);
                 if ACT {
                     scales = V::load(scale.as_ptr().add(channel));
                     shifts = V::load(shift.as_ptr().add(channel));
                 }
-                let mut lines = [[zero; 6]; 6];
-                for y in 0..6 {
-                    for x in 0..6 {
-                        if WHOLE || offsets[y][x] != OUTSIDE {
-                            let value = V::load(src.data.as_ptr().add(offsets[y][x] + channel));
-                            lines[y][x] = if ACT { value.mul_add(scales, shifts).max(zero) } else { value };
-                        }
-                    }
-                    lines[y] = spread(lines[y]);
-                }
-                for x in 0..6 {
-                    let mut column = [zero; 6];
-                    for y in 0..6 {
-                        column[y] = lines[y][x];
-                    }
-                    column = spread(column);
-                    for y in 0..6 {
-                        column[y].store(to.as_mut_ptr().add((y * 6 + x) * stride + channel));
+                for y in 0..L::PIXELS {
+                    if WHOLE || lines[y] != OUTSIDE {
+                        let value = V::load(src.data.as_ptr().add(lines[y] + x * src.channels + channel));
+                        column[y] = if ACT { value.mul_add(scales, shifts).max(zero) } else { value };
                     }
                 }
+                column = L::spread(column);
             }
+            column
         }
     }
 
-    /// Where the 6×6 pixels of a patch lie in the source.
+    /// Where the source's lines of a row of patches begin.
     #[inline(always)]
-    fn offsets(&self, patch: usize) -> [[usize; 6]; 6] {
-        let (src, up) = (self.sum.src, u32::from(self.sum.up));
-        let (height, width) = (src.height << up, src.width << up);
-        // One above and one to the left of the patch's pixels; outside, it wraps around to a large number.
-        let (y, x) = (self.top + patch / self.across * 4, patch % self.across * 4);
-        let mut offsets = [[OUTSIDE; 6]; 6];
-        for (j, line) in offsets.iter_mut().enumerate() {
-            let y = (y + j).wrapping_sub(1);
-            for (i, offset) in line.iter_mut().enumerate() {
-                let x = (x + i).wrapping_sub(1);
-                if y < height && x < width {
-                    *offset = ((y >> up) * src.width + (x >> up)) * src.channels;
-                }
+    fn lines<L: Lines>(&self, row: usize) -> [usize; 6] {
+        let src = self.sum.src;
+        let mut lines = [OUTSIDE; 6];
+        for (i, line) in lines.iter_mut().enumerate().take(L::PIXELS) {
+            let y = ((self.top / 4 + row) * L::STEP + i).wrapping_sub(1);
+            if y < src.height {
+                *line = y * src.width * src.channels;
             }
         }
-        offsets
+        lines
     }
 }

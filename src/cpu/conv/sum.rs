@@ -13,8 +13,6 @@ pub struct ConvSum<'a> {
     pub(super) src: &'a Map,
     /// ReLU of an affine map on the source, before the zeros around it.
     pub(super) act: Option<(&'a [f32], &'a [f32])>,
-    /// The source's pixels count four times (nearest ×2).
-    pub(super) up: bool,
     pub(super) weights: &'a Weights,
     pub(super) bias: &'a [f32],
     pub(super) accumulate: bool,
@@ -24,12 +22,11 @@ pub struct ConvSum<'a> {
 }
 
 impl<'a> ConvSum<'a> {
-    /// The convolution and its bias.
+    /// The convolution and its bias. The source is taken at twice its size if the weights were prepared for that.
     pub fn of(src: &'a Map, weights: &'a Weights) -> Self {
         ConvSum {
             src,
             act: None,
-            up: false,
             weights,
             bias: &weights.bias,
             accumulate: false,
@@ -42,11 +39,6 @@ impl<'a> ConvSum<'a> {
     /// Convolves `relu(scale · src + shift)`.
     pub fn act(self, scale: &'a [f32], shift: &'a [f32]) -> Self {
         ConvSum { act: Some((scale, shift)), ..self }
-    }
-
-    /// Takes the source at twice its size.
-    pub fn up(self, up: bool) -> Self {
-        ConvSum { up, ..self }
     }
 
     /// Another bias.
@@ -113,7 +105,7 @@ impl<'a> ConvSum<'a> {
             assert_eq!(map.data.len(), map.height * map.width * map.channels);
         };
         sized(dst, false, self.weights.outputs);
-        sized(self.src, self.up, self.weights.inputs);
+        sized(self.src, self.weights.doubled, self.weights.inputs);
         assert_eq!(self.bias.len(), dst.channels);
         if let Some((scale, shift)) = self.act {
             assert_eq!((scale.len(), shift.len()), (self.src.channels, self.src.channels));

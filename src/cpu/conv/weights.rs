@@ -1,16 +1,21 @@
 //! The weights of a convolution as the products take them.
 
-use super::{BLOCK, Floats, PANEL, PLACES};
+use super::transform::{Doubled, Lines, Plain};
+use super::{BLOCK, Floats, PANEL};
 use crate::model::network::Conv;
 
 /// The weights of a convolution, transformed and in panels.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// Channels of the input, padded to a multiple of [`BLOCK`].
+    /// Channels of the input that count.
+    pub(super) depth: usize,
+    /// All of them, padded to a multiple of [`BLOCK`].
     pub(super) inputs: usize,
     /// Channels of the output, padded likewise.
     pub(super) outputs: usize,
-    /// 3×3: `[place, panel, in, PANEL]`; 1×1: the same with one place.
+    /// The input is taken at twice its size.
+    pub(super) doubled: bool,
+    /// 3×3: `[product, panel, depth, PANEL]`; 1×1: the same with one product.
     pub(super) panels: Floats,
     /// `[out]`, padded.
     pub bias: Vec<f32>,
@@ -19,60 +24,59 @@ pub struct Weights {
 impl Weights {
     /// Prepares a convolution of 9 taps or of 1.
     pub fn new(conv: &Conv) -> Self {
-        let (inputs, outputs) = (conv.inputs.next_multiple_of(BLOCK), conv.outputs.next_multiple_of(BLOCK));
-        let count = conv.outputs.div_ceil(PANEL);
-        let taps = conv.weight.len() / (conv.inputs * conv.outputs);
-        let places = if taps == 9 { PLACES } else { 1 };
-        let mut panels = Floats::zeros(places * count * inputs * PANEL);
-        for i in 0..conv.inputs {
-            for panel in 0..count {
-                let mut to = panels.chunks_exact_mut(PANEL).skip(panel * inputs + i).step_by(count * inputs);
-                let mut place =
-                    |values: [f32; PANEL]| to.next().into_iter().for_each(|to| to.copy_from_slice(&values));
-                let tap = |tap: usize| {
-                    row(&conv.weight[(tap * conv.inputs + i) * conv.outputs..], conv.outputs, panel)
-                };
-                match taps {
-                    9 => transform_kernel(std::array::from_fn(tap), place),
-                    _ => place(tap(0)),
-                }
+        match conv.weight.len() == conv.inputs * conv.outputs {
+            true => Self::of(conv, false, 1, |conv, i, panel, to| to(conv.row(0, i, panel))),
+            false => Self::of(conv, false, Plain::PRODUCTS.len().pow(2), transform::<Plain>),
+        }
+    }
+
+    /// Prepares a convolution of 9 taps of a map that is taken at twice its size: each pixel counts four times.
+    pub fn doubled(conv: &Conv) -> Self {
+        Self::of(conv, true, Doubled::PRODUCTS.len().pow(2), transform::<Doubled>)
+    }
+
+    /// `kernels` gives the values of a panel of kernels of one input, product by product.
+    fn of(
+        conv: &Conv,
+        doubled: bool,
+        products: usize,
+        kernels: impl Fn(&Conv, usize, usize, &mut dyn FnMut([f32; PANEL])),
+    ) -> Self {
+        let (depth, count) = (conv.inputs, conv.outputs.div_ceil(PANEL));
+        let mut panels = Floats::zeros(products * count * depth * PANEL);
+        for panel in 0..count {
+            for i in 0..depth {
+                let mut to = panels.chunks_exact_mut(PANEL).skip(panel * depth + i).step_by(count * depth);
+                kernels(conv, i, panel, &mut |values| {
+                    to.next().into_iter().for_each(|to| to.copy_from_slice(&values));
+                });
             }
         }
+        let (inputs, outputs) = (depth.next_multiple_of(BLOCK), conv.outputs.next_multiple_of(BLOCK));
         let mut bias = conv.bias.clone();
         bias.resize(outputs, 0.0);
-        Weights { inputs, outputs, panels, bias }
+        Weights { depth, inputs, outputs, doubled, panels, bias }
     }
 }
 
-/// The outputs of a panel, zeros beyond the last.
-fn row(weights: &[f32], outputs: usize, panel: usize) -> [f32; PANEL] {
-    let mut row = [0.0; PANEL];
-    let values = &weights[panel * PANEL..outputs.min((panel + 1) * PANEL)];
-    row[..values.len()].copy_from_slice(values);
-    row
+impl Conv {
+    /// A tap of an input to the outputs of a panel, zeros beyond the last.
+    fn row(&self, tap: usize, input: usize, panel: usize) -> [f32; PANEL] {
+        let mut row = [0.0; PANEL];
+        let weights = &self.weight[(tap * self.inputs + input) * self.outputs..][..self.outputs];
+        let values = weights[panel * PANEL..].iter().take(PANEL);
+        row.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+        row
+    }
 }
 
-/// `G g Gᵀ` of a panel of kernels, place by place.
-fn transform_kernel(g: [[f32; PANEL]; 9], mut place: impl FnMut([f32; PANEL])) {
-    let columns = [0, 1, 2].map(|x| expand([&g[x], &g[3 + x], &g[6 + x]]));
+/// A panel of kernels, along both axes.
+fn transform<L: Lines>(conv: &Conv, input: usize, panel: usize, to: &mut dyn FnMut([f32; PANEL])) {
+    let g: [_; 9] = std::array::from_fn(|tap| conv.row(tap, input, panel));
+    let columns = [0, 1, 2].map(|x| L::expand([&g[x], &g[3 + x], &g[6 + x]]));
     let [left, middle, right] = &columns;
-    for ((left, middle), right) in left.iter().zip(middle).zip(right) {
-        expand([left, middle, right]).into_iter().for_each(&mut place);
+    for ((left, middle), right) in left.iter().zip(middle).zip(right).take(L::PRODUCTS.len()) {
+        let line = L::expand([left, middle, right]);
+        line.into_iter().take(L::PRODUCTS.len()).for_each(&mut *to);
     }
-}
-
-/// A line of `G`.
-fn expand([a, b, c]: [&[f32; PANEL]; 3]) -> [[f32; PANEL]; 6] {
-    let mut out = [[0.0; PANEL]; 6];
-    for o in 0..PANEL {
-        let (a, b, c) = (a[o], b[o], c[o]);
-        let (even, odd) = (a / 24.0 + c / 6.0, b / 12.0);
-        out[0][o] = a / 4.0;
-        out[1][o] = (a + b + c) / -6.0;
-        out[2][o] = (a - b + c) / -6.0;
-        out[3][o] = even + odd;
-        out[4][o] = even - odd;
-        out[5][o] = c;
-    }
-    out
 }

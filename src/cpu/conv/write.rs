@@ -4,19 +4,19 @@
     reason = "a closure would not be inlined with the instructions of a vector"
 )]
 
+use super::PANEL;
 use super::block::Block;
 use super::simd::Vector;
-use super::transform::gather;
-use super::{PANEL, PLACES};
+use super::transform::Lines;
 
 impl Block<'_> {
-    /// `Aᵀ m A` of a patch, and all that is added to it. `from` is `[place, ., out]` with `stride` floats from
-    /// place to place, `projected` is `[pixel, out]`.
+    /// The pixels of a patch, and all that is added to them. `from` is `[product, ., out]` with `stride` floats from
+    /// product to product, `projected` is `[pixel, out]`.
     ///
     /// # Safety
     /// As for the block.
     #[inline(always)]
-    pub(super) unsafe fn write_patch<V: Vector>(
+    pub(super) unsafe fn write_patch<V: Vector, L: Lines>(
         &mut self,
         patch: usize,
         from: &[f32],
@@ -27,85 +27,107 @@ impl Block<'_> {
         let (y0, x0) = (patch / self.across * 4, patch % self.across * 4);
         // The last patches may reach over the map.
         let (down, right) = ((self.rows() - y0).min(4), (self.width - x0).min(4));
-        assert!(from.len() >= (PLACES - 1) * stride + channels);
+        let side = L::PRODUCTS.len();
+        assert!(from.len() >= (side * side - 1) * stride + channels);
         for channel in (0..channels).step_by(V::LANES) {
             // SAFETY: `from` was checked; the pixels written lie in the block.
             unsafe {
                 let from = from.as_ptr().add(channel);
                 let mut lines = [[V::splat(0.0); 4]; 6];
-                for y in 0..6 {
+                for y in 0..side {
                     let mut line = [V::splat(0.0); 6];
-                    for x in 0..6 {
-                        line[x] = V::load(from.add((y * 6 + x) * stride));
+                    for x in 0..side {
+                        line[x] = V::load(from.add((y * side + x) * stride));
                     }
-                    lines[y] = gather(line);
+                    lines[y] = L::gather(line);
                 }
                 let mut pixels = [[V::splat(0.0); 4]; 4];
                 for x in 0..4 {
                     let mut column = [V::splat(0.0); 6];
-                    for y in 0..6 {
+                    for y in 0..side {
                         column[y] = lines[y][x];
                     }
-                    let column = gather(column);
+                    let column = L::gather(column);
                     for y in 0..4 {
                         pixels[y][x] = column[y];
                     }
                 }
-                for y in 0..down {
-                    for x in 0..right {
-                        pixels[y][x] = self.finish(pixels[y][x], channel, y0 + y, x0 + x, projected);
-                        let pixel = (y0 + y) * self.width + x0 + x;
-                        pixels[y][x].store(self.out.as_mut_ptr().add(pixel * channels + channel));
-                    }
-                    if y % 2 == 1 {
-                        self.pool((pixels[y - 1], pixels[y]), channel, (y0 + y) / 2, x0 / 2, right / 2);
-                    }
+                match (down, right) {
+                    // Of a size that is known here, so that they stay in registers.
+                    (4, 4) => self.finish(pixels, channel, (y0, x0), (4, 4), projected),
+                    size => self.finish(pixels, channel, (y0, x0), size, projected),
                 }
             }
         }
     }
 
-    /// Adds what belongs to the sum at a pixel of the block.
+    /// Adds what belongs to the sum at `down` by `right` pixels of the block, and writes them.
     #[inline(always)]
-    unsafe fn finish<V: Vector>(&self, value: V, channel: usize, y: usize, x: usize, projected: &[f32]) -> V {
-        let (sum, channels, pixel) = (self.sum, self.sum.weights.outputs, y * self.width + x);
+    unsafe fn finish<V: Vector>(
+        &mut self,
+        mut pixels: [[V; 4]; 4],
+        channel: usize,
+        (y0, x0): (usize, usize),
+        (down, right): (usize, usize),
+        projected: &[f32],
+    ) {
+        let (sum, channels) = (self.sum, self.sum.weights.outputs);
+        let at = |y: usize, x: usize| ((y0 + y) * self.width + x0 + x) * channels + channel;
         unsafe {
-            let mut value = value.add(V::load(sum.bias.as_ptr().add(channel)));
+            let bias = V::load(sum.bias.as_ptr().add(channel));
+            for y in 0..down {
+                for x in 0..right {
+                    pixels[y][x] = pixels[y][x].add(bias);
+                }
+            }
             if sum.accumulate {
-                value = value.add(V::load(self.out.as_ptr().add(pixel * channels + channel)));
+                for y in 0..down {
+                    for x in 0..right {
+                        pixels[y][x] = pixels[y][x].add(V::load(self.out.as_ptr().add(at(y, x))));
+                    }
+                }
             }
             if let Some((map, scale)) = sum.skip {
-                let skip =
-                    V::load(map.data.as_ptr().add((self.top * self.width + pixel) * channels + channel));
-                value = skip.mul_add(V::load(scale.as_ptr().add(channel)), value);
+                let scale = V::load(scale.as_ptr().add(channel));
+                let map = map.data.as_ptr().add(self.top * self.width * channels);
+                for y in 0..down {
+                    for x in 0..right {
+                        pixels[y][x] = V::load(map.add(at(y, x))).mul_add(scale, pixels[y][x]);
+                    }
+                }
             }
             if let Some((map, up, _)) = sum.proj {
-                let pixel = (y >> u32::from(up)) * map.width + (x >> u32::from(up));
-                let panels = channels.next_multiple_of(PANEL);
-                value = value.add(V::load(projected.as_ptr().add(pixel * panels + channel)));
+                let (up, panels) = (u32::from(up), channels.next_multiple_of(PANEL));
+                for y in 0..down {
+                    for x in 0..right {
+                        let pixel = ((y0 + y) >> up) * map.width + ((x0 + x) >> up);
+                        let projected = V::load(projected.as_ptr().add(pixel * panels + channel));
+                        pixels[y][x] = pixels[y][x].add(projected);
+                    }
+                }
             }
-            if sum.relu { value.max(V::splat(0.0)) } else { value }
-        }
-    }
-
-    /// Writes the maxima of two rows of pixels, `count` of them.
-    #[inline(always)]
-    unsafe fn pool<V: Vector>(
-        &mut self,
-        (above, below): ([V; 4], [V; 4]),
-        channel: usize,
-        y: usize,
-        x: usize,
-        count: usize,
-    ) {
-        let channels = self.sum.weights.outputs;
-        let Some(pooled) = &mut self.pooled else { return };
-        for i in 0..count {
-            let pixel = y * (self.width / 2) + x + i;
-            unsafe {
-                let left = above[2 * i].max(below[2 * i]);
-                let right = above[2 * i + 1].max(below[2 * i + 1]);
-                left.max(right).store(pooled.as_mut_ptr().add(pixel * channels + channel));
+            if sum.relu {
+                for y in 0..down {
+                    for x in 0..right {
+                        pixels[y][x] = pixels[y][x].max(V::splat(0.0));
+                    }
+                }
+            }
+            for y in 0..down {
+                for x in 0..right {
+                    pixels[y][x].store(self.out.as_mut_ptr().add(at(y, x)));
+                }
+            }
+            if let Some(pooled) = &mut self.pooled {
+                for y in 0..down / 2 {
+                    for x in 0..right / 2 {
+                        let pixel = (y0 / 2 + y) * (self.width / 2) + x0 / 2 + x;
+                        let [above, below] = [pixels[2 * y], pixels[2 * y + 1]];
+                        let left = above[2 * x].max(below[2 * x]);
+                        let right = above[2 * x + 1].max(below[2 * x + 1]);
+                        left.max(right).store(pooled.as_mut_ptr().add(pixel * channels + channel));
+                    }
+                }
             }
         }
     }
