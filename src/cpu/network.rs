@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::conv::{BLOCK, ConvSum, Kernel, Map, Weights};
-use crate::model::network::{Affine, Conv, Linear, Network, ResDown, ResUp};
+use crate::model::network::{Affine, Linear, Network, ResDown, ResUp};
 
 /// A network whose weights are laid out for the processor.
 pub struct Unet {
@@ -59,7 +59,7 @@ impl Unet {
                 .map(|(n, up)| Up::new(up, n + 1 == network.levels()))
                 .collect(),
             before_output: pad_norm(&network.before_output),
-            output: transposed(&network.output),
+            output: network.output.weight.chunks_exact(network.nbase[1]).flat_map(pad).collect(),
             output_bias: network.output.bias.clone(),
         }
     }
@@ -88,12 +88,6 @@ fn pad(values: &[f32]) -> Vec<f32> {
     let mut values = values.to_vec();
     values.resize(values.len().next_multiple_of(BLOCK), 0.0);
     values
-}
-
-/// The weights of a 1×1 convolution, `[out, in]`, its inputs padded.
-fn transposed(conv: &Conv) -> Vec<f32> {
-    let row = |o: usize| pad(&conv.weight.iter().skip(o).step_by(conv.outputs).copied().collect::<Vec<_>>());
-    (0..conv.outputs).flat_map(row).collect()
 }
 
 fn pad_norm(norm: &Affine) -> Affine {

@@ -11,6 +11,8 @@ mod size;
 mod tensors;
 mod torch;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ const MAX_FILE: u64 = 2 << 30;
 #[derive(Clone, Debug)]
 pub struct Model {
     name: String,
-    tensors: Arc<Tensors>,
+    file: File,
     network: Arc<Network>,
     diam_mean: f32,
     diam_labels: f32,
@@ -47,7 +49,7 @@ impl Model {
     /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
     pub fn named(name: &str) -> Result<Self> {
         match places::find(name)? {
-            places::Place::BuiltIn(bytes) => Self::from_bytes(name, bytes),
+            places::Place::BuiltIn(bytes) => Self::from_file(name, File(Arc::new(Cow::Borrowed(bytes)))),
             places::Place::File(path) => Self::open_as(name, &path),
         }
     }
@@ -63,7 +65,7 @@ impl Model {
     }
 
     fn open_as(name: &str, path: &Path) -> Result<Self> {
-        let model = Self::from_bytes(name, &read_file(path)?)?;
+        let model = Self::from_file(name, File(Arc::new(Cow::Owned(read_file(path)?))))?;
         match places::size_file(path) {
             Some(size) if model.size.is_none() => model.with_size_file(size),
             _ => Ok(model),
@@ -76,28 +78,18 @@ impl Model {
     /// [`Error::Model`] for a file that is none of these, that is damaged, or that holds another network than a U-Net
     /// of cellpose 1 to 3; [`Error::Tensor`] for a tensor that is missing, of another shape, or not finite.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        let mut tensors = if safetensors::is_safetensors(bytes) {
-            safetensors::read(name, bytes)?
-        } else if bytes.starts_with(torch::ZIP_MAGIC) {
-            torch::read_zip(name, bytes)?
-        } else if bytes.starts_with(torch::LEGACY_MAGIC) {
-            torch::read_legacy(name, bytes)?
-        } else {
-            return Err(Error::model(name, "is neither a safetensors file nor one of PyTorch"));
-        };
+        Self::from_file(name, File(Arc::new(Cow::Owned(bytes.to_vec()))))
+    }
+
+    fn from_file(name: &str, file: File) -> Result<Self> {
+        let mut tensors = file.tensors(name)?;
         let size = SizeModel::take(&mut tensors)?;
         let architecture = architecture::check(&tensors)?;
         let diam_mean = diameter(&tensors, "diam_mean")?.unwrap_or(DIAM_MEAN);
         let diam_labels = diameter(&tensors, "diam_labels")?.unwrap_or(diam_mean);
-        let network = Network::new(&tensors, &architecture)?;
-        let model = Model {
-            name: name.into(),
-            tensors: Arc::new(tensors),
-            network: Arc::new(network),
-            diam_mean,
-            diam_labels,
-            size: None,
-        };
+        let network = Network::new(&mut tensors, &architecture)?;
+        let model =
+            Model { name: name.into(), file, network: Arc::new(network), diam_mean, diam_labels, size: None };
         match size {
             Some(size) => model.with_size(size, name),
             None => Ok(model),
@@ -152,6 +144,33 @@ impl Model {
     /// The size model, if there is one.
     pub fn size_model(&self) -> Option<&SizeModel> {
         self.size.as_deref()
+    }
+}
+
+/// What a model was read from. It is read again when the model is written, which is seldom: its tensors become the
+/// network's.
+#[derive(Clone)]
+struct File(Arc<Cow<'static, [u8]>>);
+
+impl File {
+    fn tensors(&self, name: &str) -> Result<Tensors> {
+        let bytes = &**self.0;
+        if safetensors::is_safetensors(bytes) {
+            safetensors::read(name, bytes)
+        } else if bytes.starts_with(torch::ZIP_MAGIC) {
+            torch::read_zip(name, bytes)
+        } else if bytes.starts_with(torch::LEGACY_MAGIC) {
+            torch::read_legacy(name, bytes)
+        } else {
+            Err(Error::model(name, "is neither a safetensors file nor one of PyTorch"))
+        }
+    }
+}
+
+/// Without the bytes, which would fill a screen.
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "File({} bytes)", self.0.len())
     }
 }
 

@@ -1,5 +1,5 @@
 //! The network's weights in the form in which they run: batch norms folded into what follows or precedes
-//! them, kernels `[tap, in, out]`.
+//! them.
 
 use super::architecture::Architecture;
 use super::tensors::Tensors;
@@ -41,7 +41,7 @@ pub struct Conv {
     pub inputs: usize,
     /// Channels of its output.
     pub outputs: usize,
-    /// `[tap, in, out]`, taps row by row.
+    /// `[out, in, tap]`, taps row by row.
     pub weight: Vec<f32>,
     /// `[out]`.
     pub bias: Vec<f32>,
@@ -106,11 +106,11 @@ pub struct ResUp {
 }
 
 impl Network {
-    /// Folds the tensors of a model whose architecture was checked.
-    pub(crate) fn new(tensors: &Tensors, architecture: &Architecture) -> Result<Self> {
+    /// Folds the tensors of a model whose architecture was checked; takes them out.
+    pub(crate) fn new(tensors: &mut Tensors, architecture: &Architecture) -> Result<Self> {
         let Architecture { nbase, nout } = architecture.clone();
         let (levels, style) = (nbase.len() - 1, nbase[nbase.len() - 1]);
-        let reader = Reader { tensors, style };
+        let mut reader = Reader { tensors, style };
         let down = (0..levels)
             .map(|n| reader.res_down(&format!("downsample.down.res_down_{n}"), nbase[n], nbase[n + 1]))
             .collect::<Result<_>>()?;
@@ -138,53 +138,58 @@ impl Network {
 
 /// Takes tensors by their names in cellpose's state dict.
 struct Reader<'a> {
-    tensors: &'a Tensors,
+    tensors: &'a mut Tensors,
     style: usize,
 }
 
 impl Reader<'_> {
-    fn res_down(&self, at: &str, inputs: usize, outputs: usize) -> Result<ResDown> {
+    fn res_down(&mut self, at: &str, inputs: usize, outputs: usize) -> Result<ResDown> {
         let norm = |n: usize, channels| self.batch_norm(&format!("{at}.conv.conv_{n}.0"), channels);
-        let conv = |n: usize, channels| self.conv(&format!("{at}.conv.conv_{n}.2"), channels, outputs, 3);
+        let (norm0, norm1) = (norm(0, inputs)?, norm(1, outputs)?);
+        let (norm2, norm3) = (norm(2, outputs)?, norm(3, outputs)?);
+        let mut conv = |n: usize, channels| self.conv(&format!("{at}.conv.conv_{n}.2"), channels, outputs, 3);
+        let (conv0, conv1) = (conv(0, inputs)?, conv(1, outputs)?);
+        let (conv2, conv3) = (conv(2, outputs)?, conv(3, outputs)?);
         let proj = self.proj(at, inputs, outputs)?;
         Ok(ResDown {
-            before0: norm(0, inputs)?,
-            conv0: conv(0, inputs)?.then(&norm(1, outputs)?),
-            conv1: conv(1, outputs)?.plus_bias(&proj.bias),
+            before0: norm0,
+            conv0: conv0.then(&norm1),
+            conv1: conv1.plus_bias(&proj.bias),
             proj,
-            before2: norm(2, outputs)?,
-            conv2: conv(2, outputs)?.then(&norm(3, outputs)?),
-            conv3: conv(3, outputs)?,
+            before2: norm2,
+            conv2: conv2.then(&norm3),
+            conv3,
         })
     }
 
-    fn res_up(&self, at: &str, inputs: usize, outputs: usize) -> Result<ResUp> {
+    fn res_up(&mut self, at: &str, inputs: usize, outputs: usize) -> Result<ResUp> {
         // conv_0 stands alone; conv_1 to conv_3 are wrapped with their style layer.
         let styled = |n: usize| format!("{at}.conv.conv_{n}");
         let norm = |n: usize| self.batch_norm(&format!("{}.conv.0", styled(n)), outputs);
-        let conv = |n: usize| self.conv(&format!("{}.conv.2", styled(n)), outputs, outputs, 3);
-        let full = |n: usize| self.linear(&format!("{}.full", styled(n)), outputs);
-        let proj = self.proj(at, inputs, outputs)?;
         let (norm1, norm2, norm3) = (norm(1)?, norm(2)?, norm(3)?);
+        let mut conv = |n: usize| self.conv(&format!("{}.conv.2", styled(n)), outputs, outputs, 3);
+        let (conv1, conv2, conv3) = (conv(1)?, conv(2)?, conv(3)?);
+        let mut full = |n: usize| self.linear(&format!("{}.full", styled(n)), outputs);
+        let (full1, full2, full3) = (full(1)?, full(2)?, full(3)?);
         let conv0 = self.conv(&format!("{at}.conv.conv_0.2"), inputs, outputs, 3)?;
-        let conv2 = conv(2)?;
+        let proj = self.proj(at, inputs, outputs)?;
         Ok(ResUp {
             before0: self.batch_norm(&format!("{at}.conv.conv_0.0"), inputs)?,
-            shift1: full(1)?.plus_bias(&conv0.bias).then(&norm1),
+            shift1: full1.plus_bias(&conv0.bias).then(&norm1),
             conv0: conv0.then(&norm1),
-            conv1: conv(1)?.plus_bias(&proj.bias),
+            conv1: conv1.plus_bias(&proj.bias),
             proj,
-            shift2: full(2)?.then(&norm2),
-            shift3: full(3)?.plus_bias(&conv2.bias).then(&norm3),
+            shift2: full2.then(&norm2),
+            shift3: full3.plus_bias(&conv2.bias).then(&norm3),
             conv2: conv2.then(&norm3),
-            conv3: conv(3)?,
+            conv3,
             skip_scale: norm1.scale,
             scale2: norm2.scale,
         })
     }
 
     /// The 1×1 projection, with the batch norm before it folded in.
-    fn proj(&self, at: &str, inputs: usize, outputs: usize) -> Result<Conv> {
+    fn proj(&mut self, at: &str, inputs: usize, outputs: usize) -> Result<Conv> {
         let norm = self.batch_norm(&format!("{at}.proj.0"), inputs)?;
         Ok(self.conv(&format!("{at}.proj.1"), inputs, outputs, 1)?.after(&norm))
     }
@@ -199,26 +204,16 @@ impl Reader<'_> {
         Ok(Affine { scale, shift })
     }
 
-    /// Reorders `[out, in, side, side]` to `[tap, in, out]`.
-    fn conv(&self, at: &str, inputs: usize, outputs: usize, side: usize) -> Result<Conv> {
-        let taps = side * side;
-        let source = self.tensors.tensor(&format!("{at}.weight"), &[outputs, inputs, side, side])?;
-        let bias = self.tensors.tensor(&format!("{at}.bias"), &[outputs])?.to_vec();
-        let mut weight = vec![0.0; source.len()];
-        for (o, kernels) in source.chunks_exact(inputs * taps).enumerate() {
-            for (i, kernel) in kernels.chunks_exact(taps).enumerate() {
-                for (tap, &value) in kernel.iter().enumerate() {
-                    weight[(tap * inputs + i) * outputs + o] = value;
-                }
-            }
-        }
+    fn conv(&mut self, at: &str, inputs: usize, outputs: usize, side: usize) -> Result<Conv> {
+        let weight = self.tensors.take(&format!("{at}.weight"), &[outputs, inputs, side, side])?;
+        let bias = self.tensors.take(&format!("{at}.bias"), &[outputs])?;
         Ok(Conv { inputs, outputs, weight, bias })
     }
 
-    fn linear(&self, at: &str, outputs: usize) -> Result<Linear> {
+    fn linear(&mut self, at: &str, outputs: usize) -> Result<Linear> {
         Ok(Linear {
-            weight: self.tensors.tensor(&format!("{at}.weight"), &[outputs, self.style])?.to_vec(),
-            bias: self.tensors.tensor(&format!("{at}.bias"), &[outputs])?.to_vec(),
+            weight: self.tensors.take(&format!("{at}.weight"), &[outputs, self.style])?,
+            bias: self.tensors.take(&format!("{at}.bias"), &[outputs])?,
         })
     }
 }
@@ -226,18 +221,15 @@ impl Reader<'_> {
 impl Conv {
     /// The convolution followed by an affine map.
     fn then(mut self, affine: &Affine) -> Self {
-        for row in self.weight.chunks_exact_mut(self.outputs) {
-            row.iter_mut().zip(&affine.scale).for_each(|(w, s)| *w *= s);
-        }
+        affine.apply_to_rows(&mut self.weight);
         affine.apply(&mut self.bias);
         self
     }
 
     /// A 1×1 convolution preceded by an affine map.
     fn after(mut self, affine: &Affine) -> Self {
-        let rows = self.weight.chunks_exact_mut(self.outputs);
-        for ((row, scale), shift) in rows.zip(&affine.scale).zip(&affine.shift) {
-            for (w, b) in row.iter_mut().zip(&mut self.bias) {
+        for (row, b) in self.weight.chunks_exact_mut(self.inputs).zip(&mut self.bias) {
+            for ((w, scale), shift) in row.iter_mut().zip(&affine.scale).zip(&affine.shift) {
                 *b += *w * shift;
                 *w *= scale;
             }
@@ -253,10 +245,7 @@ impl Conv {
 
 impl Linear {
     fn then(mut self, affine: &Affine) -> Self {
-        let inputs = self.weight.len() / self.bias.len();
-        for (row, scale) in self.weight.chunks_exact_mut(inputs).zip(&affine.scale) {
-            row.iter_mut().for_each(|w| *w *= scale);
-        }
+        affine.apply_to_rows(&mut self.weight);
         affine.apply(&mut self.bias);
         self
     }
@@ -268,6 +257,14 @@ impl Linear {
 }
 
 impl Affine {
+    /// `weights` are `[channel, .]`.
+    fn apply_to_rows(&self, weights: &mut [f32]) {
+        let length = weights.len() / self.scale.len();
+        for (row, scale) in weights.chunks_exact_mut(length).zip(&self.scale) {
+            row.iter_mut().for_each(|w| *w *= scale);
+        }
+    }
+
     fn apply(&self, values: &mut [f32]) {
         for ((v, s), t) in values.iter_mut().zip(&self.scale).zip(&self.shift) {
             *v = *v * s + t;

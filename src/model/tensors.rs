@@ -139,6 +139,15 @@ impl Tensors {
         }
     }
 
+    /// Takes the elements of a tensor out, as [`tensor`](Self::tensor) gives them.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if it is missing or has another shape.
+    pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        self.tensor(name, shape)?;
+        Ok(self.tensors.remove(name).map_or(Vec::new(), |tensor| tensor.data))
+    }
+
     /// The shape of a tensor.
     ///
     /// # Errors

@@ -170,15 +170,15 @@ impl Problem {
                     0 => f64::from(value),
                     _ => (f64::from(value) * f64::from(self.act.scale[i]) + f64::from(shift[i])).max(0.0),
                 };
-                let row = &self.conv.weight[(tap * inputs + i) * outputs..];
+                let row = self.conv.weight[i * 9 + tap..].iter().step_by(inputs * 9);
                 sums.iter_mut().zip(row).for_each(|(s, &w)| *s += value * f64::from(w));
             }
         }
         let (y, x) = (y as isize, x as isize);
         if let Some((map, conv)) = &self.proj {
             let pixel = map.pixel(self.case.proj.unwrap().1, tile, y, x).unwrap();
-            for (&value, row) in pixel.iter().zip(conv.weight.chunks_exact(outputs)) {
-                sums.iter_mut().zip(row).for_each(|(s, &w)| *s += f64::from(value) * f64::from(w));
+            for (sum, row) in sums.iter_mut().zip(conv.weight.chunks_exact(conv.inputs)) {
+                *sum += pixel.iter().zip(row).map(|(&v, &w)| f64::from(v) * f64::from(w)).sum::<f64>();
             }
         }
         for (o, sum) in sums.iter_mut().enumerate() {
@@ -193,7 +193,7 @@ impl Problem {
     fn last(&self, sums: &[f64], output: usize) -> f64 {
         let norm = self.norm.scale.iter().zip(&self.norm.shift);
         let values = sums.iter().zip(norm).map(|(v, (&s, &t))| (v * f64::from(s) + f64::from(t)).max(0.0));
-        let weights = self.last.weight.iter().skip(output).step_by(self.last.outputs);
+        let weights = &self.last.weight[output * self.last.inputs..];
         values.zip(weights).map(|(v, &w)| v * f64::from(w)).sum::<f64>() + f64::from(self.last.bias[output])
     }
 

@@ -25,7 +25,7 @@ impl Weights {
     /// Prepares a convolution of 9 taps or of 1.
     pub fn new(conv: &Conv) -> Self {
         match conv.weight.len() == conv.inputs * conv.outputs {
-            true => Self::of(conv, false, 1, |conv, i, panel, to| to(conv.row(0, i, panel))),
+            true => Self::of(conv, false, 1, |kernels: &[[f32; PANEL]; 1], to| to(&kernels[0])),
             false => Self::of(conv, false, Plain::PRODUCTS.len().pow(2), transform::<Plain>),
         }
     }
@@ -35,20 +35,26 @@ impl Weights {
         Self::of(conv, true, Doubled::PRODUCTS.len().pow(2), transform::<Doubled>)
     }
 
-    /// `kernels` gives the values of a panel of kernels of one input, product by product.
-    fn of(
+    /// `transform` gives the values of a panel of kernels of one input, product by product.
+    fn of<const TAPS: usize>(
         conv: &Conv,
         doubled: bool,
         products: usize,
-        kernels: impl Fn(&Conv, usize, usize, &mut dyn FnMut([f32; PANEL])),
+        transform: impl Fn(&[[f32; PANEL]; TAPS], &mut dyn FnMut(&[f32; PANEL])),
     ) -> Self {
         let (depth, count) = (conv.inputs, conv.outputs.div_ceil(PANEL));
         let mut panels = Floats::zeros(products * count * depth * PANEL);
-        for panel in 0..count {
-            for i in 0..depth {
-                let mut to = panels.chunks_exact_mut(PANEL).skip(panel * depth + i).step_by(count * depth);
-                kernels(conv, i, panel, &mut |values| {
-                    to.next().into_iter().for_each(|to| to.copy_from_slice(&values));
+        for (panel, kernels) in conv.weight.chunks(PANEL * depth * TAPS).enumerate() {
+            for input in 0..depth {
+                let mut taps = [[0.0; PANEL]; TAPS];
+                for (o, kernels) in kernels.chunks_exact(depth * TAPS).enumerate() {
+                    let kernel = &kernels[input * TAPS..][..TAPS];
+                    taps.iter_mut().zip(kernel).for_each(|(tap, weight)| tap[o] = *weight);
+                }
+                let mut to =
+                    panels.chunks_exact_mut(PANEL).skip(panel * depth + input).step_by(count * depth);
+                transform(&taps, &mut |values| {
+                    to.next().into_iter().for_each(|to| to.copy_from_slice(values));
                 });
             }
         }
@@ -59,24 +65,11 @@ impl Weights {
     }
 }
 
-impl Conv {
-    /// A tap of an input to the outputs of a panel, zeros beyond the last.
-    fn row(&self, tap: usize, input: usize, panel: usize) -> [f32; PANEL] {
-        let mut row = [0.0; PANEL];
-        let weights = &self.weight[(tap * self.inputs + input) * self.outputs..][..self.outputs];
-        let values = weights[panel * PANEL..].iter().take(PANEL);
-        row.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
-        row
-    }
-}
-
 /// A panel of kernels, along both axes.
-fn transform<L: Lines>(conv: &Conv, input: usize, panel: usize, to: &mut dyn FnMut([f32; PANEL])) {
-    let g: [_; 9] = std::array::from_fn(|tap| conv.row(tap, input, panel));
+fn transform<L: Lines>(g: &[[f32; PANEL]; 9], to: &mut dyn FnMut(&[f32; PANEL])) {
     let columns = [0, 1, 2].map(|x| L::expand([&g[x], &g[3 + x], &g[6 + x]]));
     let [left, middle, right] = &columns;
     for ((left, middle), right) in left.iter().zip(middle).zip(right).take(L::PRODUCTS.len()) {
-        let line = L::expand([left, middle, right]);
-        line.into_iter().take(L::PRODUCTS.len()).for_each(&mut *to);
+        L::expand([left, middle, right]).iter().take(L::PRODUCTS.len()).for_each(&mut *to);
     }
 }

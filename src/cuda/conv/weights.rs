@@ -70,11 +70,11 @@ pub(super) fn groups(precision: Precision, outputs: usize) -> usize {
 fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &mut [f32]) {
     let taps = conv.weight.len() / (conv.inputs * conv.outputs);
     let groups = groups(precision, conv.outputs);
-    for (row, weights) in conv.weight.chunks_exact(conv.outputs).enumerate() {
-        let (tap, input) = (row / conv.inputs, row % conv.inputs);
-        let unit = first + input / SLICE * taps + tap;
-        for (output, &weight) in weights.iter().enumerate() {
-            let (block, group) = (output / GROUP / groups, output / GROUP % groups);
+    for (row, kernel) in conv.weight.chunks_exact(taps).enumerate() {
+        let (output, input) = (row / conv.inputs, row % conv.inputs);
+        let (block, group) = (output / GROUP / groups, output / GROUP % groups);
+        for (tap, &weight) in kernel.iter().enumerate() {
+            let unit = first + input / SLICE * taps + tap;
             let start = ((block * units + unit) * groups + group) * UNIT;
             values[start + place(precision, input % SLICE, output % GROUP)] = weight;
         }
@@ -150,8 +150,8 @@ impl Last {
             return Err(Error::device("cuda", reason));
         }
         let mut weight = vec![0.0; conv.outputs * GROUP];
-        for (i, row) in conv.weight.chunks_exact(conv.outputs).enumerate() {
-            row.iter().enumerate().for_each(|(o, &w)| weight[o * GROUP + i] = w);
+        for (to, row) in weight.chunks_exact_mut(GROUP).zip(conv.weight.chunks_exact(conv.inputs)) {
+            to[..row.len()].copy_from_slice(row);
         }
         Ok(Last {
             scale: Buffer::of(gpu, &pad(&norm.scale))?,
