@@ -9,6 +9,8 @@ mod check;
 mod cluster;
 #[path = "naive/components.rs"]
 mod components;
+#[path = "naive/conv.rs"]
+mod conv;
 #[path = "naive/flow_error.rs"]
 mod flow_error;
 #[path = "naive/follow.rs"]

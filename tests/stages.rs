@@ -99,23 +99,25 @@ fn average(name: &str, golden: &Golden, augment: bool) {
 #[test]
 fn network_nuclei() {
     let golden = Golden::open("network_nuclei");
-    let state = run_network(&golden, "nuclei");
-    for level in 0..4 {
-        let want = golden.get(&format!("down_{level}"));
-        let (channels, (height, width)) = (want.shape[1], want.size());
-        let at = |i: usize| state.skip(level, i / (height * width), i / width % height, i % width);
-        let got: Vec<f32> = (0..channels * height * width).map(at).collect();
-        // The golden map is in half precision.
-        assert_close(&format!("down_{level}"), &got, &want.f32(), 1e-3, 1e-3);
-    }
+    run_network(&golden, "nuclei", |state| {
+        for level in 0..4 {
+            let want = golden.get(&format!("down_{level}"));
+            let (channels, (height, width)) = (want.shape[1], want.size());
+            let at = |i: usize| state.skip(level, i / (height * width), i / width % height, i % width);
+            let got: Vec<f32> = (0..channels * height * width).map(at).collect();
+            // The golden map is in half precision.
+            assert_close(&format!("down_{level}"), &got, &want.f32(), 1e-3, 1e-3);
+        }
+    });
 }
 
 #[test]
 fn network_cyto() {
-    run_network(&Golden::open("network_cyto"), "cyto");
+    run_network(&Golden::open("network_cyto"), "cyto", |_| {});
 }
 
-fn run_network(golden: &Golden, model: &str) -> network::State {
+/// `halfway` looks at the skips.
+fn run_network(golden: &Golden, model: &str, halfway: impl Fn(&network::State)) {
     let model = Model::named(model).unwrap();
     let (input, want) = (golden.get("x"), golden.get("y"));
     let (height, width) = input.size();
@@ -126,10 +128,11 @@ fn run_network(golden: &Golden, model: &str) -> network::State {
     let value = |i: usize| pixels[i % nchan * height * width + i / nchan];
     state.set_input(&(0..pixels.len()).map(value).collect::<Vec<f32>>());
     let mut out = vec![0.0; 3 * height * width];
-    network::forward(&unet, &mut state, &mut out);
+    network::down(&unet, &mut state);
+    halfway(&state);
+    network::up(&unet, &mut state, &mut out);
     assert_close("y", &out, &want.f32(), 1e-4, 1e-4);
     assert_close("style", &state.style, &golden.f32("style"), 1e-5, 1e-4);
-    state
 }
 
 const DYNAMICS: [&str; 2] = ["dynamics_nuclei_0", "dynamics_cyto_1"];

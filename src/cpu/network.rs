@@ -137,37 +137,38 @@ pub struct State {
     nchan: usize,
     input: Map,
     levels: Vec<Level>,
+    /// Between two convolutions, at any level.
+    middle: Map,
+    /// The deepest skip on the way up: the one that is a block's input too, so that its map cannot be written over.
+    deepest: Map,
     /// The style vector of the last tile, of unit length.
     pub style: Vec<f32>,
 }
 
 /// The maps of one level of the pyramid.
 struct Level {
-    /// Output of the block on the way down: the skip.
-    skip: Map,
+    /// Output of the block on the way down: the skip. Then of the block on the way up, which has read it by then.
+    out: Map,
     /// The skip's 2×2 maxima: the input of the next level (unused at the deepest).
     pooled: Map,
-    /// Output of the block on the way up.
-    out: Map,
-    /// Between two convolutions.
-    middle: Map,
 }
 
 impl State {
     /// Maps for tiles of `height` by `width`, both multiples of `2^(levels - 1)`.
     pub fn new(unet: &Unet, height: usize, width: usize) -> Self {
         let levels = unet.levels();
+        let map = |n: usize| Map::new(height >> n, width >> n, unet.nbase[n + 1]);
         let level = |n: usize| {
-            let (height, width, channels) = (height >> n, width >> n, unet.nbase[n + 1]);
-            let map = || Map::new(height, width, channels);
-            let pooled = if n + 1 < levels { (height / 2, width / 2) } else { (0, 0) };
-            let pooled = Map::new(pooled.0, pooled.1, channels);
-            Level { skip: map(), pooled, out: map(), middle: map() }
+            let pooled = if n + 1 < levels { (height >> (n + 1), width >> (n + 1)) } else { (0, 0) };
+            Level { out: map(n), pooled: Map::new(pooled.0, pooled.1, unet.nbase[n + 1]) }
         };
+        let largest = (0..levels).map(map).max_by_key(|map| map.data.len());
         State {
             nchan: unet.nchan(),
             input: Map::new(height, width, unet.nbase[0]),
             levels: (0..levels).map(level).collect(),
+            middle: largest.unwrap_or_else(|| Map::new(0, 0, 0)),
+            deepest: map(levels - 1),
             style: vec![0.0; unet.nbase[levels]],
         }
     }
@@ -180,33 +181,49 @@ impl State {
         }
     }
 
-    /// The output of the block on the way down at a level, of the last tile.
+    /// The output of the block on the way down at a level, of the last tile that went [`down`] and not yet [`up`].
     pub fn skip(&self, level: usize, channel: usize, y: usize, x: usize) -> f32 {
-        let skip = &self.levels[level].skip;
+        let skip = &self.levels[level].out;
         skip.row(y)[x * skip.channels + channel]
     }
 }
 
 /// Runs the network on the input in `state`; `out` is `[nout, height, width]`.
 pub fn forward(unet: &Unet, state: &mut State, out: &mut [f32]) {
-    let levels = unet.levels();
-    for n in 0..levels {
-        let (above, level) = state.levels.split_at_mut(n);
-        let input = above.last().map_or(&state.input, |above| &above.pooled);
-        res_down(&unet.down[n], unet.kernel, input, &mut level[0]);
+    down(unet, state);
+    up(unet, state, out);
+}
+
+/// From the input to the skips and the style vector.
+pub fn down(unet: &Unet, State { input, levels, middle, style, .. }: &mut State) {
+    for (n, block) in unet.down.iter().enumerate() {
+        let (above, level) = levels.split_at_mut(n);
+        let input = above.last().map_or(&*input, |above| &above.pooled);
+        res_down(block, unet.kernel, input, &mut level[0], middle);
     }
-    style(&state.levels[levels - 1].skip, &mut state.style);
-    for n in (0..levels).rev() {
-        let (level, below) = state.levels.split_at_mut(n + 1);
-        res_up(&unet.up[n], unet.kernel, &state.style, below.first().map(|b| &b.out), &mut level[n]);
+    mean(&levels[unet.levels() - 1].out, style);
+    unit_length(style);
+}
+
+/// From the skips and the style vector to the output, `[nout, height, width]`.
+pub fn up(unet: &Unet, State { levels, middle, deepest, style, .. }: &mut State, out: &mut [f32]) {
+    std::mem::swap(&mut levels[unet.levels() - 1].out, deepest);
+    for (n, block) in unet.up.iter().enumerate().rev() {
+        let (level, below) = levels.split_at_mut(n + 1);
+        let (input, skip) = match below {
+            [] => (&*deepest, Some(&*deepest)),
+            [below, ..] => (&below.out, None),
+        };
+        res_up(block, unet.kernel, style, input, skip, &mut level[n].out, middle);
     }
-    output(unet, &state.levels[0].out, out);
+    output(unet, &levels[0].out, out);
 }
 
 /// See [`ResDown`] for the formula.
-fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level) {
-    let Level { skip: x, pooled, middle, .. } = level;
+fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level, middle: &mut Map) {
+    let Level { out: x, pooled } = level;
     let Down { before0, conv0, conv1, proj, before2, conv2, conv3 } = block;
+    middle.resize(x);
     ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(kernel, middle);
     ConvSum::of(middle, conv1).proj(input, false, proj).write(kernel, x);
     ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(kernel, middle);
@@ -217,16 +234,23 @@ fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level) {
     }
 }
 
-/// See [`ResUp`] for the formula. `below` is the output of the next deeper level, taken at twice its size;
-/// the deepest level takes its own skip.
-fn res_up(block: &Up, kernel: Kernel, style: &[f32], below: Option<&Map>, level: &mut Level) {
-    let Level { skip, out: x, middle, .. } = level;
-    let (input, up) = (below.unwrap_or(skip), below.is_some());
+/// See [`ResUp`] for the formula. `input` is the output of the next deeper level, taken at twice its size; the
+/// deepest level takes its own skip. `x` holds the skip where that is not given.
+fn res_up(
+    block: &Up,
+    kernel: Kernel,
+    style: &[f32],
+    input: &Map,
+    skip: Option<&Map>,
+    x: &mut Map,
+    middle: &mut Map,
+) {
     let Up { before0, conv0, skip_scale, shift1, conv1, proj, scale2, shift2, conv2, shift3, conv3 } = block;
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
-    let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift);
-    first.bias(&shift1).skip(skip, skip_scale).relu().write(kernel, middle);
-    ConvSum::of(middle, conv1).proj(input, up, proj).write(kernel, x);
+    middle.resize(x);
+    let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).bias(&shift1).relu();
+    first.skip(skip.unwrap_or(x), skip_scale).write(kernel, middle);
+    ConvSum::of(middle, conv1).proj(input, skip.is_none(), proj).write(kernel, x);
     ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(kernel, middle);
     ConvSum::of(middle, conv3).accumulate().write(kernel, x);
 }
@@ -239,15 +263,14 @@ impl Linear {
     }
 }
 
-/// The mean of the deepest map over its pixels, scaled to unit length.
-fn style(deepest: &Map, style: &mut [f32]) {
+/// The mean of the deepest map over its pixels.
+fn mean(deepest: &Map, style: &mut [f32]) {
     let mut sums = vec![0.0f64; style.len()];
     for pixel in deepest.data.chunks_exact(deepest.channels) {
         sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += f64::from(*v));
     }
     let pixels = (deepest.height * deepest.width) as f64;
     style.iter_mut().zip(&sums).for_each(|(s, sum)| *s = (sum / pixels) as f32);
-    unit_length(style);
 }
 
 /// Divides by the L2 norm. The original divides zeros by zero; they stay zeros here.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use flowmask::Model;
 use flowmask::cpu::conv::Kernel;
-use flowmask::cpu::network::{State, Unet, forward};
+use flowmask::cpu::network::{State, Unet, down, up};
 use proptest::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -245,20 +245,22 @@ proptest! {
                 let pixels: Vec<f32> = (0..pixels.len()).map(value).collect();
                 let (want, style, skips) = weights.forward(&input);
                 for (state, unet) in &mut kernels {
-                state.set_input(&pixels);
-                let mut out = vec![0.0; nout * height * width];
-                forward(unet, state, &mut out);
-                let bound = BOUND * extent(&want.data);
-                close(&out, &want.data, |_| bound, width)?;
-                close(&state.style, &style, |_| BOUND, 1)?;
-                for (level, want) in skips.iter().enumerate() {
-                    let size = want.height * want.width;
-                    let skip = |i: usize| state.skip(level, i / size, i % size / want.width, i % want.width);
-                    let got: Vec<f32> = (0..want.data.len()).map(skip).collect();
+                    state.set_input(&pixels);
+                    down(unet, state);
+                    for (level, want) in skips.iter().enumerate() {
+                        let size = want.height * want.width;
+                        let skip =
+                            |i: usize| state.skip(level, i / size, i % size / want.width, i % want.width);
+                        let got: Vec<f32> = (0..want.data.len()).map(skip).collect();
+                        let bound = BOUND * extent(&want.data);
+                        close(&got, &want.data, |_| bound, want.width)
+                            .map_err(|e| TestCaseError::fail(format!("level {level}, {e}")))?;
+                    }
+                    let mut out = vec![0.0; nout * height * width];
+                    up(unet, state, &mut out);
                     let bound = BOUND * extent(&want.data);
-                    close(&got, &want.data, |_| bound, want.width)
-                        .map_err(|e| TestCaseError::fail(format!("level {level}, {e}")))?;
-                }
+                    close(&out, &want.data, |_| bound, width)?;
+                    close(&state.style, &style, |_| BOUND, 1)?;
                 }
             }
         }

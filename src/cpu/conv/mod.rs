@@ -40,7 +40,7 @@ pub struct Map {
     pub width: usize,
     /// Stored channels, a multiple of [`BLOCK`].
     pub channels: usize,
-    /// The values.
+    /// The values, and perhaps more that are not used.
     pub data: Floats,
 }
 
@@ -49,6 +49,17 @@ impl Map {
     pub fn new(height: usize, width: usize, channels: usize) -> Self {
         let channels = channels.next_multiple_of(BLOCK);
         Map { height, width, channels, data: Floats::zeros(height * width * channels) }
+    }
+
+    /// Gives it the size of another map, which must not be larger than its first. What it held is lost.
+    pub fn resize(&mut self, other: &Map) {
+        (self.height, self.width, self.channels) = (other.height, other.width, other.channels);
+        assert!(self.len() <= self.data.len());
+    }
+
+    /// Values in use.
+    pub(super) fn len(&self) -> usize {
+        self.height * self.width * self.channels
     }
 
     /// Row `y`, `[width, channels]`.
