@@ -75,10 +75,11 @@ impl Lines for Plain {
         let mut out = [[0.0; PANEL]; 6];
         for o in 0..PANEL {
             let (a, b, c) = (a[o], b[o], c[o]);
-            let (even, odd) = (a / 24.0 + c / 6.0, b / 12.0);
+            // Products, since divisions take ten times as long and there are six million weights.
+            let (even, odd) = (a * (1.0 / 24.0) + c * (1.0 / 6.0), b * (1.0 / 12.0));
             out[0][o] = a / 4.0;
-            out[1][o] = (a + b + c) / -6.0;
-            out[2][o] = (a - b + c) / -6.0;
+            out[1][o] = (a + b + c) * (-1.0 / 6.0);
+            out[2][o] = (a - b + c) * (-1.0 / 6.0);
             out[3][o] = even + odd;
             out[4][o] = even - odd;
             out[5][o] = c;
