@@ -37,7 +37,7 @@ pub(crate) trait Backend {
     /// tiles of all images go through the network together; the result is that of each image alone.
     fn network(
         &mut self,
-        jobs: &mut [&mut Job<Self::Work>],
+        jobs: &mut [&mut Job<'_, Self::Work>],
         options: &Options,
         watch: &mut Watch,
     ) -> Result<()>;
@@ -83,8 +83,10 @@ pub(crate) trait Backend {
 }
 
 /// An image on its way.
-pub(crate) struct Job<W> {
+pub(crate) struct Job<'a, W> {
     pub work: W,
+    pub source: Source<'a>,
+    /// Its size.
     pub image: Size,
     /// Of the network's input to the image.
     pub scale: f64,

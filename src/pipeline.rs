@@ -45,12 +45,12 @@ impl<B: Backend> Engine<B> {
         options: &Options,
         watch: &mut Watch,
     ) -> Vec<Result<Segmented>> {
-        self.run(images, options, watch, |engine, job, image| engine.finish(job, image, options))
+        self.run(images, options, watch, |engine, job| engine.finish(job, options))
     }
 
     /// Pixels to the style vector alone.
     pub fn style(&mut self, images: &[Source], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, &mut Watch::none(), |engine, job, _| engine.backend.style(&mut job.work))
+        self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
     }
 
     /// Everything up to the network for all images, then what is wanted of each.
@@ -59,7 +59,7 @@ impl<B: Backend> Engine<B> {
         images: &[Source],
         options: &Options,
         watch: &mut Watch,
-        finish: impl Fn(&mut Self, &mut Job<B::Work>, Source) -> Result<T>,
+        finish: impl Fn(&mut Self, &mut Job<B::Work>) -> Result<T>,
     ) -> Vec<Result<T>> {
         let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
         if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
@@ -70,18 +70,18 @@ impl<B: Backend> Engine<B> {
         let finish_one = |(i, job): (usize, Result<Job<B::Work>>)| {
             let mut job = job?;
             watch.at(i, count)?;
-            let result = finish(self, &mut job, images[i]);
+            let result = finish(self, &mut job);
             self.works.push(job.work);
             result
         };
         jobs.into_iter().enumerate().map(finish_one).collect()
     }
 
-    fn prepare(&mut self, image: Source, options: &Options) -> Result<Job<B::Work>> {
+    fn prepare<'a>(&mut self, source: Source<'a>, options: &Options) -> Result<Job<'a, B::Work>> {
         let mut work = self.works.pop().unwrap_or_default();
-        self.backend.prepare(&mut work, image, options)?;
-        let size = image.size();
-        Ok(Job { work, image: size, scale: 1.0, small: size, diameter: 0.0 })
+        self.backend.prepare(&mut work, source, options)?;
+        let size = source.size();
+        Ok(Job { work, source, image: size, scale: 1.0, small: size, diameter: 0.0 })
     }
 
     /// The diameters, then the network at their scales.
@@ -98,7 +98,7 @@ impl<B: Backend> Engine<B> {
         self.backend.network(jobs, options, watch)
     }
 
-    fn finish(&mut self, job: &mut Job<B::Work>, image: Source, options: &Options) -> Result<Segmented> {
+    fn finish(&mut self, job: &mut Job<B::Work>, options: &Options) -> Result<Segmented> {
         let size = self.masks(job, options)?;
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
@@ -108,7 +108,7 @@ impl<B: Backend> Engine<B> {
         }
         let style = backend.style(&mut job.work)?;
         let (mut masks, mut given) = Default::default();
-        match image {
+        match job.source {
             Source::Device(image) if let Some(to) = image.labels => {
                 given = Some(backend.give_labels(&mut job.work, image, to)?);
             }
@@ -187,7 +187,7 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-impl<W> Job<W> {
+impl<W> Job<'_, W> {
     fn set_scale(&mut self, scale: f64) {
         self.scale = scale;
         self.small = match scale == 1.0 {
@@ -197,7 +197,7 @@ impl<W> Job<W> {
     }
 }
 
-fn good<W>(jobs: &mut [Result<Job<W>>]) -> Vec<&mut Job<W>> {
+fn good<'a, 'b, W>(jobs: &'b mut [Result<Job<'a, W>>]) -> Vec<&'b mut Job<'a, W>> {
     jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
 }
 

@@ -15,6 +15,8 @@ mod conv;
 mod flow_error;
 #[path = "naive/follow.rs"]
 mod follow;
+#[path = "naive/input.rs"]
+mod input;
 #[path = "naive/network.rs"]
 mod network;
 #[path = "naive/normalize.rs"]

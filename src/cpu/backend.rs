@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::batch::{Arena, run_tiles};
-use super::channels::channels;
+use super::channels::Channels;
 use super::cluster::cluster;
 use super::components;
 use super::flow_error::drop_bad_flows;
 use super::follow::follow;
+use super::input::Input;
 use super::network::Unet;
-use super::normalize::normalize;
+use super::normalize::{Levels, levels};
 use super::resize;
 use super::tiles::Grid;
 use crate::backend::{Backend, Job, Size, Source};
@@ -30,8 +31,8 @@ pub(crate) struct Cpu {
 /// The arrays of one image.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// `[height, width, nchan]`, normalised, at the image's scale.
-    pixels: Vec<f32>,
+    /// Of each channel; none for pixels that are taken as they are.
+    levels: Vec<Levels>,
     /// `[nout, height, width]`.
     maps: Vec<f32>,
     style: Vec<f32>,
@@ -42,29 +43,37 @@ impl Cpu {
     pub fn new(unet: Arc<Unet>) -> Self {
         Cpu { unet, arena: Arena::default() }
     }
+
+    fn channels<'a>(&self, image: Source<'a>, options: &Options) -> Result<Channels<'a>> {
+        match image {
+            Source::Host(image) => Channels::of(image, options.channels, self.unet.nchan()),
+            Source::Device(_) => Err(on_gpus()),
+        }
+    }
 }
 
 impl Backend for Cpu {
     type Work = Work;
 
     fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
-        let Source::Host(image) = image else { return Err(on_gpus()) };
-        let nchan = self.unet.nchan();
-        work.pixels = channels(image, options.channels, nchan)?;
-        if options.normalize.enabled {
-            normalize(&mut work.pixels, image.height(), image.width(), nchan, &options.normalize);
-        }
+        let (height, width) = image.size();
+        let channels = self.channels(image, options)?;
+        channels.check()?;
+        let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
+        work.levels = match options.normalize.enabled {
+            true => levels(row, height, width, self.unet.nchan(), &options.normalize),
+            false => Vec::new(),
+        };
         Ok(())
     }
 
     fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
-        for Job { work, image, small, .. } in jobs {
-            let nchan = self.unet.nchan();
-            let resized = (small != image).then(|| resize::linear(&work.pixels, *image, *small, nchan));
-            let pixels = resized.as_ref().unwrap_or(&work.pixels);
+        for Job { work, source, image, small, .. } in jobs {
+            let channels = self.channels(*source, options)?;
+            let input = Input::new(channels, self.unet.nchan(), &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
             let batch = options.batch_size.unwrap_or(BATCH);
-            (work.maps, work.style) = run_tiles(&self.unet, pixels, &grid, batch, &self.arena, watch)?;
+            (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::blend::Blend;
+use super::input::{Input, Scratch};
 use super::network::{State, Unet, forward, unit_length};
 use super::tiles::{Grid, Tile};
 use crate::Result;
@@ -19,7 +20,8 @@ struct Worker {
     tile: (usize, usize),
     state: State,
     /// A tile, `[height, width, nchan]`.
-    input: Vec<f32>,
+    pixels: Vec<f32>,
+    scratch: Scratch,
     /// Outputs of its tiles, `[., nout, height, width]`.
     values: Vec<f32>,
     /// Style vectors of its tiles.
@@ -29,13 +31,13 @@ struct Worker {
 /// Runs batches of tiles, shared among workers, and adds them up in the order of the tiles: `[nout, height,
 /// width]` of the grid's image, and the style vector (the sum of the tiles', of unit length).
 ///
-/// `pixels` is `[height, width, nchan]` of the grid's image. The result does not depend on `batch`.
+/// The result does not depend on `batch`.
 ///
 /// # Errors
 /// [`Error::Cancelled`](crate::Error::Cancelled), as the watch says.
 pub(crate) fn run_tiles(
     unet: &Unet,
-    pixels: &[f32],
+    input: &Input,
     grid: &Grid,
     batch: usize,
     arena: &Arena,
@@ -50,7 +52,7 @@ pub(crate) fn run_tiles(
     for (i, part) in tiles.chunks(batch).enumerate() {
         watch.at(i * batch, tiles.len())?;
         let work = workers.par_iter_mut().zip(part.par_chunks(share));
-        work.for_each(|(worker, tiles)| worker.run(unet, pixels, grid, tiles));
+        work.for_each(|(worker, tiles)| worker.run(unet, input, grid, tiles));
         for (worker, tiles) in workers.iter().zip(part.chunks(share)) {
             for (i, &tile) in tiles.iter().enumerate() {
                 let (values, tile_style) = worker.output(unet, i);
@@ -80,20 +82,21 @@ impl Arena {
 
 impl Worker {
     fn new(unet: &Unet, tile: (usize, usize)) -> Self {
-        let input = vec![0.0; unet.nchan() * tile.0 * tile.1];
+        let pixels = vec![0.0; unet.nchan() * tile.0 * tile.1];
         let state = State::new(unet, tile.0, tile.1);
-        Worker { tile, state, input, values: Vec::new(), styles: Vec::new() }
+        Worker { tile, state, pixels, scratch: Scratch::default(), values: Vec::new(), styles: Vec::new() }
     }
 
-    fn run(&mut self, unet: &Unet, pixels: &[f32], grid: &Grid, tiles: &[Tile]) {
+    fn run(&mut self, unet: &Unet, input: &Input, grid: &Grid, tiles: &[Tile]) {
         let values = unet.nout() * self.tile.0 * self.tile.1;
         if self.values.len() < tiles.len() * values {
             self.values.resize(tiles.len() * values, 0.0);
         }
         self.styles.clear();
         for (&tile, values) in tiles.iter().zip(self.values.chunks_exact_mut(values)) {
-            grid.cut(pixels, unet.nchan(), tile, &mut self.input);
-            self.state.set_input(&self.input);
+            let row = |y, columns, out: &mut [f32]| input.row(y, columns, &mut self.scratch, out);
+            grid.cut(row, unet.nchan(), tile, &mut self.pixels);
+            self.state.set_input(&self.pixels);
             forward(unet, &mut self.state, values);
             self.styles.extend(&self.state.style);
         }

@@ -1,25 +1,88 @@
 //! Stored pixels to the channels of the network, `[height, width, nchan]` in single precision.
 
-use ndarray::{ArrayView1, ArrayView3};
+use std::ops::Range;
+
+use ndarray::{ArrayView1, ArrayView3, Axis, s};
 
 use crate::{Error, Image, Pixels, Result};
 
-/// The network's channels of an image. `choice` is the channel to segment and the channel of the nuclei:
-/// 0 is the mean of all channels for the first and none for the second (numerics of `transforms.reshape`).
-/// A network of one channel takes the first of the two.
+/// The network's channels of an image, looked up where they are wanted.
+#[derive(Clone, Copy)]
+pub struct Channels<'a> {
+    pixels: &'a Pixels,
+    choice: [usize; 2],
+    nchan: usize,
+}
+
+impl<'a> Channels<'a> {
+    /// `choice` is the channel to segment and the channel of the nuclei: 0 is the mean of all channels for the first
+    /// and none for the second (numerics of `transforms.reshape`). A network of one channel takes the first of the
+    /// two.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when a channel is not there.
+    pub fn of(image: &'a Image, choice: [usize; 2], nchan: usize) -> Result<Self> {
+        present(image.channels(), choice)?;
+        Ok(Channels { pixels: image.pixels(), choice, nchan })
+    }
+
+    /// Refuses an image with a pixel that is not finite.
+    ///
+    /// # Errors
+    /// [`Error::Image`] says where it is.
+    pub fn check(&self) -> Result<()> {
+        match self.pixels {
+            Pixels::U8(_) | Pixels::U16(_) => Ok(()),
+            Pixels::F32(a) => finite(a.view()),
+        }
+    }
+
+    /// Some columns of a row, `[column, nchan]`.
+    pub fn row(&self, y: usize, columns: Range<usize>, out: &mut [f32]) {
+        match self.pixels {
+            Pixels::U8(a) => self.choose(a.view(), y, columns, out),
+            Pixels::U16(a) => self.choose(a.view(), y, columns, out),
+            Pixels::F32(a) => self.choose(a.view(), y, columns, out),
+        }
+    }
+
+    fn choose<T: Copy + Into<f32>>(
+        &self,
+        pixels: ArrayView3<T>,
+        y: usize,
+        columns: Range<usize>,
+        out: &mut [f32],
+    ) {
+        let row = pixels.index_axis(Axis(0), y);
+        for (pixel, out) in
+            row.slice(s![columns, ..]).rows().into_iter().zip(out.chunks_exact_mut(self.nchan))
+        {
+            out[0] = match self.choice[0] {
+                0 => mean(pixel),
+                c => pixel[c - 1].into(),
+            };
+            if self.nchan == 2 {
+                out[1] = match self.choice[1] {
+                    0 => 0.0,
+                    c => pixel[c - 1].into(),
+                };
+            }
+        }
+    }
+}
+
+/// All of [`Channels`].
 ///
 /// # Errors
 /// [`Error::Image`] when a channel is not there or a pixel is not finite.
 pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f32>> {
-    present(image.channels(), choice)?;
-    match image.pixels() {
-        Pixels::U8(a) => Ok(choose(a.view(), choice, nchan)),
-        Pixels::U16(a) => Ok(choose(a.view(), choice, nchan)),
-        Pixels::F32(a) => {
-            finite(a.view())?;
-            Ok(choose(a.view(), choice, nchan))
-        }
+    let channels = Channels::of(image, choice, nchan)?;
+    channels.check()?;
+    let mut all = vec![0.0; image.height() * image.width() * nchan];
+    for (y, row) in all.chunks_exact_mut(image.width() * nchan).enumerate() {
+        channels.row(y, 0..image.width(), row);
     }
+    Ok(all)
 }
 
 /// Refuses channels that are not there.
@@ -38,23 +101,6 @@ pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
             Err(Error::Image(format!("the pixel at row {y}, column {x}, channel {} is {v}", c + 1)))
         }
     }
-}
-
-fn choose<T: Copy + Into<f32>>(pixels: ArrayView3<T>, choice: [usize; 2], nchan: usize) -> Vec<f32> {
-    let mut chosen = Vec::with_capacity(pixels.dim().0 * pixels.dim().1 * nchan);
-    for pixel in pixels.rows() {
-        chosen.push(match choice[0] {
-            0 => mean(pixel),
-            c => pixel[c - 1].into(),
-        });
-        if nchan == 2 {
-            chosen.push(match choice[1] {
-                0 => 0.0,
-                c => pixel[c - 1].into(),
-            });
-        }
-    }
-    chosen
 }
 
 fn mean<T: Copy + Into<f32>>(pixel: ArrayView1<T>) -> f32 {

@@ -1,5 +1,5 @@
-//! The stages on the CPU, one file each: channels → normalize → resize → tiles → batch (network, blend) → resize
-//! → follow → cluster → flow_error → components.
+//! The stages on the CPU, one file each: channels → normalize → resize → tiles (these four in one pass: input) → batch
+//! (network, blend) → resize → follow → cluster → flow_error → components.
 //!
 //! These are the building blocks of [`Segmenter`](crate::Segmenter) and the reference for kernels on other
 //! devices. They take slices whose lengths must be what their documentation says, and panic otherwise.
@@ -13,6 +13,7 @@ pub mod components;
 pub mod conv;
 pub mod flow_error;
 pub mod follow;
+pub mod input;
 mod memory;
 pub mod network;
 pub mod normalize;

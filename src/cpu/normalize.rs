@@ -1,4 +1,4 @@
-//! Percentile normalisation (`transforms.normalize_img`), a channel at a time, in place.
+//! Percentile normalisation (`transforms.normalize_img`), a channel at a time.
 
 use rayon::prelude::*;
 
@@ -10,45 +10,89 @@ const SAMPLE_ABOVE: usize = 224 * 224 * 224;
 /// Values closer than this are no contrast: the channel becomes zeros.
 const MIN_CONTRAST: f32 = 1e-3;
 
-/// Brings the low and the high percentile of each channel to 0 and 1, without clipping, or all to 0 where they
-/// are too close; then takes `1 - x` for `invert`. `pixels` is `[height, width, nchan]`.
+/// Rows that one task looks through.
+const ROWS: usize = 64;
+
+/// What normalises a channel: brings its low and high percentile to 0 and 1, without clipping, or all to 0 where they
+/// are too close; then takes `1 - x` for `invert`.
 ///
 /// A channel of one value becomes zeros, inverted or not (the original leaves it as it is, so that a blank image
 /// may get masks).
-pub fn normalize(pixels: &mut [f32], height: usize, width: usize, nchan: usize, options: &Normalize) {
-    for channel in 0..nchan {
-        let first = pixels[channel];
-        if pixels.iter().skip(channel).step_by(nchan).all(|&v| v == first) {
-            pixels.iter_mut().skip(channel).step_by(nchan).for_each(|v| *v = 0.0);
-            continue;
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Levels {
+    low: f32,
+    range: f32,
+    invert: bool,
+    constant: bool,
+}
+
+impl Levels {
+    /// A value of the channel, normalised.
+    pub fn apply(&self, value: f32) -> f32 {
+        if self.constant {
+            return 0.0;
         }
-        let [low, high] = percentiles(pixels, height, width, nchan, channel, options.percentile);
-        let (range, invert) = (high - low, options.invert);
-        pixels.par_chunks_exact_mut(width * nchan).for_each(|row| {
-            for v in row.iter_mut().skip(channel).step_by(nchan) {
-                let x = if range > MIN_CONTRAST { (*v - low) / range } else { 0.0 };
-                *v = if invert { 1.0 - x } else { x };
-            }
-        });
+        let x = if self.range > MIN_CONTRAST { (value - self.low) / self.range } else { 0.0 };
+        if self.invert { 1.0 - x } else { x }
     }
 }
 
-fn percentiles(
-    pixels: &[f32],
+/// The levels of each channel of an image, whose `row(y, out)` writes `[width, nchan]`.
+pub fn levels(
+    row: impl Fn(usize, &mut [f32]) + Sync,
     height: usize,
     width: usize,
     nchan: usize,
-    channel: usize,
-    q: [f64; 2],
-) -> [f32; 2] {
-    let mut sample = sample(pixels, height, width, nchan, channel);
-    q.map(|q| percentile(&mut sample, q))
+    options: &Normalize,
+) -> Vec<Levels> {
+    let (down, across) = steps(height, width);
+    let mut first = vec![0.0; width * nchan];
+    row(0, &mut first);
+    // Of each channel: whether all values are the first, and its sample, row by row.
+    let part = |start: usize| {
+        let mut parts = vec![(true, Vec::new()); nchan];
+        let mut values = vec![0.0; width * nchan];
+        for y in start..height.min(start + ROWS) {
+            row(y, &mut values);
+            for (channel, (constant, sample)) in parts.iter_mut().enumerate() {
+                *constant &= values.iter().skip(channel).step_by(nchan).all(|v| *v == first[channel]);
+                if y % down == 0 {
+                    sample.extend(values.iter().skip(channel).step_by(nchan * across));
+                }
+            }
+        }
+        parts
+    };
+    let parts: Vec<Vec<(bool, Vec<f32>)>> =
+        (0..height.div_ceil(ROWS)).into_par_iter().map(|i| part(i * ROWS)).collect();
+    let level = |channel: usize| {
+        let of_channel = || parts.iter().map(|part| &part[channel]);
+        let constant = of_channel().all(|(constant, _)| *constant);
+        let [low, high] = match constant {
+            true => [0.0; 2],
+            false => {
+                let mut sample: Vec<f32> = of_channel().flat_map(|(_, sample)| sample).copied().collect();
+                options.percentile.map(|q| percentile(&mut sample, q))
+            }
+        };
+        Levels { low, range: high - low, invert: options.invert, constant }
+    };
+    (0..nchan).map(level).collect()
 }
 
-fn sample(pixels: &[f32], height: usize, width: usize, nchan: usize, channel: usize) -> Vec<f32> {
-    let (down, across) = steps(height, width);
-    let rows = pixels.chunks_exact(width * nchan).step_by(down);
-    rows.flat_map(|row| row[channel..].iter().step_by(nchan * across)).copied().collect()
+/// Normalises the channels of `pixels`, `[height, width, nchan]`, in place.
+pub fn normalize(pixels: &mut [f32], height: usize, width: usize, nchan: usize, options: &Normalize) {
+    let length = width * nchan;
+    let levels =
+        levels(|y, out| out.copy_from_slice(&pixels[y * length..][..length]), height, width, nchan, options);
+    pixels.par_chunks_exact_mut(length).for_each(|row| apply(&levels, row));
+}
+
+/// Normalises `[., nchan]`.
+pub(super) fn apply(levels: &[Levels], values: &mut [f32]) {
+    for pixel in values.chunks_exact_mut(levels.len().max(1)) {
+        pixel.iter_mut().zip(levels).for_each(|(value, levels)| *value = levels.apply(*value));
+    }
 }
 
 /// Rows and columns from one sample to the next.

@@ -9,10 +9,10 @@ pub fn scaled(side: usize, scale: f64) -> usize {
 
 /// For a destination index, the two source indices and the weight of the second (`INTER_LINEAR`: pixel
 /// centres at halves, edges clamped, no antialiasing).
-struct Tap {
-    near: usize,
-    far: usize,
-    weight: f32,
+pub(super) struct Tap {
+    pub near: usize,
+    pub far: usize,
+    pub weight: f32,
 }
 
 /// Source pixels for one of the destination, with OpenCV's roundings: it divides the sides and takes the inverse.
@@ -20,7 +20,8 @@ pub(crate) fn step(from: usize, to: usize) -> f64 {
     1.0 / (to as f64 / from as f64)
 }
 
-fn taps(from: usize, to: usize) -> Vec<Tap> {
+/// One for each index of the destination.
+pub(super) fn taps(from: usize, to: usize) -> Vec<Tap> {
     let step = step(from, to);
     let tap = |i: usize| {
         let position = ((i as f64 + 0.5) * step - 0.5) as f32;
@@ -40,17 +41,27 @@ pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels
     let mut out = vec![0.0; to.0 * to.1 * channels];
     let row = |y: usize| &source[y * from.1 * channels..][..from.1 * channels];
     out.par_chunks_exact_mut(to.1 * channels).zip(&rows).for_each(|(out, y)| {
-        let (upper, lower) = (row(y.near), row(y.far));
-        for (out, x) in out.chunks_exact_mut(channels).zip(&columns) {
-            let across = |row: &[f32], c: usize| {
-                row[x.near * channels + c] * (1.0 - x.weight) + row[x.far * channels + c] * x.weight
-            };
-            for (c, out) in out.iter_mut().enumerate() {
-                *out = across(upper, c) * (1.0 - y.weight) + across(lower, c) * y.weight;
-            }
-        }
+        between((row(y.near), row(y.far)), y.weight, &columns, 0, channels, out);
     });
     out
+}
+
+/// A row between two, `weight` of the way from the upper to the lower; those begin with the column `first`.
+pub(super) fn between(
+    (upper, lower): (&[f32], &[f32]),
+    weight: f32,
+    columns: &[Tap],
+    first: usize,
+    channels: usize,
+    out: &mut [f32],
+) {
+    for (out, x) in out.chunks_exact_mut(channels).zip(columns) {
+        let (near, far) = ((x.near - first) * channels, (x.far - first) * channels);
+        for (c, out) in out.iter_mut().enumerate() {
+            let across = |row: &[f32]| row[near + c] * (1.0 - x.weight) + row[far + c] * x.weight;
+            *out = across(upper) * (1.0 - weight) + across(lower) * weight;
+        }
+    }
 }
 
 /// Nearest, for labels: source index `floor(i · from / to)` (`INTER_NEAREST`).

@@ -1,5 +1,7 @@
 //! Padding and tiling (`get_pad_yx`, `make_tiles`).
 
+use std::ops::Range;
+
 use crate::Options;
 
 /// A tile of the padded image. Flipped tiles come with `augment`.
@@ -83,20 +85,26 @@ impl Grid {
         .collect()
     }
 
-    /// Copies a tile of `pixels`, `[height, width, nchan]`, to `out`, `[tile height, tile width, nchan]`, flipped
-    /// as the tile says; zeros where the padding is.
-    pub fn cut(&self, pixels: &[f32], nchan: usize, tile: Tile, out: &mut [f32]) {
+    /// Writes a tile to `out`, `[tile height, tile width, nchan]`, flipped as the tile says; zeros where the padding
+    /// is. `row(y, columns, out)` writes some columns of a row of the image, `[column, nchan]`.
+    pub fn cut(
+        &self,
+        mut row: impl FnMut(usize, Range<usize>, &mut [f32]),
+        nchan: usize,
+        tile: Tile,
+        out: &mut [f32],
+    ) {
         let (height, width) = self.image;
         // Columns of the tile that lie in the image.
         let first = self.before.1.saturating_sub(tile.x);
         let last = (self.before.1 + width).saturating_sub(tile.x).min(self.tile.1);
         for (i, out) in out.chunks_exact_mut(self.tile.1 * nchan).enumerate() {
-            let row = if tile.flip_y { self.tile.0 - 1 - i } else { i };
-            let y = (tile.y + row).wrapping_sub(self.before.0);
+            let i = if tile.flip_y { self.tile.0 - 1 - i } else { i };
+            let y = (tile.y + i).wrapping_sub(self.before.0);
             out.fill(0.0);
             if y < height && first < last {
-                let source = (y * width + tile.x + first - self.before.1) * nchan;
-                out[first * nchan..last * nchan].copy_from_slice(&pixels[source..][..(last - first) * nchan]);
+                let column = tile.x + first - self.before.1;
+                row(y, column..column + last - first, &mut out[first * nchan..last * nchan]);
             }
             if tile.flip_x {
                 flip(out, nchan);

@@ -20,7 +20,11 @@ fn expected(pixels: &[f32], [height, width, nchan]: [usize; 3], grid: &Grid) -> 
     let mut tile = vec![0.0; grid.tile.0 * grid.tile.1 * nchan];
     let mut batch = Vec::new();
     for place in grid.tiles() {
-        grid.cut(&resized, nchan, place, &mut tile);
+        let row = |y: usize, columns: std::ops::Range<usize>, out: &mut [f32]| {
+            let first = y * grid.image.1 + columns.start;
+            out.copy_from_slice(&resized[first * nchan..(first + columns.len()) * nchan]);
+        };
+        grid.cut(row, nchan, place, &mut tile);
         for pixel in tile.chunks_exact(nchan) {
             batch.extend(pixel);
             batch.resize(batch.len() + CHANNELS - nchan, 0.0);

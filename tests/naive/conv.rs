@@ -93,8 +93,8 @@ proptest! {
         // Each pixel, and the sum of the absolute values of its terms.
         let (mut want, mut size) = (vec![], 0f64);
         for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-            for o in 0..outputs {
-                let mut terms = vec![f64::from(kernel.bias[o])];
+            for (o, &bias) in kernel.bias.iter().enumerate() {
+                let mut terms = vec![f64::from(bias)];
                 for tap in 0..9 {
                     let (y, x) = ((y + tap / 3).wrapping_sub(1), (x + tap % 3).wrapping_sub(1));
                     if y >= height || x >= width {
