@@ -21,7 +21,6 @@ struct Worker {
     state: State,
     /// A tile, `[height, width, nchan]`.
     pixels: Vec<f32>,
-    scratch: Scratch,
     /// Outputs of its tiles, `[., nout, height, width]`.
     values: Vec<f32>,
     /// Style vectors of its tiles.
@@ -84,7 +83,7 @@ impl Worker {
     fn new(unet: &Unet, tile: (usize, usize)) -> Self {
         let pixels = vec![0.0; unet.nchan() * tile.0 * tile.1];
         let state = State::new(unet, tile.0, tile.1);
-        Worker { tile, state, pixels, scratch: Scratch::default(), values: Vec::new(), styles: Vec::new() }
+        Worker { tile, state, pixels, values: Vec::new(), styles: Vec::new() }
     }
 
     fn run(&mut self, unet: &Unet, input: &Input, grid: &Grid, tiles: &[Tile]) {
@@ -93,8 +92,9 @@ impl Worker {
             self.values.resize(tiles.len() * values, 0.0);
         }
         self.styles.clear();
+        let mut scratch = Scratch::default();
         for (&tile, values) in tiles.iter().zip(self.values.chunks_exact_mut(values)) {
-            let row = |y, columns, out: &mut [f32]| input.row(y, columns, &mut self.scratch, out);
+            let row = |y, columns, out: &mut [f32]| input.row(y, columns, &mut scratch, out);
             grid.cut(row, unet.nchan(), tile, &mut self.pixels);
             self.state.set_input(&self.pixels);
             forward(unet, &mut self.state, values);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView3, Axis, s};
+use ndarray::ArrayView3;
 
 use crate::{Error, Image, Pixels, Result};
 
@@ -53,10 +53,10 @@ impl<'a> Channels<'a> {
         columns: Range<usize>,
         out: &mut [f32],
     ) {
-        let row = pixels.index_axis(Axis(0), y);
-        for (pixel, out) in
-            row.slice(s![columns, ..]).rows().into_iter().zip(out.chunks_exact_mut(self.nchan))
-        {
+        let (_, width, channels) = pixels.dim();
+        let row = pixels.to_slice().expect("an image lies row by row");
+        let row = &row[(y * width + columns.start) * channels..(y * width + columns.end) * channels];
+        for (pixel, out) in row.chunks_exact(channels).zip(out.chunks_exact_mut(self.nchan)) {
             out[0] = match self.choice[0] {
                 0 => mean(pixel),
                 c => pixel[c - 1].into(),
@@ -103,6 +103,6 @@ pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
     }
 }
 
-fn mean<T: Copy + Into<f32>>(pixel: ArrayView1<T>) -> f32 {
+fn mean<T: Copy + Into<f32>>(pixel: &[T]) -> f32 {
     pixel.iter().map(|&v| v.into()).sum::<f32>() / pixel.len() as f32
 }

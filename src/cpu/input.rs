@@ -17,9 +17,17 @@ pub struct Input<'a> {
     taps: Option<(Vec<Tap>, Vec<Tap>)>,
 }
 
-/// Two rows of the image.
+/// Two rows of the image, which may be those that the next row of the input lies between too. For one input.
 #[derive(Default)]
-pub struct Scratch([Vec<f32>; 2]);
+pub struct Scratch([Line; 2]);
+
+/// Some columns of a row of the image, `[column, nchan]`.
+#[derive(Default)]
+struct Line {
+    y: usize,
+    columns: Range<usize>,
+    values: Vec<f32>,
+}
 
 impl<'a> Input<'a> {
     /// An image of the size `from` at the size `to`, (height, width).
@@ -42,15 +50,22 @@ impl<'a> Input<'a> {
                 let (y, taps) = (&rows[y], &taps[columns]);
                 let [Some(first), Some(last)] = [taps.first(), taps.last()] else { return };
                 let source = first.near..last.far + 1;
-                let line = |scratch: &mut Vec<f32>, y: usize| {
-                    scratch.resize(source.len() * self.nchan, 0.0);
-                    self.of_image(y, source.clone(), scratch);
-                };
                 let Scratch([upper, lower]) = scratch;
-                line(upper, y.near);
-                line(lower, y.far);
-                between((upper, lower), y.weight, taps, source.start, self.nchan, out);
+                if lower.y == y.near {
+                    std::mem::swap(upper, lower);
+                }
+                self.read(upper, y.near, &source);
+                self.read(lower, y.far, &source);
+                between((&upper.values, &lower.values), y.weight, taps, source.start, self.nchan, out);
             }
+        }
+    }
+
+    fn read(&self, line: &mut Line, y: usize, columns: &Range<usize>) {
+        if line.y != y || line.columns != *columns {
+            (line.y, line.columns) = (y, columns.clone());
+            line.values.resize(columns.len() * self.nchan, 0.0);
+            self.of_image(y, columns.clone(), &mut line.values);
         }
     }
 

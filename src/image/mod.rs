@@ -31,6 +31,20 @@ pub enum Pixels {
     F32(Array3<f32>),
 }
 
+impl Pixels {
+    /// The same pixels, in memory as they are read: row by row, the channels of a pixel together.
+    fn row_by_row(self) -> Self {
+        fn sorted<T: Copy>(a: Array3<T>) -> Array3<T> {
+            if a.is_standard_layout() { a } else { a.as_standard_layout().into_owned() }
+        }
+        match self {
+            Pixels::U8(a) => Pixels::U8(sorted(a)),
+            Pixels::U16(a) => Pixels::U16(sorted(a)),
+            Pixels::F32(a) => Pixels::F32(sorted(a)),
+        }
+    }
+}
+
 /// A number type that an [`Image`] can hold.
 pub trait Pixel: Copy + sealed::Sealed {
     /// Wraps an array of this type, `[height, width, channels]`.
@@ -85,12 +99,12 @@ impl Image {
         Self::from_channels(view.insert_axis(ndarray::Axis(2)))
     }
 
-    /// An image that takes the pixels over.
+    /// An image that takes the pixels over; those that do not lie row by row are brought into this order.
     ///
     /// # Errors
     /// [`Error::Image`] when a side or the number of channels is 0.
     pub fn new(pixels: Pixels) -> Result<Self> {
-        let image = Image { pixels };
+        let image = Image { pixels: pixels.row_by_row() };
         let (height, width, channels) = image.shape();
         if height == 0 || width == 0 || channels == 0 {
             return Err(Error::Image(format!("no pixels ({height} by {width}, {channels} channels)")));
