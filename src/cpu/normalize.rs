@@ -10,9 +10,6 @@ const SAMPLE_ABOVE: usize = 224 * 224 * 224;
 /// Values closer than this are no contrast: the channel becomes zeros.
 const MIN_CONTRAST: f32 = 1e-3;
 
-/// Rows that one task looks through.
-const ROWS: usize = 64;
-
 /// What normalises a channel: brings its low and high percentile to 0 and 1, without clipping, or all to 0 where they
 /// are too close; then takes `1 - x` for `invert`.
 ///
@@ -46,34 +43,27 @@ pub fn levels(
     options: &Normalize,
 ) -> Vec<Levels> {
     let (down, across) = steps(height, width);
-    let mut first = vec![0.0; width * nchan];
-    row(0, &mut first);
-    // Of each channel: whether all values are the first, and its sample, row by row.
-    let part = |start: usize| {
-        let mut parts = vec![(true, Vec::new()); nchan];
-        let mut values = vec![0.0; width * nchan];
-        for y in start..height.min(start + ROWS) {
-            row(y, &mut values);
-            for (channel, (constant, sample)) in parts.iter_mut().enumerate() {
-                *constant &= values.iter().skip(channel).step_by(nchan).all(|v| *v == first[channel]);
-                if y % down == 0 {
-                    sample.extend(values.iter().skip(channel).step_by(nchan * across));
-                }
-            }
-        }
-        parts
+    // The values of a channel in every `down`th row and `across`th column.
+    let grid = |channel: usize, down: usize, across: usize| {
+        let columns = width.div_ceil(across);
+        let mut values = vec![0.0; height.div_ceil(down) * columns];
+        values.par_chunks_exact_mut(columns).enumerate().for_each_init(
+            || vec![0.0; width * nchan],
+            |pixels, (i, values)| {
+                row(i * down, pixels);
+                let pixels = pixels[channel..].iter().step_by(nchan * across);
+                values.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = *pixel);
+            },
+        );
+        values
     };
-    let parts: Vec<Vec<(bool, Vec<f32>)>> =
-        (0..height.div_ceil(ROWS)).into_par_iter().map(|i| part(i * ROWS)).collect();
     let level = |channel: usize| {
-        let of_channel = || parts.iter().map(|part| &part[channel]);
-        let constant = of_channel().all(|(constant, _)| *constant);
+        let mut sample = grid(channel, down, across);
+        let same = |values: &[f32]| values.iter().all(|v| *v == values[0]);
+        let constant = same(&sample) && ((down, across) == (1, 1) || same(&grid(channel, 1, 1)));
         let [low, high] = match constant {
             true => [0.0; 2],
-            false => {
-                let mut sample: Vec<f32> = of_channel().flat_map(|(_, sample)| sample).copied().collect();
-                options.percentile.map(|q| percentile(&mut sample, q))
-            }
+            false => options.percentile.map(|q| percentile(&mut sample, q)),
         };
         Levels { low, range: high - low, invert: options.invert, constant }
     };

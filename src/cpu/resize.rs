@@ -47,6 +47,7 @@ pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels
 }
 
 /// A row between two, `weight` of the way from the upper to the lower; those begin with the column `first`.
+#[inline(always)]
 pub(super) fn between(
     (upper, lower): (&[f32], &[f32]),
     weight: f32,
