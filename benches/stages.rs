@@ -9,7 +9,7 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use flowmask::cpu::{
-    blend, cluster, components, conv, flow_error, follow, network, normalize, resize, tiles,
+    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, resize, tiles,
 };
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 
@@ -33,6 +33,21 @@ fn before_the_network(c: &mut Criterion) {
     });
     let to = (SIDE * 3 / 4, SIDE * 3 / 4);
     group.bench_function("resize", |b| b.iter(|| resize::linear(black_box(&pixels), (SIDE, SIDE), to, 2)));
+    let image = discs(SIDE);
+    group.bench_function("input", |b| {
+        let channels = channels::Channels::of(&image, [0, 0], 2).unwrap();
+        let row = |y: usize, out: &mut [f32]| channels.row(y, 0..SIDE, out);
+        let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default());
+        let input = input::Input::new(channels, 2, &levels, (SIDE, SIDE), to);
+        let grid = tiles::Grid::new(to.0, to.1, 224, 0.1, false);
+        let mut tile = vec![0.0; 224 * 224 * 2];
+        b.iter(|| {
+            let mut scratch = input::Scratch::default();
+            for place in grid.tiles() {
+                grid.cut(|y, columns, out| input.row(y, columns, &mut scratch, out), 2, place, &mut tile);
+            }
+        });
+    });
     let grid = tiles::Grid::new(SIDE, SIDE, 224, 0.1, false);
     let values = vec![0.5; 3 * 224 * 224];
     group.bench_function("blend", |b| {

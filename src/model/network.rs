@@ -238,7 +238,7 @@ impl Conv {
     }
 
     fn plus_bias(mut self, bias: &[f32]) -> Self {
-        self.bias.iter_mut().zip(bias).for_each(|(b, add)| *b += add);
+        add(&mut self.bias, bias);
         self
     }
 }
@@ -251,9 +251,13 @@ impl Linear {
     }
 
     fn plus_bias(mut self, bias: &[f32]) -> Self {
-        self.bias.iter_mut().zip(bias).for_each(|(b, add)| *b += add);
+        add(&mut self.bias, bias);
         self
     }
+}
+
+fn add(values: &mut [f32], more: &[f32]) {
+    values.iter_mut().zip(more).for_each(|(value, more)| *value += more);
 }
 
 impl Affine {
