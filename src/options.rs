@@ -101,8 +101,8 @@ pub struct Options {
     pub exclude_on_edges: bool,
     /// Average over flipped tiles that overlap by half.
     pub augment: bool,
-    /// Tiles that go through the network together; `None` takes 8 on the processor and as many as keep a GPU
-    /// busy. Has no effect on the result.
+    /// Tiles that go through the network together; `None` takes 8 on the processor, or one a thread where
+    /// there are more, and as many as keep a GPU busy. Has no effect on the result.
     pub batch_size: Option<usize>,
     /// Part of a tile that overlaps the next one, from 0.05 to 0.5.
     pub tile_overlap: f64,

@@ -268,7 +268,7 @@ pub struct Speed {
     #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
     pub precision: Precision,
     /// Tiles that go through the network together: more needs more memory, the result is the same; left out, 8 on the
-    /// processor and as many as keep a GPU busy
+    /// processor, or one a thread where there are more, and as many as keep a GPU busy
     #[arg(long, alias = "batch_size", value_name = "N")]
     pub batch_size: Option<usize>,
     /// Instructions of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has

@@ -19,7 +19,8 @@ use crate::options::{Compat, Options};
 use crate::watch::Watch;
 use crate::{Error, Result};
 
-/// Tiles that go through the network together, as in cellpose, when nothing else is asked for.
+/// Tiles that go through the network together, as in cellpose, when nothing else is asked for. With more threads there
+/// is a tile for each: the deep maps of one are too small to be shared by many.
 const BATCH: usize = 8;
 
 /// The processor with a network.
@@ -72,7 +73,7 @@ impl Backend for Cpu {
             let channels = self.channels(*source, options)?;
             let input = Input::new(channels, self.unet.nchan(), &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
-            let batch = options.batch_size.unwrap_or(BATCH);
+            let batch = options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()));
             (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
         }
         Ok(())

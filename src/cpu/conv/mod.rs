@@ -5,7 +5,7 @@
 //! With the matrices of Lavin & Gray (arXiv 1509.09308): a patch `d` of 6×6 pixels becomes `Bᵀ d B`, a kernel
 //! `g` becomes `G g Gᵀ`; they are multiplied value by value and summed over the channels, which is a matrix
 //! product for each of the 36 values; and `Aᵀ m A` are 4×4 pixels of the result. For a map that is taken at twice
-//! its size, 25 products do ([`transform::Doubled`]).
+//! its size, 25 products do (`Doubled` in `transform.rs`).
 //!
 //! Work goes through in blocks of patches that stay in the L2 cache from the first transform to the last. All
 //! that stands before and after the convolution happens in the transforms.
