@@ -38,9 +38,10 @@ std::vector<Worker*> Lent::idle;
 class Helpers {
  public:
   Helpers() {
-    long long cores = environment("FLOWMASK_EMULATOR_THREADS", std::thread::hardware_concurrency());
     // ThreadSanitizer wants a second one for races between blocks, and has no room for more fibers.
-    count = thread_sanitizer() ? 1 : std::max(0ll, cores - 1);
+    long long all = thread_sanitizer() ? 2 : std::thread::hardware_concurrency();
+    long long cores = environment("FLOWMASK_EMULATOR_THREADS", all);
+    count = std::max(0ll, (thread_sanitizer() ? std::min(cores, all) : cores) - 1);
     for (int i = 0; i < count; i++) std::thread([this] { help(); }).detach();
   }
 
