@@ -38,7 +38,7 @@ fn before_the_network(c: &mut Criterion) {
         let channels = channels::Channels::of(&image, [0, 0], 2).unwrap();
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..SIDE, out);
         let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default());
-        let input = input::Input::new(channels, 2, &levels, (SIDE, SIDE), to);
+        let input = input::Input::new(channels, &levels, (SIDE, SIDE), to);
         let grid = tiles::Grid::new(to.0, to.1, 224, 0.1, false);
         let mut tile = vec![0.0; 224 * 224 * 2];
         b.iter(|| {

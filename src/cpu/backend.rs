@@ -71,7 +71,7 @@ impl Backend for Cpu {
     fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
         for Job { work, source, image, small, .. } in jobs {
             let channels = self.channels(*source, options)?;
-            let input = Input::new(channels, self.unet.nchan(), &work.levels, *image, *small);
+            let input = Input::new(channels, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
             let batch = options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()));
             (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;

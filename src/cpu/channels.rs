@@ -11,7 +11,7 @@ use crate::{Error, Image, Pixels, Result};
 pub struct Channels<'a> {
     pixels: &'a Pixels,
     choice: [usize; 2],
-    nchan: usize,
+    pub(super) nchan: usize,
 }
 
 impl<'a> Channels<'a> {

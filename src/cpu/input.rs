@@ -10,7 +10,6 @@ use super::resize::{Tap, between, taps};
 /// An image at the network's scale.
 pub struct Input<'a> {
     channels: Channels<'a>,
-    nchan: usize,
     /// Of each channel; none for pixels that are taken as they are.
     levels: &'a [Levels],
     /// From rows and columns of the image to those of the input, unless they are the same.
@@ -33,13 +32,12 @@ impl<'a> Input<'a> {
     /// An image of the size `from` at the size `to`, (height, width).
     pub fn new(
         channels: Channels<'a>,
-        nchan: usize,
         levels: &'a [Levels],
         from: (usize, usize),
         to: (usize, usize),
     ) -> Self {
         let taps = (from != to).then(|| (taps(from.0, to.0), taps(from.1, to.1)));
-        Input { channels, nchan, levels, taps }
+        Input { channels, levels, taps }
     }
 
     /// Some columns of a row, `[column, nchan]`.
@@ -56,7 +54,14 @@ impl<'a> Input<'a> {
                 }
                 self.read(upper, y.near, &source);
                 self.read(lower, y.far, &source);
-                between((&upper.values, &lower.values), y.weight, taps, source.start, self.nchan, out);
+                between(
+                    (&upper.values, &lower.values),
+                    y.weight,
+                    taps,
+                    source.start,
+                    self.channels.nchan,
+                    out,
+                );
             }
         }
     }
@@ -64,7 +69,7 @@ impl<'a> Input<'a> {
     fn read(&self, line: &mut Line, y: usize, columns: &Range<usize>) {
         if line.y != y || line.columns != *columns {
             (line.y, line.columns) = (y, columns.clone());
-            line.values.resize(columns.len() * self.nchan, 0.0);
+            line.values.resize(columns.len() * self.channels.nchan, 0.0);
             self.of_image(y, columns.clone(), &mut line.values);
         }
     }

@@ -162,12 +162,11 @@ impl State {
             let pooled = if n + 1 < levels { (height >> (n + 1), width >> (n + 1)) } else { (0, 0) };
             Level { out: map(n), pooled: Map::new(pooled.0, pooled.1, unet.nbase[n + 1]) }
         };
-        let largest = (0..levels).map(map).max_by_key(|map| map.data.len());
         State {
             nchan: unet.nchan(),
             input: Map::new(height, width, unet.nbase[0]),
             levels: (0..levels).map(level).collect(),
-            middle: largest.unwrap_or_else(|| Map::new(0, 0, 0)),
+            middle: Map::new(0, 0, 0),
             deepest: map(levels - 1),
             style: vec![0.0; unet.nbase[levels]],
         }

@@ -43,24 +43,31 @@ pub fn levels(
     options: &Normalize,
 ) -> Vec<Levels> {
     let (down, across) = steps(height, width);
+    let scratch = || vec![0.0; width * nchan];
     // The values of a channel in every `down`th row and `across`th column.
-    let grid = |channel: usize, down: usize, across: usize| {
+    let sample = |channel: usize| {
         let columns = width.div_ceil(across);
         let mut values = vec![0.0; height.div_ceil(down) * columns];
-        values.par_chunks_exact_mut(columns).enumerate().for_each_init(
-            || vec![0.0; width * nchan],
-            |pixels, (i, values)| {
-                row(i * down, pixels);
-                let pixels = pixels[channel..].iter().step_by(nchan * across);
-                values.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = *pixel);
-            },
-        );
+        let rows = values.par_chunks_exact_mut(columns).enumerate();
+        rows.for_each_init(scratch, |pixels, (i, values)| {
+            row(i * down, pixels);
+            let pixels = pixels[channel..].iter().step_by(nchan * across);
+            values.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = *pixel);
+        });
         values
     };
+    // Whether all values of a channel are this one.
+    let all = |channel: usize, value: f32| {
+        let rows = (0..height).into_par_iter().map_init(scratch, |pixels, y| {
+            row(y, pixels);
+            pixels[channel..].iter().step_by(nchan).all(|v| *v == value)
+        });
+        rows.all(|same| same)
+    };
     let level = |channel: usize| {
-        let mut sample = grid(channel, down, across);
-        let same = |values: &[f32]| values.iter().all(|v| *v == values[0]);
-        let constant = same(&sample) && ((down, across) == (1, 1) || same(&grid(channel, 1, 1)));
+        let mut sample = sample(channel);
+        let constant =
+            sample.iter().all(|v| *v == sample[0]) && ((down, across) == (1, 1) || all(channel, sample[0]));
         let [low, high] = match constant {
             true => [0.0; 2],
             false => options.percentile.map(|q| percentile(&mut sample, q)),

@@ -49,7 +49,7 @@ impl Model {
     /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
     pub fn named(name: &str) -> Result<Self> {
         match places::find(name)? {
-            places::Place::BuiltIn(bytes) => Self::from_file(name, File(Arc::new(Cow::Borrowed(bytes)))),
+            places::Place::BuiltIn(bytes) => Self::from_file(name, Cow::Borrowed(bytes)),
             places::Place::File(path) => Self::open_as(name, &path),
         }
     }
@@ -65,7 +65,7 @@ impl Model {
     }
 
     fn open_as(name: &str, path: &Path) -> Result<Self> {
-        let model = Self::from_file(name, File(Arc::new(Cow::Owned(read_file(path)?))))?;
+        let model = Self::from_file(name, Cow::Owned(read_file(path)?))?;
         match places::size_file(path) {
             Some(size) if model.size.is_none() => model.with_size_file(size),
             _ => Ok(model),
@@ -78,10 +78,11 @@ impl Model {
     /// [`Error::Model`] for a file that is none of these, that is damaged, or that holds another network than a U-Net
     /// of cellpose 1 to 3; [`Error::Tensor`] for a tensor that is missing, of another shape, or not finite.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        Self::from_file(name, File(Arc::new(Cow::Owned(bytes.to_vec()))))
+        Self::from_file(name, Cow::Owned(bytes.to_vec()))
     }
 
-    fn from_file(name: &str, file: File) -> Result<Self> {
+    fn from_file(name: &str, bytes: Cow<'static, [u8]>) -> Result<Self> {
+        let file = File(Arc::new(bytes));
         let mut tensors = file.tensors(name)?;
         let size = SizeModel::take(&mut tensors)?;
         let architecture = architecture::check(&tensors)?;

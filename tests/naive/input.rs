@@ -48,7 +48,7 @@ proptest! {
             let channels = Channels::of(&image, choice, nchan).unwrap();
             let row = |y: usize, out: &mut [f32]| channels.row(y, 0..from.1, out);
             let levels = options.map_or(Vec::new(), |options| levels(row, from.0, from.1, nchan, &options));
-            let input = Input::new(channels, nchan, &levels, from, to);
+            let input = Input::new(channels, &levels, from, to);
             let first = (part.0 * to.1 as f64) as usize;
             let last = first + (part.1 * (to.1 - first) as f64) as usize;
             let mut scratch = Scratch::default();

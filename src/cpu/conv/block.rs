@@ -87,6 +87,7 @@ impl Block<'_> {
     #[inline(always)]
     unsafe fn with<V: Vector>(&mut self, scratch: &mut Scratch) {
         unsafe {
+            self.project::<V>(&mut scratch.projected);
             match self.sum.weights.doubled {
                 false => self.with_lines::<V, Plain>(scratch),
                 true => self.with_lines::<V, Doubled>(scratch),
@@ -106,7 +107,6 @@ impl Block<'_> {
         let (stride_in, stride_out) = (step * inputs + 16, step * outputs + 16);
         scratch.patches.grow(values * stride_in);
         scratch.products.grow(products * stride_out);
-        unsafe { self.project::<V>(&mut scratch.projected) };
         for first in (0..patches).step_by(step) {
             let count = step.min(patches - first);
             unsafe { self.read::<V, L>((first, count), &mut scratch.patches, stride_in) };

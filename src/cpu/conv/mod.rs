@@ -51,10 +51,10 @@ impl Map {
         Map { height, width, channels, data: Floats::zeros(height * width * channels) }
     }
 
-    /// Gives it the size of another map, which must not be larger than its first. What it held is lost.
+    /// Gives it the size of another map. What it held is lost.
     pub fn resize(&mut self, other: &Map) {
         (self.height, self.width, self.channels) = (other.height, other.width, other.channels);
-        assert!(self.len() <= self.data.len());
+        self.data.grow(self.len());
     }
 
     /// Values in use.

@@ -3,7 +3,8 @@
 use super::PANEL;
 use super::simd::Vector;
 
-/// `c = a · panels`: `a` is `[rows, stride]`, of which `depth` numbers count; `panels` are `[panel, depth, PANEL]`, `c` is `[rows, outputs]`.
+/// `c = a · panels`: `a` is `[rows, stride]`, of which `depth` numbers count; `panels` are `[panel, depth, PANEL]`,
+/// `c` is `[rows, outputs]`.
 ///
 /// # Safety
 /// The processor must have the instructions of `V`.
