@@ -23,6 +23,16 @@ fn segmenter() -> Segmenter {
     Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap()
 }
 
+fn before_the_first_image(c: &mut Criterion) {
+    let mut group = c.benchmark_group("start");
+    group.bench_function("model", |b| b.iter(|| Model::named("nuclei").unwrap()));
+    let model = Model::named("nuclei").unwrap();
+    group.bench_function("layout", |b| {
+        b.iter(|| network::Unet::new(model.network(), conv::Kernel::best()));
+    });
+    group.finish();
+}
+
 fn before_the_network(c: &mut Criterion) {
     let mut group = c.benchmark_group("before");
     group.throughput(Throughput::Elements((SIDE * SIDE) as u64));
@@ -118,5 +128,12 @@ fn whole_images(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, before_the_network, the_network, after_the_network, whole_images);
+criterion_group!(
+    benches,
+    before_the_first_image,
+    before_the_network,
+    the_network,
+    after_the_network,
+    whole_images
+);
 criterion_main!(benches);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype as Stored, SafeTensors};
 use serde_json::{Map, Value, json};
 
@@ -22,21 +24,29 @@ pub(super) fn is_safetensors(bytes: &[u8]) -> bool {
 pub(super) fn read(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::model(model, format!("is a damaged safetensors file ({e})")))?;
+    let mut views: Vec<_> = file.iter().filter(|(name, _)| !name.ends_with(COUNTER)).collect();
+    // In an order of their own, so that of several faults the same one is told.
+    views.sort_unstable_by_key(|(name, _)| *name);
+    let decoded: Vec<_> = views.par_iter().map(|(name, view)| tensor(model, name, view)).collect();
     let mut tensors = Tensors::new(model);
-    for (name, view) in file.iter().filter(|(name, _)| !name.ends_with(COUNTER)) {
-        let dtype = match view.dtype() {
-            Stored::F16 => Dtype::F16,
-            Stored::BF16 => Dtype::Bf16,
-            Stored::F32 => Dtype::F32,
-            Stored::F64 => Dtype::F64,
-            other => {
-                let reason = format!("is of {other:?}, which is not a floating point type of 16 to 64 bits");
-                return Err(Error::tensor(model, name, reason));
-            }
-        };
-        tensors.insert(name, view.shape().to_vec(), dtype.decode(view.data()))?;
+    for ((name, _), tensor) in views.iter().zip(decoded) {
+        tensors.insert(name, tensor?);
     }
     Ok(tensors)
+}
+
+fn tensor(model: &str, name: &str, view: &TensorView) -> Result<Tensor> {
+    let dtype = match view.dtype() {
+        Stored::F16 => Dtype::F16,
+        Stored::BF16 => Dtype::Bf16,
+        Stored::F32 => Dtype::F32,
+        Stored::F64 => Dtype::F64,
+        other => {
+            let reason = format!("is of {other:?}, which is not a floating point type of 16 to 64 bits");
+            return Err(Error::tensor(model, name, reason));
+        }
+    };
+    Tensor::new(model, name, view.shape().to_vec(), dtype.decode(view.data()))
 }
 
 /// The first element of a tensor of single precision, without reading the others.
