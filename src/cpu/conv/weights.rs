@@ -4,6 +4,10 @@ use super::transform::{Doubled, Lines, Plain};
 use super::{BLOCK, Floats, PANEL};
 use crate::model::network::Conv;
 
+/// Inputs whose kernels are written together: line by line, the products' panels lie so far apart that they would
+/// drive each other out of the cache.
+const RUN: usize = 8;
+
 /// The weights of a convolution, transformed and in panels.
 #[derive(Clone, Debug)]
 pub struct Weights {
@@ -44,18 +48,25 @@ impl Weights {
     ) -> Self {
         let (depth, count) = (conv.inputs, conv.outputs.div_ceil(PANEL));
         let mut panels = Floats::zeros(products * count * depth * PANEL);
+        let mut run = vec![[[0.0; PANEL]; RUN]; products];
         for (panel, kernels) in conv.weight.chunks(PANEL * depth * TAPS).enumerate() {
-            for input in 0..depth {
-                let mut taps = [[0.0; PANEL]; TAPS];
-                for (o, kernels) in kernels.chunks_exact(depth * TAPS).enumerate() {
-                    let kernel = &kernels[input * TAPS..][..TAPS];
-                    taps.iter_mut().zip(kernel).for_each(|(tap, weight)| tap[o] = *weight);
+            for first in (0..depth).step_by(RUN) {
+                let inputs = first..depth.min(first + RUN);
+                for (i, input) in inputs.clone().enumerate() {
+                    let mut taps = [[0.0; PANEL]; TAPS];
+                    for (o, kernels) in kernels.chunks_exact(depth * TAPS).enumerate() {
+                        let kernel = &kernels[input * TAPS..][..TAPS];
+                        taps.iter_mut().zip(kernel).for_each(|(tap, weight)| tap[o] = *weight);
+                    }
+                    let mut to = run.iter_mut();
+                    transform(&taps, &mut |values| {
+                        to.next().into_iter().for_each(|to| to[i] = *values);
+                    });
                 }
-                let mut to =
-                    panels.chunks_exact_mut(PANEL).skip(panel * depth + input).step_by(count * depth);
-                transform(&taps, &mut |values| {
-                    to.next().into_iter().for_each(|to| to.copy_from_slice(values));
-                });
+                let to = panels.chunks_exact_mut(depth * PANEL).skip(panel).step_by(count);
+                for (to, run) in to.zip(&run) {
+                    to[first * PANEL..inputs.end * PANEL].copy_from_slice(run[..inputs.len()].as_flattened());
+                }
             }
         }
         let (inputs, outputs) = (depth.next_multiple_of(BLOCK), conv.outputs.next_multiple_of(BLOCK));
