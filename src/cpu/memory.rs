@@ -5,38 +5,31 @@ use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
 
-/// A large page, of the usual size.
-const PAGE: usize = 2 << 20;
-/// From here on, large pages are asked for, and made full.
-const LARGE: usize = PAGE / 2;
+/// From here on, large pages are asked for: two of their usual size.
+const LARGE: usize = 4 << 20;
 
 /// Floats that begin at a page, so that no vector straddles two lines of the cache, and are zero at first.
 ///
 /// Long ones lie in large pages where the system has them: a tile reads 100 MB of weights, which in pages of 4 KB are
 /// more than the processor keeps the places of, and each of which is a fault when it is first written.
 #[derive(Debug, Default)]
-pub struct Floats {
-    map: Option<MmapMut>,
-    length: usize,
-}
+pub struct Floats(Option<MmapMut>);
 
 impl Floats {
     /// So many zeros.
     pub fn zeros(length: usize) -> Self {
         if length == 0 {
-            return Floats::default();
+            return Floats(None);
         }
         // As for a vector, memory that is not there ends the program.
         let Ok(layout) = Layout::array::<f32>(length) else { handle_alloc_error(Layout::new::<f32>()) };
-        let large = cfg!(target_os = "linux") && layout.size() >= LARGE;
-        let bytes = if large { layout.size().next_multiple_of(PAGE) } else { layout.size() };
-        let Ok(map) = MmapMut::map_anon(bytes) else { handle_alloc_error(layout) };
+        let Ok(map) = MmapMut::map_anon(layout.size()) else { handle_alloc_error(layout) };
         #[cfg(target_os = "linux")]
-        if large {
+        if layout.size() >= LARGE {
             // A wish: without it all is the same, only slower.
             let _ = map.advise(memmap2::Advice::HugePage);
         }
-        Floats { map: Some(map), length }
+        Floats(Some(map))
     }
 
     /// Makes room for `length`; what they were is lost if there was not.
@@ -51,13 +44,13 @@ impl Deref for Floats {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        self.map.as_deref().map_or(&[], |bytes| &bytemuck::cast_slice(bytes)[..self.length])
+        self.0.as_deref().map_or(&[], bytemuck::cast_slice)
     }
 }
 
 impl DerefMut for Floats {
     fn deref_mut(&mut self) -> &mut [f32] {
-        self.map.as_deref_mut().map_or(&mut [], |bytes| &mut bytemuck::cast_slice_mut(bytes)[..self.length])
+        self.0.as_deref_mut().map_or(&mut [], bytemuck::cast_slice_mut)
     }
 }
 
