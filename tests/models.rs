@@ -213,6 +213,8 @@ fn bad_values_are_refused_by_name() {
     assert!(negative.contains("output.0.running_var"), "{negative}");
     let integers = refused(|all| all.get_mut(bias).unwrap().0 = Dtype::I32);
     assert!(integers.contains(bias) && integers.contains("I32"), "{integers}");
+    let several = refused(|all| all.values_mut().for_each(|(_, _, data)| data.fill(0xff)));
+    assert!(several.contains("tensor diam_labels: has an element that is not a finite"), "{several}");
     let diameter = refused(|all| all.get_mut("diam_mean").unwrap().2.fill(0));
     assert!(diameter.contains("diam_mean"), "{diameter}");
     let size = refused(|all| drop(all.insert("size.A".into(), (Dtype::F32, vec![1], vec![0; 4]))));

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-use safetensors::tensor::TensorView;
 use safetensors::{Dtype as Stored, SafeTensors};
 use serde_json::{Map, Value, json};
 
@@ -25,28 +23,23 @@ pub(super) fn read(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::model(model, format!("is a damaged safetensors file ({e})")))?;
     let mut views: Vec<_> = file.iter().filter(|(name, _)| !name.ends_with(COUNTER)).collect();
-    // In an order of their own, so that of several faults the same one is told.
+    // The library's order is a hash map's: of several faults the same one is to be told.
     views.sort_unstable_by_key(|(name, _)| *name);
-    let decoded: Vec<_> = views.par_iter().map(|(name, view)| tensor(model, name, view)).collect();
     let mut tensors = Tensors::new(model);
-    for ((name, _), tensor) in views.iter().zip(decoded) {
-        tensors.insert(name, tensor?);
+    for (name, view) in views {
+        let dtype = match view.dtype() {
+            Stored::F16 => Dtype::F16,
+            Stored::BF16 => Dtype::Bf16,
+            Stored::F32 => Dtype::F32,
+            Stored::F64 => Dtype::F64,
+            other => {
+                let reason = format!("is of {other:?}, which is not a floating point type of 16 to 64 bits");
+                return Err(Error::tensor(model, name, reason));
+            }
+        };
+        tensors.insert(name, view.shape().to_vec(), dtype.decode(view.data()))?;
     }
     Ok(tensors)
-}
-
-fn tensor(model: &str, name: &str, view: &TensorView) -> Result<Tensor> {
-    let dtype = match view.dtype() {
-        Stored::F16 => Dtype::F16,
-        Stored::BF16 => Dtype::Bf16,
-        Stored::F32 => Dtype::F32,
-        Stored::F64 => Dtype::F64,
-        other => {
-            let reason = format!("is of {other:?}, which is not a floating point type of 16 to 64 bits");
-            return Err(Error::tensor(model, name, reason));
-        }
-    };
-    Tensor::new(model, name, view.shape().to_vec(), dtype.decode(view.data()))
 }
 
 /// The first element of a tensor of single precision, without reading the others.

@@ -20,22 +20,6 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor of this name and model.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] for an element that is not finite: it would make every output of the network NaN,
-    /// which reads as "no cells"; and for a shape of another number of elements.
-    pub(super) fn new(model: &str, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<Self> {
-        if elements(&shape) != Some(data.len()) {
-            let reason = format!("has {} elements, which are not a {shape:?}", data.len());
-            return Err(Error::tensor(model, name, reason));
-        }
-        if !all_finite(&data) {
-            return Err(Error::tensor(model, name, "has an element that is not a finite f32"));
-        }
-        Ok(Tensor { shape, data })
-    }
-
     /// How the elements are written to a file: with `half`, those of matrices and convolutions in half
     /// precision. Vectors (normalisation, biases) stay single, as they are few and folded into the rest.
     /// `None` if an element is beyond the range of half precision.
@@ -115,8 +99,20 @@ impl Tensors {
     }
 
     /// Adds a tensor, or takes the place of the one of that name.
-    pub(super) fn insert(&mut self, name: &str, tensor: Tensor) {
-        self.tensors.insert(name.into(), tensor);
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] for an element that is not finite: it would make every output of the network NaN,
+    /// which reads as "no cells"; and for a shape of another number of elements.
+    pub(super) fn insert(&mut self, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<()> {
+        if elements(&shape) != Some(data.len()) {
+            let reason = format!("has {} elements, which are not a {shape:?}", data.len());
+            return Err(Error::tensor(&self.model, name, reason));
+        }
+        if !all_finite(&data) {
+            return Err(Error::tensor(&self.model, name, "has an element that is not a finite f32"));
+        }
+        self.tensors.insert(name.into(), Tensor { shape, data });
+        Ok(())
     }
 
     /// Takes a tensor out.
@@ -218,17 +214,16 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_tensor_is_said_by_its_name() {
         let mut tensors = Tensors::new("m");
-        let tensor = |shape, data| Tensor::new("m", "v", shape, data);
-        tensors.insert("w", tensor(vec![2, 1], vec![1.0, 2.0]).unwrap());
+        tensors.insert("w", vec![2, 1], vec![1.0, 2.0]).unwrap();
         assert_eq!(tensors.tensor("w", &[2, 1]).unwrap(), [1.0, 2.0]);
         let wrong = tensors.tensor("w", &[1, 2]).unwrap_err().to_string();
         assert_eq!(wrong, "model m: tensor w: has the shape [2, 1] instead of [1, 2]");
         let missing = tensors.tensor("v", &[3]).unwrap_err().to_string();
         assert_eq!(missing, "model m: tensor v: is missing (the network needs it as [3])");
         for bad in [f32::NAN, f32::INFINITY] {
-            assert!(tensor(vec![5000], [vec![0.0; 4999], vec![bad]].concat()).is_err());
+            assert!(tensors.insert("v", vec![5000], [vec![0.0; 4999], vec![bad]].concat()).is_err());
         }
-        assert!(tensor(vec![usize::MAX, 2], vec![]).is_err());
+        assert!(tensors.insert("v", vec![usize::MAX, 2], vec![]).is_err());
         assert_eq!(tensors.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["w"]);
     }
 }

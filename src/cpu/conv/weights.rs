@@ -53,13 +53,8 @@ impl Weights {
             for first in (0..depth).step_by(RUN) {
                 let inputs = first..depth.min(first + RUN);
                 for (i, input) in inputs.clone().enumerate() {
-                    let mut taps = [[0.0; PANEL]; TAPS];
-                    for (o, kernels) in kernels.chunks_exact(depth * TAPS).enumerate() {
-                        let kernel = &kernels[input * TAPS..][..TAPS];
-                        taps.iter_mut().zip(kernel).for_each(|(tap, weight)| tap[o] = *weight);
-                    }
                     let mut to = run.iter_mut();
-                    transform(&taps, &mut |values| {
+                    transform(&taps(kernels, depth, input), &mut |values| {
                         to.next().into_iter().for_each(|to| to[i] = *values);
                     });
                 }
@@ -74,6 +69,17 @@ impl Weights {
         bias.resize(outputs, 0.0);
         Weights { depth, inputs, outputs, doubled, panels, bias }
     }
+}
+
+/// The kernels of one input for a panel of outputs, which are `[out, depth, TAPS]`, tap by tap; zeros for outputs that
+/// are not there.
+fn taps<const TAPS: usize>(kernels: &[f32], depth: usize, input: usize) -> [[f32; PANEL]; TAPS] {
+    let mut taps = [[0.0; PANEL]; TAPS];
+    for (o, kernels) in kernels.chunks_exact(depth * TAPS).enumerate() {
+        let kernel = &kernels[input * TAPS..][..TAPS];
+        taps.iter_mut().zip(kernel).for_each(|(tap, weight)| tap[o] = *weight);
+    }
+    taps
 }
 
 /// A panel of kernels, along both axes.

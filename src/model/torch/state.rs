@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::super::pickle::{Object, Pickle, Value};
-use super::super::tensors::{COUNTER, Dtype, Tensor, Tensors, elements};
+use super::super::tensors::{COUNTER, Dtype, Tensors, elements};
 use crate::{Error, Result};
 
 /// The bytes of the storages, by their keys.
@@ -120,7 +120,7 @@ fn size(value: Value) -> Option<usize> {
 /// that share a storage could be any number otherwise.
 ///
 /// # Errors
-/// [`Error::Tensor`] for a view beyond its storage, or a tensor that [`Tensor::new`] refuses.
+/// [`Error::Tensor`] for a view beyond its storage, or a tensor that [`Tensors::insert`] refuses.
 pub(super) fn tensors(model: &str, views: &[View], storages: &Storages, limit: usize) -> Result<Tensors> {
     let mut tensors = Tensors::new(model);
     let mut left = limit;
@@ -130,7 +130,7 @@ pub(super) fn tensors(model: &str, views: &[View], storages: &Storages, limit: u
         left = left.checked_sub(count).ok_or_else(outside)?;
         let storage = storages.get(view.storage).ok_or_else(outside)?;
         let data = view.read(storage, count).ok_or_else(outside)?;
-        tensors.insert(view.name, Tensor::new(model, view.name, view.shape.clone(), data)?);
+        tensors.insert(view.name, view.shape.clone(), data)?;
     }
     Ok(tensors)
 }
