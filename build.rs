@@ -1,5 +1,4 @@
-//! Embeds the kernels' sources; with the feature `cpu-emu`, also compiles them for the processor at hand, as a library
-//! that stands in for the CUDA driver.
+//! Embeds the kernels' sources.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -7,15 +6,8 @@ use std::path::{Path, PathBuf};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    let kernels = files("kernels", "cu");
-    embed("kernels.rs", &kernels);
+    embed("kernels.rs", &files("kernels", "cu"));
     embed("headers.rs", &files("kernels", "cuh"));
-    #[cfg(feature = "cpu-emu")]
-    emulate(&kernels);
-    // Without a name of its own, programs would look for the library where it was when they were linked.
-    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libflowmask.so");
-    }
 }
 
 fn out(name: &str) -> PathBuf {
@@ -43,41 +35,4 @@ fn embed(list: &str, files: &[PathBuf]) {
     }
     text += "]\n";
     std::fs::write(out(list), text).expect("writing a list of kernels");
-}
-
-/// Compiles the kernels and the emulator to a library of the driver's name.
-#[cfg(feature = "cpu-emu")]
-fn emulate(kernels: &[PathBuf]) {
-    println!("cargo::rerun-if-env-changed=FLOWMASK_EMULATOR_SANITIZE");
-    let sanitize = std::env::var("FLOWMASK_EMULATOR_SANITIZE").unwrap_or_default();
-    let build = |level: u32| {
-        let mut build = cc::Build::new();
-        // The build's profile decides neither speed nor checks here; no contraction, so that rounding is the device's.
-        build.cpp(true).std("c++17").opt_level(level).pic(true).debug(!sanitize.is_empty());
-        build.flag("-march=x86-64-v3").flag("-ffp-contract=off").flag("-Wno-unknown-pragmas");
-        build.flag("-fvisibility=hidden");
-        build.include("kernels").include("kernels/emulator").cargo_metadata(false);
-        build
-    };
-    let runtime = build(3).files(files("kernels/emulator", "cpp")).compile_intermediates();
-    let mut device = build(if sanitize.is_empty() { 2 } else { 1 });
-    device.flag("-x").flag("c++");
-    if !sanitize.is_empty() {
-        device.flag(format!("-fsanitize={sanitize}")).flag("-fno-sanitize-recover=all");
-        if sanitize == "thread" && device.get_compiler().is_like_clang() {
-            device.flag("-mllvm").flag("-tsan-distinguish-volatile=1");
-        }
-    }
-    let selftest = Path::new("kernels/emulator/selftest.cu");
-    let objects = device.files(kernels).file(selftest).compile_intermediates();
-    // The name by which the driver is looked for first.
-    let library = out("libcuda.so");
-    let mut link = build(2).get_compiler().to_command();
-    link.args(["-shared", "-Wl,-soname,libcuda.so", "-o"]).arg(&library).args(runtime).args(objects);
-    link.args(["-ldl", "-lpthread"]);
-    if !sanitize.is_empty() {
-        link.arg(format!("-fsanitize={sanitize}"));
-    }
-    assert!(link.status().expect("a C++ compiler").success(), "linking the emulator");
-    println!("cargo::rustc-env=FLOWMASK_EMULATOR={}", library.display());
 }

@@ -24,7 +24,6 @@ pub mod cpu;
 pub mod cuda;
 mod device;
 mod error;
-pub mod ffi;
 pub mod image;
 mod lanes;
 mod many;
@@ -34,6 +33,7 @@ mod options;
 pub mod output;
 mod pipeline;
 mod pool;
+#[cfg(feature = "report")]
 pub mod report;
 mod segmenter;
 mod size;

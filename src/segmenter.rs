@@ -155,6 +155,11 @@ impl Segmenter {
         &self.model
     }
 
+    /// How many threads the processor's part of the work uses.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
     /// Finds the cells of one image.
     ///
     /// # Errors

@@ -33,8 +33,8 @@ clang() {
 # The test program, built with a sanitizer under a target folder of its own, and how to run it.
 prepare() {
     export FLOWMASK_EMULATOR_SANITIZE="$1" CARGO_TARGET_DIR="$target/sanitize-${1%%,*}"
-    cargo test --features cpu-emu --test cuda --no-run
-    program=$(cargo test --features cpu-emu --test cuda --no-run --message-format=json 2>/dev/null |
+    cargo test --test cuda --no-run
+    program=$(cargo test --test cuda --no-run --message-format=json 2>/dev/null |
         sed -n 's/.*"name":"cuda".*"executable":"\([^"]*\)".*/\1/p')
     [ -x "$program" ]
 }

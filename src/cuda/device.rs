@@ -168,8 +168,6 @@ pub fn count() -> Result<usize> {
 
 /// Checks that there is a driver; cudarc panics where there is none.
 pub(super) fn driver() -> Result<()> {
-    #[cfg(feature = "cpu-emu")]
-    super::emulator::load();
     // SAFETY: only looks for the library.
     match unsafe { is_culib_present() } {
         true => Ok(()),
@@ -199,14 +197,7 @@ fn refused(name: &str, error: DriverError) -> String {
     )
 }
 
-/// What the driver loads, by the name of the file: the emulator has it in itself.
-#[cfg(feature = "cpu-emu")]
-fn images(_: &Arc<CudaContext>, _: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
-    Ok(SOURCES.iter().map(|(name, _)| (*name, Ptx::from_src("emulated"))).collect())
-}
-
 /// What the driver loads, by the name of the file.
-#[cfg(not(feature = "cpu-emu"))]
 fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
     use super::nvrtc::{Cache, Compiler};
     let capability = context.compute_capability();

@@ -39,11 +39,12 @@ pub fn devices() -> Result<Vec<DeviceInfo>> {
     (0..count).map(opened).collect()
 }
 
-/// What is known of a GPU without opening it: all but the bytes that are free.
+/// What is known of a GPU, counted from 0, without opening it: all but the bytes that are free.
 ///
 /// # Errors
-/// [`Error::Device`].
-pub(crate) fn describe(index: usize) -> Result<DeviceInfo> {
+/// [`Error::Device`] without a driver, or when it has no such GPU.
+pub fn describe(index: usize) -> Result<DeviceInfo> {
+    driver()?;
     info(index).map_err(|e| Error::device(Device::Cuda(index), e))
 }
 

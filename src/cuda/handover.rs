@@ -74,7 +74,7 @@ impl DeviceType {
 
 impl DeviceImage {
     /// (height, width).
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub fn size(&self) -> (usize, usize) {
         (self.shape[0], self.shape[1])
     }
 

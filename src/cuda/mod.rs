@@ -16,8 +16,6 @@ pub mod components;
 pub mod conv;
 mod device;
 mod devices;
-#[cfg(feature = "cpu-emu")]
-pub mod emulator;
 pub mod fill;
 pub mod flow_error;
 pub mod follow;
@@ -35,7 +33,6 @@ pub mod tiles;
 pub use buffer::Buffer;
 pub(crate) use device::launch;
 pub use device::{Gpu, count};
-pub(crate) use devices::describe;
-pub use devices::{DeviceInfo, devices, driver_version};
+pub use devices::{DeviceInfo, describe, devices, driver_version};
 pub use handover::{DeviceImage, DeviceType};
 pub use pinned::Pinned;

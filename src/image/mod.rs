@@ -1,17 +1,25 @@
 //! Files and arrays to pixels: one file a format.
 
-use std::path::Path;
-
+#[cfg(feature = "files")]
 mod axes;
+#[cfg(feature = "files")]
 mod format;
+#[cfg(feature = "files")]
 mod jpeg;
+#[cfg(feature = "files")]
 mod labels;
+#[cfg(feature = "files")]
 mod npy;
+#[cfg(feature = "files")]
 mod png;
+#[cfg(feature = "files")]
 mod size;
+#[cfg(feature = "files")]
 mod tiff;
 
+#[cfg(feature = "files")]
 pub use format::{EXTENSIONS, read};
+#[cfg(feature = "files")]
 pub use labels::{LABEL_EXTENSIONS, read_labels};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};
@@ -116,7 +124,8 @@ impl Image {
     ///
     /// # Errors
     /// Those of [`read`], and [`Error::ImageFile`] when the file holds several pictures.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+    #[cfg(feature = "files")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let mut stack = read(path.as_ref())?;
         match stack.planes.len() {
             1 => Ok(stack.planes.remove(0)),
@@ -130,7 +139,7 @@ impl Image {
     }
 
     /// (height, width).
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub fn size(&self) -> (usize, usize) {
         (self.height(), self.width())
     }
 

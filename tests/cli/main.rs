@@ -2,6 +2,8 @@
 
 mod bad;
 mod devices;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod emulated;
 mod good;
 mod gpu;
 mod scene;

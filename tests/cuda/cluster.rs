@@ -130,7 +130,7 @@ fn peaks_side_by_side() {
 
 #[test]
 fn ends_of_the_network() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     let mut scratch = Scratch::default();
     for name in ["dynamics_nuclei_0", "dynamics_cyto_1"] {
         let golden = Golden::open(name);

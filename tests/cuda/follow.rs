@@ -108,7 +108,7 @@ fn flows_of_a_kind() {
 
 #[test]
 fn flows_of_the_network() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     let mut memory = Memory::default();
     for name in ["dynamics_nuclei_0", "dynamics_cyto_1"] {
         let golden = Golden::open(name);

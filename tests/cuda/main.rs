@@ -7,7 +7,7 @@ mod cluster;
 mod components;
 mod conv;
 mod device;
-#[cfg(feature = "cpu-emu")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulator;
 mod fill;
 mod flow_error;
@@ -21,6 +21,7 @@ mod random;
 mod renumber;
 mod resize;
 mod scan;
+mod scene;
 mod style;
 mod tiles;
 

@@ -108,13 +108,13 @@ fn network_of_a_small_model() {
 /// Slow on the emulator: in one order of threads only.
 #[test]
 fn network_of_a_built_in_model() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     compare("nuclei", &gpu, Model::named("nuclei").unwrap().network(), (32, 48));
 }
 
 #[test]
 fn network_of_any_depth_and_width() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     for nbase in [&[1, 5][..], &[2, 32, 40], &[3, 8, 33, 20, 64, 36]] {
         compare(&format!("{nbase:?}"), &gpu, &random_network(nbase, 5), (16, 48));
     }
@@ -122,7 +122,7 @@ fn network_of_any_depth_and_width() {
 
 #[test]
 fn network_gives_a_tile_the_same_bits_in_any_batch() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     let network = random_network(&[2, 6, 10], 3);
     let (gpu, tile) = (&gpu, (16, 16));
     for precision in [Precision::F16, Precision::F32] {
@@ -146,7 +146,7 @@ fn network_gives_a_tile_the_same_bits_in_any_batch() {
 fn network_recorded_gives_the_same_bits() {
     let (network, other) = (random_network(&[2, 6, 10], 3), random_network(&[2, 6, 10], 1));
     let tile = (16, 16);
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     let [unet, other] = [&network, &other].map(|n| Unet::new(&gpu, n, Precision::F16).unwrap());
     let mut state = State::new(&gpu, &unet, 2, tile).unwrap();
     let batches: Vec<_> = (0..6).map(|n| tiles(n + 2, tile, 2)[n..].to_vec()).collect();
@@ -173,7 +173,7 @@ fn network_recorded_gives_the_same_bits() {
 
 #[test]
 fn network_says_what_it_takes() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     let unet = Unet::new(&gpu, &random_network(&[2, 6, 10], 3), Precision::F16).unwrap();
     // Stored channels: 16 and 32, of 2 bytes; 3 maps a level and the maxima between the two; the style of 4 × 8 pixels.
     let maps = 2 * 512 * (16 + 3 * 32 + 32 / 4) + 2 * 128 * 3 * 32;
@@ -188,7 +188,7 @@ fn network_says_what_it_takes() {
 
 #[test]
 fn a_state_of_no_tiles_stays_as_it_is() {
-    let Some(gpu) = gpu() else { return };
+    let gpu = gpu();
     let unet = Unet::new(&gpu, &random_network(&[1, 4], 1), Precision::F32).unwrap();
     let mut state = State::new(&gpu, &unet, 1, (16, 16)).unwrap();
     state.output = Buffer::of(&gpu, &[7.0; 3 * 256]).unwrap();

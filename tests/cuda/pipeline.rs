@@ -51,9 +51,7 @@ fn many(segmenter: &Segmenter, images: &[Image], options: &Options) -> Vec<Segme
 
 #[test]
 fn single_precision_finds_what_the_processor_finds() {
-    if gpu().is_none() {
-        return;
-    }
+    gpu();
     let model = Model::named("nuclei").unwrap();
     let cpu = segmenter(model.clone(), &[Device::Cpu], Precision::F32);
     let cuda = segmenter(model, &[Device::Cuda(0)], Precision::F32);
@@ -85,9 +83,7 @@ fn single_precision_finds_what_the_processor_finds() {
 
 #[test]
 fn the_diameter_is_estimated_as_on_the_processor() {
-    if gpu().is_none() {
-        return;
-    }
+    gpu();
     let model = Model::named("nuclei").unwrap();
     let options = Options { diameter: Diameter::Auto, ..Options::default() };
     let image = discs(50, 40, 16);
@@ -98,9 +94,7 @@ fn the_diameter_is_estimated_as_on_the_processor() {
 
 #[test]
 fn same_bytes_for_any_batch_pooling_and_number_of_gpus() {
-    if gpu().is_none() {
-        return;
-    }
+    gpu();
     let images = images();
     let devices: Vec<Device> = (0..count().unwrap().min(2)).map(Device::Cuda).collect();
     for precision in [Precision::F16, Precision::F32] {
@@ -124,9 +118,7 @@ fn same_bytes_for_any_batch_pooling_and_number_of_gpus() {
 
 #[test]
 fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
-    if gpu().is_none() {
-        return;
-    }
+    gpu();
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
     let nan = Image::from_gray(Array2::from_elem((9, 9), f32::NAN).view()).unwrap();
     assert!(matches!(cuda.segment(&nan, &Options::default()), Err(Error::Image(_))));
@@ -141,9 +133,7 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
 
 #[test]
 fn progress_stops_the_work() {
-    if gpu().is_none() {
-        return;
-    }
+    gpu();
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
     let options = Options { bsize: 64, batch_size: Some(2), ..Options::default() };
     let image = discs(97, 131, 12);
@@ -156,9 +146,7 @@ fn progress_stops_the_work() {
 /// The real image and the real weights, in the precision that is meant for use.
 #[test]
 fn half_precision_finds_the_same_nuclei() {
-    if gpu().is_none() {
-        return;
-    }
+    gpu();
     let model = Model::named("nuclei").unwrap();
     let image = Image::open(data("nuclei.png")).unwrap();
     let options = Options { diameter: Diameter::Pixels(19.5), bsize: 256, ..Options::default() };

@@ -1,6 +1,6 @@
 //! What a kernel does wrong is an error, with the line.
 
-use flowmask::cuda::emulator::schedule;
+use flowmask_emulator::schedule;
 
 use super::{alone, config, context, run};
 

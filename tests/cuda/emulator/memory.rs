@@ -1,15 +1,16 @@
 //! Device memory is counted, limited and watched.
 
 use cudarc::driver::{DevicePtr, result, sys};
-use flowmask::cuda::emulator::memory;
 use flowmask::cuda::{Buffer, Gpu};
+use flowmask_emulator::memory;
 
+use super::open;
 use super::{alone, config, context, run, word};
 
 #[test]
 fn memory_is_limited() {
     alone("memory::memory_is_limited", &[("FLOWMASK_EMULATOR_MEMORY", "1000000")], || {
-        let gpu = Gpu::open(0).unwrap();
+        let gpu = open(0).unwrap();
         assert_eq!(gpu.context().mem_get_info().unwrap(), (1_000_000, 1_000_000));
         let half = Buffer::of(&gpu, &[0u8; 600_000]).unwrap();
         assert_eq!(gpu.context().mem_get_info().unwrap(), (400_000, 1_000_000));
@@ -23,7 +24,7 @@ fn memory_is_limited() {
 #[test]
 fn allocations_are_counted() {
     alone("memory::allocations_are_counted", &[], || {
-        let gpu = Gpu::open(1).unwrap();
+        let gpu = open(1).unwrap();
         let kept = Buffer::of(&gpu, &[0u32; 100]).unwrap();
         drop(Buffer::of(&gpu, &[0u32; 200]).unwrap());
         gpu.synchronize().unwrap();
@@ -95,8 +96,8 @@ fn fresh_memory_is_not_zero() {
 #[test]
 fn the_number_of_devices_is_set() {
     alone("memory::the_number_of_devices_is_set", &[("FLOWMASK_EMULATOR_DEVICES", "3")], || {
-        assert!(Gpu::open(2).is_ok());
-        assert!(Gpu::open(3).unwrap_err().to_string().contains("CUDA_ERROR_INVALID_DEVICE"));
+        assert!(open(2).is_ok());
+        assert!(open(3).unwrap_err().to_string().contains("CUDA_ERROR_INVALID_DEVICE"));
         assert_eq!(cudarc::driver::CudaContext::device_count(), Ok(3));
     });
 }
@@ -104,7 +105,7 @@ fn the_number_of_devices_is_set() {
 #[test]
 fn there_may_be_no_device() {
     alone("memory::there_may_be_no_device", &[("FLOWMASK_EMULATOR_DEVICES", "0")], || {
-        let error = Gpu::open(0).unwrap_err().to_string();
+        let error = open(0).unwrap_err().to_string();
         assert!(error.contains("CUDA_ERROR_NO_DEVICE"), "{error}");
     });
 }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaStream, LaunchConfig};
 use cudarc::nvrtc::Ptx;
-use flowmask::cuda::Gpu;
+
+use super::device::open;
 
 /// Runs a test in a process of its own, with these variables, since an error of a device stays until the process ends.
 /// `test` is its name. Returns what it said, `None` within that process.
@@ -33,7 +34,7 @@ fn alone(test: &str, variables: &[(&str, &str)], body: impl FnOnce()) -> Option<
 
 /// A device with streams of its own, apart from the library.
 fn context(ordinal: usize) -> Arc<CudaContext> {
-    Gpu::open(ordinal).unwrap().context().clone()
+    open(ordinal).unwrap().context().clone()
 }
 
 fn kernel(context: &Arc<CudaContext>, name: &str) -> CudaFunction {

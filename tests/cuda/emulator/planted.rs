@@ -1,7 +1,7 @@
 //! Faults that only a sanitizer sees. The script that runs the tests under sanitizers runs these too, one by one, and
 //! wants a report of each.
 
-use flowmask::cuda::emulator::schedule;
+use flowmask_emulator::schedule;
 
 use super::{config, context, run};
 

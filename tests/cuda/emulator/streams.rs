@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
 use cudarc::driver::{CudaSlice, CudaStream, DriverError};
-use flowmask::cuda::emulator::schedule;
+use flowmask_emulator::schedule;
 
 use super::{config, context, run, word};
 

@@ -1,6 +1,6 @@
 //! Blocks run on all cores, threads of the host apart.
 
-use flowmask::cuda::emulator::{schedule, statistics};
+use flowmask_emulator::{schedule, statistics};
 
 use super::{alone, config, context, run, word};
 

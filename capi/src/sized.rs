@@ -3,7 +3,7 @@
 
 use std::mem::size_of;
 
-use super::fault::Fault;
+use crate::fault::Fault;
 
 /// No struct will be larger: a size beyond it was never set.
 const MOST: usize = 4096;
@@ -12,7 +12,7 @@ const MOST: usize = 4096;
 ///
 /// # Safety
 /// `repr(C)`, begins with a `u32`, all bits in it are valid, and it has no padding.
-pub(super) unsafe trait Versioned: Copy {
+pub(crate) unsafe trait Versioned: Copy {
     /// Its name.
     const NAME: &str;
     /// Its size in version 1 of the interface: nobody has a smaller one.
@@ -27,7 +27,7 @@ pub(super) unsafe trait Versioned: Copy {
 ///
 /// # Safety
 /// `given` is NULL or points to as many bytes as its first field says.
-pub(super) unsafe fn read<T: Versioned>(given: *const T) -> Result<T, Fault> {
+pub(crate) unsafe fn read<T: Versioned>(given: *const T) -> Result<T, Fault> {
     // SAFETY: of the caller.
     let size = unsafe { size(given) }?;
     let mut value = T::defaults();
@@ -49,7 +49,7 @@ pub(super) unsafe fn read<T: Versioned>(given: *const T) -> Result<T, Fault> {
 ///
 /// # Safety
 /// As for [`read`]; the bytes can be written.
-pub(super) unsafe fn write<T: Versioned>(out: *mut T, value: &T) -> Result<(), Fault> {
+pub(crate) unsafe fn write<T: Versioned>(out: *mut T, value: &T) -> Result<(), Fault> {
     // SAFETY: of the caller.
     let size = unsafe { size(out) }?;
     let (known, first) = (size.min(size_of::<T>()), size_of::<u32>());
@@ -65,7 +65,7 @@ pub(super) unsafe fn write<T: Versioned>(out: *mut T, value: &T) -> Result<(), F
 /// The first field, once it can be one.
 unsafe fn size<T: Versioned>(given: *const T) -> Result<usize, Fault> {
     const { assert!(size_of::<T>() <= MOST) };
-    super::image::check_pointer(T::NAME, given)?;
+    crate::image::check_pointer(T::NAME, given)?;
     // SAFETY: of the caller.
     let size = unsafe { given.cast::<u32>().read() } as usize;
     check(T::NAME, size, T::FIRST)?;
@@ -85,8 +85,8 @@ fn check(name: &str, size: usize, first: usize) -> Result<(), Fault> {
 ///
 /// # Safety
 /// `out` is NULL or has `size` bytes.
-pub(super) unsafe fn set_defaults<T: Versioned>(out: *mut T, size: u32) -> Result<(), Fault> {
-    super::image::check_pointer(T::NAME, out)?;
+pub(crate) unsafe fn set_defaults<T: Versioned>(out: *mut T, size: u32) -> Result<(), Fault> {
+    crate::image::check_pointer(T::NAME, out)?;
     check(T::NAME, size as usize, T::FIRST)?;
     // SAFETY: of the caller; then it has a size.
     unsafe {
@@ -107,7 +107,7 @@ macro_rules! sized {
             assert!(std::mem::size_of::<$type>() == end);
         };
         // SAFETY: checked above; the fields are numbers, pointers and optional functions.
-        unsafe impl $crate::ffi::sized::Versioned for $type {
+        unsafe impl $crate::sized::Versioned for $type {
             const NAME: &str = $name;
             const FIRST: usize = $first;
             fn defaults() -> Self {
@@ -116,7 +116,7 @@ macro_rules! sized {
         }
     };
 }
-pub(super) use sized;
+pub(crate) use sized;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 # The C interface as a user has it: the header is current, programs in C and C++ run under sanitizers, and the examples of
 # docs/linking.md run as they stand there.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/.."
 root=$PWD
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${TMPDIR:-/tmp}/flowmask-target}"
 cache="${FLOWMASK_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/flowmask-tools}"
@@ -18,28 +18,28 @@ fi
 step() { echo "C: $*"; }
 
 step "the header is current"
-version=$(sed -n 's/.*cbindgen --version \([0-9.]*\).*/\1/p' include/make.sh)
+version=$(sed -n 's/.*cbindgen --version \([0-9.]*\).*/\1/p' capi/include/make.sh)
 if [ "$("$cache/bin/cbindgen" --version 2>/dev/null)" != "cbindgen $version" ]; then
     CARGO_TARGET_DIR="$work/tools" cargo install --quiet --locked --root "$cache" cbindgen --version "$version"
 fi
-CBINDGEN="$cache/bin/cbindgen" include/make.sh "$work/flowmask.h"
-diff -u include/flowmask.h "$work/flowmask.h" || { echo "include/make.sh makes another header"; exit 1; }
+CBINDGEN="$cache/bin/cbindgen" capi/include/make.sh "$work/flowmask.h"
+diff -u capi/include/flowmask.h "$work/flowmask.h" || { echo "capi/include/make.sh makes another header"; exit 1; }
 
 step "programs in C and C++, and the symbols"
 export FLOWMASK_C_SCENE="$work/scene"
-cargo test --quiet --release --test c
+cargo test --quiet --release -p flowmask-capi --test c
 
 step "AddressSanitizer"
 FLOWMASK_C_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" FLOWMASK_C_SIDE=64 \
-    cargo test --quiet --release --test c programs
+    cargo test --quiet --release -p flowmask-capi --test c programs
 if command -v valgrind >/dev/null; then
     step "valgrind"
     # What is only reachable at the end is the library's list of handles.
     # Rust's own lists, to which pointers lead that are tagged or not to their beginning, would be possibly lost.
     kinds=definite,indirect
     FLOWMASK_C_RUN="valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=$kinds
-        --errors-for-leak-kinds=$kinds" FLOWMASK_C_SIDE=24 FLOWMASK_C_ONLY=cc FLOWMASK_C_MODEL=tests/data/models/tiny.pth \
-        cargo test --quiet --release --test c programs
+        --errors-for-leak-kinds=$kinds" FLOWMASK_C_SIDE=24 FLOWMASK_C_ONLY=cc FLOWMASK_C_MODEL=$root/tests/data/models/tiny.pth \
+        cargo test --quiet --release -p flowmask-capi --test c programs
 fi
 
 # Files and commands of the document.

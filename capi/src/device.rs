@@ -2,12 +2,12 @@
 
 use std::ffi::c_char;
 
-use super::fault::{Fault, guard, note};
-use super::flowmask_status;
-use super::image::check_pointer;
-use super::sized::{self, Versioned, sized};
-use crate::cpu::conv::Kernel;
-use crate::{Device, cuda};
+use crate::fault::{Fault, guard, note};
+use crate::flowmask_status;
+use crate::image::check_pointer;
+use crate::sized::{self, Versioned, sized};
+use flowmask::cpu::conv::Kernel;
+use flowmask::{Device, cuda};
 
 /// A device that a model can be loaded onto.
 #[repr(C)]

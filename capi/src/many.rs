@@ -4,14 +4,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::fault::{Fault, text};
-use super::flowmask_log_level::{FLOWMASK_LOG_DEBUG, FLOWMASK_LOG_WARNING};
-use super::flowmask_status::{self, *};
-use super::image::{View, check_pointer, flowmask_image};
-use super::options::{self, Progress, flowmask_options};
-use super::result::{Found, RESULTS, flowmask_result};
-use super::session::{Session, flowmask_session, in_session};
-use crate::{Image, Options, Segmentation};
+use crate::fault::{Fault, text};
+use crate::flowmask_log_level::{FLOWMASK_LOG_DEBUG, FLOWMASK_LOG_WARNING};
+use crate::flowmask_status::{self, *};
+use crate::image::{View, check_pointer, flowmask_image};
+use crate::options::{self, Progress, flowmask_options};
+use crate::result::{Found, RESULTS, flowmask_result};
+use crate::session::{Session, flowmask_session, in_session};
+use flowmask::{Image, Options, Segmentation};
 
 /// Finds the cells of count images of any sizes and types, in the shortest time: the tiles of several images go
 /// through the network together, and GPUs share the images. Each gets the labels that flowmask_segment gives it.
@@ -50,7 +50,7 @@ fn run(
     progress: Progress,
 ) -> Result<Vec<Outcome>, Fault> {
     let start = Instant::now();
-    let cancelled = || Err(Fault::from(crate::Error::Cancelled));
+    let cancelled = || Err(Fault::from(flowmask::Error::Cancelled));
     let state = Mutex::new((vec![None::<Outcome>; views.len()], 0, progress));
     let stop = AtomicBool::new(false);
     let done = |i: usize, found: Result<(Vec<Image>, Vec<Segmentation>), Fault>| {
@@ -80,7 +80,7 @@ fn run(
 }
 
 /// Where the results of several images go.
-pub(super) struct Outputs {
+pub(crate) struct Outputs {
     pub count: usize,
     results: *mut *mut flowmask_result,
     statuses: *mut flowmask_status,

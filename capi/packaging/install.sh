@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Puts the library that `cargo build --release` made where compilers find it: install.sh PREFIX. Linux.
+# Puts the library that `cargo build --release -p flowmask-capi` made where compilers find it: install.sh PREFIX. Linux.
 set -euo pipefail
 prefix=$(mkdir -p "${1:?the folder to install to}" && cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-built=${CARGO_TARGET_DIR:-target}/release
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+built=${CARGO_TARGET_DIR:-../target}/release
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' ../Cargo.toml | head -n 1)
 
 mkdir -p "$prefix"/include "$prefix"/lib/pkgconfig "$prefix"/lib/cmake/flowmask
 install -m 644 include/flowmask.h include/flowmask.hpp "$prefix/include"

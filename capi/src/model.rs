@@ -3,14 +3,14 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::time::Instant;
 
-use super::fault::{Fault, guard};
-use super::flowmask_log_level::FLOWMASK_LOG_INFO;
-use super::flowmask_status;
-use super::handles::Handles;
-use super::image::check_pointer;
-use super::log::{Log, flowmask_log_callback};
-use super::sized::{self, sized};
-use crate::{Device, Error, Model, Precision, Segmenter};
+use crate::fault::{Fault, guard};
+use crate::flowmask_log_level::FLOWMASK_LOG_INFO;
+use crate::flowmask_status;
+use crate::handles::Handles;
+use crate::image::check_pointer;
+use crate::log::{Log, flowmask_log_callback};
+use crate::sized::{self, sized};
+use flowmask::{Device, Error, Model, Precision, Segmenter};
 
 /// A network with its weights, ready to run on its devices. Threads may share it.
 #[allow(missing_debug_implementations)]
@@ -90,12 +90,12 @@ sized!(
 );
 
 /// What is behind a handle of a model.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     pub segmenter: Segmenter,
     pub log: Log,
 }
 
-pub(super) static MODELS: Handles<Loaded> = Handles::new("model");
+pub(crate) static MODELS: Handles<Loaded> = Handles::new("model");
 
 /// Sets all fields to their defaults; size is sizeof(flowmask_model_options).
 #[unsafe(no_mangle)]
@@ -176,12 +176,12 @@ unsafe fn load(
 const MOST_THREADS: u32 = 4096;
 
 fn option(name: &'static str, reason: String) -> Fault {
-    Error::option(name, reason).into()
+    Error::Option { name, reason }.into()
 }
 
 fn loaded(segmenter: &Segmenter, devices: &[Device], start: Instant) -> String {
     let devices: Vec<String> = devices.iter().map(Device::to_string).collect();
-    let (model, threads) = (segmenter.model(), segmenter.parts().1.current_num_threads());
+    let (model, threads) = (segmenter.model(), segmenter.threads());
     format!(
         "model {} (diameter {} pixels) on {} with {threads} threads, loaded in {:.2} s",
         model.name(),
@@ -192,7 +192,7 @@ fn loaded(segmenter: &Segmenter, devices: &[Device], start: Instant) -> String {
 }
 
 unsafe fn read(options: *const flowmask_model_options) -> Result<flowmask_model_options, Fault> {
-    use super::sized::Versioned;
+    use crate::sized::Versioned;
     let given = match options.is_null() {
         true => flowmask_model_options::defaults(),
         // SAFETY: of the caller.
@@ -208,7 +208,7 @@ unsafe fn read(options: *const flowmask_model_options) -> Result<flowmask_model_
 ///
 /// # Safety
 /// It is NULL or ends with a zero byte, and lives for `'a`.
-pub(super) unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a str, Fault> {
+pub(crate) unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a str, Fault> {
     check_pointer(name, text)?;
     // SAFETY: of the caller.
     let text = unsafe { CStr::from_ptr(text) };
@@ -219,7 +219,7 @@ pub(super) unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a s
 ///
 /// # Safety
 /// It is NULL or can be written.
-pub(super) unsafe fn set_null<H>(name: &str, out: *mut *mut H) -> Result<(), Fault> {
+pub(crate) unsafe fn set_null<H>(name: &str, out: *mut *mut H) -> Result<(), Fault> {
     check_pointer(name, out)?;
     // SAFETY: of the caller.
     unsafe { out.write(std::ptr::null_mut()) };

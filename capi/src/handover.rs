@@ -2,15 +2,15 @@
 
 use std::ffi::c_void;
 
-use super::fault::Fault;
-use super::flowmask_status;
-use super::image::{View, flowmask_image, flowmask_type};
-use super::many::Outputs;
-use super::options::{self, flowmask_options};
-use super::result::{Found, flowmask_result};
-use super::session::{flowmask_session, in_session};
-use super::sized::{self, sized};
-use crate::cuda::{DeviceImage, DeviceType};
+use crate::fault::Fault;
+use crate::flowmask_status;
+use crate::image::{View, flowmask_image, flowmask_type};
+use crate::many::Outputs;
+use crate::options::{self, flowmask_options};
+use crate::result::{Found, flowmask_result};
+use crate::session::{flowmask_session, in_session};
+use crate::sized::{self, sized};
+use flowmask::cuda::{DeviceImage, DeviceType};
 
 /// Where the labels of an image go in the memory of a GPU: uint32_t [height, width].
 #[repr(C)]
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn flowmask_segment_on_device(
     in_session(session, |session| unsafe {
         let outputs = Outputs::new(count, images, results, statuses)?;
         if !labels.is_null() {
-            super::image::check_pointer("labels", labels)?;
+            crate::image::check_pointer("labels", labels)?;
         }
         let (options, mut progress) = options::read(options)?;
         let target = |i| if labels.is_null() { std::ptr::null() } else { labels.add(i).read() };

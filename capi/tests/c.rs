@@ -2,7 +2,7 @@
 //!
 //! `FLOWMASK_C_FLAGS` are more flags for the compiler, `FLOWMASK_C_RUN` is what the program is run by, and
 //! `FLOWMASK_C_SIDE` makes the image smaller, `FLOWMASK_C_MODEL` is a file of random weights to take, since valgrind is
-//! slow, `FLOWMASK_C_ONLY` is the one compiler to take, `FLOWMASK_C_SCENE` is a folder for the image as a PGM: `tests/c/ci.sh` runs
+//! slow, `FLOWMASK_C_ONLY` is the one compiler to take, `FLOWMASK_C_SCENE` is a folder for the image as a PGM: `ci.sh` runs
 //! it under AddressSanitizer and valgrind.
 #![cfg(unix)]
 
@@ -12,8 +12,14 @@ use std::process::Command;
 
 use flowmask::{Diameter, Image, Model, Options, Pixels, Segmenter};
 
-fn root() -> &'static Path {
+/// The folder of this package.
+fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the repository.
+fn repository(name: &str) -> PathBuf {
+    package().join("..").join(name)
 }
 
 /// The library that cargo built with this test.
@@ -38,7 +44,7 @@ fn words(variable: &str) -> Vec<String> {
 
 /// Writes an image and its labels for the program to compare with; their sides.
 fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
-    let Pixels::U8(pixels) = Image::open(root().join("tests/data/nuclei.png")).unwrap().pixels().clone()
+    let Pixels::U8(pixels) = Image::open(repository("tests/data/nuclei.png")).unwrap().pixels().clone()
     else {
         panic!("nuclei.png has another type");
     };
@@ -68,7 +74,7 @@ fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
 fn c_and_cpp_programs_get_the_labels_of_rust() {
     let folder = tempfile::tempdir().unwrap();
     let model = std::env::var("FLOWMASK_C_MODEL").unwrap_or("nuclei".into());
-    let file = root().join(if model == "nuclei" { "weights/nuclei.safetensors" } else { &model });
+    let file = repository(if model == "nuclei" { "weights/nuclei.safetensors" } else { &model });
     let model = if model == "nuclei" { model } else { file.display().to_string() };
     let (height, width) = write_scene(folder.path(), &model);
     let library = library();
@@ -87,9 +93,9 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
             "-pedantic",
             "-D_GNU_SOURCE",
         ]);
-        compile.args(words("FLOWMASK_C_FLAGS")).arg("-I").arg(root().join("include"));
+        compile.args(words("FLOWMASK_C_FLAGS")).arg("-I").arg(package().join("include"));
         compile.args(
-            ["main.c", "images.c", "results.c", "misuse.c"].map(|file| root().join("tests/c").join(file)),
+            ["main.c", "images.c", "results.c", "misuse.c"].map(|file| package().join("tests/c").join(file)),
         );
         compile.args(["-x", "none", "-pthread", "-L"]).arg(library.parent().unwrap()).arg("-lflowmask");
         compile.arg(format!("-Wl,-rpath,{}", library.parent().unwrap().display())).arg("-o").arg(&program);
@@ -107,7 +113,7 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
 
 /// The functions that the header declares.
 fn declared() -> BTreeSet<String> {
-    let header = std::fs::read_to_string(root().join("include/flowmask.h")).unwrap();
+    let header = std::fs::read_to_string(package().join("include/flowmask.h")).unwrap();
     let code = header.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.filter_map(|line| line.split_once('(').map(|(before, _)| before))
         .filter_map(|before| before.rsplit([' ', '*']).next())

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::fault::text;
+use crate::fault::text;
 
 /// How much a message matters.
 #[repr(C)]
@@ -22,7 +22,7 @@ pub type flowmask_log_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
 /// A callback and its data.
-pub(super) struct Log {
+pub(crate) struct Log {
     pub callback: flowmask_log_callback,
     pub user_data: *mut c_void,
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::fault::Fault;
-use super::flowmask_status::FLOWMASK_ERROR_HANDLE;
+use crate::fault::Fault;
+use crate::flowmask_status::FLOWMASK_ERROR_HANDLE;
 
 /// The handles of one kind that were not freed. No handle is given twice, and none is one of another kind.
-pub(super) struct Handles<T> {
+pub(crate) struct Handles<T> {
     kind: &'static str,
     live: Mutex<BTreeMap<usize, Arc<T>>>,
 }

@@ -2,10 +2,10 @@
 
 use std::ffi::c_void;
 
-use super::fault::Fault;
-use super::flowmask_status;
-use super::sized::{self, sized};
-use crate::{Compat, Diameter, Normalize, Options, Sampling};
+use crate::fault::Fault;
+use crate::flowmask_status;
+use crate::sized::{self, sized};
+use flowmask::{Compat, Diameter, Normalize, Options, Sampling};
 
 /// A diameter that is estimated from the image.
 pub const FLOWMASK_DIAMETER_AUTO: f64 = -1.0;
@@ -141,12 +141,12 @@ pub unsafe extern "C" fn flowmask_options_default(
     size: u32,
 ) -> flowmask_status {
     // SAFETY: the caller has so many bytes.
-    super::fault::guard(|| unsafe { sized::set_defaults(options, size) })
+    crate::fault::guard(|| unsafe { sized::set_defaults(options, size) })
 }
 
 /// A callback and its data.
 #[derive(Clone, Copy)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     callback: flowmask_progress_callback,
     user_data: *mut c_void,
 }
@@ -166,7 +166,7 @@ impl Progress {
 ///
 /// # Safety
 /// `options` is NULL or points to a struct of the size that it says.
-pub(super) unsafe fn read(options: *const flowmask_options) -> Result<(Options, Progress), Fault> {
+pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, Progress), Fault> {
     let given = match options.is_null() {
         true => defaults(),
         // SAFETY: of the caller.
@@ -178,7 +178,7 @@ pub(super) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
 }
 
 fn convert(given: &flowmask_options) -> Result<Options, Fault> {
-    let wrong = |name, reason: String| Err(Fault::from(crate::Error::option(name, reason)));
+    let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
     let diameter = match given.diameter {
         0.0 => Diameter::Model,
         FLOWMASK_DIAMETER_AUTO => Diameter::Auto,

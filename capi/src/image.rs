@@ -4,10 +4,10 @@ use std::ffi::c_void;
 
 use ndarray::Array3;
 
-use super::fault::Fault;
-use super::flowmask_status::FLOWMASK_ERROR_IMAGE;
-use super::sized::{self, sized};
-use crate::{Image, Pixel, Pixels};
+use crate::fault::Fault;
+use crate::flowmask_status::FLOWMASK_ERROR_IMAGE;
+use crate::sized::{self, sized};
+use flowmask::{Image, Pixel, Pixels};
 
 /// The type of a pixel's numbers, in the byte order of the machine.
 #[repr(C)]
@@ -63,7 +63,7 @@ sized!(
 );
 
 /// Refuses NULL, and addresses at which such a thing cannot be.
-pub(super) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Fault> {
+pub(crate) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Fault> {
     if pointer.is_null() {
         return Err(Fault::argument(name, "is NULL"));
     }
@@ -76,7 +76,7 @@ pub(super) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Faul
 
 /// A [`flowmask_image`] whose numbers make sense.
 #[derive(Clone, Copy)]
-pub(super) struct View {
+pub(crate) struct View {
     pub data: *const u8,
     pub kind: flowmask_type,
     /// Height, width, channels.
@@ -169,7 +169,7 @@ impl View {
 }
 
 impl flowmask_type {
-    pub(super) fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         match self {
             flowmask_type::FLOWMASK_U8 => 1,
             flowmask_type::FLOWMASK_U16 => 2,

@@ -6,12 +6,12 @@ use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use super::flowmask_status::{self, *};
-use crate::Error;
+use crate::flowmask_status::{self, *};
+use flowmask::Error;
 
 /// What goes to the caller.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub status: flowmask_status,
     pub message: String,
 }
@@ -43,6 +43,8 @@ impl From<Error> for Fault {
             Error::Device { .. } => FLOWMASK_ERROR_DEVICE,
             Error::Cancelled => FLOWMASK_ERROR_CANCELLED,
             Error::Threads { .. } => FLOWMASK_ERROR_THREADS,
+            // The library has an error that this interface does not know yet.
+            _ => FLOWMASK_ERROR_INTERNAL,
         };
         Fault { status, message: error.to_string() }
     }
@@ -55,23 +57,23 @@ thread_local! {
 }
 
 /// The message of the last call of this thread that failed.
-pub(super) fn thread_message() -> *const c_char {
+pub(crate) fn thread_message() -> *const c_char {
     LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
 /// A message without the one byte that C cannot have in it.
-pub(super) fn text(message: &str) -> CString {
+pub(crate) fn text(message: &str) -> CString {
     CString::new(message.replace('\0', " ")).unwrap_or_default()
 }
 
 /// Keeps the message for this thread.
-pub(super) fn note(message: &str) {
+pub(crate) fn note(message: &str) {
     // Fails in a thread that is at its end, where nobody can ask for it.
     let _ = LAST.try_with(|last| *last.borrow_mut() = text(message));
 }
 
 /// Runs the body of a function of the interface: no panic leaves it.
-pub(super) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status {
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status {
     match caught(body) {
         Ok(()) => FLOWMASK_OK,
         Err(fault) => {
@@ -82,7 +84,7 @@ pub(super) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status
 }
 
 /// A panic becomes a fault.
-pub(super) fn caught<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(crate) fn caught<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     quiet();
     let count = |by: isize| CALLS.try_with(|calls| calls.set(calls.get().wrapping_add_signed(by)));
     let _ = count(1);

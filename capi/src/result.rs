@@ -3,13 +3,13 @@
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
-use super::fault::{Fault, guard};
-use super::flowmask_status::{self, *};
-use super::handles::Handles;
-use super::image::check_pointer;
-use super::sized::{self, sized};
-use crate::output::polygons;
-use crate::{OnDevice, Segmentation};
+use crate::fault::{Fault, guard};
+use crate::flowmask_status::{self, *};
+use crate::handles::Handles;
+use crate::image::check_pointer;
+use crate::sized::{self, sized};
+use flowmask::output::polygons;
+use flowmask::{OnDevice, Segmentation};
 
 /// What was found in an image. It does not change: threads may share it.
 #[allow(missing_debug_implementations)]
@@ -71,7 +71,7 @@ sized!(
 );
 
 /// What is behind a handle of a result.
-pub(super) struct Found {
+pub(crate) struct Found {
     segmentation: Segmentation,
     cells: u32,
     /// Of the labels, which may be on a device.
@@ -86,7 +86,7 @@ struct Polygons {
     points: Vec<[u32; 2]>,
 }
 
-pub(super) static RESULTS: Handles<Found> = Handles::new("result");
+pub(crate) static RESULTS: Handles<Found> = Handles::new("result");
 
 impl Found {
     pub fn new(segmentation: Segmentation) -> Self {

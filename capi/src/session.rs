@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::fault::{Fault, caught, guard, text};
-use super::flowmask_log_level::FLOWMASK_LOG_DEBUG;
-use super::flowmask_status::{self, *};
-use super::handles::Handles;
-use super::image::{View, check_pointer, flowmask_image};
-use super::model::{Loaded, MODELS, flowmask_model, set_null};
-use super::options::{self, flowmask_options};
-use super::result::{Found, RESULTS, flowmask_result};
-use crate::Segmentation;
+use crate::fault::{Fault, caught, guard, text};
+use crate::flowmask_log_level::FLOWMASK_LOG_DEBUG;
+use crate::flowmask_status::{self, *};
+use crate::handles::Handles;
+use crate::image::{View, check_pointer, flowmask_image};
+use crate::model::{Loaded, MODELS, flowmask_model, set_null};
+use crate::options::{self, flowmask_options};
+use crate::result::{Found, RESULTS, flowmask_result};
+use flowmask::Segmentation;
 
 /// A user of a model. Only one thread may use it at a time: make one for each.
 #[allow(missing_debug_implementations)]
@@ -22,7 +22,7 @@ pub struct flowmask_session {
 }
 
 /// What is behind a handle of a session.
-pub(super) struct Session {
+pub(crate) struct Session {
     pub model: Arc<Loaded>,
     busy: AtomicBool,
     messages: Mutex<Messages>,
@@ -30,13 +30,13 @@ pub(super) struct Session {
 
 /// What went wrong.
 #[derive(Default)]
-pub(super) struct Messages {
+pub(crate) struct Messages {
     pub last: CString,
     /// With each image of the last call for several.
     pub of_images: Vec<CString>,
 }
 
-pub(super) static SESSIONS: Handles<Session> = Handles::new("session");
+pub(crate) static SESSIONS: Handles<Session> = Handles::new("session");
 
 impl Session {
     pub fn messages(&self) -> MutexGuard<'_, Messages> {
@@ -66,7 +66,7 @@ impl Drop for Work<'_> {
 }
 
 /// Runs the body of a function of a session, which keeps its message.
-pub(super) fn in_session(
+pub(crate) fn in_session(
     session: *const flowmask_session,
     body: impl FnOnce(&Session) -> Result<(), Fault>,
 ) -> flowmask_status {

@@ -1,4 +1,4 @@
-//! The C interface: what `include/flowmask.h` declares, which cbindgen makes from this module and its comments.
+//! The C interface: what `include/flowmask.h` declares, which cbindgen makes from these files and their comments.
 //!
 //! A handle is a number that is never given twice, so that one that was freed, or is something else, is an error and
 //! not a crash. Structs that may grow begin with their size. Every function catches panics, and returns a status.
@@ -48,3 +48,6 @@ pub extern "C" fn flowmask_abi_version() -> u32 {
 pub extern "C" fn flowmask_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::fault::thread_message;
-use super::session::{SESSIONS, flowmask_session};
+use crate::fault::thread_message;
+use crate::session::{SESSIONS, flowmask_session};
 
 /// What became of a call.
 #[repr(C)]
@@ -83,7 +83,7 @@ pub extern "C" fn flowmask_image_error(session: *const flowmask_session, image: 
 
 fn session_message(
     session: *const flowmask_session,
-    choose: impl FnOnce(&super::session::Messages) -> *const c_char,
+    choose: impl FnOnce(&crate::session::Messages) -> *const c_char,
 ) -> *const c_char {
     const NONE: &CStr = c"session: is not a live flowmask_session";
     SESSIONS.get(session).map_or(NONE.as_ptr(), |session| choose(&session.messages()))

@@ -1,0 +1,7 @@
+//! The functions for a GPU, called from Rust, on the emulator or on a GPU.
+
+#[path = "../../tests/cuda/device.rs"]
+mod device;
+mod handover;
+#[path = "../../tests/cuda/scene.rs"]
+mod scene;

@@ -1,0 +1,66 @@
+//! Compiles the kernels and the emulator to a library that stands in for the CUDA driver, and another one for NVRTC.
+//!
+//! `FLOWMASK_EMULATOR_SANITIZE` names sanitizers for the kernels.
+
+use std::path::{Path, PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=..");
+    println!("cargo::rerun-if-env-changed=FLOWMASK_EMULATOR_SANITIZE");
+    let sanitize = std::env::var("FLOWMASK_EMULATOR_SANITIZE").unwrap_or_default();
+    let folder = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    driver(&folder, &sanitize);
+    let nvrtc = compiler(3).file("nvrtc.cpp").compile_intermediates();
+    // The first of the names by which NVRTC is looked for.
+    link(&folder.join("libnvrtc.so.13"), &nvrtc, "");
+    println!("cargo::rustc-env=FLOWMASK_EMULATOR={}", folder.display());
+}
+
+/// The library that stands in for the driver, with the kernels inside.
+fn driver(folder: &Path, sanitize: &str) {
+    let runtime: Vec<PathBuf> =
+        files(".", "cpp").into_iter().filter(|path| !path.ends_with("nvrtc.cpp")).collect();
+    let runtime = compiler(3).debug(!sanitize.is_empty()).files(runtime).compile_intermediates();
+    let mut device = compiler(if sanitize.is_empty() { 2 } else { 1 });
+    device.debug(!sanitize.is_empty()).flag("-x").flag("c++");
+    if !sanitize.is_empty() {
+        device.flag(format!("-fsanitize={sanitize}")).flag("-fno-sanitize-recover=all");
+        if sanitize == "thread" && device.get_compiler().is_like_clang() {
+            device.flag("-mllvm").flag("-tsan-distinguish-volatile=1");
+        }
+    }
+    let kernels = device.files(files("..", "cu")).file("selftest.cu").compile_intermediates();
+    // The name by which the driver is looked for first.
+    link(&folder.join("libcuda.so"), &[runtime, kernels].concat(), sanitize);
+}
+
+/// The files of a folder with this extension, by name.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).expect("a folder of sources");
+    let paths = files.map(|file| file.expect("an entry of a folder").path());
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    files
+}
+
+/// A C++ compiler. The optimisation level does not follow the profile of the build, which decides neither the speed of
+/// the tests nor their checks. Products and sums are not contracted, so that rounding is that of the kernels on a GPU.
+fn compiler(level: u32) -> cc::Build {
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").opt_level(level).pic(true).debug(false);
+    build.flag("-march=x86-64-v3").flag("-ffp-contract=off").flag("-Wno-unknown-pragmas");
+    build.flag("-fvisibility=hidden").include("..").include(".").cargo_metadata(false);
+    build
+}
+
+fn link(library: &Path, objects: &[PathBuf], sanitize: &str) {
+    let name = library.file_name().expect("a library has a name").to_string_lossy();
+    let mut link = compiler(2).get_compiler().to_command();
+    link.arg("-shared").arg(format!("-Wl,-soname,{name}")).arg("-o").arg(library).args(objects);
+    link.args(["-ldl", "-lpthread"]);
+    if !sanitize.is_empty() {
+        link.arg(format!("-fsanitize={sanitize}"));
+    }
+    assert!(link.status().expect("a C++ compiler, such as g++").success(), "linking {name}");
+}

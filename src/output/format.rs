@@ -1,0 +1,157 @@
+//! Which writer a file of labels needs.
+
+use std::path::Path;
+
+use ndarray::ArrayView2;
+
+use super::{labels, write_atomic};
+use crate::{Error, Result};
+
+/// The file format of labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// TIFF packed with deflate, one page a plane; 16 bits, 32 above 65 535 labels.
+    #[default]
+    Tif,
+    /// PNG of 16 bits: one plane, at most 65 535 labels.
+    Png,
+    /// NumPy's array, `[Y, X]` or `[planes, Y, X]`; 16 bits, 32 above 65 535 labels.
+    Npy,
+}
+
+impl Format {
+    /// The extension of its files, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Tif => "tif",
+            Format::Png => "png",
+            Format::Npy => "npy",
+        }
+    }
+}
+
+/// Writes the labels of one or more planes, each `[height, width]` with 0 for background, all of one size.
+///
+/// # Errors
+/// [`Error::Option`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no labels or
+/// the planes have different sizes, [`Error::Write`] when the file cannot be written; then nothing is left behind,
+/// and a file that was there before stays as it was.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("masks.tif");
+/// use flowmask::output::{Format, save_labels};
+/// let masks = ndarray::array![[0_u32, 1, 1], [2, 2, 0]];
+/// save_labels(&path, &[masks.view()], Format::Tif)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn save_labels(path: &Path, masks: &[ArrayView2<u32>], format: Format) -> Result<()> {
+    let size = masks.first().map_or((0, 0), |plane| plane.dim());
+    if size.0 == 0 || size.1 == 0 {
+        return Err(Error::Image("no labels to write".into()));
+    }
+    if masks.iter().any(|plane| plane.dim() != size) {
+        return Err(Error::Image("planes of different sizes cannot be written to one file".into()));
+    }
+    let most = masks.iter().flatten().copied().max().unwrap_or(0);
+    if format == Format::Png && masks.len() > 1 {
+        return Err(Error::option(
+            "format",
+            format!("png holds one plane, not {}: use tif or npy", masks.len()),
+        ));
+    }
+    if format == Format::Png && most > u32::from(u16::MAX) {
+        return Err(Error::option("format", format!("png holds 65535 labels, not {most}: use tif or npy")));
+    }
+    let narrow = most <= u32::from(u16::MAX);
+    write_atomic(path, |writer| match (format, narrow) {
+        (Format::Tif, true) => {
+            labels::tif::<_, tiff::encoder::colortype::Gray16>(writer, masks, |v| v as u16)
+        }
+        (Format::Tif, false) => labels::tif::<_, tiff::encoder::colortype::Gray32>(writer, masks, |v| v),
+        (Format::Npy, true) => labels::npy(writer, masks, |v| v as u16),
+        (Format::Npy, false) => labels::npy(writer, masks, |v| v),
+        (Format::Png, _) => labels::png(writer, masks[0]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Pixels, read};
+    use ndarray::Array2;
+
+    /// Labels of a plane up to about `most`.
+    fn plane(most: u32, seed: u32) -> Array2<u32> {
+        Array2::from_shape_fn((7, 9), |(y, x)| (y as u32 * 9 + x as u32 + seed) * (most / 62))
+    }
+
+    fn round_trip(planes: &[Array2<u32>], format: Format) -> (Vec<Array2<u32>>, &'static str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("masks").with_extension(format.extension());
+        let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
+        save_labels(&path, &views, format).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let stack = read(&path).unwrap();
+        let kind = match stack.planes[0].pixels() {
+            Pixels::U8(_) => "u8",
+            Pixels::U16(_) => "u16",
+            Pixels::F32(_) => "wide",
+        };
+        let back = |image: &crate::Image| match image.pixels() {
+            Pixels::U8(a) => a.mapv(u32::from).remove_axis(ndarray::Axis(2)),
+            Pixels::U16(a) => a.mapv(u32::from).remove_axis(ndarray::Axis(2)),
+            Pixels::F32(a) => a.mapv(|v| v as u32).remove_axis(ndarray::Axis(2)),
+        };
+        (stack.planes.iter().map(back).collect(), kind)
+    }
+
+    #[test]
+    fn labels_come_back_from_every_format() {
+        for format in [Format::Tif, Format::Png, Format::Npy] {
+            let planes = [plane(65_535, 0)];
+            assert_eq!(round_trip(&planes, format), (planes.to_vec(), "u16"), "{format:?}");
+        }
+        for format in [Format::Tif, Format::Npy] {
+            let planes = [plane(70_000, 0)];
+            assert_eq!(round_trip(&planes, format), (planes.to_vec(), "wide"), "{format:?}");
+            // Few planes are taken for channels, unless the file can say what they are.
+            for n in if format == Format::Tif { vec![2, 3, 12] } else { vec![12] } {
+                let planes: Vec<_> = (0..n).map(|i| plane(620, i)).collect();
+                assert_eq!(round_trip(&planes, format), (planes.clone(), "u16"), "{format:?} of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_of_any_layout_are_written() {
+        let wide = plane(62, 0);
+        let planes = [wide.t().to_owned()];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("masks.tif");
+        for format in [Format::Tif, Format::Png, Format::Npy] {
+            save_labels(&path, &[wide.t()], format).unwrap();
+            let image = crate::Image::open(&path).unwrap();
+            assert_eq!((image.height(), image.width()), planes[0].dim());
+            let Pixels::U16(a) = image.pixels() else { panic!("{format:?}") };
+            assert_eq!(a.mapv(u32::from).remove_axis(ndarray::Axis(2)), planes[0], "{format:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_format_cannot_hold_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("masks.png");
+        let (small, large) = (plane(62, 0), plane(70_000, 0));
+        for masks in [vec![small.view(), small.view()], vec![large.view()]] {
+            let error = save_labels(&path, &masks, Format::Png).unwrap_err();
+            assert!(matches!(error, Error::Option { name: "format", .. }), "{error}");
+            assert!(error.to_string().contains("use tif or npy"), "{error}");
+        }
+        let turned = small.t();
+        for masks in [vec![], vec![small.view(), turned]] {
+            assert!(matches!(save_labels(&path, &masks, Format::Tif), Err(Error::Image(_))));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
