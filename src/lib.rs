@@ -33,6 +33,7 @@ pub mod model;
 mod options;
 pub mod output;
 mod pipeline;
+pub mod plan;
 mod pool;
 pub mod report;
 mod segmenter;

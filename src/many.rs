@@ -3,15 +3,15 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
-use crate::backend::{Size, Source};
-use crate::cpu::resize::scaled;
-use crate::cpu::tiles::Grid;
+use crate::backend::Source;
 use crate::cuda::DeviceImage;
 use crate::lanes::Lane;
 use crate::pipeline::Segmented;
+use crate::plan::grid::Grid;
+use crate::plan::scale::known_scale;
 use crate::segmenter::{OnDevice, Segmentation, Segmenter};
 use crate::watch::{Progress, Watch};
-use crate::{Diameter, Error, Image, Options, Result};
+use crate::{Error, Image, Options, Result};
 
 /// Threads that load files for each lane of a GPU; the processor's threads are busy, and get one.
 const LOADERS: usize = 4;
@@ -83,7 +83,7 @@ fn work<E: From<Error>>(
     let (lanes, pool) = segmenter.parts();
     let mut taken = lanes.take();
     let lane = taken.lane();
-    let scale = scale(segmenter, options);
+    let scale = known_scale(segmenter.model().diam_mean(), options.diameter);
     while let Some(files) = take(loaded, lane, scale, options) {
         let images: Vec<Source> = files.iter().flat_map(|file| &file.images).map(Source::Host).collect();
         let mut results = lane.segment(pool, &images, options, &mut Watch::none()).into_iter();
@@ -101,8 +101,9 @@ fn work<E: From<Error>>(
 fn take(loaded: &Mutex<Receiver<File>>, lane: &Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
     let loaded = loaded.lock().unwrap_or_else(|e| e.into_inner());
     let mut files = vec![loaded.recv().ok()?];
-    let tiles =
-        |file: &File| file.images.iter().map(|image| tiles(image.size(), scale, options)).sum::<usize>();
+    let tiles = |file: &File| {
+        file.images.iter().map(|image| Grid::count_of(image.size(), scale, options)).sum::<usize>()
+    };
     let mut have = tiles(&files[0]);
     while have < lane.tiles(options) {
         match loaded.try_recv() {
@@ -127,7 +128,8 @@ pub(crate) fn on_device(
     let (lanes, pool) = segmenter.parts();
     let mut taken = lanes.take_on(ordinal)?;
     let lane = taken.lane();
-    let (scale, mut found) = (scale(segmenter, options), Vec::with_capacity(images.len()));
+    let (scale, mut found) =
+        (known_scale(segmenter.model().diam_mean(), options.diameter), Vec::with_capacity(images.len()));
     let mut go_on = true;
     while found.len() < images.len() {
         if !go_on {
@@ -137,7 +139,7 @@ pub(crate) fn on_device(
         let (first, mut have) = (found.len(), 0);
         let fits = |image: &&DeviceImage| {
             let fits = have < lane.tiles(options);
-            have += tiles(image.size(), scale, options);
+            have += Grid::count_of(image.size(), scale, options);
             fits
         };
         let sources: Vec<Source> = images[first..].iter().take_while(fits).map(Source::Device).collect();
@@ -155,16 +157,4 @@ pub(crate) fn on_device(
         }));
     }
     Ok(found)
-}
-
-/// The scale of the images, so far as it is known.
-fn scale(segmenter: &Segmenter, options: &Options) -> f64 {
-    match options.diameter {
-        Diameter::Pixels(pixels) => f64::from(segmenter.model().diam_mean()) / pixels,
-        Diameter::Model | Diameter::Auto => 1.0,
-    }
-}
-
-fn tiles(size: Size, scale: f64, options: &Options) -> usize {
-    Grid::of((scaled(size.0, scale), scaled(size.1, scale)), options).count()
 }

@@ -1,8 +1,8 @@
 //! The straight line from images to their masks, on any backend.
 
 use crate::backend::{Backend, Job, Size, Source};
-use crate::cpu::resize::scaled;
 use crate::model::Model;
+use crate::plan::scale::scaled;
 use crate::watch::Watch;
 use crate::{Diameter, Error, Options, Result, Sampling};
 

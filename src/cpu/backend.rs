@@ -12,10 +12,10 @@ use super::input::Input;
 use super::network::Unet;
 use super::normalize::{Levels, levels};
 use super::resize;
-use super::tiles::Grid;
 use crate::backend::{Backend, Job, Size, Source};
 use crate::cuda::DeviceImage;
 use crate::options::{Compat, Options};
+use crate::plan::grid::Grid;
 use crate::watch::Watch;
 use crate::{Error, Result};
 

@@ -14,8 +14,8 @@ use super::normalize::{self, normalize};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Job, Size, Source};
-use crate::cpu::tiles::Grid;
 use crate::options::{Compat, Options};
+use crate::plan::grid::Grid;
 use crate::watch::Watch;
 use crate::{Error, Pixels, Result};
 

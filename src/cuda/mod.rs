@@ -16,6 +16,7 @@ pub mod components;
 pub mod conv;
 mod device;
 mod devices;
+mod driver;
 #[cfg(feature = "cpu-emu")]
 pub mod emulator;
 pub mod fill;
@@ -29,13 +30,15 @@ mod pinned;
 pub mod renumber;
 pub mod resize;
 pub mod scan;
+mod sources;
 pub mod style;
 pub mod tiles;
 
 pub use buffer::Buffer;
+pub use device::Gpu;
 pub(crate) use device::launch;
-pub use device::{Gpu, count};
 pub(crate) use devices::describe;
-pub use devices::{DeviceInfo, devices, driver_version};
+pub use devices::{DeviceInfo, devices};
+pub use driver::{count, driver_version};
 pub use handover::{DeviceImage, DeviceType};
 pub use pinned::Pinned;

@@ -8,6 +8,7 @@ mod jpeg;
 mod labels;
 mod npy;
 mod png;
+mod samples;
 mod size;
 mod tiff;
 
