@@ -20,6 +20,7 @@
 //! cluster, check, fill) → [`output`], with the weights from [`model`].
 
 mod backend;
+mod builder;
 pub mod cpu;
 pub mod cuda;
 mod device;
@@ -36,15 +37,19 @@ mod pipeline;
 pub mod plan;
 mod pool;
 pub mod report;
+mod segmentation;
 mod segmenter;
 mod size;
 mod watch;
 
+pub use builder::Builder;
+pub use cuda::OnDevice;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
-pub use segmenter::{Builder, OnDevice, Segmentation, Segmenter};
+pub use segmentation::Segmentation;
+pub use segmenter::Segmenter;
 pub use size::diameters;
 pub use watch::Progress;

@@ -7,7 +7,7 @@
 //! All work of a [`Gpu`] goes into its one stream, in order. Every stage but the network gives the same bits as its
 //! twin on the same input.
 
-pub(crate) mod backend;
+mod backend;
 pub mod blend;
 mod buffer;
 pub mod channels;
@@ -22,10 +22,12 @@ pub mod emulator;
 pub mod fill;
 pub mod flow_error;
 pub mod follow;
-pub(crate) mod handover;
+mod handover;
+mod lane;
 pub mod network;
 pub mod normalize;
 pub mod nvrtc;
+mod on_device;
 mod pinned;
 pub mod renumber;
 pub mod resize;
@@ -41,4 +43,6 @@ pub(crate) use devices::describe;
 pub use devices::{DeviceInfo, devices};
 pub use driver::{count, driver_version};
 pub use handover::{DeviceImage, DeviceType};
+pub(crate) use lane::lanes;
+pub use on_device::OnDevice;
 pub use pinned::Pinned;

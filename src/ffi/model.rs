@@ -181,7 +181,7 @@ fn option(name: &'static str, reason: String) -> Fault {
 
 fn loaded(segmenter: &Segmenter, devices: &[Device], start: Instant) -> String {
     let devices: Vec<String> = devices.iter().map(Device::to_string).collect();
-    let (model, threads) = (segmenter.model(), segmenter.parts().1.current_num_threads());
+    let (model, threads) = (segmenter.model(), segmenter.threads());
     format!(
         "model {} (diameter {} pixels) on {} with {threads} threads, loaded in {:.2} s",
         model.name(),
