@@ -22,9 +22,14 @@
 mod backend;
 mod builder;
 pub mod cpu;
+#[cfg(feature = "cuda")]
 pub mod cuda;
+#[cfg(not(feature = "cuda"))]
+#[path = "without_cuda.rs"]
+mod cuda;
 mod device;
 mod error;
+#[cfg(feature = "cuda")]
 pub mod ffi;
 pub mod image;
 mod lanes;
@@ -43,6 +48,7 @@ mod size;
 mod watch;
 
 pub use builder::Builder;
+#[cfg(feature = "cuda")]
 pub use cuda::OnDevice;
 pub use device::Device;
 pub use error::{Error, Result};

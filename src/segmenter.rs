@@ -13,7 +13,8 @@ use crate::{Error, Image, Model, Options, Result, many};
 /// A model and what runs it.
 pub struct Segmenter {
     model: Model,
-    lanes: Lanes,
+    /// What does the work.
+    pub(crate) lanes: Lanes,
     pool: Arc<Pool>,
 }
 
@@ -107,11 +108,6 @@ impl Segmenter {
         options.check()?;
         many::run(&self.lanes, self.model.diam_mean(), files.into_iter(), options, &done);
         Ok(())
-    }
-
-    /// What does the work.
-    pub(crate) fn lanes(&self) -> &Lanes {
-        &self.lanes
     }
 }
 

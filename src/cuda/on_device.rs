@@ -47,10 +47,10 @@ impl Segmenter {
     ) -> Result<Vec<Result<OnDevice>>> {
         options.check()?;
         let device = Device::Cuda(ordinal);
-        if !self.lanes().devices().contains(&device) {
+        if !self.lanes.devices().contains(&device) {
             return Err(Error::device(device, "the model was not loaded onto it"));
         }
-        let mut taken = self.lanes().take_where(|lane| lane.device() == device);
+        let mut taken = self.lanes.take_where(|lane| lane.device() == device);
         let lane: &mut dyn Any = taken.lane();
         let lane: &mut CudaLane = lane.downcast_mut().expect("all lanes of GPUs are of this type");
         Ok(lane.segment_all(
