@@ -17,7 +17,8 @@
 //! and any batch size. Nothing is printed, and only the segmenter's own threads are used.
 //!
 //! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
-//! cluster, check, fill) → [`output`], with the weights from [`model`].
+//! cluster, check, fill) → [`output`], with the weights from [`model`]. [`plan`] has what has to be the same on every
+//! device: where tiles lie, how they are weighted, how images are scaled.
 
 mod backend;
 mod builder;
