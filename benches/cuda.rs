@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use common::discs;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
-use flowmask::cpu::tiles::Grid;
 use flowmask::cuda::network::{State, Unet, forward};
 use flowmask::cuda::{Buffer, Gpu, blend, cluster, components, flow_error, follow, normalize, tiles};
+use flowmask::plan::grid::Grid;
 use flowmask::{
     Compat, Device, Error, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
 };

@@ -9,8 +9,9 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use flowmask::cpu::{
-    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, resize, tiles,
+    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, resize,
 };
+use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 
 /// Side of the picture that the stages after the network work on.
@@ -49,7 +50,7 @@ fn before_the_network(c: &mut Criterion) {
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..SIDE, out);
         let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default());
         let input = input::Input::new(channels, &levels, (SIDE, SIDE), to);
-        let grid = tiles::Grid::new(to.0, to.1, 224, 0.1, false);
+        let grid = Grid::new(to.0, to.1, 224, 0.1, false);
         let mut tile = vec![0.0; 224 * 224 * 2];
         b.iter(|| {
             let mut scratch = input::Scratch::default();
@@ -58,7 +59,7 @@ fn before_the_network(c: &mut Criterion) {
             }
         });
     });
-    let grid = tiles::Grid::new(SIDE, SIDE, 224, 0.1, false);
+    let grid = Grid::new(SIDE, SIDE, 224, 0.1, false);
     let values = vec![0.5; 3 * 224 * 224];
     group.bench_function("blend", |b| {
         b.iter(|| {

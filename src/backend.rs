@@ -1,6 +1,5 @@
-//! What the pipeline asks of the processor and of a GPU: one method a stage.
+//! What the pipeline asks of a device: one method a stage.
 
-use crate::cuda::DeviceImage;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
 use crate::{Image, Result};
@@ -8,36 +7,37 @@ use crate::{Image, Result};
 /// (height, width).
 pub(crate) type Size = (usize, usize);
 
-/// Where the pixels of an image are.
-#[derive(Clone, Copy)]
-pub(crate) enum Source<'a> {
-    Host(&'a Image),
-    /// In a GPU's memory, where its labels may go too.
-    Device(&'a DeviceImage),
+/// An image as a backend takes it.
+pub(crate) trait Input: Copy {
+    fn size(self) -> Size;
 }
 
-impl Source<'_> {
-    pub fn size(self) -> Size {
-        match self {
-            Source::Host(image) => image.size(),
-            Source::Device(image) => image.size(),
-        }
+impl Input for &Image {
+    fn size(self) -> Size {
+        Image::size(self)
     }
 }
 
 /// What runs the stages. The arrays of an image stay where it runs, from the pixels to the labels.
-pub(crate) trait Backend {
+pub(crate) trait Backend: Sized {
+    /// An image before the first stage.
+    type Input<'a>: Input;
+
     /// The arrays of one image. They are kept for the next one, so that their memory is.
     type Work: Default;
 
-    /// `channels`, `normalize`: the image as the network wants it, at its own scale.
-    fn prepare(&mut self, work: &mut Self::Work, image: Source, options: &Options) -> Result<()>;
+    /// `channels`: the network's channels, at the image's own scale and as they were stored.
+    fn channels(&mut self, work: &mut Self::Work, input: Self::Input<'_>, options: &Options) -> Result<()>;
 
-    /// `resize`, `tiles`, `network`, `blend`: the maps of each image at the size `small`, and its style vector. The
-    /// tiles of all images go through the network together; the result is that of each image alone.
+    /// `normalize`: the same channels in their common range.
+    fn normalize(&mut self, work: &mut Self::Work, input: Self::Input<'_>, options: &Options) -> Result<()>;
+
+    /// `resize`, `tiles`, `network`, `blend`: the maps of each image at the size `small`, and its style vector. These are
+    /// one step because the tiles of all images go through the network together; the result is that of each image
+    /// alone.
     fn network(
         &mut self,
-        jobs: &mut [&mut Job<'_, Self::Work>],
+        jobs: &mut [&mut Job<'_, Self>],
         options: &Options,
         watch: &mut Watch,
     ) -> Result<()>;
@@ -45,16 +45,19 @@ pub(crate) trait Backend {
     /// `resize`: the maps at another size.
     fn resize_maps(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
-    /// `follow`, `cluster`: labels from the maps.
-    fn cluster(&mut self, work: &mut Self::Work, size: Size, niter: u32, options: &Options) -> Result<()>;
+    /// `follow`: where the pixels in cells end after `niter` steps along the flows of the maps.
+    fn follow(&mut self, work: &mut Self::Work, size: Size, niter: u32, options: &Options) -> Result<()>;
 
-    /// `flow_error`.
+    /// `cluster`: labels from these end points.
+    fn cluster(&mut self, work: &mut Self::Work, size: Size, max_size_fraction: f64) -> Result<()>;
+
+    /// `flow_error`: the labels without those whose flows differ from the maps'.
     fn drop_bad_flows(&mut self, work: &mut Self::Work, size: Size, threshold: f64) -> Result<()>;
 
     /// `resize`: the labels at another size.
     fn resize_labels(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
-    /// `components`.
+    /// `components`: the labels without holes and without small masks.
     fn fill_holes_and_drop_small(
         &mut self,
         work: &mut Self::Work,
@@ -63,29 +66,26 @@ pub(crate) trait Backend {
         compat: Compat,
     ) -> Result<()>;
 
-    /// `components`.
+    /// `components`: the labels without masks that touch the border.
     fn drop_edges(&mut self, work: &mut Self::Work, size: Size) -> Result<()>;
 
-    /// The median diameter of the masks, 0 without masks.
+    /// `components`: the median diameter of the masks, 0 without masks.
     fn diameter(&mut self, work: &mut Self::Work, size: Size) -> Result<f64>;
 
-    /// The style vector.
+    /// The style vector, on the host.
     fn style(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
 
-    /// The maps, `[nout, height, width]`.
-    fn maps(&mut self, work: &mut Self::Work, size: Size) -> Result<Vec<f32>>;
+    /// The maps, `[nout, height, width]`, on the host.
+    fn maps(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
 
-    /// The labels, `[height, width]`.
-    fn labels(&mut self, work: &mut Self::Work, size: Size) -> Result<Vec<u32>>;
-
-    /// The labels to where the image says, which is an address and the bytes from a row to the next. How many cells.
-    fn give_labels(&mut self, work: &mut Self::Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32>;
+    /// The labels, `[height, width]`, on the host.
+    fn labels(&mut self, work: &mut Self::Work) -> Result<Vec<u32>>;
 }
 
 /// An image on its way.
-pub(crate) struct Job<'a, W> {
-    pub work: W,
-    pub source: Source<'a>,
+pub(crate) struct Job<'a, B: Backend> {
+    pub work: B::Work,
+    pub input: B::Input<'a>,
     /// Its size.
     pub image: Size,
     /// Of the network's input to the image.

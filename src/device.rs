@@ -12,7 +12,7 @@ pub enum Device {
     /// The processor.
     #[default]
     Cpu,
-    /// An NVIDIA GPU, counted from 0.
+    /// An NVIDIA GPU, counted from 0. A program that is built without the feature `cuda` cannot use it.
     Cuda(usize),
 }
 

@@ -1,171 +1,154 @@
 //! Who does the work of a segmenter: lanes, each of which takes some images at a time from pixels to masks.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::any::Any;
+use std::sync::{Condvar, Mutex};
 
-use rayon::ThreadPool;
-
-use crate::backend::Source;
-use crate::cpu::backend::Cpu;
-use crate::cpu::network::Unet;
-use crate::cuda::backend::Cuda;
-use crate::cuda::{Gpu, network};
-use crate::pipeline::{Engine, Segmented};
+use crate::pipeline::Segmented;
 use crate::watch::Watch;
-use crate::{Device, Error, Model, Options, Precision, Result};
-
-/// Lanes of a GPU: while one copies an image or follows flows, the other has the tensor cores.
-const STREAMS: usize = 2;
+use crate::{Device, Image, Options, Result};
 
 /// A pipeline with its memory.
-pub(crate) enum Lane {
-    /// Uses all threads of the pool.
-    Cpu(Engine<Cpu>),
-    /// Uses a stream of a GPU.
-    Cuda(Box<Engine<Cuda>>),
-}
-
-impl Lane {
-    pub fn segment(
-        &mut self,
-        pool: &ThreadPool,
-        images: &[Source],
-        options: &Options,
-        watch: &mut Watch,
-    ) -> Vec<Result<Segmented>> {
-        match self {
-            Lane::Cpu(engine) => pool.install(|| engine.segment(images, options, watch)),
-            Lane::Cuda(engine) => engine.segment(images, options, watch),
-        }
-    }
-
-    pub fn style(
-        &mut self,
-        pool: &ThreadPool,
-        images: &[Source],
-        options: &Options,
-    ) -> Vec<Result<Vec<f32>>> {
-        match self {
-            Lane::Cpu(engine) => pool.install(|| engine.style(images, options)),
-            Lane::Cuda(engine) => engine.style(images, options),
-        }
-    }
-
-    /// Which GPU it is on.
-    fn ordinal(&self) -> Option<usize> {
-        match self {
-            Lane::Cpu(_) => None,
-            Lane::Cuda(engine) => Some(engine.backend.ordinal()),
-        }
-    }
+pub(crate) trait Lane: Any + Send {
+    /// Where it runs.
+    fn device(&self) -> Device;
 
     /// How many tiles it wants together; images are taken together until there are so many.
-    pub fn tiles(&self, options: &Options) -> usize {
-        match self {
-            // One image uses all threads.
-            Lane::Cpu(_) => 1,
-            Lane::Cuda(engine) => engine.backend.batch(options),
-        }
-    }
+    fn tiles(&self, options: &Options) -> usize;
+
+    /// Pixels to masks: of several images, in their order.
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>>;
+
+    /// Pixels to the style vector alone.
+    fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
 }
+
+/// Makes one more lane.
+pub(crate) type More = Box<dyn Fn() -> Box<dyn Lane> + Send + Sync>;
 
 /// The lanes that wait for work.
 pub(crate) struct Lanes {
-    idle: Mutex<Vec<Lane>>,
+    idle: Mutex<Vec<Box<dyn Lane>>>,
     returned: Condvar,
-    /// Lanes of GPUs, idle or at work.
-    all: usize,
-    /// These GPUs.
-    gpus: Vec<usize>,
-    /// For the processor, a new lane can be made at any time: they share the weights.
-    more: Option<(Model, Arc<Unet>)>,
+    /// The devices of the lanes from the start, idle or at work.
+    devices: Vec<Device>,
+    /// Where a lane costs little, another one is made rather than waited for.
+    more: Option<More>,
 }
 
 impl Lanes {
-    pub fn cpu(model: Model, unet: Unet) -> Self {
-        let more = Some((model, Arc::new(unet)));
-        Lanes { idle: Mutex::default(), returned: Condvar::new(), all: 0, gpus: Vec::new(), more }
-    }
-
-    /// Opens the GPUs.
-    pub fn cuda(
-        model: &Model,
-        gpus: &[usize],
-        precision: Precision,
-        compiling: &dyn Fn(usize, usize),
-    ) -> Result<Self> {
-        let mut idle = Vec::new();
-        for &ordinal in gpus {
-            let gpu = Gpu::open_with(ordinal, compiling)?;
-            let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
-            // The lanes' streams do not wait for the one that copied the weights.
-            gpu.synchronize()?;
-            for _ in 0..STREAMS {
-                let backend = Cuda::new(gpu.fork()?, unet.clone());
-                idle.push(Lane::Cuda(Box::new(Engine::new(model.clone(), backend))));
-            }
-        }
-        let all = idle.len();
-        let (idle, returned) = (Mutex::new(idle), Condvar::new());
-        Ok(Lanes { idle, returned, all, gpus: gpus.to_vec(), more: None })
+    /// `lanes` are those that can work at the same time with profit.
+    pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>) -> Self {
+        let devices = lanes.iter().map(|lane| lane.device()).collect();
+        Lanes { idle: Mutex::new(lanes), returned: Condvar::new(), devices, more }
     }
 
     /// An idle lane, once there is one. It goes back when it is dropped.
     pub fn take(&self) -> Taken<'_> {
+        self.take_where(|_| true)
+    }
+
+    /// An idle lane that is wanted, once there is one.
+    pub fn take_where(&self, wanted: impl Fn(&dyn Lane) -> bool) -> Taken<'_> {
         let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
         loop {
-            if let Some(lane) = idle.pop() {
-                return Taken { lane: Some(lane), lanes: self };
+            if let Some(i) = idle.iter().rposition(|lane| wanted(&**lane)) {
+                return Taken { lane: Some(idle.remove(i)), lanes: self };
             }
-            if let Some((model, unet)) = &self.more {
-                let lane = Lane::Cpu(Engine::new(model.clone(), Cpu::new(unet.clone())));
-                return Taken { lane: Some(lane), lanes: self };
+            if let Some(more) = &self.more {
+                return Taken { lane: Some(more()), lanes: self };
             }
             idle = self.returned.wait(idle).unwrap_or_else(|e| e.into_inner());
         }
     }
 
-    /// An idle lane of a GPU, once there is one.
-    ///
-    /// # Errors
-    /// [`Error::Device`] when none of the lanes is on it.
-    pub fn take_on(&self, ordinal: usize) -> Result<Taken<'_>> {
-        if !self.gpus.contains(&ordinal) {
-            return Err(Error::device(Device::Cuda(ordinal), "the model was not loaded onto it"));
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
-        loop {
-            if let Some(i) = idle.iter().rposition(|lane| lane.ordinal() == Some(ordinal)) {
-                return Ok(Taken { lane: Some(idle.remove(i)), lanes: self });
-            }
-            idle = self.returned.wait(idle).unwrap_or_else(|e| e.into_inner());
-        }
-    }
-
-    /// How many can work at the same time with profit.
-    pub fn count(&self) -> usize {
-        match self.more {
-            Some(_) => 1,
-            None => self.all,
-        }
+    /// The device of each lane that can work at the same time with profit.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
     }
 }
 
 /// A lane at work.
 pub(crate) struct Taken<'a> {
-    lane: Option<Lane>,
+    lane: Option<Box<dyn Lane>>,
     lanes: &'a Lanes,
 }
 
 impl Taken<'_> {
-    pub fn lane(&mut self) -> &mut Lane {
-        self.lane.as_mut().expect("it is there until the drop")
+    pub fn lane(&mut self) -> &mut dyn Lane {
+        self.lane.as_deref_mut().expect("it is there until the drop")
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.lanes.idle.lock().unwrap_or_else(|e| e.into_inner()).extend(self.lane.take());
-        // All, since some may wait for a lane of another GPU.
+        // All, since some may wait for a lane of another device.
         self.lanes.returned.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    /// A backend that this file knows nothing of.
+    struct Other(Device);
+
+    impl Lane for Other {
+        fn device(&self) -> Device {
+            self.0
+        }
+
+        fn tiles(&self, _: &Options) -> usize {
+            1
+        }
+
+        fn segment(&mut self, images: &[&Image], _: &Options, _: &mut Watch) -> Vec<Result<Segmented>> {
+            images.iter().map(|_| Err(Error::Cancelled)).collect()
+        }
+
+        fn style(&mut self, images: &[&Image], _: &Options) -> Vec<Result<Vec<f32>>> {
+            images.iter().map(|image| Ok(vec![image.width() as f32])).collect()
+        }
+    }
+
+    fn other(device: Device) -> Box<dyn Lane> {
+        Box::new(Other(device))
+    }
+
+    #[test]
+    fn a_lane_of_a_device_is_waited_for() {
+        let devices = [Device::Cuda(0), Device::Cuda(1)];
+        let lanes = Lanes::new(devices.map(other).into(), None);
+        assert_eq!(lanes.devices(), devices);
+        let on = |device| move |lane: &dyn Lane| lane.device() == device;
+        let mut first = lanes.take_where(on(devices[0]));
+        assert_eq!(first.lane().device(), devices[0]);
+        let second = lanes.take();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| lanes.take_where(on(devices[0])).lane().device());
+            drop(second);
+            // One of the other device does not end the wait.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!waiting.is_finished());
+            drop(first);
+            assert_eq!(waiting.join().unwrap(), devices[0]);
+        });
+        assert_eq!(lanes.idle.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn lanes_that_cost_little_are_made_and_kept() {
+        let lanes = Lanes::new(vec![other(Device::Cpu)], Some(Box::new(|| other(Device::Cpu))));
+        let mut taken = [lanes.take(), lanes.take(), lanes.take()];
+        let image = Image::from_gray(ndarray::Array2::<u8>::zeros((3, 5)).view()).unwrap();
+        for taken in &mut taken {
+            let styles = taken.lane().style(&[&image; 2], &Options::default());
+            assert_eq!(styles.into_iter().collect::<Result<Vec<_>>>().unwrap(), [[5.0]; 2]);
+        }
+        drop(taken);
+        assert_eq!(lanes.idle.lock().unwrap().len(), 3);
+        assert_eq!(lanes.devices(), [Device::Cpu]);
     }
 }

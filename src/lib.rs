@@ -17,11 +17,17 @@
 //! and any batch size. Nothing is printed, and only the segmenter's own threads are used.
 //!
 //! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
-//! cluster, check, fill) → [`output`], with the weights from [`model`].
+//! cluster, check, fill) → [`output`], with the weights from [`model`]. [`plan`] has what has to be the same on every
+//! device: where tiles lie, how they are weighted, how images are scaled.
 
 mod backend;
+mod builder;
 pub mod cpu;
+#[cfg(feature = "cuda")]
 pub mod cuda;
+#[cfg(not(feature = "cuda"))]
+#[path = "without_cuda.rs"]
+mod cuda;
 mod device;
 mod error;
 pub mod image;
@@ -32,18 +38,24 @@ pub mod model;
 mod options;
 pub mod output;
 mod pipeline;
+pub mod plan;
 mod pool;
 #[cfg(feature = "report")]
 pub mod report;
+mod segmentation;
 mod segmenter;
 mod size;
 mod watch;
 
+pub use builder::Builder;
+#[cfg(feature = "cuda")]
+pub use cuda::OnDevice;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
-pub use segmenter::{Builder, OnDevice, Segmentation, Segmenter};
+pub use segmentation::Segmentation;
+pub use segmenter::Segmenter;
 pub use size::diameters;
 pub use watch::Progress;

@@ -3,15 +3,13 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
-use crate::backend::{Size, Source};
-use crate::cpu::resize::scaled;
-use crate::cpu::tiles::Grid;
-use crate::cuda::DeviceImage;
-use crate::lanes::Lane;
+use crate::lanes::{Lane, Lanes};
 use crate::pipeline::Segmented;
-use crate::segmenter::{OnDevice, Segmentation, Segmenter};
-use crate::watch::{Progress, Watch};
-use crate::{Diameter, Error, Image, Options, Result};
+use crate::plan::grid::Grid;
+use crate::plan::scale::known_scale;
+use crate::segmentation::Segmentation;
+use crate::watch::Watch;
+use crate::{Error, Image, Options, Result};
 
 /// Threads that load files for each lane of a GPU; the processor's threads are busy, and get one.
 const LOADERS: usize = 4;
@@ -25,9 +23,10 @@ struct File {
     images: Vec<Image>,
 }
 
-/// See [`Segmenter::segment_many`].
+/// See [`Segmenter::segment_many`](crate::Segmenter::segment_many); `diam_mean` is the model's.
 pub(crate) fn run<F, E>(
-    segmenter: &Segmenter,
+    lanes: &Lanes,
+    diam_mean: f32,
     files: impl Iterator<Item = F> + Send,
     options: &Options,
     done: &(impl Fn(usize, Found<E>) + Sync),
@@ -35,8 +34,9 @@ pub(crate) fn run<F, E>(
     F: FnOnce() -> Result<Vec<Image>, E>,
     E: From<Error> + Send,
 {
-    let lanes = segmenter.parts().0.count();
-    let loaders = if lanes == 1 { 1 } else { lanes * LOADERS };
+    let count = lanes.devices().len();
+    let loaders = if count == 1 { 1 } else { count * LOADERS };
+    let scale = known_scale(diam_mean, options.diameter);
     let files = Mutex::new(files.enumerate());
     let (sender, receiver) = sync_channel(loaders);
     let receiver = Mutex::new(receiver);
@@ -46,8 +46,8 @@ pub(crate) fn run<F, E>(
             scope.spawn(move || load(files, &sender, done));
         }
         drop(sender);
-        for _ in 0..lanes {
-            scope.spawn(|| work(segmenter, &receiver, options, done));
+        for _ in 0..count {
+            scope.spawn(|| work(lanes, scale, &receiver, options, done));
         }
     });
 }
@@ -75,18 +75,17 @@ fn load<F, E>(
 
 /// Takes as many files as fill the device, and segments them.
 fn work<E: From<Error>>(
-    segmenter: &Segmenter,
+    lanes: &Lanes,
+    scale: f64,
     loaded: &Mutex<Receiver<File>>,
     options: &Options,
     done: &impl Fn(usize, Found<E>),
 ) {
-    let (lanes, pool) = segmenter.parts();
     let mut taken = lanes.take();
     let lane = taken.lane();
-    let scale = scale(segmenter, options);
     while let Some(files) = take(loaded, lane, scale, options) {
-        let images: Vec<Source> = files.iter().flat_map(|file| &file.images).map(Source::Host).collect();
-        let mut results = lane.segment(pool, &images, options, &mut Watch::none()).into_iter();
+        let images: Vec<&Image> = files.iter().flat_map(|file| &file.images).collect();
+        let mut results = lane.segment(&images, options, &mut Watch::none()).into_iter();
         for File { index, images } in files {
             let results: Vec<Result<Segmented>> = results.by_ref().take(images.len()).collect();
             let shaped =
@@ -98,11 +97,12 @@ fn work<E: From<Error>>(
 }
 
 /// Waits for a file, and takes more of those that are there until they have as many tiles as the lane wants.
-fn take(loaded: &Mutex<Receiver<File>>, lane: &Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
+fn take(loaded: &Mutex<Receiver<File>>, lane: &dyn Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
     let loaded = loaded.lock().unwrap_or_else(|e| e.into_inner());
     let mut files = vec![loaded.recv().ok()?];
-    let tiles =
-        |file: &File| file.images.iter().map(|image| tiles(image.size(), scale, options)).sum::<usize>();
+    let tiles = |file: &File| {
+        file.images.iter().map(|image| Grid::count_of(image.size(), scale, options)).sum::<usize>()
+    };
     let mut have = tiles(&files[0]);
     while have < lane.tiles(options) {
         match loaded.try_recv() {
@@ -114,57 +114,4 @@ fn take(loaded: &Mutex<Receiver<File>>, lane: &Lane, scale: f64, options: &Optio
         }
     }
     Some(files)
-}
-
-/// See [`Segmenter::segment_on_device`].
-pub(crate) fn on_device(
-    segmenter: &Segmenter,
-    ordinal: usize,
-    images: &[DeviceImage],
-    options: &Options,
-    progress: &mut Progress,
-) -> Result<Vec<Result<OnDevice>>> {
-    let (lanes, pool) = segmenter.parts();
-    let mut taken = lanes.take_on(ordinal)?;
-    let lane = taken.lane();
-    let (scale, mut found) = (scale(segmenter, options), Vec::with_capacity(images.len()));
-    let mut go_on = true;
-    while found.len() < images.len() {
-        if !go_on {
-            found.push(Err(Error::Cancelled));
-            continue;
-        }
-        let (first, mut have) = (found.len(), 0);
-        let fits = |image: &&DeviceImage| {
-            let fits = have < lane.tiles(options);
-            have += tiles(image.size(), scale, options);
-            fits
-        };
-        let sources: Vec<Source> = images[first..].iter().take_while(fits).map(Source::Device).collect();
-        let mut part = |done: f64| {
-            go_on = progress((first as f64 + done * sources.len() as f64) / images.len() as f64);
-            go_on
-        };
-        let results = lane.segment(pool, &sources, options, &mut Watch::new(&mut part));
-        found.extend(results.into_iter().zip(&sources).map(|(result, image)| {
-            let result = result?;
-            let given = result.given;
-            let segmentation = result.shaped(image.size());
-            let cells = given.map_or(segmentation.cells(), |cells| cells as usize);
-            Ok(OnDevice { cells, segmentation })
-        }));
-    }
-    Ok(found)
-}
-
-/// The scale of the images, so far as it is known.
-fn scale(segmenter: &Segmenter, options: &Options) -> f64 {
-    match options.diameter {
-        Diameter::Pixels(pixels) => f64::from(segmenter.model().diam_mean()) / pixels,
-        Diameter::Model | Diameter::Auto => 1.0,
-    }
-}
-
-fn tiles(size: Size, scale: f64, options: &Options) -> usize {
-    Grid::of((scaled(size.0, scale), scaled(size.1, scale)), options).count()
 }

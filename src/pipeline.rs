@@ -1,8 +1,8 @@
 //! The straight line from images to their masks, on any backend.
 
-use crate::backend::{Backend, Job, Size, Source};
-use crate::cpu::resize::scaled;
+use crate::backend::{Backend, Input, Job, Size};
 use crate::model::Model;
+use crate::plan::scale::scaled;
 use crate::watch::Watch;
 use crate::{Diameter, Error, Options, Result, Sampling};
 
@@ -20,8 +20,6 @@ pub(crate) struct Segmented {
     pub style: Vec<f32>,
     /// `[height, width]` of the image; empty when they stay on the device.
     pub masks: Vec<u32>,
-    /// How many cells, when the masks stay on the device.
-    pub given: Option<u32>,
     pub diameter: f64,
 }
 
@@ -41,25 +39,29 @@ impl<B: Backend> Engine<B> {
     /// Pixels to masks: of several images, in their order.
     pub fn segment(
         &mut self,
-        images: &[Source],
+        images: &[B::Input<'_>],
         options: &Options,
         watch: &mut Watch,
     ) -> Vec<Result<Segmented>> {
-        self.run(images, options, watch, |engine, job| engine.finish(job, options))
+        self.run(images, options, watch, |engine, job| {
+            let mut found = engine.find(job, options)?;
+            found.masks = engine.backend.labels(&mut job.work)?;
+            Ok(found)
+        })
     }
 
     /// Pixels to the style vector alone.
-    pub fn style(&mut self, images: &[Source], options: &Options) -> Vec<Result<Vec<f32>>> {
+    pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
         self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
     }
 
     /// Everything up to the network for all images, then what is wanted of each.
-    fn run<T>(
+    pub fn run<'a, T>(
         &mut self,
-        images: &[Source],
+        images: &[B::Input<'a>],
         options: &Options,
         watch: &mut Watch,
-        finish: impl Fn(&mut Self, &mut Job<B::Work>) -> Result<T>,
+        finish: impl Fn(&mut Self, &mut Job<'a, B>) -> Result<T>,
     ) -> Vec<Result<T>> {
         let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
         if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
@@ -67,7 +69,7 @@ impl<B: Backend> Engine<B> {
         }
         watch.part(NETWORK, 1.0);
         let count = jobs.len();
-        let finish_one = |(i, job): (usize, Result<Job<B::Work>>)| {
+        let finish_one = |(i, job): (usize, Result<Job<'a, B>>)| {
             let mut job = job?;
             watch.at(i, count)?;
             let result = finish(self, &mut job);
@@ -77,15 +79,18 @@ impl<B: Backend> Engine<B> {
         jobs.into_iter().enumerate().map(finish_one).collect()
     }
 
-    fn prepare<'a>(&mut self, source: Source<'a>, options: &Options) -> Result<Job<'a, B::Work>> {
+    fn prepare<'a>(&mut self, input: B::Input<'a>, options: &Options) -> Result<Job<'a, B>> {
         let mut work = self.works.pop().unwrap_or_default();
-        self.backend.prepare(&mut work, source, options)?;
-        let size = source.size();
-        Ok(Job { work, source, image: size, scale: 1.0, small: size, diameter: 0.0 })
+        self.backend.channels(&mut work, input, options)?;
+        if options.normalize.enabled {
+            self.backend.normalize(&mut work, input, options)?;
+        }
+        let size = input.size();
+        Ok(Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 })
     }
 
     /// The diameters, then the network at their scales.
-    fn begin(&mut self, jobs: &mut [&mut Job<B::Work>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &mut Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
         match options.diameter {
             Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = model),
@@ -98,27 +103,21 @@ impl<B: Backend> Engine<B> {
         self.backend.network(jobs, options, watch)
     }
 
-    fn finish(&mut self, job: &mut Job<B::Work>, options: &Options) -> Result<Segmented> {
+    /// All that is found in an image, once the network has run. The masks are left in `job`.
+    pub fn find(&mut self, job: &mut Job<B>, options: &Options) -> Result<Segmented> {
         let size = self.masks(job, options)?;
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
         if options.flows {
-            flows = backend.maps(&mut job.work, size)?;
+            flows = backend.maps(&mut job.work)?;
             cellprob = flows.split_off(2 * size.0 * size.1);
         }
         let style = backend.style(&mut job.work)?;
-        let (mut masks, mut given) = Default::default();
-        match job.source {
-            Source::Device(image) if let Some(to) = image.labels => {
-                given = Some(backend.give_labels(&mut job.work, image, to)?);
-            }
-            _ => masks = backend.labels(&mut job.work, job.image)?,
-        }
-        Ok(Segmented { size, flows, cellprob, style, masks, given, diameter: job.diameter })
+        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter: job.diameter })
     }
 
     /// Follow, cluster, check, fill and drop, at the scale of the maps, which is returned; then at the image's.
-    fn masks(&mut self, job: &mut Job<B::Work>, options: &Options) -> Result<Size> {
+    fn masks(&mut self, job: &mut Job<B>, options: &Options) -> Result<Size> {
         let Engine { backend, .. } = self;
         let Job { work, image, scale, small, .. } = job;
         let size = if options.resample { *image } else { *small };
@@ -130,7 +129,8 @@ impl<B: Backend> Engine<B> {
             (None, false) => 200,
             (None, true) => (1.0 / *scale * 200.0) as u32,
         };
-        backend.cluster(work, size, niter, options)?;
+        backend.follow(work, size, niter, options)?;
+        backend.cluster(work, size, options.max_size_fraction)?;
         if options.flow_threshold > 0.0 {
             backend.drop_bad_flows(work, size, options.flow_threshold)?;
         }
@@ -148,7 +148,7 @@ impl<B: Backend> Engine<B> {
     /// are the defaults in both passes, as in the original.
     fn estimate_diameters(
         &mut self,
-        jobs: &mut [&mut Job<B::Work>],
+        jobs: &mut [&mut Job<B>],
         options: &Options,
         watch: &mut Watch,
     ) -> Result<()> {
@@ -187,7 +187,7 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-impl<W> Job<'_, W> {
+impl<B: Backend> Job<'_, B> {
     fn set_scale(&mut self, scale: f64) {
         self.scale = scale;
         self.small = match scale == 1.0 {
@@ -197,11 +197,11 @@ impl<W> Job<'_, W> {
     }
 }
 
-fn good<'a, 'b, W>(jobs: &'b mut [Result<Job<'a, W>>]) -> Vec<&'b mut Job<'a, W>> {
+fn good<'a, 'b, B: Backend>(jobs: &'b mut [Result<Job<'a, B>>]) -> Vec<&'b mut Job<'a, B>> {
     jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
 }
 
 /// What went wrong for all images together is the error of each.
-fn fail<W>(jobs: &mut [Result<Job<W>>], error: &Error) {
+fn fail<B: Backend>(jobs: &mut [Result<Job<B>>], error: &Error) {
     jobs.iter_mut().filter(|job| job.is_ok()).for_each(|job| *job = Err(error.again()));
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flowmask::Model;
 use flowmask::model::convert;
+use flowmask::model::params::Params;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use zip::write::SimpleFileOptions;
@@ -74,6 +75,95 @@ fn a_network_is_the_same_after_every_format() {
         assert!(again == bytes, "{name}");
         assert!(!folder.path().join(format!("{name}_size.npy")).exists());
     }
+}
+
+#[test]
+fn parameters_are_what_the_file_holds_and_give_the_same_file() {
+    for name in ["tiny.pth", "tiny_1in_1out.pth", "plain.pth"] {
+        let model = Model::open(data(name)).unwrap();
+        let bytes = written(&model, false);
+        let mut params = model.params().unwrap();
+        let others = params.others.clone();
+        let of_params = params.parameters().into_iter().map(|p| (p.name, p.shape, p.values.clone()));
+        let of_others = others.into_iter().map(|(name, tensor)| (name, tensor.shape, tensor.data));
+        let entry = |(name, shape, values): (String, Vec<usize>, Vec<f32>)| {
+            (name, (Dtype::F32, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        };
+        let all: Tensors = of_params.chain(of_others).map(entry).collect();
+        assert!(all == tensors(&bytes), "{name}");
+        let again = Model::from_params(name, model.params().unwrap(), model.size_model().cloned()).unwrap();
+        assert!(written(&again, false) == bytes, "{name}");
+        assert!(again.network() == model.network(), "{name}");
+        assert_eq!((again.diam_mean(), again.diam_labels()), (model.diam_mean(), model.diam_labels()));
+    }
+    let nuclei = Model::named("nuclei").unwrap();
+    let again = Model::from_params("n", nuclei.params().unwrap(), nuclei.size_model().cloned()).unwrap();
+    assert_eq!(again.size_model(), nuclei.size_model());
+    assert!(again.network() == nuclei.network());
+}
+
+#[test]
+fn a_changed_parameter_changes_the_network_by_the_formula() {
+    let model = Model::open(data("tiny.pth")).unwrap();
+    let plain = model.network();
+    let params = || model.params().unwrap();
+    let folded = |params: Params| Model::from_params("m", params, None).unwrap().network().clone();
+    let close = |a: f32, b: f32| assert!((a - b).abs() <= 1e-5 * a.abs().max(1.0), "{a} {b}");
+
+    // A batch norm before a ReLU stays an affine map.
+    let norm = params().down[1].conv[2].norm.clone();
+    for (c, scale) in plain.down[1].before2.scale.iter().enumerate() {
+        let by_hand = norm.weight[c] / (norm.running_var[c] + 1e-5).sqrt();
+        close(*scale, by_hand);
+        close(plain.down[1].before2.shift[c], norm.bias[c] - norm.running_mean[c] * by_hand);
+    }
+    // One after a convolution scales its weights, bias and what of it comes from the style.
+    let mut changed = params();
+    for norm in [&mut changed.down[0].conv[3].norm, &mut changed.up[0].styled[2].layer.norm] {
+        norm.weight.iter_mut().for_each(|w| *w *= 2.0);
+    }
+    let changed = folded(changed);
+    assert_eq!(
+        changed.down[0].conv2.weight,
+        plain.down[0].conv2.weight.iter().map(|w| 2.0 * w).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        changed.up[0].conv2.weight,
+        plain.up[0].conv2.weight.iter().map(|w| 2.0 * w).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        changed.up[0].shift3.weight,
+        plain.up[0].shift3.weight.iter().map(|w| 2.0 * w).collect::<Vec<_>>()
+    );
+    // The bias of the projection is one with that of the convolution it is added to.
+    let mut changed = params();
+    changed.down[0].proj.conv.bias[1] += 0.5;
+    let changed = folded(changed);
+    close(changed.down[0].conv1.bias[1], plain.down[0].conv1.bias[1] + 0.5);
+    assert_eq!(changed.down[0].conv1.bias[0], plain.down[0].conv1.bias[0]);
+    // Nothing else moved.
+    assert!(changed.down[1..] == plain.down[1..] && changed.up == plain.up && changed.output == plain.output);
+}
+
+#[test]
+fn parameters_that_are_no_network_are_refused_by_name() {
+    let model = Model::open(data("tiny.pth")).unwrap();
+    let refused = |change: fn(&mut Params)| {
+        let mut params = model.params().unwrap();
+        change(&mut params);
+        Model::from_params("m", params, None).unwrap_err().to_string()
+    };
+    let error = refused(|params| params.output.conv.bias[0] = f32::NAN);
+    assert_eq!(error, "model m: tensor output.2.bias: has an element that is not a finite f32");
+    let error = refused(|params| params.up[1].styled[0].full.bias.push(0.0));
+    assert!(error.contains("upsample.up.res_up_1.conv.conv_1.full.bias"), "{error}");
+    let error = refused(|params| params.down[0].proj.norm.running_var[0] = -1.0);
+    assert!(error.contains("downsample.down.res_down_0.proj.0.running_var"), "{error}");
+    let error = refused(|params| params.down.clear());
+    assert!(error.contains("downsample.down.res_down_0"), "{error}");
+    let size = Model::named("nuclei").unwrap().size_model().cloned();
+    let error = Model::from_params("m", model.params().unwrap(), size).unwrap_err().to_string();
+    assert!(error.contains("styles of 256 numbers"), "{error}");
 }
 
 #[test]

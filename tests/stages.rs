@@ -3,9 +3,8 @@
 mod common;
 
 use common::{Golden, assert_close, assert_same_masks};
-use flowmask::cpu::{
-    blend, cluster, components, conv, flow_error, follow, network, normalize, resize, tiles,
-};
+use flowmask::cpu::{blend, cluster, components, conv, flow_error, follow, network, normalize, resize};
+use flowmask::plan::{grid, scale, taper};
 use flowmask::{Compat, Model, Normalize, Sampling};
 
 #[test]
@@ -37,7 +36,7 @@ fn resize() {
         rows.clone().zip(rows.rev()).flat_map(|(a, b)| a.iter().zip(b).flat_map(|(a, b)| [*a, *b])).collect();
     for name in golden.names("resize_linear_") {
         let scale = name["resize_linear_".len()..].parse().unwrap();
-        let to = (resize::scaled(height, scale), resize::scaled(width, scale));
+        let to = (scale::scaled(height, scale), scale::scaled(width, scale));
         let want = golden.get(&name);
         assert_eq!(want.shape, [to.0, to.1, 2], "{name}");
         assert_close(&name, &resize::linear(&pairs, (height, width), to, 2), &want.f32(), 1e-6, 1e-5);
@@ -51,14 +50,14 @@ fn tiles() {
     let golden = Golden::open("transforms");
     for name in golden.names("pad_") {
         let sides: Vec<usize> = name["pad_".len()..].split('_').map(|s| s.parse().unwrap()).collect();
-        let ((top, bottom), (left, right)) = (tiles::padding(sides[0]), tiles::padding(sides[1]));
+        let ((top, bottom), (left, right)) = (grid::padding(sides[0]), grid::padding(sides[1]));
         assert_eq!([top, bottom, left, right].map(|v| v as f64)[..], golden.get(&name).values, "{name}");
     }
     for name in golden.names("tiles_") {
         let parts: Vec<&str> = name.split('_').collect();
         let (height, width) = (parts[1].parse().unwrap(), parts[2].parse().unwrap());
         // The golden sizes are those of a padded image.
-        let grid = tiles::Grid::of_padded(height, width, 224, 0.1, parts[3] == "aug");
+        let grid = grid::Grid::of_padded(height, width, 224, 0.1, parts[3] == "aug");
         let rows = grid
             .tiles()
             .into_iter()
@@ -72,7 +71,7 @@ fn blend() {
     let golden = Golden::open("transforms");
     for name in golden.names("taper_") {
         let want = golden.get(&name);
-        let (down, across) = blend::taper(want.size());
+        let (down, across) = taper::taper(want.size());
         let got = down.iter().flat_map(|y| across.iter().map(move |x| (x * y) as f32)).collect::<Vec<_>>();
         assert_close(&name, &got, &want.f32(), 0.0, 1e-6);
     }
@@ -86,7 +85,7 @@ fn average(name: &str, golden: &Golden, augment: bool) {
     let (tiles, want) = (golden.get(&format!("{name}_tiles")), golden.get(&format!("{name}_out")));
     let (height, width) = want.size();
     let nout = want.shape[0];
-    let grid = tiles::Grid::of_padded(height, width, 64, 0.1, augment);
+    let grid = grid::Grid::of_padded(height, width, 64, 0.1, augment);
     let mut blend = blend::Blend::new(&grid, nout);
     let values = tiles.f32();
     for (tile, values) in grid.tiles().into_iter().zip(values.chunks_exact(nout * grid.tile.0 * grid.tile.1))

@@ -7,17 +7,16 @@ use super::channels::Channels;
 use super::cluster::cluster;
 use super::components;
 use super::flow_error::drop_bad_flows;
-use super::follow::follow;
+use super::follow::{Points, follow};
 use super::input::Input;
 use super::network::Unet;
 use super::normalize::{Levels, levels};
 use super::resize;
-use super::tiles::Grid;
-use crate::backend::{Backend, Job, Size, Source};
-use crate::cuda::DeviceImage;
+use crate::backend::{Backend, Job, Size};
 use crate::options::{Compat, Options};
+use crate::plan::grid::Grid;
 use crate::watch::Watch;
-use crate::{Error, Result};
+use crate::{Image, Result};
 
 /// Tiles that go through the network together, as in cellpose, when nothing else is asked for. With more threads there
 /// is a tile for each: the deep maps of one are too small to be shared by many.
@@ -37,6 +36,7 @@ pub(crate) struct Work {
     /// `[nout, height, width]`.
     maps: Vec<f32>,
     style: Vec<f32>,
+    points: Points,
     labels: Vec<u32>,
 }
 
@@ -45,33 +45,32 @@ impl Cpu {
         Cpu { unet, arena: Arena::default() }
     }
 
-    fn channels<'a>(&self, image: Source<'a>, options: &Options) -> Result<Channels<'a>> {
-        match image {
-            Source::Host(image) => Channels::of(image, options.channels, self.unet.nchan()),
-            Source::Device(_) => Err(on_gpus()),
-        }
+    /// They are looked up where they are wanted, so that no copy of the image is made.
+    fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
+        Channels::of(image, options.channels, self.unet.nchan())
     }
 }
 
 impl Backend for Cpu {
+    type Input<'a> = &'a Image;
     type Work = Work;
 
-    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+    fn channels(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
+        work.levels.clear();
+        self.channels_of(image, options)?.check()
+    }
+
+    fn normalize(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
         let (height, width) = image.size();
-        let channels = self.channels(image, options)?;
-        channels.check()?;
+        let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
-        work.levels = match options.normalize.enabled {
-            true => levels(row, height, width, self.unet.nchan(), &options.normalize),
-            false => Vec::new(),
-        };
+        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize);
         Ok(())
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
-        for Job { work, source, image, small, .. } in jobs {
-            let channels = self.channels(*source, options)?;
-            let input = Input::new(channels, &work.levels, *image, *small);
+    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &mut Watch) -> Result<()> {
+        for Job { work, input, image, small, .. } in jobs {
+            let input = Input::new(self.channels_of(input, options)?, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
             let batch = options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()));
             (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
@@ -85,10 +84,15 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn cluster(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
         let (flows, cellprob) = work.maps.split_at(2 * size.0 * size.1);
-        let points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
-        work.labels = cluster(&points, size, options.max_size_fraction);
+        work.points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
+        Ok(())
+    }
+
+    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
+        // Taken, so that their memory is free before the stages that come.
+        work.labels = cluster(&std::mem::take(&mut work.points), size, max_size_fraction);
         Ok(())
     }
 
@@ -126,19 +130,11 @@ impl Backend for Cpu {
         Ok(std::mem::take(&mut work.style))
     }
 
-    fn maps(&mut self, work: &mut Work, _size: Size) -> Result<Vec<f32>> {
+    fn maps(&mut self, work: &mut Work) -> Result<Vec<f32>> {
         Ok(std::mem::take(&mut work.maps))
     }
 
-    fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
+    fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {
         Ok(std::mem::take(&mut work.labels))
     }
-
-    fn give_labels(&mut self, _: &mut Work, _: &DeviceImage, _: (u64, isize)) -> Result<u32> {
-        Err(on_gpus())
-    }
-}
-
-fn on_gpus() -> Error {
-    Error::device("cpu", "pixels and labels in a GPU's memory are for models on that GPU")
 }

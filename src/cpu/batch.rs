@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::blend::Blend;
 use super::input::{Input, Scratch};
 use super::network::{State, Unet, forward, unit_length};
-use super::tiles::{Grid, Tile};
 use crate::Result;
+use crate::plan::grid::{Grid, Tile};
 use crate::watch::Watch;
 
 /// Workers that wait for the next image, so that its tiles find their memory allocated.

@@ -2,23 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::tiles::{Grid, Tile};
-
-/// Weights along one side of a tile: a sigmoid that falls to a half 20 pixels before the border of a tile of
-/// at least 224 pixels, cropped to the tile's centre. The weight of a pixel is the product of both sides'.
-pub fn taper(tile: (usize, usize)) -> (Vec<f64>, Vec<f64>) {
-    let side = tile.0.max(tile.1).max(224);
-    let middle = (side - 1) as f64 / 2.0;
-    let weight = |i: usize| {
-        let distance = (i as f64 - middle).abs();
-        1.0 / (1.0 + ((distance - (side as f64 / 2.0 - 20.0)) / 7.5).exp())
-    };
-    let crop = |length: usize| {
-        let first = side / 2 - length / 2;
-        (first..first + length).map(weight).collect()
-    };
-    (crop(tile.0), crop(tile.1))
-}
+use crate::plan::grid::{Grid, Tile};
+use crate::plan::taper::{taper, total_weight};
 
 /// The sum of the tiles so far.
 pub struct Blend<'a> {
@@ -79,16 +64,4 @@ impl<'a> Blend<'a> {
         });
         out
     }
-}
-
-/// The sum of all tiles' weights is, as each of them, a product of a row's and a column's, of the padded image.
-pub(crate) fn total_weight(grid: &Grid, taper: &(Vec<f64>, Vec<f64>)) -> (Vec<f64>, Vec<f64>) {
-    let total = |length: usize, starts: &[usize], taper: &[f64]| {
-        let mut total = vec![0.0; length];
-        for &start in starts {
-            total[start..].iter_mut().zip(taper).for_each(|(sum, weight)| *sum += weight);
-        }
-        total
-    };
-    (total(grid.padded.0, &grid.starts.0, &taper.0), total(grid.padded.1, &grid.starts.1, &taper.1))
 }

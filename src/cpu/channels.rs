@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use ndarray::ArrayView3;
 
-use crate::{Error, Image, Pixels, Result};
+use crate::plan::channels::{finite, present};
+use crate::{Image, Pixels, Result};
 
 /// The network's channels of an image, looked up where they are wanted.
 #[derive(Clone, Copy)]
@@ -20,7 +21,7 @@ impl<'a> Channels<'a> {
     /// two.
     ///
     /// # Errors
-    /// [`Error::Image`] when a channel is not there.
+    /// [`Error::Image`](crate::Error::Image) when a channel is not there.
     pub fn of(image: &'a Image, choice: [usize; 2], nchan: usize) -> Result<Self> {
         present(image.channels(), choice)?;
         Ok(Channels { pixels: image.pixels(), choice, nchan })
@@ -29,7 +30,7 @@ impl<'a> Channels<'a> {
     /// Refuses an image with a pixel that is not finite.
     ///
     /// # Errors
-    /// [`Error::Image`] says where it is.
+    /// [`Error::Image`](crate::Error::Image) says where it is.
     pub fn check(&self) -> Result<()> {
         match self.pixels {
             Pixels::U8(_) | Pixels::U16(_) => Ok(()),
@@ -74,7 +75,7 @@ impl<'a> Channels<'a> {
 /// All of [`Channels`].
 ///
 /// # Errors
-/// [`Error::Image`] when a channel is not there or a pixel is not finite.
+/// [`Error::Image`](crate::Error::Image) when a channel is not there or a pixel is not finite.
 pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f32>> {
     let channels = Channels::of(image, choice, nchan)?;
     channels.check()?;
@@ -83,24 +84,6 @@ pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f
         channels.row(y, 0..image.width(), row);
     }
     Ok(all)
-}
-
-/// Refuses channels that are not there.
-pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
-    match choice.into_iter().find(|&channel| channel > has) {
-        None => Ok(()),
-        Some(channel) => Err(Error::Image(format!("has {has} channels, channel {channel} is not there"))),
-    }
-}
-
-/// Refuses the first pixel that is not finite.
-pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
-    match pixels.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        None => Ok(()),
-        Some(((y, x, c), v)) => {
-            Err(Error::Image(format!("the pixel at row {y}, column {x}, channel {} is {v}", c + 1)))
-        }
-    }
 }
 
 fn mean<T: Copy + Into<f32>>(pixel: &[T]) -> f32 {

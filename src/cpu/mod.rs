@@ -4,7 +4,7 @@
 //! These are the building blocks of [`Segmenter`](crate::Segmenter) and the reference for kernels on other
 //! devices. They take slices whose lengths must be what their documentation says, and panic otherwise.
 
-pub(crate) mod backend;
+mod backend;
 pub mod batch;
 pub mod blend;
 pub mod channels;
@@ -14,6 +14,7 @@ pub mod conv;
 pub mod flow_error;
 pub mod follow;
 pub mod input;
+pub(crate) mod lane;
 mod memory;
 pub mod network;
 pub mod normalize;

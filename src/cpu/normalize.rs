@@ -3,9 +3,7 @@
 use rayon::prelude::*;
 
 use crate::options::Normalize;
-
-/// Above this many values the percentiles are taken from a grid of them, as in the original.
-const SAMPLE_ABOVE: usize = 224 * 224 * 224;
+use crate::plan::percentiles::{rank, steps};
 
 /// Values closer than this are no contrast: the channel becomes zeros.
 const MIN_CONTRAST: f32 = 1e-3;
@@ -90,18 +88,6 @@ pub(super) fn apply(levels: &[Levels], values: &mut [f32]) {
     for pixel in values.chunks_exact_mut(levels.len().max(1)) {
         pixel.iter_mut().zip(levels).for_each(|(value, levels)| *value = levels.apply(*value));
     }
-}
-
-/// Rows and columns from one sample to the next.
-pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
-    let step = |side: usize| if height * width > SAMPLE_ABOVE { (side / 224).max(1) } else { 1 };
-    (step(height), step(width))
-}
-
-/// The index of the percentile among `len` sorted values, and how far it is from there to the next.
-pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
-    let rank = (len - 1) as f64 * q / 100.0;
-    (rank as usize, rank.fract())
 }
 
 /// `numpy.percentile` with its linear rule: between the two values around rank `(n - 1) q / 100`. Reorders the values,

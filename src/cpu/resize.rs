@@ -2,10 +2,7 @@
 
 use rayon::prelude::*;
 
-/// The side of an image scaled by `scale`: rounded down, but at least a pixel (the original fails at 0).
-pub fn scaled(side: usize, scale: f64) -> usize {
-    ((side as f64 * scale) as usize).max(1)
-}
+use crate::plan::scale::step;
 
 /// For a destination index, the two source indices and the weight of the second (`INTER_LINEAR`: pixel
 /// centres at halves, edges clamped, no antialiasing).
@@ -13,11 +10,6 @@ pub(super) struct Tap {
     pub near: usize,
     pub far: usize,
     pub weight: f32,
-}
-
-/// Source pixels for one of the destination, with OpenCV's roundings: it divides the sides and takes the inverse.
-pub(crate) fn step(from: usize, to: usize) -> f64 {
-    1.0 / (to as f64 / from as f64)
 }
 
 /// One for each index of the destination.

@@ -13,11 +13,11 @@ use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
-use crate::backend::{Backend, Job, Size, Source};
-use crate::cpu::tiles::Grid;
+use crate::backend::{Backend, Input, Job, Size};
 use crate::options::{Compat, Options};
+use crate::plan::grid::Grid;
 use crate::watch::Watch;
-use crate::{Error, Pixels, Result};
+use crate::{Device, Error, Image, Pixels, Result};
 
 /// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
 /// a block of the convolution for each of some hundred multiprocessors.
@@ -39,7 +39,6 @@ pub(crate) struct Cuda {
     states: Vec<State>,
     /// Bytes that the largest image so far was found to need.
     most: usize,
-    points: Points,
     scratch: Scratch,
 }
 
@@ -70,12 +69,30 @@ pub(crate) struct Work {
     style: Buffer<f32>,
     /// `[nout, height, width]`.
     maps: Buffer<f32>,
+    points: Points,
     labels: Buffer<u32>,
     /// What no label exceeds.
     most: u32,
     /// The maps and the labels at another size.
     other_maps: Buffer<f32>,
     other_labels: Buffer<u32>,
+}
+
+/// Where the pixels of an image are.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Host(&'a Image),
+    /// In the GPU's memory, where its labels may go too.
+    Device(&'a DeviceImage),
+}
+
+impl Input for Source<'_> {
+    fn size(self) -> Size {
+        match self {
+            Source::Host(image) => image.size(),
+            Source::Device(image) => image.size(),
+        }
+    }
 }
 
 /// Some tiles of an image in the batch.
@@ -87,24 +104,22 @@ struct Run {
 
 impl Cuda {
     pub fn new(gpu: Gpu, unet: Arc<Unet>) -> Self {
-        Cuda {
-            gpu,
-            unet,
-            states: Vec::new(),
-            most: 0,
-            points: Points::default(),
-            scratch: Scratch::default(),
-        }
+        Cuda { gpu, unet, states: Vec::new(), most: 0, scratch: Scratch::default() }
     }
 
-    /// The number of the GPU.
-    pub fn ordinal(&self) -> usize {
-        self.gpu.context().ordinal()
+    /// The GPU.
+    pub fn device(&self) -> Device {
+        self.gpu.device()
     }
 
     /// Tiles that go through the network together.
     pub fn batch(&self, options: &Options) -> usize {
         options.batch_size.unwrap_or(BATCH)
+    }
+
+    /// The labels to where the image says, which is an address and the bytes from a row to the next. How many cells.
+    pub fn give_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
+        give_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 
     /// Makes sure that an image fits before anything is allocated for it.
@@ -148,7 +163,7 @@ impl Cuda {
     /// The tiles of the images `of`, which have one size, through the network.
     fn run_tiles(
         &mut self,
-        jobs: &mut [&mut Job<Work>],
+        jobs: &mut [&mut Job<Cuda>],
         grids: &[Grid],
         of: &[usize],
         batch: usize,
@@ -213,7 +228,7 @@ fn bytes(image: Source, unet: &Unet) -> usize {
 }
 
 /// Copies the outputs of a batch to the images whose tiles they are.
-fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Work>]) -> Result<()> {
+fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Cuda>]) -> Result<()> {
     let mut slot = 0;
     for &Run { job, first_tile, count } in runs {
         let work = &mut jobs[job].work;
@@ -228,9 +243,10 @@ fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Work>]) 
 }
 
 impl Backend for Cuda {
+    type Input<'a> = Source<'a>;
     type Work = Work;
 
-    fn prepare(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+    fn channels(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         if let Source::Device(image) = image {
             image.check(&self.gpu)?;
         }
@@ -246,15 +262,16 @@ impl Backend for Cuda {
                 image.shape[2]
             }
         };
-        channels(&self.gpu, &work.raw, size, count, options.channels, nchan, &mut work.pixels)?;
-        if options.normalize.enabled {
-            let scratch = &mut self.scratch.normalize;
-            normalize(&self.gpu, &mut work.pixels, size.0, size.1, nchan, &options.normalize, scratch)?;
-        }
-        Ok(())
+        channels(&self.gpu, &work.raw, size, count, options.channels, nchan, &mut work.pixels)
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Work>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn normalize(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
+        let ((height, width), nchan) = (image.size(), self.unet.nchan());
+        let scratch = &mut self.scratch.normalize;
+        normalize(&self.gpu, &mut work.pixels, height, width, nchan, &options.normalize, scratch)
+    }
+
+    fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &mut Watch) -> Result<()> {
         let grids: Vec<Grid> = jobs.iter().map(|job| Grid::of(job.small, options)).collect();
         let (nout, length) = (self.unet.nout(), self.unet.style_length());
         for (job, grid) in jobs.iter_mut().zip(&grids) {
@@ -280,12 +297,16 @@ impl Backend for Cuda {
         Ok(())
     }
 
-    fn cluster(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
-        let Cuda { gpu, points, scratch, .. } = self;
+    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
         let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
-        follow(gpu, &work.maps, size, threshold, niter, sampling, points, &mut scratch.follow)?;
-        work.most = most_labels(size);
-        cluster(gpu, points, size, options.max_size_fraction, &mut work.labels, &mut scratch.cluster)
+        let Work { maps, points, .. } = work;
+        follow(&self.gpu, maps, size, threshold, niter, sampling, points, &mut self.scratch.follow)
+    }
+
+    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
+        let Work { points, labels, most, .. } = work;
+        *most = most_labels(size);
+        cluster(&self.gpu, points, size, max_size_fraction, labels, &mut self.scratch.cluster)
     }
 
     fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
@@ -323,15 +344,11 @@ impl Backend for Cuda {
         work.style.download(&self.gpu)
     }
 
-    fn maps(&mut self, work: &mut Work, _size: Size) -> Result<Vec<f32>> {
+    fn maps(&mut self, work: &mut Work) -> Result<Vec<f32>> {
         work.pinned.download(&self.gpu, &work.maps)
     }
 
-    fn labels(&mut self, work: &mut Work, _size: Size) -> Result<Vec<u32>> {
+    fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {
         work.pinned.download(&self.gpu, &work.labels)
-    }
-
-    fn give_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
-        give_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 }

@@ -5,8 +5,8 @@ use cudarc::driver::DeviceRepr;
 use super::resize::{BLOCK, blocks};
 use super::{Buffer, Gpu, launch};
 use crate::Result;
-use crate::cpu::blend::{taper, total_weight};
-use crate::cpu::tiles::Grid;
+use crate::plan::grid::Grid;
+use crate::plan::taper::{taper, total_weight};
 
 /// Memory that is kept from one image to the next: the tables of the last grid.
 #[derive(Debug, Default)]

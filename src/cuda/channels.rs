@@ -3,7 +3,7 @@
 use ndarray::ArrayView3;
 
 use super::{Buffer, Gpu, Pinned, launch};
-use crate::cpu::channels::{finite, present};
+use crate::plan::channels::{finite, present};
 use crate::{Pixels, Result};
 
 /// Pixels as they were stored, `[height, width, channels]`.

@@ -8,7 +8,7 @@ use super::fill::fill;
 use super::renumber::{self, renumber};
 use super::scan::{self, blocks, scan};
 use super::{Buffer, Gpu, launch};
-use crate::cpu::components::median_diameter;
+use crate::plan::diameter::median_diameter;
 use crate::{Compat, Result};
 
 /// Words of 32 pixels of the largest box whose holes are found in shared memory, as in `kernels/components.cu`.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, is_culib_present};
+use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute};
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError};
 use cudarc::nvrtc::Ptx;
 
+use super::driver::{driver, driver_version};
 use crate::{Device, Error, Result};
 
 /// Shared memory that a kernel gets without asking.
@@ -138,8 +139,6 @@ impl Gpu {
     }
 }
 
-const NO_DRIVER: &str = "there is no NVIDIA driver on this machine (libcuda.so.1, nvcuda.dll)";
-
 /// Starts a kernel in a stream: `launch!(gpu, "file", "kernel", grid, block, shared; &argument, …)`. Grid and block are
 /// `(x, y, z)`, `shared` is bytes. The arguments are references to buffers' memory and to variables, in the order and
 /// of the types of the kernel's parameters: nothing checks that.
@@ -157,24 +156,6 @@ macro_rules! launch {
 }
 pub(crate) use launch;
 
-/// How many GPUs there are.
-///
-/// # Errors
-/// [`Error::Device`] without a driver, or when it has none.
-pub fn count() -> Result<usize> {
-    driver()?;
-    CudaContext::device_count().map(|n| n.max(0) as usize).map_err(|e| Error::device("cuda", e))
-}
-
-/// Checks that there is a driver; cudarc panics where there is none.
-pub(super) fn driver() -> Result<()> {
-    // SAFETY: only looks for the library.
-    match unsafe { is_culib_present() } {
-        true => Ok(()),
-        false => Err(Error::device("cuda", NO_DRIVER)),
-    }
-}
-
 impl Kernels {
     fn load(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Self> {
         let module = |(name, image): (&'static str, Ptx)| {
@@ -190,7 +171,7 @@ impl Kernels {
 
 /// Why the driver did not take the code of a file.
 fn refused(name: &str, error: DriverError) -> String {
-    let (major, minor) = super::devices::driver_version().unwrap_or_default();
+    let (major, minor) = driver_version().unwrap_or_default();
     format!(
         "the driver (CUDA {major}.{minor}) does not load the code of {name}.cu ({error}); a driver that is older than \
          NVRTC does that, see `flowmask devices`"
@@ -202,13 +183,7 @@ fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result
     use super::nvrtc::{Cache, Compiler};
     let capability = context.compute_capability();
     let capability = capability.map_err(|e| Error::device(Device::Cuda(context.ordinal()), e))?;
-    let compiler = Compiler::find(Some(super::devices::driver_version()?))?;
+    let compiler = Compiler::find(Some(driver_version()?))?;
     let images = compiler.compile_all(capability, &Cache::user(), progress)?;
     Ok(images.files.into_iter().map(|(name, image)| (name, Ptx::from_binary(image))).collect())
 }
-
-/// Name and text of each file of `kernels`.
-pub(crate) const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
-
-/// Name and text of each header of `kernels`.
-pub(crate) const HEADERS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/headers.rs"));

@@ -1,9 +1,9 @@
 //! Which GPUs there are.
 
-use cudarc::driver::sys::{CUdevice_attribute, cuDriverGetVersion};
+use cudarc::driver::sys::CUdevice_attribute;
 use cudarc::driver::{CudaContext, DriverError, result};
 
-use super::device::{count, driver};
+use super::driver::{count, driver};
 use crate::{Device, Error, Result};
 
 /// A GPU of this machine.
@@ -64,16 +64,4 @@ fn info(index: usize) -> Result<DeviceInfo, DriverError> {
         memory: unsafe { result::device::total_mem(device) }?,
         free: None,
     })
-}
-
-/// The CUDA version of the driver, such as (12, 9).
-///
-/// # Errors
-/// [`Error::Device`]: there is no driver.
-pub fn driver_version() -> Result<(i32, i32)> {
-    driver()?;
-    let mut version = 0;
-    // SAFETY: a place for a number.
-    unsafe { cuDriverGetVersion(&mut version) }.result().map_err(|e| Error::device("cuda", e))?;
-    Ok((version / 1000, version % 1000 / 10))
 }

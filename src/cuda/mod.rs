@@ -7,7 +7,7 @@
 //! All work of a [`Gpu`] goes into its one stream, in order. Every stage but the network gives the same bits as its
 //! twin on the same input.
 
-pub(crate) mod backend;
+mod backend;
 pub mod blend;
 mod buffer;
 pub mod channels;
@@ -16,23 +16,30 @@ pub mod components;
 pub mod conv;
 mod device;
 mod devices;
+mod driver;
 pub mod fill;
 pub mod flow_error;
 pub mod follow;
-pub(crate) mod handover;
+mod handover;
+mod lane;
 pub mod network;
 pub mod normalize;
 pub mod nvrtc;
+mod on_device;
 mod pinned;
 pub mod renumber;
 pub mod resize;
 pub mod scan;
+mod sources;
 pub mod style;
 pub mod tiles;
 
 pub use buffer::Buffer;
+pub use device::Gpu;
 pub(crate) use device::launch;
-pub use device::{Gpu, count};
-pub use devices::{DeviceInfo, describe, devices, driver_version};
+pub use devices::{DeviceInfo, describe, devices};
+pub use driver::{count, driver_version};
 pub use handover::{DeviceImage, DeviceType};
+pub(crate) use lane::lanes;
+pub use on_device::OnDevice;
 pub use pinned::Pinned;

@@ -3,7 +3,7 @@
 use cudarc::driver::DeviceRepr;
 
 use super::{Buffer, Gpu, launch};
-use crate::cpu::normalize::{rank, steps};
+use crate::plan::percentiles::{rank, steps};
 use crate::{Normalize, Result};
 
 /// Threads of a block, and values that each of them takes at least.

@@ -16,7 +16,7 @@ use std::thread;
 pub use cache::Cache;
 pub use library::Compiler;
 
-use super::device::SOURCES;
+use super::sources::SOURCES;
 use crate::{Error, Result};
 use cache::Entry;
 

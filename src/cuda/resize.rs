@@ -2,7 +2,7 @@
 
 use super::{Buffer, Gpu, launch};
 use crate::Result;
-use crate::cpu::resize::step;
+use crate::plan::scale::step;
 
 /// Threads of a block, (columns, rows).
 pub(super) const BLOCK: (u32, u32, u32) = (32, 8, 1);

@@ -5,8 +5,8 @@ use cudarc::driver::DeviceRepr;
 use super::conv::{CHANNELS_IN, Map};
 use super::{Buffer, Gpu, launch};
 use crate::Result;
-use crate::cpu::resize::step;
-use crate::cpu::tiles::{Grid, Tile};
+use crate::plan::grid::{Grid, Tile};
+use crate::plan::scale::step;
 
 /// Tiles of one launch, which are a parameter of the kernel, of which there are 4 KB.
 const TILES: usize = 64;

@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, s};
 
-use super::format::Decoded;
+use super::samples::{Decoded, from_samples};
 use super::{Image, Pixel, Pixels, Stack, size};
 
 /// An axis over which the pages of a file run: its letter (`C` channel, `Z` depth, `T` time, or any other) and
@@ -83,24 +83,6 @@ fn concatenate<T: Pixel + Default>(pages: Option<Vec<Array3<T>>>) -> Decoded<Pix
         all.slice_mut(s![.., .., i * each..(i + 1) * each]).assign(page);
     }
     Ok(T::wrap(all))
-}
-
-/// An array `[height, width, channels]` of samples in that order.
-pub(super) fn from_samples<T>(
-    height: usize,
-    width: usize,
-    channels: usize,
-    samples: Vec<T>,
-) -> Decoded<Array3<T>> {
-    Array3::from_shape_vec((height, width, channels), samples).map_err(|e| e.to_string())
-}
-
-/// The first `kept` of `channels` samples a pixel.
-pub(super) fn keep<T: Copy>(samples: Vec<T>, channels: usize, kept: usize) -> Vec<T> {
-    if kept == channels {
-        return samples;
-    }
-    samples.chunks_exact(channels).flat_map(|pixel| &pixel[..kept]).copied().collect()
 }
 
 #[cfg(test)]

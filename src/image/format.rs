@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
+use super::samples::Decoded;
 use super::{Stack, jpeg, npy, png, tiff};
 use crate::{Error, Result};
 
 /// The extensions of the files that [`read`] understands, in lower case. The content decides; these are for
 /// listing a folder.
 pub const EXTENSIONS: &[&str] = &["tif", "tiff", "png", "jpg", "jpeg", "npy"];
-
-/// What a reader returns: the reason of a failure, to which [`read`] adds the file's name.
-pub(super) type Decoded<T> = std::result::Result<T, String>;
 
 /// Reads an image file: TIFF (also BigTIFF, OME-TIFF and ImageJ stacks), PNG, JPEG or NPY.
 ///

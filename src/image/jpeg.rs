@@ -5,8 +5,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::axes::from_samples;
-use super::format::Decoded;
+use super::samples::{Decoded, from_samples};
 use super::{Image, Pixels, Stack, size};
 
 /// Decodes a JPEG: grey stays one channel, YCbCr, CMYK and YCCK become RGB.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn, ShapeBuilder};
 
-use super::format::{Decoded, decode};
+use super::format::decode;
+use super::samples::Decoded;
 use super::{Image, Pixels, npy};
 use crate::model::npy as pickled;
 use crate::{Error, Result};

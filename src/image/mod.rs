@@ -13,6 +13,8 @@ mod npy;
 #[cfg(feature = "files")]
 mod png;
 #[cfg(feature = "files")]
+mod samples;
+#[cfg(feature = "files")]
 mod size;
 #[cfg(feature = "files")]
 mod tiff;

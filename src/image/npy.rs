@@ -5,7 +5,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Dimension, IxDyn, ShapeBuilder};
 
-use super::format::Decoded;
+use super::samples::Decoded;
 use super::{Image, Pixel, Stack, size};
 
 /// Decodes an array of numbers or truth values with two to four axes.

@@ -4,8 +4,7 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
-use super::axes::{from_samples, keep};
-use super::format::Decoded;
+use super::samples::{Decoded, from_samples, keep};
 use super::{Image, Pixels, Stack, size};
 
 /// Decodes a PNG. Palettes become colours; 1, 2 and 4 bits become 8 over the full range; opacity is left out.

@@ -1,6 +1,6 @@
 //! Bounds on what a header may promise.
 
-use super::format::Decoded;
+use super::samples::Decoded;
 
 /// The most samples of one picture: 2^31, or 46 340 by 46 340 pixels of one channel.
 const MAX_SAMPLES: u64 = 1 << 31;

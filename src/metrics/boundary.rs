@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use super::detection::of;
 use super::distance::distances;
 use super::overlaps::{check_sizes, dense};
-use crate::cpu::components::{Bounds, bounds, median_diameter, outside, sizes};
+use crate::cpu::components::{Bounds, bounds, outside, sizes};
+use crate::plan::diameter::median_diameter;
 use crate::{Error, Result};
 
 /// The most pixels of boxes around cells that are searched for outlines, a matter of seconds; those of cells cover

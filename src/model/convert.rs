@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Model, SizeModel, safetensors, torch};
+use super::{Model, safetensors, torch};
 use crate::{Error, Result};
 
 /// Reads the model `input` (as [`Model::named`] does) and writes it to `output`, as [`Model::save`] does. A file
@@ -49,13 +49,14 @@ impl Model {
     /// [`Error::Write`], [`Error::Model`] for another ending, [`Error::Tensor`] for a weight beyond the range of
     /// half precision.
     pub fn save(&self, path: &Path, half: bool) -> Result<()> {
-        let mut tensors = self.file.tensors(&self.name)?;
-        SizeModel::take(&mut tensors)?; // this model's may be another
+        let params = self.params()?;
+        let (nbase, nout) = (params.nbase.clone(), params.nout);
+        let tensors = params.into_tensors(&self.name)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         match Format::of(path)? {
             Format::Safetensors => {
                 let size = self.size.as_ref().map(|size| size.tensors()).unwrap_or_default();
-                let bytes = safetensors::to_bytes(&tensors, &size, &self.network, &name, half)?;
+                let bytes = safetensors::to_bytes(&tensors, &size, (&nbase, nout), &name, half)?;
                 write_atomic(path, &bytes)
             }
             Format::Torch => {

@@ -4,6 +4,7 @@ mod architecture;
 mod convert;
 pub mod network;
 pub(crate) mod npy;
+pub mod params;
 mod pickle;
 mod places;
 mod safetensors;
@@ -12,6 +13,7 @@ mod tensors;
 mod torch;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -19,9 +21,11 @@ use std::sync::Arc;
 
 pub use convert::convert;
 use network::Network;
+use params::Params;
 pub use places::{Listed, list};
 pub use size::SizeModel;
-pub(crate) use tensors::Tensors;
+pub use tensors::Tensor;
+use tensors::Tensors;
 
 use crate::{Error, Result};
 
@@ -85,12 +89,28 @@ impl Model {
         let file = File(Arc::new(bytes));
         let mut tensors = file.tensors(name)?;
         let size = SizeModel::take(&mut tensors)?;
-        let architecture = architecture::check(&tensors)?;
-        let diam_mean = diameter(&tensors, "diam_mean")?.unwrap_or(DIAM_MEAN);
-        let diam_labels = diameter(&tensors, "diam_labels")?.unwrap_or(diam_mean);
-        let network = Network::new(&mut tensors, &architecture)?;
+        let params = Params::take(tensors)?;
+        let diam_mean = params.diameter(name, "diam_mean")?.unwrap_or(DIAM_MEAN);
+        let diam_labels = params.diameter(name, "diam_labels")?.unwrap_or(diam_mean);
+        let network = Network::fold(params);
         let model =
             Model { name: name.into(), file, network: Arc::new(network), diam_mean, diam_labels, size: None };
+        match size {
+            Some(size) => model.with_size(size, name),
+            None => Ok(model),
+        }
+    }
+
+    /// A model of these parameters, as if it were read from a file of them; `name` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] for values that are not finite, not as many as their shape says, or a negative variance;
+    /// [`Error::Model`] for a size model of another network.
+    pub fn from_params(name: &str, params: Params, size: Option<SizeModel>) -> Result<Self> {
+        let (nbase, nout) = (params.nbase.clone(), params.nout);
+        let tensors = params.into_tensors(name)?;
+        let bytes = safetensors::to_bytes(&tensors, &BTreeMap::new(), (&nbase, nout), name, false)?;
+        let model = Self::from_file(name, Cow::Owned(bytes))?;
         match size {
             Some(size) => model.with_size(size, name),
             None => Ok(model),
@@ -137,6 +157,17 @@ impl Model {
         self.diam_labels
     }
 
+    /// The parameters, unfolded. They are read from the model's file again, since the network's weights are these, folded
+    /// in place.
+    ///
+    /// # Errors
+    /// [`Error::Model`], [`Error::Tensor`]: none that did not come when the model was loaded.
+    pub fn params(&self) -> Result<Params> {
+        let mut tensors = self.file.tensors(&self.name)?;
+        SizeModel::take(&mut tensors)?; // this model's may be another
+        Params::take(tensors)
+    }
+
     /// The weights, folded.
     pub fn network(&self) -> &Network {
         &self.network
@@ -172,17 +203,6 @@ impl File {
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "File({} bytes)", self.0.len())
-    }
-}
-
-fn diameter(tensors: &Tensors, name: &str) -> Result<Option<f32>> {
-    match tensors.scalar(name) {
-        Some(diameter) if diameter <= 0.0 => Err(Error::tensor(
-            tensors.model(),
-            name,
-            format!("is {diameter}, which is not the diameter of a cell"),
-        )),
-        diameter => Ok(diameter),
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use safetensors::{Dtype as Stored, SafeTensors};
 use serde_json::{Map, Value, json};
 
-use super::network::Network;
 use super::tensors::{COUNTER, Dtype, Tensor, Tensors};
 use crate::{Error, Result};
 
@@ -49,7 +48,7 @@ pub(super) fn read_scalar(bytes: &[u8], name: &str) -> Option<f32> {
     Some(f32::from_le_bytes(*element))
 }
 
-/// A file of a network's tensors and of `more`, the same bytes for the same tensors; see [`Tensor::encode`] for
+/// A file of a network's tensors and of `more`, with the channels of its levels and outputs, the same bytes for the same tensors; see [`Tensor::encode`] for
 /// `half`. (The library's own writer puts the metadata in the random order of a hash map.)
 ///
 /// # Errors
@@ -57,7 +56,7 @@ pub(super) fn read_scalar(bytes: &[u8], name: &str) -> Option<f32> {
 pub(super) fn to_bytes(
     tensors: &Tensors,
     more: &BTreeMap<&'static str, Tensor>,
-    network: &Network,
+    (nbase, nout): (&[usize], usize),
     name: &str,
     half: bool,
 ) -> Result<Vec<u8>> {
@@ -72,7 +71,7 @@ pub(super) fn to_bytes(
     all.sort_by_key(|&(name, _, dtype, _)| (std::cmp::Reverse(dtype.size()), name));
 
     let mut header = Map::new();
-    header.insert("__metadata__".into(), metadata(network, name));
+    header.insert("__metadata__".into(), metadata(nbase, nout, name));
     let mut end = 0;
     for (name, tensor, dtype, data) in &all {
         let dtype = if *dtype == Dtype::F16 { "F16" } else { "F32" };
@@ -94,13 +93,13 @@ pub(super) fn to_bytes(
     Ok(bytes)
 }
 
-fn metadata(network: &Network, name: &str) -> Value {
-    let nbase: Vec<String> = network.nbase.iter().map(usize::to_string).collect();
+fn metadata(nbase: &[usize], nout: usize, name: &str) -> Value {
+    let nbase: Vec<String> = nbase.iter().map(usize::to_string).collect();
     json!({
         "architecture": "cellpose-unet",
         "format": "pt",
         "name": name,
         "nbase": nbase.join(","),
-        "nout": network.nout.to_string(),
+        "nout": nout.to_string(),
     })
 }

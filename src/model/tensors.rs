@@ -12,7 +12,8 @@ use crate::{Error, Result};
 pub(super) const COUNTER: &str = "num_batches_tracked";
 
 /// One array of weights.
-pub(crate) struct Tensor {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
     /// Lengths of the axes, outermost first.
     pub shape: Vec<usize>,
     /// The elements in C order, all finite.
@@ -157,12 +158,9 @@ impl Tensors {
         Ok(&tensor.shape)
     }
 
-    /// The value of a tensor of one element, if there is one of this name.
-    pub(crate) fn scalar(&self, name: &str) -> Option<f32> {
-        match self.tensors.get(name)?.data[..] {
-            [value] => Some(value),
-            _ => None,
-        }
+    /// All tensors that were not taken.
+    pub(super) fn rest(self) -> BTreeMap<String, Tensor> {
+        self.tensors
     }
 
     /// All tensors, by name.

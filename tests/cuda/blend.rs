@@ -2,9 +2,9 @@
 
 use flowmask::cpu::blend::Blend;
 use flowmask::cpu::network::unit_length;
-use flowmask::cpu::tiles::Grid;
 use flowmask::cuda::Buffer;
 use flowmask::cuda::blend::{Scratch, blend, style};
+use flowmask::plan::grid::Grid;
 
 use crate::channels::{assert_bits, noise};
 use crate::device::on_device;

@@ -2,10 +2,10 @@
 
 use flowmask::Precision;
 use flowmask::cpu::resize::linear;
-use flowmask::cpu::tiles::Grid;
 use flowmask::cuda::conv::{CHANNELS_IN as CHANNELS, Map};
 use flowmask::cuda::tiles::tiles;
 use flowmask::cuda::{Buffer, Gpu};
+use flowmask::plan::grid::Grid;
 use half::f16;
 
 use crate::channels::{assert_bits, noise};

@@ -1,7 +1,7 @@
 //! Each pixel is the weighted mean over the tiles that cover it.
 
 use flowmask::cpu::blend::Blend;
-use flowmask::cpu::tiles::{Grid, Tile};
+use flowmask::plan::grid::{Grid, Tile};
 use proptest::prelude::*;
 
 use crate::check::{ULP, close, config, noise, side};

@@ -1,6 +1,7 @@
 //! Interpolation at `(i + ½) · from / to - ½`.
 
-use flowmask::cpu::resize::{linear, nearest, scaled};
+use flowmask::cpu::resize::{linear, nearest};
+use flowmask::plan::scale::scaled;
 use proptest::prelude::*;
 
 use crate::check::{ULP, close, config, labels, noise, same, side};

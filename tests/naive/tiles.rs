@@ -1,6 +1,6 @@
 //! Number, positions and contents of tiles.
 
-use flowmask::cpu::tiles::{Grid, padding};
+use flowmask::plan::grid::{Grid, padding};
 use proptest::prelude::*;
 
 use crate::check::{config, noise, same, side};

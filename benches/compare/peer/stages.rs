@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use flowmask::cpu::{blend, channels, cluster, components, flow_error, follow, normalize, tiles};
+use flowmask::cpu::{blend, channels, cluster, components, flow_error, follow, normalize};
+use flowmask::plan::grid::Grid;
 use flowmask::{Image, Normalize, Pixels, output};
 use ndarray::Array2;
 use serde_json::Value;
@@ -41,7 +42,7 @@ pub fn normalise(question: &Value) -> Result<Run> {
 pub fn average(question: &Value) -> Result<Run> {
     let tiles = floats(question, "tiles")?;
     let side = question["side"].as_u64().context("side is not given")? as usize;
-    let grid = tiles::Grid::new(side, side, 224, 0.1, false);
+    let grid = Grid::new(side, side, 224, 0.1, false);
     let (height, width) = size(&tiles);
     ensure!(tiles.shape()[0] == grid.tiles().len() && (height, width) == grid.tile, "tiles of another grid");
     let nout = tiles.shape()[1];

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Target, library};
-use crate::cuda::device::HEADERS;
+use crate::cuda::sources::HEADERS;
 use crate::output::write_atomic;
 use crate::{Error, Result};
 

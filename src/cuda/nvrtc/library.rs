@@ -10,7 +10,7 @@ use std::ptr;
 use libloading::Library;
 
 use super::{Target, places};
-use crate::cuda::device::HEADERS;
+use crate::cuda::sources::HEADERS;
 use crate::{Error, Result};
 
 /// What to do where the library is missing.

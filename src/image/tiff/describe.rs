@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use roxmltree::{Document, Node};
 
 use super::super::axes::{Axis, count};
-use super::super::format::Decoded;
+use super::super::samples::Decoded;
 use super::directory::Page;
 
 /// The meaning of the pages.

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use super::super::format::Decoded;
+use super::super::samples::Decoded;
 use super::super::size;
 use super::entry::{Entry, Layout};
 

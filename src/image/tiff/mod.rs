@@ -8,7 +8,7 @@ use std::io::Cursor;
 use tiff::decoder::{Decoder, Limits};
 
 use super::axes::{Axis, arrange, count};
-use super::format::Decoded;
+use super::samples::Decoded;
 use super::{Pixels, Stack, size};
 use directory::Page;
 

@@ -9,8 +9,7 @@ use ndarray::{ArrayView3, s};
 use tiff::decoder::{ChunkType, Decoder, DecodingResult};
 use tiff::tags::Tag;
 
-use super::super::axes::{from_samples, keep};
-use super::super::format::Decoded;
+use super::super::samples::{Decoded, from_samples, keep};
 use super::super::{Pixel, Pixels, size};
 use super::directory::{JPEG, Page, YCBCR};
 

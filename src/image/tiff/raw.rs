@@ -3,8 +3,7 @@
 //! ImageJ writes stacks above 4 GiB like this, because a classic TIFF has no offsets beyond; tifffile does when asked
 //! to truncate.
 
-use super::super::axes::{from_samples, keep};
-use super::super::format::Decoded;
+use super::super::samples::{Decoded, from_samples, keep};
 use super::super::{Pixels, size};
 use super::directory::Page;
 

@@ -1,0 +1,51 @@
+//! What works for a segmenter on the processor.
+
+use std::sync::Arc;
+
+use super::backend::Cpu;
+use super::conv::Kernel;
+use super::network::Unet;
+use crate::lanes::{Lane, Lanes};
+use crate::pipeline::{Engine, Segmented};
+use crate::pool::Pool;
+use crate::watch::Watch;
+use crate::{Device, Image, Model, Options, Result};
+
+/// Uses all threads of the pool.
+struct CpuLane {
+    engine: Engine<Cpu>,
+    pool: Arc<Pool>,
+}
+
+/// As many lanes as are wanted at a time: they share the weights and the threads. One image uses all threads, so there is
+/// nothing to win with a second lane.
+pub(crate) fn lanes(model: &Model, kernel: Option<Kernel>, pool: Arc<Pool>) -> Lanes {
+    let model = model.clone();
+    let unet = pool.install(|| Unet::new(model.network(), kernel.unwrap_or_else(Kernel::best)));
+    let unet = Arc::new(unet);
+    let lane = move || -> Box<dyn Lane> {
+        let engine = Engine::new(model.clone(), Cpu::new(unet.clone()));
+        Box::new(CpuLane { engine, pool: pool.clone() })
+    };
+    Lanes::new(vec![lane()], Some(Box::new(lane)))
+}
+
+impl Lane for CpuLane {
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    fn tiles(&self, _: &Options) -> usize {
+        1
+    }
+
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
+        let CpuLane { engine, pool } = self;
+        pool.install(|| engine.segment(images, options, watch))
+    }
+
+    fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
+        let CpuLane { engine, pool } = self;
+        pool.install(|| engine.style(images, options))
+    }
+}

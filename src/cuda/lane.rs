@@ -1,0 +1,62 @@
+//! What works for a segmenter on GPUs.
+
+use std::sync::Arc;
+
+use super::backend::{Cuda, Source};
+use super::{Gpu, network};
+use crate::lanes::{Lane, Lanes};
+use crate::pipeline::{Engine, Segmented};
+use crate::watch::Watch;
+use crate::{Device, Image, Model, Options, Precision, Result};
+
+/// Lanes of a GPU: while one copies an image or follows flows, the other has the tensor cores.
+const STREAMS: usize = 2;
+
+/// Uses a stream of a GPU.
+pub(super) struct CudaLane(pub(super) Engine<Cuda>);
+
+/// Opens the GPUs.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub(crate) fn lanes(
+    model: &Model,
+    gpus: &[usize],
+    precision: Precision,
+    compiling: &dyn Fn(usize, usize),
+) -> Result<Lanes> {
+    let mut lanes: Vec<Box<dyn Lane>> = Vec::new();
+    for &ordinal in gpus {
+        let gpu = Gpu::open_with(ordinal, compiling)?;
+        let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
+        // The lanes' streams do not wait for the one that copied the weights.
+        gpu.synchronize()?;
+        for _ in 0..STREAMS {
+            let backend = Cuda::new(gpu.fork()?, unet.clone());
+            lanes.push(Box::new(CudaLane(Engine::new(model.clone(), backend))));
+        }
+    }
+    Ok(Lanes::new(lanes, None))
+}
+
+impl Lane for CudaLane {
+    fn device(&self) -> Device {
+        self.0.backend.device()
+    }
+
+    fn tiles(&self, options: &Options) -> usize {
+        self.0.backend.batch(options)
+    }
+
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
+        self.0.segment(&on_host(images), options, watch)
+    }
+
+    fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
+        self.0.style(&on_host(images), options)
+    }
+}
+
+fn on_host<'a>(images: &[&'a Image]) -> Vec<Source<'a>> {
+    images.iter().map(|&image| Source::Host(image)).collect()
+}
