@@ -19,6 +19,7 @@
 //! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
 //! cluster, check, fill) → [`output`], with the weights from [`model`].
 
+mod atomic;
 mod backend;
 pub mod cpu;
 pub mod cuda;

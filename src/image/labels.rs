@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn, ShapeBuilder};
 
 use super::format::{Decoded, decode};
 use super::{Image, Pixels, npy};
-use crate::model::npy as pickled;
+use crate::model::dictionary;
 use crate::{Error, Result};
 
 /// The extensions of the files that [`read_labels`] understands, in lower case.
@@ -66,7 +66,7 @@ fn numpy(bytes: &[u8]) -> Decoded<Array2<u32>> {
     let (header, data) = npy::split(bytes).ok_or("the NPY header is incomplete")?;
     let header = npy::Header::parse(header)?;
     if header.kind.starts_with('O') {
-        let masks = pickled::read(bytes)?.entry("masks")?;
+        let masks = dictionary::read(bytes)?.entry("masks")?;
         let values = whole(masks.kind, &masks.data, false)?;
         return plane(&masks.shape, masks.fortran, values);
     }

@@ -7,16 +7,15 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 
+use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
-mod atomic;
 mod csv;
 mod labels;
 mod outlines;
 mod overlay;
 mod polygons;
 
-pub(crate) use atomic::write_atomic;
 pub(crate) use csv::quoted;
 pub(crate) use labels::encode_png;
 pub use outlines::outlines;

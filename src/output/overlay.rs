@@ -4,7 +4,8 @@ use std::path::Path;
 
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 
-use super::{labels, outlines::rims, write_atomic};
+use super::{labels, outlines::rims};
+use crate::atomic::write_atomic;
 use crate::{Error, Image, Pixels, Result};
 
 /// Writes the image with the outline of every cell, as PNG of 8-bit colours.

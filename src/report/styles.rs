@@ -7,7 +7,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView1};
 use ndarray_npy::WriteNpyExt;
 
 use super::panel::thumbnail;
-use crate::output::{quoted, write_atomic};
+use crate::atomic::write_atomic;
+use crate::output::quoted;
 use crate::{Image, Result};
 
 /// Longest side of the picture that is kept of an image.

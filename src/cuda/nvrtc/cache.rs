@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Target, library};
+use crate::atomic::write_atomic;
 use crate::cuda::device::HEADERS;
-use crate::output::write_atomic;
 use crate::{Error, Result};
 
 /// A folder of compiled kernels. It can be shared and deleted at any time: an entry that is not whole counts as missing,
