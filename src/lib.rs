@@ -31,6 +31,7 @@ mod lanes;
 mod many;
 pub mod metrics;
 pub mod model;
+pub mod npy;
 mod options;
 pub mod output;
 mod pipeline;
