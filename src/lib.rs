@@ -26,6 +26,7 @@ pub mod cuda;
 mod device;
 mod error;
 pub mod ffi;
+mod folders;
 pub mod image;
 mod lanes;
 mod many;
