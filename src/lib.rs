@@ -44,7 +44,7 @@ mod watch;
 
 pub use device::Device;
 pub use error::{Error, Result};
-pub use image::{Image, Pixel, Pixels, Stack};
+pub use image::{Image, Pixel, PixelType, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use segmenter::{Builder, OnDevice, Segmentation, Segmenter};

@@ -37,5 +37,5 @@ pub(crate) use device::launch;
 pub use device::{Gpu, count};
 pub(crate) use devices::describe;
 pub use devices::{DeviceInfo, devices, driver_version};
-pub use handover::{DeviceImage, DeviceType};
+pub use handover::DeviceImage;
 pub use pinned::Pinned;

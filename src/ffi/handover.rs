@@ -4,13 +4,13 @@ use std::ffi::c_void;
 
 use super::fault::Fault;
 use super::flowmask_status;
-use super::image::{View, flowmask_image, flowmask_type};
+use super::image::{View, flowmask_image};
 use super::many::Outputs;
 use super::options::{self, flowmask_options};
 use super::result::{Found, flowmask_result};
 use super::session::{flowmask_session, in_session};
 use super::sized::{self, sized};
-use crate::cuda::{DeviceImage, DeviceType};
+use crate::cuda::DeviceImage;
 
 /// Where the labels of an image go in the memory of a GPU: uint32_t [height, width].
 #[repr(C)]
@@ -88,14 +88,9 @@ unsafe fn image(
     // SAFETY: of the caller; the device pointers are only looked at.
     unsafe {
         let view = View::new(image)?;
-        let kind = match view.kind {
-            flowmask_type::FLOWMASK_U8 => DeviceType::U8,
-            flowmask_type::FLOWMASK_U16 => DeviceType::U16,
-            flowmask_type::FLOWMASK_F32 => DeviceType::F32,
-        };
         let labels = if labels.is_null() { None } else { Some(target(labels, view.shape[1])?) };
         let (pixels, shape, strides) = (view.data as u64, view.shape, view.strides);
-        Ok(DeviceImage { pixels, kind, shape, strides, labels, stream })
+        Ok(DeviceImage { pixels, kind: view.kind, shape, strides, labels, stream })
     }
 }
 
