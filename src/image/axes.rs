@@ -61,7 +61,7 @@ fn merge(mut pages: Vec<Pixels>) -> Decoded<Pixels> {
 }
 
 fn concatenate<T: Pixel + Default>(pages: Vec<Pixels>) -> Decoded<Pixels> {
-    let pages: Option<Vec<Array3<T>>> = pages.into_iter().map(T::unwrap).collect();
+    let pages: Option<Vec<Array3<T>>> = pages.into_iter().map(T::array).collect();
     let pages = pages.filter(|pages| pages.iter().all(|page| page.dim() == pages[0].dim()));
     let pages = pages.ok_or("pages of different sizes or types")?;
     let (height, width, each) = pages[0].dim();

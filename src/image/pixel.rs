@@ -53,14 +53,11 @@ impl PixelType {
 
 /// A number type that an [`Image`](crate::Image) can hold.
 pub trait Pixel: Copy + sealed::Sealed {
-    /// Its name at run time.
-    const TYPE: PixelType;
-
     /// Wraps an array of this type, `[height, width, channels]`.
     fn wrap(array: Array3<Self>) -> Pixels;
 
     /// The array, when the pixels are of this type.
-    fn unwrap(pixels: Pixels) -> Option<Array3<Self>>;
+    fn array(pixels: Pixels) -> Option<Array3<Self>>;
 }
 
 mod sealed {
@@ -107,13 +104,12 @@ macro_rules! pixel {
     ($($type:ty: $variant:ident),*) => {$(
         impl sealed::Sealed for $type {}
         impl Pixel for $type {
-            const TYPE: PixelType = PixelType::$variant;
 
             fn wrap(array: Array3<Self>) -> Pixels {
                 Pixels::$variant(array)
             }
 
-            fn unwrap(pixels: Pixels) -> Option<Array3<Self>> {
+            fn array(pixels: Pixels) -> Option<Array3<Self>> {
                 match pixels {
                     Pixels::$variant(array) => Some(array),
                     _ => None,
