@@ -20,6 +20,7 @@
 //! cluster, check, fill) → [`output`], with the weights from [`model`]. [`plan`] has what has to be the same on every
 //! device: where tiles lie, how they are weighted, how images are scaled.
 
+mod atomic;
 mod backend;
 mod builder;
 pub mod cpu;
@@ -30,11 +31,13 @@ pub mod cuda;
 mod cuda;
 mod device;
 mod error;
+mod folders;
 pub mod image;
 mod lanes;
 mod many;
 pub mod metrics;
 pub mod model;
+pub mod npy;
 mod options;
 pub mod output;
 mod pipeline;
@@ -52,7 +55,7 @@ pub use builder::Builder;
 pub use cuda::OnDevice;
 pub use device::Device;
 pub use error::{Error, Result};
-pub use image::{Image, Pixel, Pixels, Stack};
+pub use image::{Image, Pixel, PixelType, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use segmentation::Segmentation;

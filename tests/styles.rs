@@ -6,8 +6,7 @@ mod scene;
 
 use std::fs;
 
-use ndarray::Array2;
-use ndarray_npy::ReadNpyExt;
+use ndarray::{Array2, Ix2};
 use scene::{Scene, decode_png};
 
 const FILES: [&str; 5] = ["styles.csv", "styles.html", "styles.npy", "styles.png", "styles.svg"];
@@ -25,6 +24,10 @@ fn read(scene: &Scene, dir: &str) -> Vec<Vec<u8>> {
     FILES.iter().map(|name| fs::read(scene.path(dir).join(name)).unwrap()).collect()
 }
 
+fn array(scene: &Scene, name: &str) -> Array2<f32> {
+    flowmask::npy::read(&scene.path(name)).unwrap().into_dimensionality::<Ix2>().unwrap()
+}
+
 #[test]
 fn every_file_is_what_its_name_says() {
     let scene = folders();
@@ -36,7 +39,7 @@ fn every_file_is_what_its_name_says() {
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     let files: Vec<_> = rows.iter().map(|row| row[0].replace('\\', "/")).collect();
     assert_eq!(files, ["file", "a/1.npy", "a/2.npy", "a/3.npy", "b/4.npy", "b/5.npy"]);
-    let npy = Array2::<f32>::read_npy(fs::File::open(scene.path("out/styles.npy")).unwrap()).unwrap();
+    let npy = array(&scene, "out/styles.npy");
     assert_eq!(npy.dim(), (5, 256));
     for (row, values) in rows[1..].iter().zip(npy.rows()) {
         let numbers: Vec<f32> = row[1..].iter().map(|text| text.parse().unwrap()).collect();
@@ -61,7 +64,7 @@ fn the_style_is_that_of_the_segmentation() {
     let scene = Scene::new();
     scene.nuclei("a.png");
     scene.run("styles a.png --model nuclei --diameter 19.48").done();
-    let npy = Array2::<f32>::read_npy(fs::File::open(scene.path("styles.npy")).unwrap()).unwrap();
+    let npy = array(&scene, "styles.npy");
     let image = flowmask::Image::open(scene.path("a.png")).unwrap();
     let model = flowmask::Model::named("nuclei").unwrap();
     let segmenter = flowmask::Segmenter::builder().model(model).build().unwrap();

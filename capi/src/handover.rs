@@ -4,13 +4,13 @@ use std::ffi::c_void;
 
 use crate::fault::Fault;
 use crate::flowmask_status;
-use crate::image::{View, flowmask_image, flowmask_type};
+use crate::image::{View, flowmask_image};
 use crate::many::Outputs;
 use crate::options::{self, flowmask_options};
 use crate::result::{Found, flowmask_result};
 use crate::session::{flowmask_session, in_session};
 use crate::sized::{self, sized};
-use flowmask::cuda::{DeviceImage, DeviceType};
+use flowmask::cuda::DeviceImage;
 
 /// Where the labels of an image go in the memory of a GPU: uint32_t [height, width].
 #[repr(C)]
@@ -88,14 +88,9 @@ unsafe fn image(
     // SAFETY: of the caller; the device pointers are only looked at.
     unsafe {
         let view = View::new(image)?;
-        let kind = match view.kind {
-            flowmask_type::FLOWMASK_U8 => DeviceType::U8,
-            flowmask_type::FLOWMASK_U16 => DeviceType::U16,
-            flowmask_type::FLOWMASK_F32 => DeviceType::F32,
-        };
         let labels = if labels.is_null() { None } else { Some(target(labels, view.shape[1])?) };
         let (pixels, shape, strides) = (view.data as u64, view.shape, view.strides);
-        Ok(DeviceImage { pixels, kind, shape, strides, labels, stream })
+        Ok(DeviceImage { pixels, kind: view.kind, shape, strides, labels, stream })
     }
 }
 

@@ -7,7 +7,7 @@ use ndarray::Array3;
 use crate::fault::Fault;
 use crate::flowmask_status::FLOWMASK_ERROR_IMAGE;
 use crate::sized::{self, sized};
-use flowmask::{Image, Pixel, Pixels};
+use flowmask::{Image, Pixel, PixelType, Pixels};
 
 /// The type of a pixel's numbers, in the byte order of the machine.
 #[repr(C)]
@@ -78,7 +78,7 @@ pub(crate) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Faul
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     pub data: *const u8,
-    pub kind: flowmask_type,
+    pub kind: PixelType,
     /// Height, width, channels.
     pub shape: [usize; 3],
     /// In bytes, along y, x and c.
@@ -96,12 +96,8 @@ impl View {
     pub unsafe fn new(image: *const flowmask_image) -> Result<Self, Fault> {
         // SAFETY: of the caller.
         let image = unsafe { sized::read(image) }?;
-        let kind = match image.r#type {
-            1 => flowmask_type::FLOWMASK_U8,
-            2 => flowmask_type::FLOWMASK_U16,
-            3 => flowmask_type::FLOWMASK_F32,
-            other => return Err(Fault::argument("image", format!("{other} is no flowmask_type"))),
-        };
+        let kind = pixel_type(image.r#type)
+            .ok_or_else(|| Fault::argument("image", format!("{} is no flowmask_type", image.r#type)))?;
         let sides = [image.height, image.width, image.channels];
         let [height, width, channels] = sides;
         if sides.contains(&0) {
@@ -127,9 +123,9 @@ impl View {
         // SAFETY: of the caller.
         let pixels = unsafe {
             match self.kind {
-                flowmask_type::FLOWMASK_U8 => self.copy::<u8>(),
-                flowmask_type::FLOWMASK_U16 => self.copy::<u16>(),
-                flowmask_type::FLOWMASK_F32 => self.copy::<f32>(),
+                PixelType::U8 => self.copy::<u8>(),
+                PixelType::U16 => self.copy::<u16>(),
+                PixelType::F32 => self.copy::<f32>(),
             }
         };
         Ok(Image::new(pixels)?)
@@ -168,14 +164,14 @@ impl View {
     }
 }
 
-impl flowmask_type {
-    pub(crate) fn bytes(self) -> usize {
-        match self {
-            flowmask_type::FLOWMASK_U8 => 1,
-            flowmask_type::FLOWMASK_U16 => 2,
-            flowmask_type::FLOWMASK_F32 => 4,
-        }
-    }
+/// What a number of flowmask_type stands for.
+fn pixel_type(number: i32) -> Option<PixelType> {
+    let types = [
+        (flowmask_type::FLOWMASK_U8, PixelType::U8),
+        (flowmask_type::FLOWMASK_U16, PixelType::U16),
+        (flowmask_type::FLOWMASK_F32, PixelType::F32),
+    ];
+    types.into_iter().find(|&(known, _)| known as i32 == number).map(|(_, kind)| kind)
 }
 
 /// The shape, unless it has more than 2³¹ pixels, or 2³³ numbers.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView3;
 
+use crate::image::pixel::each;
 use crate::plan::channels::{finite, present};
 use crate::{Image, Pixels, Result};
 
@@ -40,11 +41,7 @@ impl<'a> Channels<'a> {
 
     /// Some columns of a row, `[column, nchan]`.
     pub fn row(&self, y: usize, columns: Range<usize>, out: &mut [f32]) {
-        match self.pixels {
-            Pixels::U8(a) => self.choose(a.view(), y, columns, out),
-            Pixels::U16(a) => self.choose(a.view(), y, columns, out),
-            Pixels::F32(a) => self.choose(a.view(), y, columns, out),
-        }
+        each!(self.pixels, Pixels(array) => self.choose(array.view(), y, columns, out));
     }
 
     fn choose<T: Copy + Into<f32>>(

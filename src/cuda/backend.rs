@@ -17,7 +17,7 @@ use crate::backend::{Backend, Input, Job, Size};
 use crate::options::{Compat, Options};
 use crate::plan::grid::Grid;
 use crate::watch::Watch;
-use crate::{Device, Error, Image, Pixels, Result};
+use crate::{Device, Error, Image, Result};
 
 /// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
 /// a block of the convolution for each of some hundred multiprocessors.
@@ -210,14 +210,7 @@ impl Drop for Cuda {
 /// Device memory for an image at the network's scale, about: its arrays and those of the stages, but for the network's.
 fn bytes(image: Source, unet: &Unet) -> usize {
     let raw = match image {
-        Source::Host(image) => {
-            let number = match image.pixels() {
-                Pixels::U8(_) => 1,
-                Pixels::U16(_) => 2,
-                Pixels::F32(_) => 4,
-            };
-            number * image.channels()
-        }
+        Source::Host(image) => image.pixels().kind().bytes() * image.channels(),
         Source::Device(image) => image.kind.bytes() * image.shape[2],
     };
     let (channels, maps) = (raw + 4 * unet.nchan(), 4 * unet.nout());

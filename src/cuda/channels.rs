@@ -3,27 +3,32 @@
 use ndarray::ArrayView3;
 
 use super::{Buffer, Gpu, Pinned, launch};
+use crate::image::pixel::typed;
 use crate::plan::channels::{finite, present};
-use crate::{Pixels, Result};
+use crate::{PixelType, Pixels, Result};
 
-/// Pixels as they were stored, `[height, width, channels]`.
-#[derive(Debug)]
-pub enum Raw {
-    /// 8-bit integers.
-    U8(Buffer<u8>),
-    /// 16-bit integers.
-    U16(Buffer<u16>),
-    /// Single precision.
-    F32(Buffer<f32>),
+typed! {
+    /// Pixels as they were stored, `[height, width, channels]`.
+    #[derive(Debug)]
+    Raw, Buffer
 }
 
 impl Default for Raw {
     fn default() -> Self {
-        Raw::U8(Buffer::new())
+        Raw::of(PixelType::U8)
     }
 }
 
 impl Raw {
+    /// No pixels yet, of this type.
+    pub(super) fn of(kind: PixelType) -> Self {
+        match kind {
+            PixelType::U8 => Raw::U8(Buffer::new()),
+            PixelType::U16 => Raw::U16(Buffer::new()),
+            PixelType::F32 => Raw::F32(Buffer::new()),
+        }
+    }
+
     /// Starts the copy of an image's pixels. Memory is kept for the next image of the same type.
     ///
     /// # Errors
@@ -37,11 +42,7 @@ impl Raw {
                 copy(gpu, buffer, a.view(), pinned)
             }
             _ => {
-                *self = match pixels {
-                    Pixels::U8(_) => Raw::U8(Buffer::new()),
-                    Pixels::U16(_) => Raw::U16(Buffer::new()),
-                    Pixels::F32(_) => Raw::F32(Buffer::new()),
-                };
+                *self = Raw::of(pixels.kind());
                 self.upload(gpu, pixels, pinned)
             }
         }

@@ -9,22 +9,11 @@ use std::sync::Arc;
 use super::channels::Raw;
 use super::fill::fill;
 use super::{Buffer, Gpu, launch};
-use crate::{Error, Result};
+use crate::{Error, PixelType, Result};
 
 /// Pixels and numbers of the largest image, so that the kernels can count in 32 bits.
 const MOST_PIXELS: usize = 1 << 28;
 const MOST_NUMBERS: usize = 1 << 31;
-
-/// The type of a pixel's numbers on a GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceType {
-    /// 8-bit integers.
-    U8,
-    /// 16-bit integers.
-    U16,
-    /// Single precision.
-    F32,
-}
 
 /// An image in the memory of a GPU, and where its labels go.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +21,7 @@ pub struct DeviceImage {
     /// The address of the first number, a multiple of its size.
     pub pixels: u64,
     /// The type of the numbers.
-    pub kind: DeviceType,
+    pub kind: PixelType,
     /// Height, width, channels.
     pub shape: [usize; 3],
     /// Bytes from a row, a pixel and a channel to the next: multiples of the number's size.
@@ -61,16 +50,6 @@ unsafe impl DeviceRepr for View {}
 /// One word for the first value that is not finite, or the largest label.
 #[derive(Debug, Default)]
 pub struct Scratch(Buffer<u32>);
-
-impl DeviceType {
-    pub(crate) fn bytes(self) -> usize {
-        match self {
-            DeviceType::U8 => 1,
-            DeviceType::U16 => 2,
-            DeviceType::F32 => 4,
-        }
-    }
-}
 
 impl DeviceImage {
     /// (height, width).
@@ -172,25 +151,21 @@ pub(crate) fn take_pixels(
     let view = View { data: image.pixels, strides, width: width as u32, channels: channels as u32 };
     let (count, grid) = (numbers as u32, (numbers.div_ceil(256) as u32, 1, 1));
     match (&mut *raw, image.kind) {
-        (Raw::U8(buffer), DeviceType::U8) => {
+        (Raw::U8(buffer), PixelType::U8) => {
             let out = buffer.resize(gpu, numbers)?;
             launch!(gpu, "handover", "handover_u8", grid, (256, 1, 1), 0; &view, out, &count);
         }
-        (Raw::U16(buffer), DeviceType::U16) => {
+        (Raw::U16(buffer), PixelType::U16) => {
             let out = buffer.resize(gpu, numbers)?;
             launch!(gpu, "handover", "handover_u16", grid, (256, 1, 1), 0; &view, out, &count);
         }
-        (Raw::F32(buffer), DeviceType::F32) => {
+        (Raw::F32(buffer), PixelType::F32) => {
             fill(gpu, &mut scratch.0, u32::MAX, 1)?;
             let (out, bad) = (buffer.resize(gpu, numbers)?, scratch.0.get_mut());
             launch!(gpu, "handover", "handover_f32", grid, (256, 1, 1), 0; &view, out, &count, bad);
         }
         (_, kind) => {
-            *raw = match kind {
-                DeviceType::U8 => Raw::U8(Buffer::new()),
-                DeviceType::U16 => Raw::U16(Buffer::new()),
-                DeviceType::F32 => Raw::F32(Buffer::new()),
-            };
+            *raw = Raw::of(kind);
             return take_pixels(gpu, image, raw, scratch);
         }
     }

@@ -39,7 +39,7 @@ pub use device::Gpu;
 pub(crate) use device::launch;
 pub use devices::{DeviceInfo, describe, devices};
 pub use driver::{count, driver_version};
-pub use handover::{DeviceImage, DeviceType};
+pub use handover::DeviceImage;
 pub(crate) use lane::lanes;
 pub use on_device::OnDevice;
 pub use pinned::Pinned;

@@ -2,6 +2,7 @@
 
 use ndarray::{Array3, s};
 
+use super::pixel::each;
 use super::samples::{Decoded, from_samples};
 use super::{Image, Pixel, Pixels, Stack, size};
 
@@ -56,23 +57,11 @@ fn merge(mut pages: Vec<Pixels>) -> Decoded<Pixels> {
     if pages.len() == 1 {
         return Ok(pages.remove(0));
     }
-    macro_rules! join {
-        ($($variant:ident),*) => {
-            match pages[0] {
-                $(Pixels::$variant(_) => {
-                    let same = |page| match page {
-                        Pixels::$variant(array) => Some(array),
-                        _ => None,
-                    };
-                    concatenate(pages.into_iter().map(same).collect())
-                })*
-            }
-        };
-    }
-    join!(U8, U16, F32)
+    each!(pages[0].kind(), T => concatenate::<T>(pages))
 }
 
-fn concatenate<T: Pixel + Default>(pages: Option<Vec<Array3<T>>>) -> Decoded<Pixels> {
+fn concatenate<T: Pixel + Default>(pages: Vec<Pixels>) -> Decoded<Pixels> {
+    let pages: Option<Vec<Array3<T>>> = pages.into_iter().map(T::array).collect();
     let pages = pages.filter(|pages| pages.iter().all(|page| page.dim() == pages[0].dim()));
     let pages = pages.ok_or("pages of different sizes or types")?;
     let (height, width, each) = pages[0].dim();

@@ -1,13 +1,15 @@
 //! Label images: one whole number a pixel.
 
+use std::fmt::Display;
 use std::path::Path;
 
-use ndarray::{Array2, ArrayD, Axis, Ix2, IxDyn, ShapeBuilder};
+use ndarray::{Array2, Axis};
 
 use super::format::decode;
 use super::samples::Decoded;
-use super::{Image, Pixels, npy};
-use crate::model::npy as pickled;
+use super::{Image, Pixels};
+use crate::model::dictionary;
+use crate::npy::{Array, Number};
 use crate::{Error, Result};
 
 /// The extensions of the files that [`read_labels`] understands, in lower case.
@@ -64,58 +66,50 @@ fn grey(image: &Image) -> Decoded<Array2<u32>> {
 
 /// An array, or the dictionary of a `_seg.npy`.
 fn numpy(bytes: &[u8]) -> Decoded<Array2<u32>> {
-    let (header, data) = npy::split(bytes).ok_or("the NPY header is incomplete")?;
-    let header = npy::Header::parse(header)?;
-    if header.kind.starts_with('O') {
-        let masks = pickled::read(bytes)?.entry("masks")?;
-        let values = whole(masks.kind, &masks.data, false)?;
-        return plane(&masks.shape, masks.fortran, values);
+    let array = Array::parse(bytes)?;
+    if array.kind.starts_with('O') {
+        return plane(dictionary::read(bytes)?.entry("masks")?);
     }
-    plane(&header.shape, header.fortran, whole(header.kind, data, header.big_endian)?)
+    plane(array)
 }
 
-/// Two axes beside those of length 1.
-fn plane(shape: &[usize], fortran: bool, values: Vec<u32>) -> Decoded<Array2<u32>> {
-    let sides: Vec<usize> = match shape {
-        [_, _] => shape.to_vec(),
-        _ => shape.iter().copied().filter(|&side| side != 1).collect(),
-    };
-    if sides.len() != 2 {
-        return Err(format!("has the axes {shape:?}, labels are one plane"));
+/// An array that has two axes beside those of length 1.
+fn plane(mut array: Array) -> Decoded<Array2<u32>> {
+    if array.shape.len() != 2 {
+        let shape = array.shape.clone();
+        array.shape.retain(|&side| side != 1);
+        if array.shape.len() != 2 {
+            return Err(format!("has the axes {shape:?}, labels are one plane"));
+        }
     }
-    let array = ArrayD::from_shape_vec(IxDyn(&sides).set_f(fortran), values);
-    let array = array.map_err(|_| "the file ends before the array does, or goes on after it")?;
-    array.into_dimensionality::<Ix2>().map_err(|e| e.to_string())
-}
-
-/// Numbers of NumPy's type `kind` as labels.
-fn whole(kind: &str, data: &[u8], big_endian: bool) -> Decoded<Vec<u32>> {
-    macro_rules! numbers {
-        ($type:ty) => {{
-            let (numbers, rest) = data.as_chunks();
-            if !rest.is_empty() {
-                return Err("the array ends within a number".into());
-            }
-            let number = |&raw: &[u8; size_of::<$type>()]| {
-                let number =
-                    if big_endian { <$type>::from_be_bytes(raw) } else { <$type>::from_le_bytes(raw) };
-                u32::try_from(number)
-                    .map_err(|_| format!("has the value {number}, which is no label from 0 to {}", u32::MAX))
-            };
-            numbers.iter().map(number).collect()
-        }};
-    }
-    match kind {
-        "b1" | "u1" => numbers!(u8),
-        "u2" => numbers!(u16),
-        "u4" => numbers!(u32),
-        "u8" => numbers!(u64),
-        "i1" => numbers!(i8),
-        "i2" => numbers!(i16),
-        "i4" => numbers!(i32),
-        "i8" => numbers!(i64),
+    let labels = match array.kind {
+        "b1" | "u1" => whole::<u8>(&array),
+        "u2" => whole::<u16>(&array),
+        "u4" => whole::<u32>(&array),
+        "u8" => whole::<u64>(&array),
+        "i1" => whole::<i8>(&array),
+        "i2" => whole::<i16>(&array),
+        "i4" => whole::<i32>(&array),
+        "i8" => whole::<i64>(&array),
         kind => Err(format!("values of type {kind} are no labels: whole numbers are")),
+    }?;
+    array.shaped(labels)?.into_dimensionality().map_err(|e| e.to_string())
+}
+
+/// Numbers of type `T` as labels.
+fn whole<T: Number + TryInto<u32> + Display>(array: &Array) -> Decoded<Vec<u32>> {
+    if !array.data.len().is_multiple_of(size_of::<T>()) {
+        return Err("the array ends within a number".into());
     }
+    let numbers = array.numbers(|number: T| number)?;
+    if size_of_val(&numbers[..]) < array.data.len() {
+        return Err("the file goes on after the array".into());
+    }
+    let label = |number: T| {
+        let odd = |_| format!("has the value {number}, which is no label from 0 to {}", u32::MAX);
+        number.try_into().map_err(odd)
+    };
+    numbers.into_iter().map(label).collect()
 }
 
 #[cfg(test)]

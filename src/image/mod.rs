@@ -10,6 +10,7 @@ mod jpeg;
 mod labels;
 #[cfg(feature = "files")]
 mod npy;
+pub(crate) mod pixel;
 #[cfg(feature = "files")]
 mod png;
 #[cfg(feature = "files")]
@@ -23,61 +24,12 @@ mod tiff;
 pub use format::{EXTENSIONS, read};
 #[cfg(feature = "files")]
 pub use labels::{LABEL_EXTENSIONS, read_labels};
+pub use pixel::{Pixel, PixelType, Pixels};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};
+use pixel::each;
 
 use crate::{Error, Result};
-
-/// Pixels as they were stored, `[height, width, channels]`.
-///
-/// Signed, 32-bit and 64-bit numbers are kept as `f32`, which is what the original computes with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Pixels {
-    /// 8-bit integers.
-    U8(Array3<u8>),
-    /// 16-bit integers.
-    U16(Array3<u16>),
-    /// Single precision.
-    F32(Array3<f32>),
-}
-
-impl Pixels {
-    /// The same pixels, in memory as they are read: row by row, the channels of a pixel together.
-    fn row_by_row(self) -> Self {
-        fn sorted<T: Copy>(a: Array3<T>) -> Array3<T> {
-            if a.is_standard_layout() { a } else { a.as_standard_layout().into_owned() }
-        }
-        match self {
-            Pixels::U8(a) => Pixels::U8(sorted(a)),
-            Pixels::U16(a) => Pixels::U16(sorted(a)),
-            Pixels::F32(a) => Pixels::F32(sorted(a)),
-        }
-    }
-}
-
-/// A number type that an [`Image`] can hold.
-pub trait Pixel: Copy + sealed::Sealed {
-    /// Wraps an array of this type, `[height, width, channels]`.
-    fn wrap(array: Array3<Self>) -> Pixels;
-}
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-macro_rules! pixel {
-    ($type:ty, $variant:ident) => {
-        impl sealed::Sealed for $type {}
-        impl Pixel for $type {
-            fn wrap(array: Array3<Self>) -> Pixels {
-                Pixels::$variant(array)
-            }
-        }
-    };
-}
-pixel!(u8, U8);
-pixel!(u16, U16);
-pixel!(f32, F32);
 
 /// One picture: at least one pixel and one channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +66,7 @@ impl Image {
     /// # Errors
     /// [`Error::Image`] when a side or the number of channels is 0.
     pub fn new(pixels: Pixels) -> Result<Self> {
-        let image = Image { pixels: pixels.row_by_row() };
+        let image = Image { pixels: each!(pixels, Pixels(array) => Pixel::wrap(row_by_row(array))) };
         let (height, width, channels) = image.shape();
         if height == 0 || width == 0 || channels == 0 {
             return Err(Error::Image(format!("no pixels ({height} by {width}, {channels} channels)")));
@@ -161,12 +113,13 @@ impl Image {
     }
 
     fn shape(&self) -> (usize, usize, usize) {
-        match &self.pixels {
-            Pixels::U8(a) => a.dim(),
-            Pixels::U16(a) => a.dim(),
-            Pixels::F32(a) => a.dim(),
-        }
+        each!(&self.pixels, Pixels(array) => array.dim())
     }
+}
+
+/// The same array, in memory as it is read: row by row, the channels of a pixel together.
+fn row_by_row<T: Copy>(array: Array3<T>) -> Array3<T> {
+    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
 /// The pictures of one file: the planes of a stack, or the frames of a time series. At least one.

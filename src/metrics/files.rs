@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::evaluation::{Evaluation, ImageScores, Method, SCALES, THRESHOLDS};
 use crate::Result;
-use crate::output::{quoted, write_atomic};
+use crate::atomic::write_atomic;
+use crate::output::quoted;
 
 /// A score of an image with the name of its column.
 type Column = (String, f64);

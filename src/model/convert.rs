@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::{Model, safetensors, torch};
+use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
 /// Reads the model `input` (as [`Model::named`] does) and writes it to `output`, as [`Model::save`] does. A file
@@ -57,12 +58,13 @@ impl Model {
             Format::Safetensors => {
                 let size = self.size.as_ref().map(|size| size.tensors()).unwrap_or_default();
                 let bytes = safetensors::to_bytes(&tensors, &size, (&nbase, nout), &name, half)?;
-                write_atomic(path, &bytes)
+                write_atomic(path, |writer| writer.write_all(&bytes))
             }
             Format::Torch => {
-                write_atomic(path, &torch::to_bytes(&tensors, &name, half)?)?;
+                let bytes = torch::to_bytes(&tensors, &name, half)?;
+                write_atomic(path, |writer| writer.write_all(&bytes))?;
                 match &self.size {
-                    Some(size) => write_atomic(&size_path(path), &size.to_npy()),
+                    Some(size) => write_atomic(&size_path(path), |writer| writer.write_all(&size.to_npy())),
                     None => Ok(()),
                 }
             }
@@ -75,24 +77,4 @@ fn size_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push("_size.npy");
     name.into()
-}
-
-/// Writes a file that is either whole or not there.
-fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(unix)]
-    builder.permissions(permissions); // less the umask, as of any new file
-    let write = || {
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|e: std::io::Error| Error::write(path, e))
 }

@@ -2,8 +2,8 @@
 
 mod architecture;
 mod convert;
+pub(crate) mod dictionary;
 pub mod network;
-pub(crate) mod npy;
 pub mod params;
 mod pickle;
 mod places;

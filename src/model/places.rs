@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::safetensors;
-use crate::{Error, Result};
+use crate::{Error, Result, folders};
 
 /// The models in the program (CC0-1.0, trained for it).
 const BUILT_IN: [(&str, &[u8]); 2] = [
@@ -115,10 +115,8 @@ fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Pl
 
 /// Where the original keeps its models.
 fn folder() -> Option<PathBuf> {
-    match std::env::var_os("CELLPOSE_LOCAL_MODELS_PATH") {
-        Some(folder) if !folder.is_empty() => Some(folder.into()),
-        _ => Some(std::env::home_dir()?.join(".cellpose").join("models")),
-    }
+    folders::variable("CELLPOSE_LOCAL_MODELS_PATH")
+        .or_else(|| Some(folders::home()?.join(".cellpose").join("models")))
 }
 
 /// The size model of a model's file, by the original's names: `MODEL_size.npy` for trained ones (with or without

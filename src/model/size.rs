@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::npy;
+use super::dictionary;
 use super::tensors::{Tensor, Tensors};
 use crate::{Error, Result};
 
@@ -45,7 +45,7 @@ impl SizeModel {
     /// [`Error::Model`].
     pub(super) fn from_npy(name: &str, bytes: &[u8]) -> Result<Self> {
         let read = || {
-            let file = npy::read(bytes)?;
+            let file = dictionary::read(bytes)?;
             let numbers = |key| file.numbers(key);
             Self::new(numbers("A")?, numbers("smean")?, &numbers("ymean")?, &numbers("diam_mean")?)
         };
@@ -113,7 +113,7 @@ impl SizeModel {
 
     /// As a file that the original reads.
     pub(super) fn to_npy(&self) -> Vec<u8> {
-        npy::write(
+        dictionary::write(
             &[("A", &self.a), ("smean", &self.smean)],
             &[("diam_mean", self.diam_mean), ("ymean", self.ymean)],
         )

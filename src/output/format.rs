@@ -4,7 +4,8 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 
-use super::{labels, write_atomic};
+use super::labels;
+use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
 /// The file format of labels.

@@ -2,12 +2,13 @@
 
 use std::io::{self, Seek, Write};
 
-use ndarray::{Array2, Array3, ArrayView2};
-use ndarray_npy::{WritableElement, WriteNpyError, WriteNpyExt};
+use ndarray::ArrayView2;
 use tiff::TiffError;
 use tiff::encoder::colortype::ColorType;
 use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, TiffKind, TiffValue};
 use tiff::tags::Tag;
+
+use crate::npy::{self, Number};
 
 /// Offsets of a classic TIFF end at 2^32; the rest is for directories.
 const CLASSIC: u64 = (1 << 32) - (1 << 24);
@@ -87,29 +88,21 @@ pub(crate) fn encode_png(
 }
 
 /// `[Y, X]` of one plane, `[planes, Y, X]` of several.
-pub(super) fn npy<T: WritableElement + Copy>(
+pub(super) fn npy<T: Number>(
     writer: impl Write,
     masks: &[ArrayView2<u32>],
     narrow: fn(u32) -> T,
 ) -> io::Result<()> {
     let (height, width) = masks.first().map_or((0, 0), |plane| plane.dim());
-    let labels: Vec<T> = masks.iter().flatten().map(|&label| narrow(label)).collect();
-    let written = if masks.len() == 1 {
-        let array = Array2::from_shape_vec((height, width), labels).map_err(io::Error::other)?;
-        array.write_npy(writer)
-    } else {
-        let array = Array3::from_shape_vec((masks.len(), height, width), labels).map_err(io::Error::other)?;
-        array.write_npy(writer)
-    };
-    written.map_err(|e| match e {
-        WriteNpyError::Io(e) => e,
-        e => io::Error::other(e),
-    })
+    let shape = [masks.len(), height, width];
+    let shape = if masks.len() == 1 { &shape[1..] } else { &shape };
+    npy::write(writer, shape, masks.iter().flatten().map(|&label| narrow(label)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Array2;
     use tiff::encoder::colortype::Gray32;
 
     #[test]

@@ -3,7 +3,6 @@
 //! Every file is written beside its place under another name and then renamed, so that a reader sees the whole file
 //! or none.
 
-mod atomic;
 mod csv;
 #[cfg(feature = "files")]
 mod format;
@@ -14,7 +13,6 @@ mod outlines;
 mod overlay;
 mod polygons;
 
-pub(crate) use atomic::write_atomic;
 pub(crate) use csv::quoted;
 #[cfg(feature = "files")]
 pub use format::{Format, save_labels};

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 
-use super::{labels, outlines::rims, write_atomic};
-use crate::{Error, Image, Pixels, Result};
+use super::{labels, outlines::rims};
+use crate::atomic::write_atomic;
+use crate::image::pixel::each;
+use crate::{Error, Image, PixelType, Pixels, Result};
 
 /// Writes the image with the outline of every cell, as PNG of 8-bit colours.
 ///
@@ -49,19 +51,16 @@ fn factor(height: usize, width: usize) -> usize {
 
 /// The image as red, green and blue, `[height, width, 3]`.
 pub(crate) fn colors(image: &Image) -> Array3<u8> {
-    match image.pixels() {
-        Pixels::U8(a) => stretched(a.view(), f32::from, a.dim().2 >= 3),
-        Pixels::U16(a) => stretched(a.view(), f32::from, false),
-        Pixels::F32(a) => stretched(a.view(), |v| v, false),
-    }
+    let together = image.channels() >= 3 && image.pixels().kind() == PixelType::U8;
+    each!(image.pixels(), Pixels(array) => stretched(array.view(), together))
 }
 
-fn stretched<T: Copy>(pixels: ArrayView3<T>, value: fn(T) -> f32, together: bool) -> Array3<u8> {
+fn stretched<T: Copy + Into<f32>>(pixels: ArrayView3<T>, together: bool) -> Array3<u8> {
     let (height, width, channels) = pixels.dim();
     let ranges: Vec<(f32, f32)> = (0..channels.min(3))
         .map(|c| match together {
-            true => range(pixels.iter().map(|&v| value(v))),
-            false => range(pixels.index_axis(Axis(2), c).iter().map(|&v| value(v))),
+            true => range(pixels.iter().map(|&v| v.into())),
+            false => range(pixels.index_axis(Axis(2), c).iter().map(|&v| v.into())),
         })
         .collect();
     // The channel that each of the three colours shows.
@@ -72,7 +71,7 @@ fn stretched<T: Copy>(pixels: ArrayView3<T>, value: fn(T) -> f32, together: bool
     };
     Array3::from_shape_fn((height, width, 3), |(y, x, c)| {
         let (low, high) = ranges[shown[c]];
-        let v = (value(pixels[(y, x, shown[c])]) - low) / (high - low);
+        let v = (pixels[(y, x, shown[c])].into() - low) / (high - low);
         (v * 255.0).round() as u8
     })
 }

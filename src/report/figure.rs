@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::Array3;
 
 use super::{raster, svg};
-use crate::output::write_atomic;
+use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
 /// x to the right and y down, in pixels of the PNG and units of the SVG.

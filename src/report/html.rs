@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::raster;
 use crate::Result;
-use crate::output::write_atomic;
+use crate::atomic::write_atomic;
 
 /// What all pages look like.
 const STYLE: &str = include_str!("page/common.css");

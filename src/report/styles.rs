@@ -1,13 +1,14 @@
 //! Style vectors of images, as numbers in files.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
-use ndarray::{Array1, Array2, Array3, ArrayView1};
-use ndarray_npy::WriteNpyExt;
+use ndarray::{Array1, Array3, ArrayView1};
 
 use super::panel::thumbnail;
-use crate::output::{quoted, write_atomic};
+use crate::atomic::write_atomic;
+use crate::npy;
+use crate::output::quoted;
 use crate::{Image, Result};
 
 /// Longest side of the picture that is kept of an image.
@@ -64,12 +65,8 @@ pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
 /// [`crate::Error::Write`], also when the vectors have different lengths.
 pub fn save_styles_npy(path: &Path, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
-    let numbers = images.iter().flat_map(|image| image.style.iter().copied()).collect();
-    write_atomic(path, |file| {
-        let rows =
-            Array2::<f32>::from_shape_vec((images.len(), length), numbers).map_err(io::Error::other)?;
-        rows.write_npy(file).map_err(io::Error::other)
-    })
+    let numbers = images.iter().flat_map(|image| image.style.iter().copied());
+    write_atomic(path, |file| npy::write(file, &[images.len(), length], numbers))
 }
 
 #[cfg(test)]

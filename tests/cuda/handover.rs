@@ -1,7 +1,7 @@
 //! Pixels and labels in the GPU's memory.
 
-use flowmask::cuda::{DeviceImage, DeviceType};
-use flowmask::{Error, Image, Options, Segmentation};
+use flowmask::cuda::DeviceImage;
+use flowmask::{Error, Image, Options, PixelType, Segmentation};
 use ndarray::{Array2, s};
 
 use super::scene::{Memory, discs, expected, image_of, options, segmenter};
@@ -22,9 +22,9 @@ fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
     let third = Memory::of(&gpu, planes.as_standard_layout().as_slice().unwrap());
     let labels = [Memory::of(&gpu, &[7_u32; 31 * 40]), Memory::of(&gpu, &[7_u32; 1])];
     let mut images = [
-        image_of(&first, DeviceType::U16, [31, 35, 2], 2),
-        image_of(&second, DeviceType::U16, [1, 1, 2], 2),
-        image_of(&third, DeviceType::F32, [20, 67, 2], 4),
+        image_of(&first, PixelType::U16, [31, 35, 2], 2),
+        image_of(&second, PixelType::U16, [1, 1, 2], 2),
+        image_of(&third, PixelType::F32, [20, 67, 2], 4),
     ];
     images[0].labels = Some((labels[0].address(), 40 * 4));
     images[1].labels = Some((labels[1].address(), 4));
@@ -59,7 +59,7 @@ fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
     // 8 bits.
     let bytes = discs(17, 30, 9).mapv(|v| v.min(255) as u8);
     let memory = Memory::of(&gpu, bytes.as_slice().unwrap());
-    let image = image_of(&memory, DeviceType::U8, [17, 30, 2], 1);
+    let image = image_of(&memory, PixelType::U8, [17, 30, 2], 1);
     // SAFETY: as above.
     let found = unsafe { segmenter.segment_on_device(0, &[image], &options(), &mut |_| true) }.unwrap();
     let want = segmenter.segment(&Image::from_channels(bytes.view()).unwrap(), &options()).unwrap();
@@ -71,7 +71,7 @@ fn work_that_is_stopped_leaves_the_rest_cancelled() {
     let gpu = gpu();
     let segmenter = segmenter();
     let memory = Memory::of(&gpu, discs(31, 35, 12).as_slice().unwrap());
-    let image = image_of(&memory, DeviceType::U16, [31, 35, 2], 2);
+    let image = image_of(&memory, PixelType::U16, [31, 35, 2], 2);
     let options = Options { batch_size: Some(1), ..options() };
     for stop_at in [1, 3] {
         let mut calls = 0;
@@ -94,7 +94,7 @@ fn what_the_device_cannot_read_is_refused() {
     values[(3 * 7 + 4) * 2 + 1] = f32::INFINITY;
     values[(5 * 7 + 1) * 2] = f32::NAN;
     let memory = Memory::of(&gpu, &values);
-    let good = image_of(&memory, DeviceType::F32, [6, 7, 2], 4);
+    let good = image_of(&memory, PixelType::F32, [6, 7, 2], 4);
     let host = [0_u32; 64];
     let cases = [
         (good, "image: the pixel at row 3, column 4, channel 2 is inf"),
@@ -138,7 +138,7 @@ fn work_is_in_order_with_the_callers_stream() {
         let mut input = Memory::of(&caller, &vec![0_u16; pixels.len()]);
         let (labels, mut copy) =
             (Memory::of(&caller, &[7_u32; 31 * 35]), Memory::of(&caller, &[0_u32; 31 * 35]));
-        let mut image = image_of(&input, DeviceType::U16, [31, 35, 2], 2);
+        let mut image = image_of(&input, PixelType::U16, [31, 35, 2], 2);
         image.labels = Some((labels.address(), 35 * 4));
         stream.memcpy_dtod(&kept.slice, &mut input.slice).unwrap();
         // SAFETY: as the image says.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use flowmask::cuda::{DeviceImage, DeviceType, Gpu};
-use flowmask::{Device, Diameter, Image, Model, Options, Segmentation, Segmenter};
+use flowmask::cuda::{DeviceImage, Gpu};
+use flowmask::{Device, Diameter, Image, Model, Options, PixelType, Segmentation, Segmenter};
 use ndarray::Array3;
 
 /// Discs on a noisy ground, in two channels.
@@ -67,7 +67,7 @@ impl Memory {
 }
 
 #[allow(dead_code, reason = "the C interface has its own image")]
-pub fn image_of(memory: &Memory, kind: DeviceType, shape: [usize; 3], bytes: isize) -> DeviceImage {
+pub fn image_of(memory: &Memory, kind: PixelType, shape: [usize; 3], bytes: isize) -> DeviceImage {
     let [_, width, channels] = shape.map(|side| side as isize);
     let strides = [width * channels * bytes, channels * bytes, bytes];
     let stream = memory.gpu.stream().cu_stream() as usize;

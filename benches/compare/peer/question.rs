@@ -1,10 +1,12 @@
 //! What a question asks for, and the arrays that go in and out.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use flowmask::{Compat, Sampling};
+use flowmask::{Compat, Sampling, npy};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 
@@ -20,10 +22,12 @@ impl Array {
     /// Writes the array beside the others of its run.
     pub fn save(&self, prefix: &str, name: &str) -> Result<()> {
         let path = format!("{prefix}_{name}.npy");
-        match self {
-            Array::Float(a) => ndarray_npy::write_npy(&path, a).context(path),
-            Array::Label(a) => ndarray_npy::write_npy(&path, a).context(path),
-        }
+        let file = File::create(&path).map(BufWriter::new);
+        let written = file.and_then(|file| match self {
+            Array::Float(a) => npy::write(file, a.shape(), a.iter().copied()),
+            Array::Label(a) => npy::write(file, a.shape(), a.iter().copied()),
+        });
+        written.context(path)
     }
 }
 
@@ -32,13 +36,13 @@ pub type Run = Box<dyn FnMut() -> Result<Output> + Send>;
 
 pub fn floats(question: &Value, name: &str) -> Result<ArrayD<f32>> {
     let path = question[name].as_str().with_context(|| format!("{name} is not given"))?;
-    let array: ArrayD<f32> = ndarray_npy::read_npy(path).with_context(|| path.to_string())?;
+    let array = npy::read::<f32>(path.as_ref())?;
     Ok(array.as_standard_layout().into_owned())
 }
 
 pub fn labels(question: &Value, name: &str) -> Result<ArrayD<u32>> {
     let path = question[name].as_str().with_context(|| format!("{name} is not given"))?;
-    ndarray_npy::read_npy(path).with_context(|| path.to_string())
+    Ok(npy::read(path.as_ref())?)
 }
 
 pub fn paths(question: &Value) -> Result<Vec<PathBuf>> {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Target, library};
+use crate::atomic::write_atomic;
 use crate::cuda::sources::HEADERS;
-use crate::output::write_atomic;
-use crate::{Error, Result};
+use crate::{Error, Result, folders};
 
 /// A folder of compiled kernels. It can be shared and deleted at any time: an entry that is not whole counts as missing,
 /// and nothing depends on that an entry can be written.
@@ -66,18 +66,8 @@ impl Cache {
     /// The user's: `FLOWMASK_CACHE`, or else `flowmask/kernels` in the platform's folder for such things, such as
     /// `~/.cache` (or `XDG_CACHE_HOME`).
     pub fn user() -> Self {
-        let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let folder = var("FLOWMASK_CACHE").or_else(|| {
-            let caches = match std::env::consts::OS {
-                "windows" => var("LOCALAPPDATA"),
-                "macos" => std::env::home_dir().map(|home| home.join("Library/Caches")),
-                // A relative path is invalid there by the XDG specification.
-                _ => var("XDG_CACHE_HOME")
-                    .filter(|path| path.is_absolute())
-                    .or_else(|| std::env::home_dir().map(|home| home.join(".cache"))),
-            };
-            Some(caches?.join("flowmask").join("kernels"))
-        });
+        let folder = folders::variable("FLOWMASK_CACHE")
+            .or_else(|| folders::cache().map(|folder| folder.join("kernels")));
         Cache { folder }
     }
 

@@ -1,9 +1,9 @@
 //! Where NVRTC may be.
 
-use std::ffi::{OsString, c_void};
+use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, Result, folders};
 
 /// Names that the system's loader may know.
 const NAMES: &[&str] = match cfg!(windows) {
@@ -13,11 +13,15 @@ const NAMES: &[&str] = match cfg!(windows) {
 
 /// Libraries to try, best first: paths, and names for the system's loader.
 pub(super) fn candidates() -> Result<Vec<PathBuf>> {
-    candidates_in(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))
+    candidates_in(&|name| match name {
+        // The system knows it where the variable is not set.
+        "HOME" => folders::home(),
+        name => folders::variable(name),
+    })
 }
 
-fn candidates_in(var: &dyn Fn(&str) -> Option<OsString>) -> Result<Vec<PathBuf>> {
-    if let Some(named) = var("FLOWMASK_NVRTC").map(PathBuf::from) {
+fn candidates_in(var: &dyn Fn(&str) -> Option<PathBuf>) -> Result<Vec<PathBuf>> {
+    if let Some(named) = var("FLOWMASK_NVRTC") {
         let found = if named.is_dir() { libraries(&named) } else { vec![named.clone()] };
         // A path without a folder would be looked for by the loader, not here.
         let found: Vec<PathBuf> = found.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
@@ -28,17 +32,17 @@ fn candidates_in(var: &dyn Fn(&str) -> Option<OsString>) -> Result<Vec<PathBuf>>
         return Ok(found);
     }
     let names = NAMES.iter().map(PathBuf::from);
-    Ok(names.chain(folders(var).iter().flat_map(|folder| libraries(folder))).collect())
+    Ok(names.chain(searched(var).iter().flat_map(|folder| libraries(folder))).collect())
 }
 
 /// The folders of toolkits and Python environments.
-fn folders(var: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
-    let variables = |names: &[&str]| names.iter().filter_map(|name| var(name)).map(PathBuf::from).collect();
+fn searched(var: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
+    let variables = |names: &[&str]| names.iter().filter_map(|name| var(name)).collect();
     let mut toolkits: Vec<PathBuf> = variables(&["CUDA_PATH", "CUDA_HOME"]);
     toolkits.extend(matching(Path::new("/usr/local"), |name| name.starts_with("cuda")));
     let mut environments: Vec<PathBuf> = variables(&["VIRTUAL_ENV", "CONDA_PREFIX"]);
     // Conda packages of the toolkit are in the environment itself.
-    toolkits.extend(var("CONDA_PREFIX").map(PathBuf::from));
+    toolkits.extend(var("CONDA_PREFIX"));
     let path = var("PATH").unwrap_or_default();
     let pythons = std::env::split_paths(&path)
         .filter(|folder| ["python3", "python", "python.exe"].iter().any(|name| folder.join(name).is_file()));
@@ -47,7 +51,7 @@ fn folders(var: &dyn Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
         true => Some(folder),
         false => folder.parent().map(Path::to_path_buf),
     }));
-    environments.extend(var("HOME").map(|home| Path::new(&home).join(".local")));
+    environments.extend(var("HOME").map(|home| home.join(".local")));
 
     let mut folders = Vec::new();
     for toolkit in toolkits {
@@ -134,10 +138,10 @@ mod tests {
         touch(&at("other/lib/libnvrtc.so.12"));
         touch(&at("venv/lib/python3.11/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc-builtins.so.12.9"));
         let var = |name: &str| match name {
-            "CUDA_PATH" => Some(at("toolkit").into()),
-            "VIRTUAL_ENV" => Some(at("venv").into()),
-            "CONDA_PREFIX" => Some(at("conda").into()),
-            "PATH" => Some(std::env::join_paths([at("other/bin"), at("prefix/bin")]).unwrap()),
+            "CUDA_PATH" => Some(at("toolkit")),
+            "VIRTUAL_ENV" => Some(at("venv")),
+            "CONDA_PREFIX" => Some(at("conda")),
+            "PATH" => Some(std::env::join_paths([at("other/bin"), at("prefix/bin")]).unwrap().into()),
             "HOME" => Some(home.path().into()),
             _ => None,
         };

@@ -4,8 +4,9 @@
 //! to truncate.
 
 use super::super::samples::{Decoded, from_samples, keep};
-use super::super::{Pixels, size};
+use super::super::{Pixel, Pixels, size};
 use super::directory::Page;
+use crate::npy::{Number, numbers};
 
 /// The `count` uncompressed pages from the place of `first` on.
 pub(super) fn pages(bytes: &[u8], first: &Page, count: Option<usize>) -> Decoded<Vec<Pixels>> {
@@ -22,31 +23,23 @@ pub(super) fn pages(bytes: &[u8], first: &Page, count: Option<usize>) -> Decoded
 }
 
 fn pixels(bytes: &[u8], page: &Page) -> Decoded<Pixels> {
-    let samples = usize::from(page.samples);
-    let (height, width) = (page.height as usize, page.width as usize);
-    size::samples(page.height, page.width, page.samples.into())?;
-    let kept = if page.alpha { samples - 1 } else { samples };
-    macro_rules! numbers {
-        ($type:ty, $variant:ident, $convert:expr) => {{
-            let value = |b: &[u8]| {
-                let mut raw = [0; size_of::<$type>()];
-                raw.copy_from_slice(b);
-                let number =
-                    if page.big_endian { <$type>::from_be_bytes(raw) } else { <$type>::from_le_bytes(raw) };
-                $convert(number)
-            };
-            let values = bytes.chunks_exact(size_of::<$type>()).map(value).collect();
-            Ok(Pixels::$variant(from_samples(height, width, kept, keep(values, samples, kept))?))
-        }};
-    }
     match (page.format, page.bits) {
-        (1, 8) => numbers!(u8, U8, |v| v),
-        (1, 16) => numbers!(u16, U16, |v| v),
-        (2, 8) => numbers!(i8, F32, f32::from),
-        (2, 16) => numbers!(i16, F32, f32::from),
-        (3, 32) => numbers!(f32, F32, |v| v),
+        (1, 8) => assemble(bytes, page, |v: u8| v),
+        (1, 16) => assemble(bytes, page, |v: u16| v),
+        (2, 8) => assemble(bytes, page, |v: i8| f32::from(v)),
+        (2, 16) => assemble(bytes, page, |v: i16| f32::from(v)),
+        (3, 32) => assemble(bytes, page, |v: f32| v),
         (format, bits) => {
             Err(format!("a stack without directories of {bits} bits (format {format}) is not supported"))
         }
     }
+}
+
+fn assemble<T: Number, U: Pixel>(bytes: &[u8], page: &Page, convert: impl Fn(T) -> U) -> Decoded<Pixels> {
+    let samples = usize::from(page.samples);
+    let (height, width) = (page.height as usize, page.width as usize);
+    size::samples(page.height, page.width, page.samples.into())?;
+    let kept = if page.alpha { samples - 1 } else { samples };
+    let values = keep(numbers(bytes, page.big_endian, convert), samples, kept);
+    Ok(U::wrap(from_samples(height, width, kept, values)?))
 }

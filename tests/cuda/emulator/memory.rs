@@ -1,7 +1,7 @@
 //! Device memory is counted, limited and watched.
 
 use cudarc::driver::{DevicePtr, result, sys};
-use flowmask::cuda::{Buffer, Gpu};
+use flowmask::cuda::Buffer;
 use flowmask_emulator::memory;
 
 use super::open;

@@ -1,6 +1,9 @@
 //! The dictionary that `np.save` pickles into an npy file: how the original keeps its size models.
 
+use std::borrow::Cow;
+
 use super::pickle::{self, Pickle, Value, Writer};
+use crate::npy::Array;
 
 const ARRAY: &[&str] = &["numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"];
 const SCALAR: &[&str] = &["numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"];
@@ -25,44 +28,22 @@ const ALLOWED: &[&str] = &[
 /// A dictionary of numbers and arrays of numbers.
 pub(crate) struct Dictionary<'a>(Pickle<'a>, Value<'a>);
 
-/// An array as it was in memory.
-pub(crate) struct Array<'a> {
-    /// NumPy's name of the type, without its byte order: `u2`.
-    pub(crate) kind: &'a str,
-    pub(crate) shape: Vec<usize>,
-    /// Whether the first axis runs fastest.
-    pub(crate) fortran: bool,
-    /// Little-endian; as many as they are, whatever the shape promises.
-    pub(crate) data: Vec<u8>,
-}
-
 /// Reads the file of `np.save(file, dictionary)`.
 ///
 /// # Errors
 /// Says what is wrong with the file.
 pub(crate) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
-    let (header, mut rest) = split(bytes).ok_or("is not an npy file, or is cut off")?;
-    let header = String::from_utf8_lossy(header);
-    if !header.contains("'descr': '|O'") || !header.contains("'shape': ()") {
+    let array = Array::parse(bytes)?;
+    if array.kind != "O" || !array.shape.is_empty() {
         return Err("is an npy file, but not of a dictionary".into());
     }
-    let pickle = pickle::read(&mut rest, ALLOWED)?;
+    let mut data = &bytes[bytes.len() - array.data.len()..];
+    let pickle = pickle::read(&mut data, ALLOWED)?;
     // An array of no axes and of one object: its state ends with the list of its objects.
     let items = pickle.call(pickle.root, ARRAY).and_then(|(_, _, state)| pickle.list(state)?.last().copied());
     match items.and_then(|items| pickle.list(items)) {
         Some(&[root]) if pickle.dict(root).is_some() => Ok(Dictionary(pickle, root)),
         _ => Err("is an npy file, but not of a dictionary".into()),
-    }
-}
-
-/// The header and what follows it, of versions 1 to 3.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    match bytes.strip_prefix(b"\x93NUMPY")? {
-        [1, _, a, b, rest @ ..] => rest.split_at_checked(u16::from_le_bytes([*a, *b]).into()),
-        [2 | 3, _, a, b, c, d, rest @ ..] => {
-            rest.split_at_checked(u32::from_le_bytes([*a, *b, *c, *d]) as usize)
-        }
-        _ => None,
     }
 }
 
@@ -78,16 +59,11 @@ impl<'a> Dictionary<'a> {
             Value::Int(number) => return Ok(vec![number as f64]),
             _ => {}
         }
-        self.array(value).ok_or_else(|| format!("has the entry {key}, but it is not of f4 or f8 numbers"))
-    }
-
-    fn array(&self, value: Value<'a>) -> Option<Vec<f64>> {
-        let array = self.raw(value)?;
-        let data = &array.data;
-        match array.kind {
-            "f4" => Some(data.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x).into()).collect()),
-            "f8" => Some(data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x)).collect()),
-            _ => None,
+        let array = self.raw(value);
+        match array.as_ref().map(|array| (array, array.kind)) {
+            Some((array, "f4")) => array.numbers(|number: f32| number.into()),
+            Some((array, "f8")) => array.numbers(|number: f64| number),
+            _ => Err(format!("has the entry {key}, but it is not of f4 or f8 numbers")),
         }
     }
 
@@ -117,7 +93,7 @@ impl<'a> Dictionary<'a> {
         if !matches!(self.0.list(state)?.get(1)?, Value::Str("<" | "=" | "|")) {
             return None;
         }
-        Some(Array { kind, shape, fortran, data: self.bytes(data)? })
+        Some(Array { kind, big_endian: false, fortran, shape, data: self.bytes(data)? })
     }
 
     fn shape(&self, value: Value<'a>) -> Option<Vec<usize>> {
@@ -128,9 +104,9 @@ impl<'a> Dictionary<'a> {
         self.0.list(value)?.iter().map(side).collect()
     }
 
-    fn bytes(&self, value: Value<'a>) -> Option<Vec<u8>> {
+    fn bytes(&self, value: Value<'a>) -> Option<Cow<'a, [u8]>> {
         if let Value::Bytes(bytes) = value {
-            return Some(bytes.to_vec());
+            return Some(bytes.into());
         }
         match self.0.call(value, &[ENCODE])?.1 {
             // Code points 0 to 255 are the bytes.

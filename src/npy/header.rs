@@ -1,0 +1,131 @@
+//! The header of an NPY file: a dictionary in Python.
+
+/// As many axes as NumPy allows.
+pub(super) const MOST_AXES: usize = 64;
+
+/// What `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }` says.
+pub(super) struct Header<'a> {
+    /// The type and its byte order.
+    pub descr: &'a str,
+    /// Whether the first axis runs fastest.
+    pub fortran: bool,
+    pub shape: Vec<usize>,
+}
+
+impl<'a> Header<'a> {
+    pub fn parse(text: &'a [u8]) -> Result<Self, String> {
+        let mut python = Python(text);
+        let (mut descr, mut fortran, mut shape) = (None, None, None);
+        python.expect("{")?;
+        while !python.skip("}") {
+            let key = python.string()?;
+            python.expect(":")?;
+            match key {
+                "descr" if python.skip("[") => return Err("arrays of records are not supported".into()),
+                "descr" => descr = Some(python.string()?),
+                "fortran_order" => fortran = Some(python.truth()?),
+                "shape" => shape = Some(python.sides()?),
+                _ => return Err("the NPY header has an unknown entry".into()),
+            }
+            if !python.skip(",") {
+                python.expect("}")?;
+                break;
+            }
+        }
+        Ok(Header {
+            descr: descr.ok_or("the NPY header has no 'descr'")?,
+            fortran: fortran.ok_or("the NPY header has no 'fortran_order'")?,
+            shape: shape.ok_or("the NPY header has no 'shape'")?,
+        })
+    }
+}
+
+/// The header's text and what follows it.
+pub(super) fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
+    match file.strip_prefix(b"\x93NUMPY")? {
+        [1, _, a, b, rest @ ..] => rest.split_at_checked(u16::from_le_bytes([*a, *b]).into()),
+        [2 | 3, _, a, b, c, d, rest @ ..] => {
+            rest.split_at_checked(u32::from_le_bytes([*a, *b, *c, *d]) as usize)
+        }
+        _ => None,
+    }
+}
+
+/// The type and the byte order that a description such as `<f4` names.
+pub(super) fn order(descr: &str) -> (&str, bool) {
+    let native = cfg!(target_endian = "big");
+    match descr.split_at_checked(1) {
+        Some((">", kind)) => (kind, true),
+        Some(("<" | "|", kind)) => (kind, false),
+        Some(("=", kind)) => (kind, native),
+        _ => (descr, native),
+    }
+}
+
+/// What is left of a text in Python, as far as headers need it: no literal is within another, so that none can be too
+/// deep.
+struct Python<'a>(&'a [u8]);
+
+impl<'a> Python<'a> {
+    /// Goes past `token`, and white space before it, if it comes next.
+    fn skip(&mut self, token: &str) -> bool {
+        self.0 = self.0.trim_ascii_start();
+        let rest = self.0.strip_prefix(token.as_bytes());
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, token: &str) -> Result<(), String> {
+        let found = self.skip(token);
+        found.then_some(()).ok_or_else(|| format!("the NPY header is damaged: {token} is missing"))
+    }
+
+    /// `'descr'`
+    fn string(&mut self) -> Result<&'a str, String> {
+        let quote = if self.skip("\"") { b'"' } else { b'\'' };
+        if quote == b'\'' {
+            self.expect("'")?;
+        }
+        let end = self.0.iter().position(|&b| b == quote).ok_or("the NPY header ends within a text")?;
+        let (text, rest) = self.0.split_at(end);
+        self.0 = &rest[1..];
+        std::str::from_utf8(text).map_err(|_| "the NPY header has a text that is not Unicode".into())
+    }
+
+    /// `True` or `False`
+    fn truth(&mut self) -> Result<bool, String> {
+        let truth = self.skip("True");
+        if !truth {
+            self.expect("False")?;
+        }
+        Ok(truth)
+    }
+
+    /// `(3, 4)`
+    fn sides(&mut self) -> Result<Vec<usize>, String> {
+        let mut sides = Vec::new();
+        self.expect("(")?;
+        while !self.skip(")") {
+            if sides.len() == MOST_AXES {
+                return Err(format!("the NPY header has more than {MOST_AXES} axes"));
+            }
+            sides.push(self.number()?);
+            if !self.skip(",") {
+                self.expect(")")?;
+                break;
+            }
+        }
+        Ok(sides)
+    }
+
+    /// `3`, which Python 2 may have written as `3L`
+    fn number(&mut self) -> Result<usize, String> {
+        self.0 = self.0.trim_ascii_start();
+        let end = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at(end);
+        self.0 = rest;
+        self.skip("L");
+        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        number.ok_or_else(|| "the shape in the NPY header is not one of numbers".into())
+    }
+}
