@@ -1,4 +1,4 @@
-//! Embeds the kernels' sources.
+//! Embeds the kernels' sources, and looks whether the weights that are to be inside are there.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,21 @@ fn main() {
     println!("cargo::rerun-if-changed=kernels");
     embed("kernels.rs", &files("kernels", "cu"));
     embed("headers.rs", &files("kernels", "cuh"));
+    if std::env::var_os("CARGO_FEATURE_BUILTIN_MODELS").is_some() {
+        weights();
+    }
+}
+
+/// A package of the source alone has no room for the weights.
+fn weights() {
+    for name in ["cyto", "nuclei"] {
+        let path = format!("weights/{name}.safetensors");
+        assert!(
+            Path::new(&path).is_file(),
+            "the feature `builtin-models` puts {path} into the program, and this copy of flowmask does not have it: copy it \
+             from the repository, or build without the feature, and the file is looked for when the program runs"
+        );
+    }
 }
 
 fn out(name: &str) -> PathBuf {

@@ -6,13 +6,14 @@ use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 
 /// The program's folder for what can be made again: `flowmask` in `~/.cache` or `XDG_CACHE_HOME` (`Library/Caches` on
 /// macOS, `AppData\Local` on Windows). None where the user has no home.
+#[cfg(feature = "cuda")]
 pub(crate) fn cache() -> Option<PathBuf> {
     Some(choose_native_strategy().ok()?.cache_dir().join("flowmask"))
 }
 
 /// The program's folder for what is kept: `flowmask` in `~/.local/share` or `XDG_DATA_HOME` (`Library/Application
 /// Support` on macOS, `AppData\Roaming` on Windows). None where the user has no home.
-#[allow(dead_code, reason = "only builds without models inside look for them here")]
+#[cfg_attr(feature = "builtin-models", allow(dead_code, reason = "the weights are inside"))]
 pub(crate) fn data() -> Option<PathBuf> {
     Some(choose_native_strategy().ok()?.data_dir().join("flowmask"))
 }
@@ -32,6 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "cuda")]
     fn folders_of_the_program_are_apart_and_have_its_name() {
         let (cache, data) = (cache().unwrap(), data().unwrap());
         assert!(cache != data && cache.is_absolute() && data.is_absolute());

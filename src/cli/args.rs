@@ -33,18 +33,6 @@ from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
 
 Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
 
-const DEVICES: &str = "\
-A GPU needs NVIDIA's driver and NVRTC, the compiler library, of `pip install nvidia-cuda-nvrtc-cu12` or the CUDA toolkit;
-FLOWMASK_NVRTC names the library or its folder where it is not found. Kernels are compiled at their first use on a kind
-of card and kept in a folder: FLOWMASK_CACHE, or flowmask/kernels in the user's folder of caches.
-
-Examples:
-  flowmask devices
-  flowmask devices --compile                      for the GPUs at hand, so that the first run need not
-  flowmask devices --compile --arch sm_80,sm_90   for others, as in the image of a container
-
-Exit codes: 0, also without a GPU; 2 --compile failed.";
-
 /// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
 #[derive(Parser)]
 #[command(name = "flowmask", version)]
@@ -69,8 +57,9 @@ pub enum Command {
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
     /// Show the processor, the GPUs, and what is missing to use them
-    #[command(after_help = DEVICES)]
-    Devices(Devices),
+    #[cfg(feature = "cuda")]
+    #[command(after_help = super::devices::HELP)]
+    Devices(super::devices::Args),
 }
 
 #[derive(Args)]
@@ -315,19 +304,6 @@ pub struct Convert {
     pub size: Option<PathBuf>,
 }
 
-#[derive(Args)]
-pub struct Devices {
-    /// Compile the kernels for the GPUs of this machine and keep them
-    #[arg(long)]
-    pub compile: bool,
-    /// Compile for these architectures instead, such as sm_90
-    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = architecture, requires = "compile")]
-    pub arch: Vec<(i32, i32)>,
-    /// Print one line of JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Sampling {
     Bilinear,
@@ -363,15 +339,6 @@ fn diameter(text: &str) -> Result<Diameter, String> {
     }
 }
 
-/// The compute capability of `sm_90`: the last digit is the minor number.
-fn architecture(text: &str) -> Result<(i32, i32), String> {
-    let number = text.strip_prefix("sm_").and_then(|digits| digits.parse::<u16>().ok());
-    match number.map(i32::from) {
-        Some(number) if (10..1000).contains(&number) => Ok((number / 10, number % 10)),
-        _ => Err("must be an architecture such as sm_90".into()),
-    }
-}
-
 fn perplexity(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(n) if n.is_finite() && n >= 1.0 => Ok(n),
@@ -399,15 +366,6 @@ mod tests {
         for (long, arg) in longs.into_iter().filter(|(long, _)| long.contains('-')) {
             let aliases = arg.get_all_aliases().unwrap_or_default();
             assert!(aliases.contains(&long.replace('-', "_").as_str()), "--{long} has {aliases:?}");
-        }
-    }
-
-    #[test]
-    fn an_architecture_is_a_compute_capability() {
-        assert_eq!(architecture("sm_90"), Ok((9, 0)));
-        assert_eq!(architecture("sm_103"), Ok((10, 3)));
-        for wrong in ["90", "sm_", "sm_9", "sm_90a", "compute_90", "sm_-90", "sm_99999"] {
-            assert!(architecture(wrong).is_err(), "{wrong}");
         }
     }
 

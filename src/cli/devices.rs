@@ -10,7 +10,32 @@ use flowmask::cuda::nvrtc::{Cache, Compiler, Images};
 use flowmask::cuda::{self, DeviceInfo};
 use serde_json::{Value, json};
 
-use super::{args, report};
+use super::report;
+
+pub const HELP: &str = "\
+A GPU needs NVIDIA's driver and NVRTC, the compiler library, of `pip install nvidia-cuda-nvrtc-cu12` or the CUDA toolkit;
+FLOWMASK_NVRTC names the library or its folder where it is not found. Kernels are compiled at their first use on a kind
+of card and kept in a folder: FLOWMASK_CACHE, or flowmask/kernels in the user's folder of caches.
+
+Examples:
+  flowmask devices
+  flowmask devices --compile                      for the GPUs at hand, so that the first run need not
+  flowmask devices --compile --arch sm_80,sm_90   for others, as in the image of a container
+
+Exit codes: 0, also without a GPU; 2 --compile failed.";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Compile the kernels for the GPUs of this machine and keep them
+    #[arg(long)]
+    pub compile: bool,
+    /// Compile for these architectures instead, such as sm_90
+    #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = capability, requires = "compile")]
+    pub arch: Vec<(i32, i32)>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// What was found.
 struct Found {
@@ -29,7 +54,7 @@ struct Compiled {
     seconds: f64,
 }
 
-pub fn run(args: &args::Devices) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = Found::look();
     let compiled = if args.compile { found.compile(&args.arch)? } else { Vec::new() };
     match args.json {
@@ -179,4 +204,27 @@ fn about(gpu: &DeviceInfo) -> String {
         gpu.multiprocessors,
         gib(gpu.memory),
     )
+}
+
+/// The compute capability of `sm_90`: the last digit is the minor number.
+fn capability(text: &str) -> Result<(i32, i32), String> {
+    let number = text.strip_prefix("sm_").and_then(|digits| digits.parse::<u16>().ok());
+    match number.map(i32::from) {
+        Some(number) if (10..1000).contains(&number) => Ok((number / 10, number % 10)),
+        _ => Err("must be an architecture such as sm_90".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_architecture_is_a_compute_capability() {
+        assert_eq!(capability("sm_90"), Ok((9, 0)));
+        assert_eq!(capability("sm_103"), Ok((10, 3)));
+        for wrong in ["90", "sm_", "sm_9", "sm_90a", "compute_90", "sm_-90", "sm_99999"] {
+            assert!(capability(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod args;
 mod convert;
+#[cfg(feature = "cuda")]
 mod devices;
 mod evaluate;
 mod inputs;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Styles(args) => styles::run(&args),
         Command::Models => models::run(),
         Command::Convert(args) => convert::run(&args),
+        #[cfg(feature = "cuda")]
         Command::Devices(args) => devices::run(&args),
     };
     done.unwrap_or_else(|error| {

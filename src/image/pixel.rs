@@ -90,7 +90,9 @@ macro_rules! typed {
     };
 }
 
-pub(crate) use {each, typed};
+pub(crate) use each;
+#[cfg(feature = "cuda")]
+pub(crate) use typed;
 
 typed! {
     /// Pixels as they were stored, `[height, width, channels]`.

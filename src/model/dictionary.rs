@@ -71,6 +71,7 @@ impl<'a> Dictionary<'a> {
     ///
     /// # Errors
     /// Says that the entry is missing, or that it is no array in this machine's byte order.
+    #[cfg(feature = "files")]
     pub(crate) fn entry(&self, key: &str) -> pickle::Result<Array<'a>> {
         let value = self.0.get(self.1, key).ok_or_else(|| format!("has no entry {key}"))?;
         self.raw(value).ok_or_else(|| format!("has the entry {key}, but it is not an array of numbers"))

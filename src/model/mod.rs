@@ -1,6 +1,7 @@
 //! Weights: files and names to a network that can run.
 
 mod architecture;
+mod builtin;
 mod convert;
 pub(crate) mod dictionary;
 pub mod network;
@@ -53,7 +54,7 @@ impl Model {
     /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
     pub fn named(name: &str) -> Result<Self> {
         match places::find(name)? {
-            places::Place::BuiltIn(bytes) => Self::from_file(name, Cow::Borrowed(bytes)),
+            places::Place::BuiltIn(model) => Self::from_file(name, model.load()?),
             places::Place::File(path) => Self::open_as(name, &path),
         }
     }

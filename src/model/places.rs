@@ -2,14 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::safetensors;
+use super::builtin::{BUILT_IN, BuiltIn};
 use crate::{Error, Result, folders};
-
-/// The models in the program (CC0-1.0, trained for it).
-const BUILT_IN: [(&str, &[u8]); 2] = [
-    ("cyto", include_bytes!("../../weights/cyto.safetensors")),
-    ("nuclei", include_bytes!("../../weights/nuclei.safetensors")),
-];
 
 /// What a name of a model of the original begins with.
 const ORIGINAL: &str = "cellpose:";
@@ -31,14 +25,9 @@ pub struct Listed {
 
 /// The built-in models, then the files in the original's folder, by name.
 pub fn list() -> Vec<Listed> {
-    let mut listed: Vec<Listed> = BUILT_IN
-        .iter()
-        .map(|&(name, bytes)| Listed {
-            name: name.into(),
-            path: None,
-            diam_mean: safetensors::read_scalar(bytes, "diam_mean"),
-        })
-        .collect();
+    let built_in =
+        |model: &BuiltIn| Listed { name: model.name.into(), path: None, diam_mean: model.diam_mean() };
+    let mut listed: Vec<Listed> = BUILT_IN.iter().map(built_in).collect();
     if let Some(folder) = folder() {
         listed.extend(list_folder(&folder));
     }
@@ -66,7 +55,7 @@ fn list_folder(folder: &Path) -> Vec<Listed> {
 /// What a name stands for.
 #[derive(Debug, PartialEq)]
 pub(super) enum Place {
-    BuiltIn(&'static [u8]),
+    BuiltIn(&'static BuiltIn),
     File(PathBuf),
 }
 
@@ -79,15 +68,15 @@ pub(super) fn find(name: &str) -> Result<Place> {
 }
 
 fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
-    if let Some((_, bytes)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        return Ok(Place::BuiltIn(bytes));
+    if let Some(model) = BuiltIn::named(name) {
+        return Ok(Place::BuiltIn(model));
     }
     if let Some(original) = name.strip_prefix(ORIGINAL) {
         return find_original(name, original, folder);
     }
     let path = Path::new(name);
     if !path.exists() {
-        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let names = BUILT_IN.each_ref().map(|model| model.name);
         let reason = format!(
             "is neither a file nor a built-in model ({}); {ORIGINAL}NAME is one of the original",
             names.join(", ")
