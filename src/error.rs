@@ -106,6 +106,17 @@ impl Error {
         Error::ImageFile { path: path.into(), reason: reason.to_string() }
     }
 
+    /// An image without pixels of this height, width and number of channels.
+    pub(crate) fn no_pixels([height, width, channels]: [usize; 3]) -> Self {
+        Error::Image(format!("no pixels ({height} by {width}, {channels} channels)"))
+    }
+
+    /// A pixel at this row, column and channel (all from 0) has a value that cannot be computed with.
+    pub(crate) fn not_finite([row, column, channel]: [usize; 3], value: f32) -> Self {
+        let channel = channel + 1;
+        Error::Image(format!("the pixel at row {row}, column {column}, channel {channel} is {value}"))
+    }
+
     pub(crate) fn model(model: &str, reason: impl ToString) -> Self {
         Error::Model { model: model.into(), reason: reason.to_string() }
     }

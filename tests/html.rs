@@ -45,7 +45,7 @@ fn root(dom: &str) -> &str {
 }
 
 /// A name that would be markup, or end the script, if it were not escaped.
-const HOSTILE: &str = "<b>&\"</script><img src=x onerror=alert(1)>";
+const HOSTILE: &str = "<b>&\"</script><script>alert(1)</script>'<img src=x onerror=alert(1)>";
 
 fn image(seed: usize) -> Image {
     let value = |(y, x): (usize, usize)| (y * 5 + x * seed) as u8;
@@ -101,6 +101,49 @@ fn a_script_that_fails_is_seen() {
     fs::write(&page, broken).unwrap();
     let Some(dom) = rendered(&page) else { return };
     assert!(root(&dom).contains("data-error"), "{}", root(&dom));
+}
+
+/// What a browser makes of text: the template escapes by numbers.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split("&#");
+    let mut plain = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once(';').unwrap();
+        plain.push(char::from_u32(number.parse().unwrap()).unwrap());
+        plain.push_str(rest);
+    }
+    plain
+}
+
+/// All that stands between `before` and `after`.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    text.split(before).skip(1).map(|rest| rest.split_once(after).unwrap().0).collect()
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("page.html");
+    for (save, name) in [(save_gallery as fn(&Path, usize), "<b>"), (save_map, "<figcaption>")] {
+        save(&page, 4);
+        let text = fs::read_to_string(&page).unwrap();
+        // The data and the script of the page itself, and no other.
+        assert_eq!((text.matches("<script").count(), text.matches("</script").count()), (2, 2));
+        assert!(!text.contains("<img src=x") && !text.contains("<b><b>"));
+        assert_eq!(unescaped(between(&text, "<title>", "</title>")[0]), HOSTILE);
+        let end = if name == "<b>" { "</b>" } else { "</figcaption>" };
+        let names: Vec<String> = between(&text, name, end).into_iter().map(unescaped).collect();
+        let wanted: Vec<String> = (0..4).map(|i| format!("{HOSTILE} {i}")).collect();
+        assert_eq!(names, wanted);
+        let data = between(&text, "id=\"data\">", "</script>");
+        let data: serde_json::Value = serde_json::from_str(data[0]).unwrap();
+        if let Some(images) = data["images"].as_array() {
+            assert_eq!(data["methods"][0], HOSTILE);
+            assert!(images.iter().map(|image| &image["name"]).eq(&wanted));
+            let alternatives = between(&text, "<img alt=\"", "\" src=");
+            assert!(alternatives.into_iter().map(unescaped).eq(wanted));
+        }
+    }
 }
 
 /// Nothing is loaded from anywhere, with or without a browser.

@@ -104,10 +104,11 @@ fn wrong(path: &Path, reason: impl ToString) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn dir_with(names: &[&str]) -> tempfile::TempDir {
+    /// A folder with empty files of these names.
+    pub fn dir_with(names: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         names.iter().for_each(|name| fs::write(dir.path().join(name), "").unwrap());
         dir

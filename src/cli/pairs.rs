@@ -115,13 +115,8 @@ fn stem(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::inputs::tests::dir_with;
     use super::*;
-
-    fn dir_with(names: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        names.iter().for_each(|name| fs::write(dir.path().join(name), "").unwrap());
-        dir
-    }
 
     fn names(files: &[&str], suffix: Option<&str>) -> Vec<String> {
         let dir = dir_with(files);

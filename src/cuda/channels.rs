@@ -3,7 +3,7 @@
 use ndarray::ArrayView3;
 
 use super::{Buffer, Gpu, Pinned, launch};
-use crate::image::pixel::typed;
+use crate::image::pixel::{each, typed};
 use crate::plan::channels::{finite, present};
 use crate::{PixelType, Pixels, Result};
 
@@ -22,11 +22,7 @@ impl Default for Raw {
 impl Raw {
     /// No pixels yet, of this type.
     pub(super) fn of(kind: PixelType) -> Self {
-        match kind {
-            PixelType::U8 => Raw::U8(Buffer::new()),
-            PixelType::U16 => Raw::U16(Buffer::new()),
-            PixelType::F32 => Raw::F32(Buffer::new()),
-        }
+        each!(kind, T => Buffer::<T>::new().into())
     }
 
     /// Starts the copy of an image's pixels. Memory is kept for the next image of the same type.

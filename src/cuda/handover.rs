@@ -65,7 +65,7 @@ impl DeviceImage {
         gpu.context().bind_to_thread().map_err(|e| gpu.error(e))?;
         let [height, width, channels] = self.shape;
         if self.shape.contains(&0) {
-            return Err(Error::Image(format!("no pixels ({height} by {width}, {channels} channels)")));
+            return Err(Error::no_pixels(self.shape));
         }
         let pixels = height.checked_mul(width).filter(|&pixels| pixels <= MOST_PIXELS);
         if pixels.and_then(|pixels| pixels.checked_mul(channels)).is_none_or(|numbers| numbers > MOST_NUMBERS)
@@ -190,9 +190,8 @@ fn finite(
     let (first, mut value) = (first as usize, [0.0_f32]);
     gpu.stream().memcpy_dtoh(&pixels.get().slice(first..=first), &mut value).map_err(|e| gpu.error(e))?;
     gpu.synchronize()?;
-    let (c, pixel) = (first % channels + 1, first / channels);
-    let (y, x, v) = (pixel / width, pixel % width, value[0]);
-    Err(Error::Image(format!("the pixel at row {y}, column {x}, channel {c} is {v}")))
+    let (c, pixel) = (first % channels, first / channels);
+    Err(Error::not_finite([pixel / width, pixel % width, c], value[0]))
 }
 
 /// Writes the labels to the caller's memory, before what it puts into its stream from now on, and returns how many

@@ -69,7 +69,7 @@ impl Image {
         let image = Image { pixels: each!(pixels, Pixels(array) => Pixel::wrap(row_by_row(array))) };
         let (height, width, channels) = image.shape();
         if height == 0 || width == 0 || channels == 0 {
-            return Err(Error::Image(format!("no pixels ({height} by {width}, {channels} channels)")));
+            return Err(Error::no_pixels([height, width, channels]));
         }
         Ok(image)
     }

@@ -67,26 +67,35 @@ mod sealed {
 /// An enum with a `$holder` of each type of number.
 macro_rules! typed {
     ($(#[$about:meta])* $name:ident, $holder:ident) => {
+        typed!($(#[$about])* $name, $holder: {
+            /// 8-bit integers.
+            U8: u8,
+            /// 16-bit integers.
+            U16: u16,
+            /// Single precision.
+            F32: f32,
+        });
+    };
+    ($(#[$about:meta])* $name:ident, $holder:ident: { $($(#[$what:meta])* $variant:ident: $type:ty,)* }) => {
         $(#[$about])*
         pub enum $name {
-            /// 8-bit integers.
-            U8($holder<u8>),
-            /// 16-bit integers.
-            U16($holder<u16>),
-            /// Single precision.
-            F32($holder<f32>),
+            $($(#[$what])* $variant($holder<$type>),)*
         }
 
         impl $name {
             /// The type of the numbers.
             pub fn kind(&self) -> $crate::PixelType {
                 match self {
-                    $name::U8(_) => $crate::PixelType::U8,
-                    $name::U16(_) => $crate::PixelType::U16,
-                    $name::F32(_) => $crate::PixelType::F32,
+                    $($name::$variant(_) => $crate::PixelType::$variant,)*
                 }
             }
         }
+
+        $(impl From<$holder<$type>> for $name {
+            fn from(numbers: $holder<$type>) -> Self {
+                $name::$variant(numbers)
+            }
+        })*
     };
 }
 

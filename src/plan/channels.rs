@@ -16,8 +16,6 @@ pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
 pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
     match pixels.indexed_iter().find(|(_, v)| !v.is_finite()) {
         None => Ok(()),
-        Some(((y, x, c), v)) => {
-            Err(Error::Image(format!("the pixel at row {y}, column {x}, channel {} is {v}", c + 1)))
-        }
+        Some(((y, x, c), &v)) => Err(Error::not_finite([y, x, c], v)),
     }
 }

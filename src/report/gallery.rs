@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use askama::Template;
 use ndarray::ArrayView2;
 use serde_json::json;
 
 use super::figure::Figure;
-use super::html::{self, Page, data_uri, escape};
+use super::html::{self, data_uri};
 use super::outline::path;
 use super::panel::{Panel, Prediction};
 use super::sheet;
@@ -25,6 +26,29 @@ pub struct Gallery {
     side: usize,
     panels: Vec<Panel>,
     places: HashMap<String, usize>,
+}
+
+/// The page of a gallery.
+#[derive(Template)]
+#[template(path = "gallery.html", config = "src/report/page/askama.toml")]
+struct GalleryPage<'a> {
+    title: &'a str,
+    /// SVG.
+    plot: String,
+    means: Vec<Means<'a>>,
+    /// The thresholds that stand below each panel, by index.
+    shown: Vec<(usize, String)>,
+    panels: &'a [Panel],
+    /// For the script.
+    data: serde_json::Value,
+}
+
+/// A row of the table.
+struct Means<'a> {
+    method: &'a str,
+    images: usize,
+    /// The average precision at each of the thresholds that are shown, and the mean over all.
+    values: Vec<String>,
 }
 
 impl Gallery {
@@ -109,19 +133,11 @@ impl Gallery {
     /// # Errors
     /// [`Error::Write`].
     pub fn save_html(&self, path: &Path, title: &str, plot: &Figure) -> Result<()> {
-        let mut body = format!("<header><h1>{}</h1>\n", escape(title));
-        body.push_str(&self.summary());
-        body.push_str(&format!(
-            "<details class=\"plot\"><summary>AP against IoU threshold</summary>{}</details>\n</header>\n",
-            plot.to_svg()
-        ));
-        body.push_str(&self.controls());
-        body.push_str("<main>\n");
-        self.panels.iter().for_each(|panel| body.push_str(&self.figure(panel)));
-        body.push_str("</main>\n<dialog></dialog>\n");
-        body.push_str(&html::data(&self.data()));
-        let (style, script) = (include_str!("page/gallery.css"), include_str!("page/gallery.js"));
-        Page { title, style, body, script }.save(path)
+        let shown = self.shown();
+        let means = (0..self.methods.len()).map(|method| self.means(method, &shown)).collect();
+        let page =
+            GalleryPage { title, plot: plot.to_svg(), means, shown, panels: &self.panels, data: self.data() };
+        html::save(&page, path)
     }
 
     /// The thresholds that stand below each panel, by index: those that papers name, or else the first.
@@ -135,78 +151,17 @@ impl Gallery {
         shown
     }
 
-    /// The means over the images, a row a method.
-    fn summary(&self) -> String {
-        let shown = self.shown();
-        let heads: String = shown.iter().map(|(_, t)| format!("<th>AP {t}</th>")).collect();
-        let rows: String = (0..self.methods.len()).map(|m| self.means(m, &shown)).collect();
-        format!("<table><tr><th>method</th><th>images</th>{heads}<th>mean AP</th></tr>\n{rows}</table>\n")
-    }
-
-    fn means(&self, method: usize, shown: &[(usize, String)]) -> String {
+    /// The means over the images that a method has segmented.
+    fn means(&self, method: usize, shown: &[(usize, String)]) -> Means<'_> {
         let found: Vec<&Prediction> =
             self.panels.iter().filter_map(|panel| panel.predictions[method].as_ref()).collect();
-        let cell = |value: &dyn Fn(&Prediction) -> f64| match found.len() {
-            0 => "<td>–</td>".into(),
-            n => format!("<td>{:.3}</td>", found.iter().map(|p| value(p)).sum::<f64>() / n as f64),
+        let mean = |value: &dyn Fn(&Prediction) -> f64| match found.len() {
+            0 => "–".into(),
+            n => format!("{:.3}", found.iter().map(|p| value(p)).sum::<f64>() / n as f64),
         };
-        let values: String = shown.iter().map(|(i, _)| cell(&|p| p.ap[*i])).collect();
-        let (name, images, mean) = (escape(&self.methods[method]), found.len(), cell(&mean_ap));
-        format!("<tr><th>{name}</th><td>{images}</td>{values}{mean}</tr>\n")
-    }
-
-    fn controls(&self) -> String {
-        let options: String = self
-            .methods
-            .iter()
-            .enumerate()
-            .map(|(m, name)| format!("<option value=\"{m}\">{}</option>", escape(name)))
-            .collect();
-        let sorts: String =
-            self.shown().iter().map(|(i, t)| format!("<option value=\"{i}\">AP at {t}</option>")).collect();
-        format!(
-            "<nav>\n<label>Method <select id=\"method\">{options}</select></label>\n\
-             <label>Sort by <select id=\"sort\"><option value=\"order\">order given</option>\
-             <option value=\"name\">name</option>{sorts}<option value=\"mean\">mean AP</option>\
-             <option value=\"cells\">cells</option></select></label>\n\
-             <button id=\"turn\" aria-pressed=\"false\" title=\"lowest first or highest first\">↑</button>\n\
-             <label class=\"truth\"><input type=\"checkbox\" id=\"truth\" checked> truth</label>\n\
-             <label class=\"pred\"><input type=\"checkbox\" id=\"pred\" checked> prediction</label>\n\
-             <label>Size <input type=\"range\" id=\"size\" min=\"120\" max=\"640\" value=\"240\"></label>\n\
-             <label>Find <input type=\"search\" id=\"find\" placeholder=\"part of a name\"></label>\n</nav>\n"
-        )
-    }
-
-    fn figure(&self, panel: &Panel) -> String {
-        let (height, width) = panel.size();
-        let mut outlines = format!("<path class=\"truth\" d=\"{}\"/>", path(&panel.truth));
-        let mut captions = String::new();
-        for (m, prediction) in panel.predictions.iter().enumerate() {
-            captions.push_str(&self.caption(m, panel.truth_cells, prediction.as_ref()));
-            if let Some(prediction) = prediction {
-                let line = path(&prediction.outline);
-                outlines.push_str(&format!("<path class=\"pred\" data-m=\"{m}\" d=\"{line}\"/>"));
-            }
-        }
-        let (name, picture) = (escape(&panel.name), data_uri(&panel.picture));
-        format!(
-            "<figure><button class=\"stage\" style=\"aspect-ratio:{width}/{height}\" title=\"enlarge {name}\">\
-             <img alt=\"{name}\" src=\"{picture}\"><svg viewBox=\"0 0 {width} {height}\">{outlines}</svg>\
-             </button><figcaption><b>{name}</b>{captions}</figcaption></figure>\n"
-        )
-    }
-
-    fn caption(&self, method: usize, truth_cells: usize, prediction: Option<&Prediction>) -> String {
-        let Some(prediction) = prediction else {
-            return format!("<span data-m=\"{method}\">no prediction, {truth_cells} true</span>");
-        };
-        let score = |(i, t): &(usize, String)| {
-            let ap = prediction.ap[*i];
-            format!("<i style=\"--ap:{ap:.3}\" title=\"AP at IoU {t}\"><u>{t}</u> {ap:.2}</i>")
-        };
-        let scores: String = self.shown().iter().map(score).collect();
-        let cells = prediction.cells;
-        format!("<span data-m=\"{method}\"><em>{scores}</em>{cells} found, {truth_cells} true</span>")
+        let mut values: Vec<String> = shown.iter().map(|(i, _)| mean(&|p| p.ap[*i])).collect();
+        values.push(mean(&mean_ap));
+        Means { method: &self.methods[method], images: found.len(), values }
     }
 
     /// What the page sorts by.

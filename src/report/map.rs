@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use askama::Template;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde_json::json;
 
 use super::figure::{Anchor, FAINT, Figure, hex, palette, shortened};
-use super::html::{self, Page, data_uri, escape};
+use super::html::{self, data_uri};
 use super::styles::{SIDE, StyleImage};
 use super::tsne::{TsneOptions, tsne};
 use crate::Result;
@@ -24,6 +25,27 @@ pub struct StyleMap<'a> {
     groups: Vec<&'a str>,
     /// Index into `groups` of each image.
     group_of: Vec<usize>,
+}
+
+/// The page of a map.
+#[derive(Template)]
+#[template(path = "map.html", config = "src/report/page/askama.toml")]
+struct MapPage<'a> {
+    title: &'a str,
+    /// Name and colour of each group, when there are several.
+    legend: Vec<(&'a str, String)>,
+    dots: Vec<Dot<'a>>,
+    /// For the script.
+    data: serde_json::Value,
+}
+
+/// An image on the page.
+struct Dot<'a> {
+    image: &'a StyleImage,
+    group: usize,
+    color: String,
+    /// In percent of the map's sides.
+    place: [f64; 2],
 }
 
 impl<'a> StyleMap<'a> {
@@ -77,45 +99,20 @@ impl<'a> StyleMap<'a> {
     /// # Errors
     /// [`crate::Error::Write`].
     pub fn save_html(&self, path: &Path, title: &str) -> Result<()> {
-        let mut body = format!(
-            "<header><h1>{}</h1><p>{} images. Near each other are those whose style vectors are alike (t-SNE; \
-             the axes mean nothing). Scroll to enlarge, drag to move, click an image to see which are most like \
-             it.</p>\n<nav><label>Size <input type=\"range\" id=\"size\" min=\"8\" max=\"{SIDE}\" value=\"48\">\
-             </label> <button id=\"whole\">Whole map</button> {}</nav></header>\n",
-            escape(title),
-            self.images.len(),
-            self.legend()
-        );
-        body.push_str("<main><div id=\"map\">\n");
-        (0..self.images.len()).for_each(|i| body.push_str(&self.element(i)));
-        body.push_str("</div>\n<aside id=\"like\"><p>No image is chosen.</p></aside></main>\n");
-        body.push_str(&html::data(&json!({ "like": self.similar() })));
-        let (style, script) = (include_str!("page/map.css"), include_str!("page/map.js"));
-        Page { title, style, body, script }.save(path)
-    }
-
-    fn legend(&self) -> String {
-        if self.groups.len() < 2 {
-            return String::new();
-        }
-        let button = |(i, group): (usize, &&str)| {
-            let color = hex(palette(i));
-            let name = escape(group);
-            format!(
-                "<button class=\"group\" data-g=\"{i}\" aria-pressed=\"true\" style=\"--color:{color}\">{name}</button>"
-            )
+        let legend = if self.groups.len() > 1 { &self.groups[..] } else { &[] };
+        let page = MapPage {
+            title,
+            legend: legend.iter().enumerate().map(|(i, &group)| (group, hex(palette(i)))).collect(),
+            dots: (0..self.images.len()).map(|i| self.dot(i)).collect(),
+            data: json!({ "like": self.similar() }),
         };
-        self.groups.iter().enumerate().map(button).collect()
+        html::save(&page, path)
     }
 
-    fn element(&self, i: usize) -> String {
-        let (image, group) = (&self.images[i], self.group_of[i]);
-        let (x, y) = (100.0 * self.places[(i, 0)], 100.0 * self.places[(i, 1)]);
-        let (color, name, picture) = (hex(palette(group)), escape(&image.name), data_uri(&image.thumbnail));
-        format!(
-            "<figure tabindex=\"0\" data-g=\"{group}\" style=\"--x:{x:.3};--y:{y:.3};--color:{color}\">\
-             <img alt=\"\" draggable=\"false\" src=\"{picture}\"><figcaption>{name}</figcaption></figure>\n"
-        )
+    fn dot(&self, i: usize) -> Dot<'_> {
+        let group = self.group_of[i];
+        let place = [0, 1].map(|axis| 100.0 * self.places[(i, axis)]);
+        Dot { image: &self.images[i], group, color: hex(palette(group)), place }
     }
 
     /// For each image the others whose style vectors point most nearly the same way: index and cosine.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::figure::{Anchor, Figure, Point, Shape, Text, hex};
-use super::html::{data_uri, escape};
+use super::html::data_uri;
 
 pub(super) fn write(figure: &Figure) -> String {
     let [width, height] = figure.size;
@@ -68,4 +68,33 @@ fn text_element(text: &Text) -> String {
         hex(text.color),
         escape(&text.text)
     )
+}
+
+/// `text` as the content of an element.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // XML allows no other control character, not even escaped.
+            c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => escaped.push('\u{fffd}'),
+            // Not characters of XML either.
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_place() {
+        assert_eq!(escape("<b a=\"1\">&\u{1}\u{ffff}ü"), "&lt;b a=&quot;1&quot;&gt;&amp;\u{fffd}\u{fffd}ü");
+    }
 }
