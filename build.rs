@@ -4,12 +4,16 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+#[path = "kernels/launchers/mod.rs"]
+mod launchers;
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    let kernels = files("kernels", "cu");
+    let headers = files("kernels", "cuh");
+    let kernels = launch(&files("kernels", "cu"), &headers);
     embed("kernels.rs", &kernels);
-    embed("headers.rs", &files("kernels", "cuh"));
+    embed("headers.rs", &headers);
     #[cfg(feature = "cpu-emu")]
     emulate(&kernels);
     // Without a name of its own, programs would look for the library where it was when they were linked.
@@ -30,6 +34,23 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
         paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
     files.sort();
     files
+}
+
+/// Writes the launchers, and copies of the kernels with assertions of what the launchers rely on.
+fn launch(kernels: &[PathBuf], headers: &[PathBuf]) -> Vec<PathBuf> {
+    let name = |path: &PathBuf| path.file_name().expect("a kernel's name").to_string_lossy().into_owned();
+    let read = |path: &PathBuf| (name(path), std::fs::read_to_string(path).expect("a kernel's text"));
+    let sources: Vec<(String, String)> = headers.iter().chain(kernels).map(read).collect();
+    let made = launchers::launchers(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
+    std::fs::write(out("launchers.rs"), made.rust).expect("writing the launchers");
+    let copies = made.assertions.iter().map(|(name, assertions)| {
+        let (_, text) = sources.iter().find(|(other, _)| other == name).expect("the file that was read");
+        // Messages of compilers and of the emulator name the kernel, not the copy.
+        let text = format!("#line 1 \"kernels/{name}\"\n{text}{assertions}");
+        std::fs::write(out(name), text).expect("writing a kernel");
+        out(name)
+    });
+    copies.collect()
 }
 
 /// Writes a list in Rust: the name and the text of each file.

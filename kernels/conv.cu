@@ -15,6 +15,7 @@
 namespace {
 constexpr int THREADS = 256, WARPS = 8, STRIP_BITS = 3;
 constexpr int CHUNK = 16;                              // bytes of 8 channels
+constexpr int GAP = 64;                                // bytes that keep the copies of both planes in different banks
 constexpr int UNIT_BYTES = UNIT * 2;
 constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue: no bank twice in a store
 constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip in the epilogue
@@ -22,7 +23,7 @@ constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip in the ep
 template <int GROUPS> struct Shape {
   static constexpr int STRIPS = WARPS / GROUPS;
   static constexpr int PIXELS = STRIPS * HALO_PIXELS;
-  static constexpr int PLANE = PIXELS * CHUNK + 64;    // the 64 bytes keep the copies of both planes in different banks
+  static constexpr int PLANE = PIXELS * CHUNK + GAP;
   static constexpr int HALOS = 2 * PLANE;
   static constexpr int STAGE = HALOS + GROUPS * TAPS * UNIT_BYTES;
   // Rounds in which the threads copy, and how many come in the last one.

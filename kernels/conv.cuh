@@ -14,7 +14,6 @@ constexpr int OUTSIDE = -1;                // a pixel of a halo
 
 // start + bias + conv3x3(relu(scale * src + shift)) + conv1x1(proj), with the ReLU, 2x2 maxima and the network's last
 // layer if asked for. A pointer that is null leaves its part out. Maps are [tile, height, width, channels].
-// The launcher in src/cuda/conv.rs has the same struct.
 template <class T> struct ConvSum {
   const T *src, *scale, *shift;            // shift: a row for each tile, shift_stride apart (0: one for all)
   const T* proj;

@@ -4,7 +4,7 @@
 #include "prims.cuh"
 
 namespace {
-enum Sampling { BILINEAR, NEAREST, GRID_SAMPLE };
+enum Sampling : int { BILINEAR, GRID_SAMPLE, NEAREST };
 
 struct alignas(8) Vec { float y, x; };
 
@@ -119,7 +119,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_pixels(
 EMU_KERNEL(follow_pixels)
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_walk(
-    const Vec* field, const u32* pixels, const u32* count, Vec* ends, int height, int width, u32 niter, int sampling) {
+    const Vec* field, const u32* pixels, const u32* count, Vec* ends, int height, int width, u32 niter, Sampling sampling) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= (int)count[0]) return;
   Field f = {field, height, width, {0.0f, 0.0f}};

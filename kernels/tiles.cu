@@ -24,7 +24,7 @@ struct Geometry {
 DEV void store(float* out, const float (&v)[4]) {
   *reinterpret_cast<float4*>(out) = make_float4(v[0], v[1], v[2], v[3]);
 }
-DEV void store(u16* out, const float (&v)[8]) {
+DEV void store(half_t* out, const float (&v)[8]) {
   *reinterpret_cast<uint4*>(out) = make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]), pack2(v[6], v[7]));
 }
 
@@ -58,7 +58,7 @@ template <class T> DEV void tiles(const float* pixels, T* out, Geometry g, const
 }  // namespace
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
-tiles_f16(const float* pixels, u16* out, Geometry geometry, Places places, int nchan, int slot) {
+tiles_f16(const float* pixels, half_t* out, Geometry geometry, Places places, int nchan, int slot) {
   tiles(pixels, out, geometry, places, nchan, slot);
 }
 EMU_KERNEL(tiles_f16)

@@ -22,6 +22,7 @@ pub mod fill;
 pub mod flow_error;
 pub mod follow;
 pub(crate) mod handover;
+pub(crate) mod kernels;
 pub mod network;
 pub mod normalize;
 pub mod nvrtc;
@@ -33,7 +34,6 @@ pub mod style;
 pub mod tiles;
 
 pub use buffer::Buffer;
-pub(crate) use device::launch;
 pub use device::{Gpu, count};
 pub(crate) use devices::describe;
 pub use devices::{DeviceInfo, devices, driver_version};
