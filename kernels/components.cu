@@ -1,17 +1,8 @@
 // What is done to finished masks: boxes, sizes, holes, small ones, the border (src/cpu/components.rs).
-#include "prims.cuh"
+#include "boxes.cuh"
 
 namespace {
 constexpr int WORDS = 1024;   // of 32 pixels: the largest box whose holes are found in shared memory
-
-struct Rect { int top, left, height, width; };
-
-// The largest corner and the complement of the smallest are stored, so that 0 is nothing.
-DEV Rect box_of(const uint4* boxes, u32 label) {
-  uint4 b = boxes[label - 1];
-  int top = (int)~b.x, left = (int)~b.y;
-  return {top, left, (int)b.z - top, (int)b.w - left};
-}
 
 struct Counters {
   u32 masks[2], taken[2];     // of boxes in shared memory, and of larger ones: how many, and how many begun
@@ -197,9 +188,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u
   u32* item = (u32*)raw;
   u32* space = large ? memory + (size_t)blockIdx.x * words : item + 1;
   for (;;) {
-    if (threadIdx.x == 0) *item = atomicAdd(&counters->taken[large], 1u);
-    __syncthreads();
-    u32 place = *item;
+    u32 place = next_piece(&counters->taken[large], item);
     if (place >= counters->masks[large]) return;
     u32 label = lists[(size_t)large * most + place];
     fill_or_mark(before, labels, width, box_of(boxes, label), label, space, eaters, counters);

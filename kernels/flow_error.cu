@@ -5,7 +5,7 @@
 // A mask whose box fits in shared memory is the work of one block. A larger one is cut into tiles, which are advanced
 // by CHUNK steps each, in shared memory too, and exchange their heat through planes of the image's size, where masks
 // do not overlap whatever their boxes do.
-#include "prims.cuh"
+#include "boxes.cuh"
 
 namespace {
 constexpr int CLASSES = 3;    // sizes of boxes in shared memory; the class after them is that of tiles
@@ -31,8 +31,6 @@ struct Shared {
   u64 sum_y, sum_x, nearest, item;
   u32 centre, mask, label, chunk;
 };
-
-struct Rect { int top, left, height, width; };
 
 DEV bool inside(Rect r, int y, int x) {
   return y >= r.top && x >= r.left && y < r.top + r.height && x < r.left + r.width;
@@ -224,10 +222,9 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, i
   Shared* s = (Shared*)raw;
   double* memory = (double*)(raw + sizeof(Shared));
   for (;;) {
-    if (threadIdx.x == 0) s->item = atomicAdd(&counters->taken[k], (u64)1);
-    __syncthreads();
-    if (s->item >= counters->masks[k]) return;
-    u32 label = lists[(size_t)k * most + s->item];
+    u64 place = next_piece(&counters->taken[k], &s->item);
+    if (place >= counters->masks[k]) return;
+    u32 label = lists[(size_t)k * most + place];
     Rect box = box_of(boxes, label);
     u32 centre = centre_of(labels, width, box, label, pixels[label - 1], s);
     int y = box.top + (int)centre / box.width, x = box.left + (int)centre % box.width;

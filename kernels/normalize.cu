@@ -1,6 +1,6 @@
 // Percentile normalisation, a channel at a time, in place. The percentiles come from a radix selection: three passes
 // over the values, each of which settles the next digit of the four ranks wanted, from histograms of that digit.
-#include "prims.cuh"
+#include "warp.cuh"
 
 namespace {
 
@@ -56,10 +56,7 @@ DEV int slot(const u32 (&prefixes)[RANKS], int rank) {
 // Sums of the block's values up to and with this thread's.
 DEV u32 scan(u32 value, u32* sums) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  for (int d = 1; d < 32; d *= 2) {
-    u32 other = __shfl_up_sync(~0u, value, d);
-    if (lane >= d) value += other;
-  }
+  value = warp_scan(value, lane);
   if (lane == 31) sums[warp] = value;
   __syncthreads();
   for (int w = 0; w < warp; w++) value += sums[w];

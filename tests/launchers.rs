@@ -158,6 +158,42 @@ fn the_device_asserts_sizes_offsets_and_numbers() {
     assert_eq!(*assertions, want);
 }
 
+/// What a compiler for C++ says of the kernel with its assertions.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn compile_kernel(text: &str) -> Result<(), String> {
+    const WORDS: &str = "typedef unsigned u32; typedef unsigned short u16; struct half_t { u16 x; };
+#define __global__
+#define LAUNCH_BOUNDS(threads, blocks)
+#define DEV static inline
+#define EMU_KERNEL(name)
+";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shared.cuh"), HEADER).unwrap();
+    let path = folder.path().join("example.cpp");
+    std::fs::write(&path, format!("{WORDS}{text}")).unwrap();
+    let mut command = Command::new(std::env::var_os("CXX").unwrap_or("c++".into()));
+    let output =
+        command.args(["-std=c++17", "-fsyntax-only"]).arg(&path).output().expect("a compiler for C++");
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8(output.stderr).unwrap()) }
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_struct_or_an_enum_that_differs_on_the_device_does_not_compile() {
+    let assertions = launchers(&sources(KERNEL)).unwrap().assertions.remove(0).1;
+    compile_kernel(&format!("{KERNEL}{assertions}")).unwrap();
+    for (from, to) in [
+        ("u32 size; double step;", "double step; u32 size;"),
+        ("u32 counts[SIDES][BINS];", "u32 counts[SIDES][BINS]; int more;"),
+        ("T *to, *also; int count;", "T *to; int count; T* also;"),
+        ("LEFT_DOWN = 5", "LEFT_DOWN = 4"),
+    ] {
+        assert!(KERNEL.contains(from), "{from}");
+        let said = compile_kernel(&format!("{}{assertions}", KERNEL.replace(from, to))).expect_err(to);
+        assert!(said.contains("otherwise in Rust"), "{to}: {said}");
+    }
+}
+
 #[test]
 fn what_cannot_be_read_is_named_by_file_and_line() {
     let kernel = |parameters: &str| {

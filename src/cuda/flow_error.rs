@@ -60,21 +60,8 @@ pub fn flow_errors(
     let (errors, centres) = (scratch.errors.resize(gpu, n)?, scratch.centres.resize(gpu, n)?);
     let lists = scratch.lists.resize(gpu, (CLASSES.len() + 1) * n)?;
     let (first, finished) = (scratch.first_tile.resize(gpu, n)?, scratch.finished.resize(gpu, n)?);
-    let block = (256, 1, 1);
-    kernels::flow_plan(
-        gpu,
-        blocks(n),
-        block,
-        0,
-        boxes,
-        pixels,
-        most,
-        errors,
-        lists,
-        first,
-        finished,
-        counters,
-    )?;
+    let (grid, block) = (blocks(n), (256, 1, 1));
+    kernels::flow_plan(gpu, grid, block, 0, boxes, pixels, most, errors, lists, first, finished, counters)?;
     let processors = gpu.multiprocessors()? as u32;
     for (k, (cells, threads, blocks)) in (0i32..).zip(CLASSES) {
         let (grid, block) = (((blocks * processors).clamp(1, most.max(1)), 1, 1), (threads, 1, 1));
