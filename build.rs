@@ -1,13 +1,19 @@
-//! Embeds the kernels' sources, and looks whether the weights that are to be inside are there.
+//! Embeds the kernels' texts, makes their launchers, and looks whether the weights that are to be inside are there.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+#[path = "kernels/launchers/mod.rs"]
+mod launchers;
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=kernels");
-    embed("kernels.rs", &files("kernels", "cu"));
-    embed("headers.rs", &files("kernels", "cuh"));
+    let sources = launchers::sources(Path::new("kernels"));
+    let made = launchers::launchers(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
+    std::fs::write(out("launchers.rs"), &made.rust).expect("writing the launchers");
+    embed("kernels.rs", made.with_assertions(&sources).iter());
+    embed("headers.rs", sources.iter().filter(|(name, _)| name.ends_with(".cuh")));
     if std::env::var_os("CARGO_FEATURE_BUILTIN_MODELS").is_some() {
         weights();
     }
@@ -29,25 +35,14 @@ fn out(name: &str) -> PathBuf {
     Path::new(&std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join(name)
 }
 
-/// The files of a folder with this extension, by name.
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(folder).expect("a folder of kernels");
-    let paths = files.map(|file| file.expect("an entry of a folder").path());
-    let mut files: Vec<PathBuf> =
-        paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
-    files.sort();
-    files
-}
-
 /// Writes a list in Rust: the name and the text of each file.
-fn embed(list: &str, files: &[PathBuf]) {
-    let mut text = String::from("&[\n");
-    for path in files {
-        let name = path.file_stem().expect("a kernel's name").to_string_lossy();
+fn embed<'a>(list: &str, files: impl Iterator<Item = &'a (String, String)>) {
+    let mut all = String::from("&[\n");
+    for (name, text) in files {
+        let stem = Path::new(name).file_stem().expect("a kernel's name").to_string_lossy();
         // The text and not its path: a build folder may outlive or move with the checkout.
-        let kernel = std::fs::read_to_string(path).expect("a kernel's text");
-        writeln!(text, "    ({name:?}, {kernel:?}),").expect("a string takes all");
+        writeln!(all, "    ({stem:?}, {text:?}),").expect("a string takes all");
     }
-    text += "]\n";
-    std::fs::write(out(list), text).expect("writing a list of kernels");
+    all += "]\n";
+    std::fs::write(out(list), all).expect("writing a list of kernels");
 }

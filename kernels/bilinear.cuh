@@ -1,5 +1,6 @@
 // One sample of a bilinear resize, with the operations of src/cpu/resize.rs in their order.
 #pragma once
+#include "prims.cuh"
 
 namespace {
 

@@ -1,12 +1,11 @@
 // End points to masks: the peaks of their histogram are the cells. 60 bytes of memory traffic a pixel, and what the
 // atomic operations take of the L2 cache.
-#include "prims.cuh"
+#include "vec.cuh"
 
 namespace {
 constexpr u32 SEED_ABOVE = 10, GROW_ABOVE = 2;
 constexpr int REACH = 5, WINDOW = 2 * REACH + 1, PAIRS = (WINDOW + 1) / 2;
 
-struct alignas(8) Vec { float y, x; };
 struct Size { int height, width; };
 
 // Truncated, not rounded, and clamped to the image; what is no number is 0.

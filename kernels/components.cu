@@ -1,17 +1,8 @@
 // What is done to finished masks: boxes, sizes, holes, small ones, the border (src/cpu/components.rs).
-#include "prims.cuh"
+#include "boxes.cuh"
 
 namespace {
 constexpr int WORDS = 1024;   // of 32 pixels: the largest box whose holes are found in shared memory
-
-struct Rect { int top, left, height, width; };
-
-// The largest corner and the complement of the smallest are stored, so that 0 is nothing.
-DEV Rect box_of(const uint4* boxes, u32 label) {
-  uint4 b = boxes[label - 1];
-  int top = (int)~b.x, left = (int)~b.y;
-  return {top, left, (int)b.z - top, (int)b.w - left};
-}
 
 struct Counters {
   u32 masks[2], taken[2];     // of boxes in shared memory, and of larger ones: how many, and how many begun
@@ -106,7 +97,7 @@ DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 lab
 
 // Box and size of each label. The first pixel of a run within a warp and a row stands for all of it.
 // Roof: 4 bytes read per pixel.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, int width, u64 plane, u32* boxes, u32* pixels) {
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, int width, u64 plane, uint4* boxes, u32* pixels) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   int lane = threadIdx.x & 31;
   u32 label = i < plane ? labels[i] : 0, before = __shfl_up_sync(~0u, label, 1);
@@ -116,11 +107,11 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, 
   if (!head || !label) return;
   u32 later = lane == 31 ? 0 : heads >> (lane + 1);
   u32 length = later ? __ffs((int)later) : 32 - lane;
-  u32* box = boxes + (size_t)(label - 1) * 4;
-  atomicMax(&box[0], ~y);
-  atomicMax(&box[1], ~x);
-  atomicMax(&box[2], y + 1);
-  atomicMax(&box[3], x + length);
+  uint4* box = boxes + (label - 1);
+  atomicMax(&box->x, ~y);
+  atomicMax(&box->y, ~x);
+  atomicMax(&box->z, y + 1);
+  atomicMax(&box->w, x + length);
   atomicAdd(&pixels[label - 1], length);
 }
 EMU_KERNEL(mask_bounds)
@@ -175,14 +166,13 @@ EMU_KERNEL(mask_edges)
 
 // Lists the masks that may have holes, by where their boxes fit.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) holes_plan(const uint4* boxes, const u32* pixels, u32 most, u32* lists,
-                                                          u32* counters) {
+                                                          Counters* counters) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
-  Counters* c = (Counters*)counters;
   if (i >= most || !pixels[i]) return;
   Rect b = box_of(boxes, i + 1);
   if (b.height < 3 || b.width < 3 || (u64)b.height * b.width == pixels[i]) return;
   int large = words_of(b) > WORDS;
-  lists[(size_t)large * most + atomicAdd(&c->masks[large], 1u)] = i + 1;
+  lists[(size_t)large * most + atomicAdd(&counters->masks[large], 1u)] = i + 1;
 }
 EMU_KERNEL(holes_plan)
 
@@ -193,18 +183,15 @@ EMU_KERNEL(holes_plan)
 // Roof: 4 bytes read per pixel of the boxes.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u32* labels, int width, const uint4* boxes,
                                                           const u32* lists, u32 most, int large, u32* memory, u64 words,
-                                                          u32* eaters, u32* counters) {
+                                                          u32* eaters, Counters* counters) {
   DYN_SMEM(raw);
   u32* item = (u32*)raw;
   u32* space = large ? memory + (size_t)blockIdx.x * words : item + 1;
-  Counters* c = (Counters*)counters;
   for (;;) {
-    if (threadIdx.x == 0) *item = atomicAdd(&c->taken[large], 1u);
-    __syncthreads();
-    u32 place = *item;
-    if (place >= c->masks[large]) return;
+    u32 place = next_piece(&counters->taken[large], item);
+    if (place >= counters->masks[large]) return;
     u32 label = lists[(size_t)large * most + place];
-    fill_or_mark(before, labels, width, box_of(boxes, label), label, space, eaters, c);
+    fill_or_mark(before, labels, width, box_of(boxes, label), label, space, eaters, counters);
     __syncthreads();
   }
 }
@@ -213,10 +200,10 @@ EMU_KERNEL(holes_fill)
 // Fills the holes of the masks that have others in them, one after another, each over what lies in it by then. One
 // block; mostly there are none.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_eat(u32* labels, int width, const uint4* boxes, u32 most, u32* memory,
-                                                         const u32* eaters, const u32* counters) {
+                                                         const u32* eaters, const Counters* counters) {
   DYN_SMEM(raw);
   u32* chunk = (u32*)raw;
-  if (!((const Counters*)counters)->eaters) return;
+  if (!counters->eaters) return;
   u32 words = (most + 31) / 32;
   for (u32 base = 0; base < words; base += blockDim.x) {
     u32 mine = base + threadIdx.x < words ? eaters[base + threadIdx.x] : 0;

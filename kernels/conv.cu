@@ -15,6 +15,7 @@
 namespace {
 constexpr int THREADS = 256, WARPS = 8, STRIP_BITS = 3;
 constexpr int CHUNK = 16;                              // bytes of 8 channels
+constexpr int GAP = 64;                                // bytes that keep the copies of both planes in different banks
 constexpr int UNIT_BYTES = UNIT * 2;
 constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue: no bank twice in a store
 constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip in the epilogue
@@ -22,7 +23,7 @@ constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip in the ep
 template <int GROUPS> struct Shape {
   static constexpr int STRIPS = WARPS / GROUPS;
   static constexpr int PIXELS = STRIPS * HALO_PIXELS;
-  static constexpr int PLANE = PIXELS * CHUNK + 64;    // the 64 bytes keep the copies of both planes in different banks
+  static constexpr int PLANE = PIXELS * CHUNK + GAP;
   static constexpr int HALOS = 2 * PLANE;
   static constexpr int STAGE = HALOS + GROUPS * TAPS * UNIT_BYTES;
   // Rounds in which the threads copy, and how many come in the last one.
@@ -36,6 +37,15 @@ template <int GROUPS> struct alignas(128) Tables {
   Strip strips[Shape<GROUPS>::STRIPS];
   int src[Shape<GROUPS>::STRIPS * HALO_PIXELS], proj[Shape<GROUPS>::STRIPS * HALO_PIXELS];
 };
+
+// src/cuda/conv/launch.rs counts the shared memory of a launch in the same way.
+template <int GROUPS> constexpr bool counted() {
+  using S = Shape<GROUPS>;
+  constexpr int TABLES = S::STRIPS * (int)(sizeof(Strip) + 2 * sizeof(int) * HALO_PIXELS);
+  return sizeof(Tables<GROUPS>) == (TABLES + 127) / 128 * 128 &&
+         S::STAGE == 2 * SLICE * (S::STRIPS * HALO_PIXELS + GROUPS * TAPS * GROUP) + 2 * GAP;
+}
+static_assert(counted<1>() && counted<2>(), "shared memory");
 
 template <int GROUPS> DEV void fill_tables(const ConvSum<half_t>& a, Tables<GROUPS>& t, half_t* act, int first) {
   constexpr int STRIPS = Shape<GROUPS>::STRIPS;

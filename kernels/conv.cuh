@@ -1,7 +1,7 @@
 // What the convolutions of both precisions share: their arguments, the strips that a map is cut into, and what is done
 // with a sum once it is complete.
 #pragma once
-#include "prims.cuh"
+#include "values.cuh"
 
 constexpr int SIDE = 8;                    // a strip is 8x8 pixels
 constexpr int HALO = SIDE + 2;             // with the pixels around it
@@ -14,7 +14,6 @@ constexpr int OUTSIDE = -1;                // a pixel of a halo
 
 // start + bias + conv3x3(relu(scale * src + shift)) + conv1x1(proj), with the ReLU, 2x2 maxima and the network's last
 // layer if asked for. A pointer that is null leaves its part out. Maps are [tile, height, width, channels].
-// The launcher in src/cuda/conv.rs has the same struct.
 template <class T> struct ConvSum {
   const T *src, *scale, *shift;            // shift: a row for each tile, shift_stride apart (0: one for all)
   const T* proj;
@@ -54,28 +53,6 @@ template <class T> DEV int halo_pixel(const ConvSum<T>& a, const Strip& s, int p
 template <class T> DEV int centre_pixel(const ConvSum<T>& a, const Strip& s, int pixel) {
   const int y = pixel / HALO, x = pixel % HALO;
   return y == 0 || y > SIDE || x == 0 || x > SIDE ? OUTSIDE : halo_pixel(a, s, pixel, a.proj_up);
-}
-
-DEV void load8(float (&v)[8], const float* from) {
-  const float4 a = reinterpret_cast<const float4*>(from)[0], b = reinterpret_cast<const float4*>(from)[1];
-  v[0] = a.x; v[1] = a.y; v[2] = a.z; v[3] = a.w; v[4] = b.x; v[5] = b.y; v[6] = b.z; v[7] = b.w;
-}
-DEV void load8(float (&v)[8], const half_t* from) {
-  const uint4 a = *reinterpret_cast<const uint4*>(from);
-  const u32 pairs[4] = {a.x, a.y, a.z, a.w};
-#pragma unroll
-  for (int i = 0; i < 4; i++) {
-    v[2 * i] = h2f({(u16)(pairs[i] & 0xffff)});
-    v[2 * i + 1] = h2f({(u16)(pairs[i] >> 16)});
-  }
-}
-DEV void store8(float* to, const float (&v)[8]) {
-  reinterpret_cast<float4*>(to)[0] = make_float4(v[0], v[1], v[2], v[3]);
-  reinterpret_cast<float4*>(to)[1] = make_float4(v[4], v[5], v[6], v[7]);
-}
-DEV void store8(half_t* to, const float (&v)[8]) {
-  *reinterpret_cast<uint4*>(to) =
-      make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]), pack2(v[6], v[7]));
 }
 
 // The network's last layer on 2x2 pixels. A pixel's channels lie in 4 neighbouring lanes, so all of a warp must come.

@@ -1,4 +1,4 @@
-// Sets a range of words. The smallest kernel: the tests of the device, its queue and its buffers use it.
+// Sets a range of words to one value, which tables begin with.
 #include "prims.cuh"
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) fill(u32* out, u32 value, int n) {

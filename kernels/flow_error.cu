@@ -5,7 +5,7 @@
 // A mask whose box fits in shared memory is the work of one block. A larger one is cut into tiles, which are advanced
 // by CHUNK steps each, in shared memory too, and exchange their heat through planes of the image's size, where masks
 // do not overlap whatever their boxes do.
-#include "prims.cuh"
+#include "boxes.cuh"
 
 namespace {
 constexpr int CLASSES = 3;    // sizes of boxes in shared memory; the class after them is that of tiles
@@ -14,9 +14,11 @@ constexpr int TILE = 60;      // its side: with CHUNK pixels around it, 76 squar
 constexpr int STRIP = 32;     // rows of a thread at most: a bit each
 constexpr u64 ONE_MASK = 1ull << 40;   // a counter of masks above a counter of tiles
 
-// The cells of a box with a margin of one, and the threads for it. src/cuda/flow_error.rs has the same numbers.
-DEV int cells_of(int k) { return k == 0 ? 676 : k == 1 ? 2304 : 5776; }
-DEV int threads_of(int k) { return k == 0 ? 64 : k == 1 ? 128 : 512; }
+// The cells of a box with a margin of one, by its class, and the threads for it.
+constexpr int CELLS_0 = 676, CELLS_1 = 2304, CELLS_2 = 5776;
+constexpr int THREADS_0 = 64, THREADS_1 = 128, THREADS_2 = 512;
+DEV int cells_of(int k) { return k == 0 ? CELLS_0 : k == 1 ? CELLS_1 : CELLS_2; }
+DEV int threads_of(int k) { return k == 0 ? THREADS_0 : k == 1 ? THREADS_1 : THREADS_2; }
 
 struct Counters {
   u64 masks[CLASSES];         // masks of each class
@@ -27,20 +29,11 @@ struct Counters {
 
 struct Shared {
   u64 sum_y, sum_x, nearest, item;
-  u32 centre, mask, label, chunk;   // 48 bytes, as src/cuda/flow_error.rs knows
+  u32 centre, mask, label, chunk;
 };
-
-struct Rect { int top, left, height, width; };
 
 DEV bool inside(Rect r, int y, int x) {
   return y >= r.top && x >= r.left && y < r.top + r.height && x < r.left + r.width;
-}
-
-// The largest corner and the complement of the smallest are stored, so that 0 is nothing.
-DEV Rect box_of(const uint4* boxes, u32 label) {
-  uint4 b = boxes[label - 1];
-  int top = (int)~b.x, left = (int)~b.y;
-  return {top, left, (int)b.z - top, (int)b.w - left};
 }
 
 DEV int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -192,9 +185,8 @@ DEV u32 mask_of(const u64* first, u32 masks, u64 tile) {
 
 // Sorts the masks into classes, each with a list of its labels; a mask of tiles also has the number of its first tile.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_plan(const uint4* boxes, const u32* pixels, u32 most, double* errors,
-                                                         u32* lists, u64* first_tile, u64* finished, u64* counters) {
+                                                         u32* lists, u64* first_tile, u64* finished, Counters* counters) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
-  Counters* c = (Counters*)counters;
   if (i >= most) return;
   errors[i] = 0.0 / 0.0;
   if (!pixels[i]) return;
@@ -202,13 +194,13 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_plan(const uint4* boxes, c
   int k = class_of(box);
   u64 place;
   if (k < CLASSES) {
-    place = atomicAdd(&c->masks[k], (u64)1);
+    place = atomicAdd(&counters->masks[k], (u64)1);
   } else {
-    u64 before = atomicAdd(&c->large, ONE_MASK + tiles_of(box));
+    u64 before = atomicAdd(&counters->large, ONE_MASK + tiles_of(box));
     place = before / ONE_MASK;
     first_tile[place] = before % ONE_MASK;
     finished[place] = 0;
-    atomicMax(&c->chunks, chunks_of(box));
+    atomicMax(&counters->chunks, chunks_of(box));
   }
   lists[(size_t)k * most + place] = i + 1;
 }
@@ -218,16 +210,14 @@ EMU_KERNEL(flow_plan)
 // to shared memory, which is the narrower.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                           const u32* pixels, u32 most, const float* flows, int k,
-                                                          const u32* lists, u64* counters, double* errors) {
+                                                          const u32* lists, Counters* counters, double* errors) {
   DYN_SMEM(raw);
   Shared* s = (Shared*)raw;
   double* memory = (double*)(raw + sizeof(Shared));
-  Counters* c = (Counters*)counters;
   for (;;) {
-    if (threadIdx.x == 0) s->item = atomicAdd(&c->taken[k], (u64)1);
-    __syncthreads();
-    if (s->item >= c->masks[k]) return;
-    u32 label = lists[(size_t)k * most + s->item];
+    u64 place = next_piece(&counters->taken[k], &s->item);
+    if (place >= counters->masks[k]) return;
+    u32 label = lists[(size_t)k * most + place];
     Rect box = box_of(boxes, label);
     u32 centre = centre_of(labels, width, box, label, pixels[label - 1], s);
     int y = box.top + (int)centre / box.width, x = box.left + (int)centre % box.width;
@@ -258,10 +248,10 @@ EMU_KERNEL(flow_small)
 // The centres of the masks of tiles, as pixels of the image.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_centres(const u32* labels, int width, const uint4* boxes,
                                                             const u32* pixels, u32 most, const u32* lists,
-                                                            const u64* counters, u64* centres) {
+                                                            const Counters* counters, u64* centres) {
   DYN_SMEM(raw);
   Shared* s = (Shared*)raw;
-  u64 masks = ((const Counters*)counters)->large / ONE_MASK;
+  u64 masks = counters->large / ONE_MASK;
   for (u64 i = blockIdx.x; i < masks; i += gridDim.x) {
     u32 label = lists[(size_t)CLASSES * most + i];
     Rect box = box_of(boxes, label);
@@ -280,20 +270,19 @@ EMU_KERNEL(flow_centres)
 extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                           u32 most, const float* flows, const u32* lists,
                                                           const u64* first_tile, const u64* centres, u64* finished,
-                                                          u64* counters, double* planes) {
+                                                          Counters* counters, double* planes) {
   DYN_SMEM(raw);
   Shared* s = (Shared*)raw;
   double* memory = (double*)(raw + sizeof(Shared));
-  Counters* c = (Counters*)counters;
   const u32* list = lists + (size_t)CLASSES * most;
-  u64 tiles = c->large % ONE_MASK, items = tiles * c->chunks;
+  u64 tiles = counters->large % ONE_MASK, items = tiles * counters->chunks;
   for (;;) {
     if (threadIdx.x == 0) {
       s->label = 0;
       for (;;) {
-        u64 item = atomicAdd(&c->taken[CLASSES], (u64)1);
+        u64 item = atomicAdd(&counters->taken[CLASSES], (u64)1);
         if (item >= items) break;
-        u32 mask = mask_of(first_tile, (u32)(c->large / ONE_MASK), item % tiles), label = list[mask];
+        u32 mask = mask_of(first_tile, (u32)(counters->large / ONE_MASK), item % tiles), label = list[mask];
         Rect box = box_of(boxes, label);
         u64 chunk = item / tiles;
         if (chunk >= chunks_of(box)) continue;
@@ -349,10 +338,10 @@ EMU_KERNEL(flow_tiles)
 // The errors of the masks of tiles: sums of columns, and their sum from left to right.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_sums(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                          const u32* pixels, u32 most, const u32* lists,
-                                                         const u64* counters, const double* planes, double* errors) {
+                                                         const Counters* counters, const double* planes, double* errors) {
   DYN_SMEM(raw);
   double* sums = (double*)raw;
-  u64 masks = ((const Counters*)counters)->large / ONE_MASK;
+  u64 masks = counters->large / ONE_MASK;
   for (u64 i = blockIdx.x; i < masks; i += gridDim.x) {
     u32 label = lists[(size_t)CLASSES * most + i];
     Rect box = box_of(boxes, label);

@@ -1,12 +1,11 @@
 // Points walk along the flows, a thread each, all steps in one launch. A step takes four loads of 8 bytes, mostly from
 // the L1 cache, since neighbours walk together, four conversions at a quarter of the rate and some 40 FLOP. By that count
 // 200 steps of 8192² points take an H100 some 20 ms, were none to stand still before.
-#include "prims.cuh"
+#include "vec.cuh"
+#include "warp.cuh"
 
 namespace {
-enum Sampling { BILINEAR, NEAREST, GRID_SAMPLE };
-
-struct alignas(8) Vec { float y, x; };
+enum Sampling : int { BILINEAR, GRID_SAMPLE, NEAREST };
 
 // The flows, and the length of a unit of them for `GRID_SAMPLE`.
 struct Field { const Vec* flow; int height, width; Vec unit; };
@@ -98,12 +97,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_field(
     const float* maps, Vec* field, u32* words, u32* counts, float threshold, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   bool inside = i < n && maps[2 * (size_t)n + i] > threshold;
-  u32 word = __ballot_sync(~0u, inside);
-  if (i >= n) return;
-  field[i] = inside ? Vec{maps[i] / 5.0f, maps[(size_t)n + i] / 5.0f} : Vec{0.0f, 0.0f};
-  if (threadIdx.x % 32 != 0) return;
-  words[i / 32] = word;
-  counts[i / 32] = __popc(word);
+  write_chosen(inside, words, counts, i, n);
+  if (i < n) field[i] = inside ? Vec{maps[i] / 5.0f, maps[(size_t)n + i] / 5.0f} : Vec{0.0f, 0.0f};
 }
 EMU_KERNEL(follow_field)
 
@@ -112,14 +107,12 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_pixels(
     const u32* words, const u32* sums, u32* pixels, u32* count, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i == 0) count[0] = sums[(n + 31) / 32];
-  if (i >= n) return;
-  u32 word = words[i / 32], bit = 1u << i % 32;
-  if (word & bit) pixels[sums[i / 32] + __popc(word & (bit - 1))] = i;
+  if (i < n && is_chosen(words, i)) pixels[chosen_before(words, sums, i)] = i;
 }
 EMU_KERNEL(follow_pixels)
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_walk(
-    const Vec* field, const u32* pixels, const u32* count, Vec* ends, int height, int width, u32 niter, int sampling) {
+    const Vec* field, const u32* pixels, const u32* count, Vec* ends, int height, int width, u32 niter, Sampling sampling) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= (int)count[0]) return;
   Field f = {field, height, width, {0.0f, 0.0f}};

@@ -10,6 +10,13 @@ struct View {
   u32 width, channels;
 };
 
+// Where labels go: rows that are stride bytes apart.
+struct Rows {
+  unsigned char* data;
+  long long stride;
+  u32 width, pixels;
+};
+
 DEV bool finite(float v) { return (__float_as_uint(v) & 0x7f800000u) != 0x7f800000u; }
 
 // A thread a number. Roof: the bytes of both, in sectors of 32 where the caller's are apart.
@@ -44,14 +51,14 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_f32(View view, float* 
 }
 EMU_KERNEL(handover_f32)
 
-// Labels, [pixels], to rows that are stride bytes apart, and the largest of them. A thread every so many pixels, so that
+// Labels, [pixels], to rows of the caller's, and the largest of them. A thread every so many pixels, so that
 // few of them have a maximum to tell. Roof: the bytes of both.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
-handover_labels(const u32* labels, unsigned char* out, u32 width, u32 pixels, long long stride, u32* most) {
+handover_labels(const u32* labels, Rows out, u32* most) {
   u32 largest = 0;
-  for (u32 i = blockIdx.x * blockDim.x + threadIdx.x; i < pixels; i += gridDim.x * blockDim.x) {
+  for (u32 i = blockIdx.x * blockDim.x + threadIdx.x; i < out.pixels; i += gridDim.x * blockDim.x) {
     u32 label = labels[i];
-    reinterpret_cast<u32*>(out + (long long)(i / width) * stride)[i % width] = label;
+    reinterpret_cast<u32*>(out.data + (long long)(i / out.width) * out.stride)[i % out.width] = label;
     largest = label > largest ? label : largest;
   }
   if (largest) atomicMax(most, largest);

@@ -1,10 +1,11 @@
 // Percentile normalisation, a channel at a time, in place. The percentiles come from a radix selection: three passes
 // over the values, each of which settles the next digit of the four ranks wanted, from histograms of that digit.
-#include "prims.cuh"
+#include "warp.cuh"
 
 namespace {
 
 constexpr int BINS = 2048, THREADS = 256, PASSES = 3, RANKS = 4;
+constexpr int LOOKS = 16;   // values that a thread looks at for whether a channel varies
 constexpr float MIN_CONTRAST = 1e-3f;
 
 // A channel's part of the work memory, all zeros before the first pass.
@@ -56,10 +57,7 @@ DEV int slot(const u32 (&prefixes)[RANKS], int rank) {
 // Sums of the block's values up to and with this thread's.
 DEV u32 scan(u32 value, u32* sums) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  for (int d = 1; d < 32; d *= 2) {
-    u32 other = __shfl_up_sync(~0u, value, d);
-    if (lane >= d) value += other;
-  }
+  value = warp_scan(value, lane);
   if (lane == 31) sums[warp] = value;
   __syncthreads();
   for (int w = 0; w < warp; w++) value += sums[w];
@@ -159,8 +157,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) normalize_varies(const float* p
   if (__syncthreads_or(threadIdx.x == 0 && atomicOr(&channel.varies, 0u))) return;
   bool varies = false;
   float first = pixels[c];
-  for (int k = 0; k < 16; k++) {
-    u32 i = (blockIdx.x * 16 + k) * THREADS + threadIdx.x;
+  for (int k = 0; k < LOOKS; k++) {
+    u32 i = (blockIdx.x * LOOKS + k) * THREADS + threadIdx.x;
     if (i < size && pixels[(size_t)i * nchan + c] != first) varies = true;
   }
   if (varies) atomicOr(&channel.varies, 1u);

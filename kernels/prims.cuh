@@ -1,4 +1,5 @@
-// prims.cuh — the only place with inline PTX.  Kernels include this and nothing else.
+// The only place with inline PTX: what it takes to write kernels that also run on the emulator. All of them and their
+// headers include it.
 // On the GPU (NVRTC / nvcc: __CUDACC__) each primitive is one PTX instruction.
 // On the CPU (EMU) emulator.h defines the very same names with the same fragment layouts.
 // No CUDA toolkit header is needed: half is carried as uint16_t / packed f16x2 in uint32_t.

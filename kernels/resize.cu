@@ -1,5 +1,4 @@
 // Resizing as cv2.resize does it. A thread a destination pixel; roof: the bytes of both images.
-#include "prims.cuh"
 #include "bilinear.cuh"
 
 // Resizes `count` images. Their pixels lie `stride` apart and the images `source_next` and `next` values, so that both

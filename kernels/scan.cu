@@ -1,6 +1,6 @@
 // Exclusive prefix sums in three launches: the totals of tiles, the sums before each tile, the sums within. No block
 // waits for another, so nothing rests on which of them run. 12 bytes of memory traffic a value.
-#include "prims.cuh"
+#include "warp.cuh"
 
 namespace {
 constexpr int WARPS = 8, ROUNDS = 4, ROW = 32 * 4, TILE = WARPS * ROUNDS * ROW;
@@ -15,15 +15,6 @@ DEV void store(u32* out, int i, int n, uint4 v) {
   if (i < n) out[i] = v.x;
   if (i + 1 < n) out[i + 1] = v.y;
   if (i + 2 < n) out[i + 2] = v.z;
-}
-
-// The sum of this lane's value and of those of the lanes before it.
-DEV u32 warp_scan(u32 value, int lane) {
-  for (int d = 1; d < 32; d *= 2) {
-    u32 below = __shfl_up_sync(~0u, value, d);
-    if (lane >= d) value += below;
-  }
-  return value;
 }
 
 // Sums of the tile from `base` on, `before` being the sum of all that comes before it. Returns the tile's total. A

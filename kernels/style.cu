@@ -1,15 +1,10 @@
 // The style of each tile, and the shifts that it gives to the way up.
-#include "prims.cuh"
+#include "values.cuh"
 
 namespace {
 constexpr int THREADS = 256, WARPS = 8;
 constexpr int PIXELS = 64;       // of the deepest map, summed by one block
 constexpr int ROWS = 32;         // shifts that one block computes
-
-DEV float number(half_t v) { return h2f(v); }
-DEV float number(float v) { return v; }
-DEV void put(half_t* to, float v) { *to = f2h(v); }
-DEV void put(float* to, float v) { *to = v; }
 
 // Sums over PIXELS pixels at a time, in order: sums [tile, part, channels].
 template <class T> DEV void sums_of(const T* map, double* sums, int pixels, int channels) {

@@ -1,6 +1,6 @@
 // From the image to a batch of tiles, [slot, tile height, tile width, 16]: resize, pad, cut and flip in one kernel.
-#include "prims.cuh"
 #include "bilinear.cuh"
+#include "values.cuh"
 
 namespace {
 
@@ -20,13 +20,6 @@ struct Geometry {
   int height, width, resized_height, resized_width, top, left, tile_height, tile_width;
   double step_y, step_x;
 };
-
-DEV void store(float* out, const float (&v)[4]) {
-  *reinterpret_cast<float4*>(out) = make_float4(v[0], v[1], v[2], v[3]);
-}
-DEV void store(u16* out, const float (&v)[8]) {
-  *reinterpret_cast<uint4*>(out) = make_uint4(pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]), pack2(v[6], v[7]));
-}
 
 // A thread 16 bytes of a tile, a row of blocks a tile. Roof: the bytes of the batch.
 template <class T> DEV void tiles(const float* pixels, T* out, Geometry g, const Places& places, int nchan, int slot) {
@@ -52,13 +45,14 @@ template <class T> DEV void tiles(const float* pixels, T* out, Geometry g, const
       values[k] = image[((size_t)y * g.width + x) * nchan];
     }
   }
-  store(out + ((size_t)(slot + blockIdx.y) * size + i) * N, values);
+  T* to = out + ((size_t)(slot + blockIdx.y) * size + i) * N;
+  if constexpr (N == 4) store4(to, values); else store8(to, values);
 }
 
 }  // namespace
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
-tiles_f16(const float* pixels, u16* out, Geometry geometry, Places places, int nchan, int slot) {
+tiles_f16(const float* pixels, half_t* out, Geometry geometry, Places places, int nchan, int slot) {
   tiles(pixels, out, geometry, places, nchan, slot);
 }
 EMU_KERNEL(tiles_f16)

@@ -14,17 +14,19 @@ pub enum Diameter {
     Auto,
 }
 
-/// How a point reads the flow under it while it follows the flows.
+/// How a point reads the flow under it while it follows the flows. The kernels and the C interface have the same
+/// numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(i32)]
 pub enum Sampling {
     /// Bilinear, as cellpose does in 2D on a CPU.
     #[default]
-    Bilinear,
+    Bilinear = 0,
     /// As `torch.nn.functional.grid_sample` with `align_corners=False` does it: half a pixel off, zeros
     /// outside. Cellpose does so on a GPU and in 3D.
-    GridSample,
+    GridSample = 1,
     /// The flow of the pixel that the point is in (`interp=False`).
-    Nearest,
+    Nearest = 2,
 }
 
 /// Which faults of the original are reproduced.

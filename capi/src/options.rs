@@ -22,6 +22,13 @@ pub enum flowmask_sampling {
     FLOWMASK_SAMPLING_NEAREST = 2,
 }
 
+// The library and its kernels have these numbers.
+const _: () = {
+    assert!(flowmask_sampling::FLOWMASK_SAMPLING_BILINEAR as i32 == Sampling::Bilinear as i32);
+    assert!(flowmask_sampling::FLOWMASK_SAMPLING_GRID_SAMPLE as i32 == Sampling::GridSample as i32);
+    assert!(flowmask_sampling::FLOWMASK_SAMPLING_NEAREST as i32 == Sampling::Nearest as i32);
+};
+
 /// Faults of the original that are reproduced.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,11 +191,9 @@ fn convert(given: &flowmask_options) -> Result<Options, Fault> {
         FLOWMASK_DIAMETER_AUTO => Diameter::Auto,
         pixels => Diameter::Pixels(pixels),
     };
-    let sampling = match given.sampling {
-        0 => Sampling::Bilinear,
-        1 => Sampling::GridSample,
-        2 => Sampling::Nearest,
-        other => return wrong("sampling", format!("{other} is no flowmask_sampling")),
+    let samplings = [Sampling::Bilinear, Sampling::GridSample, Sampling::Nearest];
+    let Some(sampling) = samplings.into_iter().find(|&sampling| sampling as i32 == given.sampling) else {
+        return wrong("sampling", format!("{} is no flowmask_sampling", given.sampling));
     };
     let compat = match given.compat {
         0 => Compat::None,

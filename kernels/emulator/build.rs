@@ -4,6 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+#[path = "../launchers/mod.rs"]
+mod launchers;
+
 fn main() {
     println!("cargo::rerun-if-changed=..");
     println!("cargo::rerun-if-env-changed=FLOWMASK_EMULATOR_SANITIZE");
@@ -29,9 +32,21 @@ fn driver(folder: &Path, sanitize: &str) {
             device.flag("-mllvm").flag("-tsan-distinguish-volatile=1");
         }
     }
-    let kernels = device.files(files("..", "cu")).file("selftest.cu").compile_intermediates();
+    let kernels = device.files(kernels(folder)).file("selftest.cu").compile_intermediates();
     // The name by which the driver is looked for first.
     link(&folder.join("libcuda.so"), &[runtime, kernels].concat(), sanitize);
+}
+
+/// The kernels as the library embeds them: with assertions of what their launchers rely on.
+fn kernels(folder: &Path) -> Vec<PathBuf> {
+    let sources = launchers::sources(Path::new(".."));
+    let made = launchers::launchers(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let write = |(name, text): (String, String)| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("writing a kernel");
+        path
+    };
+    made.with_assertions(&sources).into_iter().map(write).collect()
 }
 
 /// The files of a folder with this extension, by name.

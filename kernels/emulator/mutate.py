@@ -89,7 +89,7 @@ def stages(file, modules):
     for user in users(file):
         for source in (ROOT / "src/cuda").rglob("*.rs"):
             name = source.relative_to(ROOT / "src/cuda").parts[0].removesuffix(".rs")
-            if re.search(rf'launch!\(\s*\w+,\s*"{user.stem}"', source.read_text()):
+            if re.search(rf'\bkernels::{user.stem}\b', source.read_text()):
                 found |= {name} & modules
     return sorted(found)
 

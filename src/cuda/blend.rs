@@ -1,9 +1,8 @@
 //! The weighted average of overlapping tiles.
 
-use cudarc::driver::DeviceRepr;
-
+use super::kernels::blend::{self as kernels, Layout, Line};
 use super::resize::{BLOCK, blocks};
-use super::{Buffer, Gpu, launch};
+use super::{Buffer, Gpu};
 use crate::Result;
 use crate::plan::grid::Grid;
 use crate::plan::taper::{taper, total_weight};
@@ -20,32 +19,6 @@ pub struct Scratch {
     tapers: Buffer<f64>,
 }
 
-/// One row or column of the padded image: the sum of the weights of the tiles there, and which tiles those are.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-struct Line {
-    total: f64,
-    first: u32,
-    end: u32,
-}
-
-/// Sizes, as (height, width).
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Layout {
-    image: [i32; 2],
-    before: [i32; 2],
-    padded_height: i32,
-    tile: [i32; 2],
-    tiles: [i32; 2],
-    augment: i32,
-}
-
-// SAFETY: plain numbers, laid out as in the kernel.
-unsafe impl DeviceRepr for Line {}
-// SAFETY: as above.
-unsafe impl DeviceRepr for Layout {}
-
 /// The average, `[nout, height, width]` of the grid's image, of the network's outputs, `[tiles, nout, tile height,
 /// tile width]` in the order of [`Grid::tiles`]: see [`Blend`](crate::cpu::blend::Blend).
 ///
@@ -61,13 +34,9 @@ pub fn blend(
 ) -> Result<()> {
     scratch.set(gpu, grid)?;
     let out = out.resize(gpu, nout * grid.image.0 * grid.image.1)?;
-    let layout = Layout::new(grid);
-    let Scratch { lines, starts, tapers, .. } = scratch;
-    launch!(
-        gpu, "blend", "blend", blocks(grid.image, nout), BLOCK, 0;
-        values.get(), out, lines.get(), starts.get(), tapers.get(), &layout
-    );
-    Ok(())
+    let (layout, blocks) = (Layout::new(grid), blocks(grid.image, nout));
+    let (lines, starts, tapers) = (scratch.lines.get(), scratch.starts.get(), scratch.tapers.get());
+    kernels::blend(gpu, blocks, BLOCK, 0, values.get(), out, lines, starts, tapers, &layout)
 }
 
 /// The sum of `count` style vectors, `[count, length]`, in their order, of unit length.
@@ -82,12 +51,8 @@ pub fn style(
     out: &mut Buffer<f32>,
 ) -> Result<()> {
     let out = out.resize(gpu, length)?;
-    let (count, shared, length) = (count as i32, 4 * length as u32, length as i32);
-    launch!(
-        gpu, "blend", "blend_style", (1, 1, 1), (256, 1, 1), shared;
-        styles.get(), out, &count, &length
-    );
-    Ok(())
+    let shared = 4 * length as u32;
+    kernels::blend_style(gpu, (1, 1, 1), (256, 1, 1), shared, styles.get(), out, count as i32, length as i32)
 }
 
 impl Scratch {
@@ -123,13 +88,17 @@ fn lines(totals: &[f64], starts: &[usize], tile: usize) -> Vec<Line> {
 
 impl Layout {
     fn new(grid: &Grid) -> Self {
-        let pair = |(y, x): (usize, usize)| [y as i32, x as i32];
+        let (rows, columns) = &grid.starts;
         Layout {
-            image: pair(grid.image),
-            before: pair(grid.before),
+            height: grid.image.0 as i32,
+            width: grid.image.1 as i32,
+            top: grid.before.0 as i32,
+            left: grid.before.1 as i32,
             padded_height: grid.padded.0 as i32,
-            tile: pair(grid.tile),
-            tiles: pair((grid.starts.0.len(), grid.starts.1.len())),
+            tile_height: grid.tile.0 as i32,
+            tile_width: grid.tile.1 as i32,
+            tile_rows: rows.len() as i32,
+            tile_columns: columns.len() as i32,
             augment: grid.augment.into(),
         }
     }

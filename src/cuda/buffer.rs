@@ -1,16 +1,22 @@
 //! Memory of a GPU that grows when it has to and stays.
 
-use cudarc::driver::{CudaSlice, DeviceRepr};
+use cudarc::driver::{CudaSlice, DeviceRepr, ValidAsZeroBits};
 
 use super::Gpu;
 use crate::Result;
 
 /// An array in a GPU's memory. It is allocated once and again only to grow, so that a run on images of sizes that were
 /// seen before allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Buffer<T> {
     memory: Option<CudaSlice<T>>,
     len: usize,
+}
+
+impl<T> Default for Buffer<T> {
+    fn default() -> Self {
+        Buffer { memory: None, len: 0 }
+    }
 }
 
 impl<T: DeviceRepr> Buffer<T> {
@@ -42,6 +48,21 @@ impl<T: DeviceRepr> Buffer<T> {
         };
         self.len = len;
         Ok(self.memory.insert(memory))
+    }
+
+    /// Makes room for `len` values, sets them to zero and returns the memory, which may be longer.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
+    pub fn zeros(&mut self, gpu: &Gpu, len: usize) -> Result<&mut CudaSlice<T>>
+    where
+        T: ValidAsZeroBits,
+    {
+        let memory = self.resize(gpu, len)?;
+        if len > 0 {
+            gpu.stream().memset_zeros(&mut memory.slice_mut(..len)).map_err(|e| gpu.error(e))?;
+        }
+        Ok(memory)
     }
 
     /// Takes a copy of `values`.

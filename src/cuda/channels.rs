@@ -2,7 +2,8 @@
 
 use ndarray::ArrayView3;
 
-use super::{Buffer, Gpu, Pinned, launch};
+use super::kernels::channels::{channels_f32, channels_u8, channels_u16};
+use super::{Buffer, Gpu, Pinned};
 use crate::image::pixel::{each, typed};
 use crate::plan::channels::{finite, present};
 use crate::{PixelType, Pixels, Result};
@@ -72,20 +73,15 @@ pub fn channels(
     present(image_channels, choice)?;
     let pixels = (size.0 * size.1) as u32;
     let out = out.resize(gpu, size.0 * size.1 * nchan)?;
-    let grid = (pixels.div_ceil(256), 1, 1);
+    let (grid, block) = ((pixels.div_ceil(256), 1, 1), (256, 1, 1));
     let [count, first, second, nchan] = [image_channels, choice[0], choice[1], nchan].map(|n| n as i32);
-    macro_rules! run {
-        ($name:literal, $raw:expr) => {
-            launch!(
-                gpu, "channels", $name, grid, (256, 1, 1), 0;
-                $raw.get(), out, &pixels, &count, &first, &second, &nchan
-            )
-        };
-    }
     match raw {
-        Raw::U8(raw) => run!("channels_u8", raw),
-        Raw::U16(raw) => run!("channels_u16", raw),
-        Raw::F32(raw) => run!("channels_f32", raw),
+        Raw::U8(raw) => channels_u8(gpu, grid, block, 0, raw.get(), out, pixels, count, first, second, nchan),
+        Raw::U16(raw) => {
+            channels_u16(gpu, grid, block, 0, raw.get(), out, pixels, count, first, second, nchan)
+        }
+        Raw::F32(raw) => {
+            channels_f32(gpu, grid, block, 0, raw.get(), out, pixels, count, first, second, nchan)
+        }
     }
-    Ok(())
 }

@@ -1,9 +1,10 @@
 //! End points to masks.
 
 use super::follow::Points;
+use super::kernels::cluster as kernels;
 use super::renumber::{self, renumber};
 use super::scan::blocks;
-use super::{Buffer, Gpu, launch};
+use super::{Buffer, Gpu};
 use crate::Result;
 
 /// Memory for [`cluster`].
@@ -39,13 +40,11 @@ pub fn cluster(
     let (height, width, largest) = (height as i32, width as i32, pixels as f64 * max_size_fraction);
     let (counts, owners) = (scratch.counts.resize(gpu, pixels)?, scratch.owners.resize(gpu, pixels)?);
     let (sizes, out) = (scratch.sizes.resize(gpu, pixels)?, labels.resize(gpu, pixels)?);
-    launch!(gpu, "cluster", "cluster_clear", grid, block, 0;
-        &mut *counts, &mut *owners, &mut *sizes, &mut *out, &n);
-    launch!(gpu, "cluster", "cluster_counts", grid, block, 0; ends, found, &mut *counts, &height, &width);
-    launch!(gpu, "cluster", "cluster_seeds", grid, block, 0; &*counts, &mut *owners, &height, &width);
-    launch!(gpu, "cluster", "cluster_labels", grid, block, 0;
-        starts, ends, found, &*owners, &mut *sizes, &mut *out, &height, &width);
-    launch!(gpu, "cluster", "cluster_drop_large", grid, block, 0; out, &*sizes, &largest, &n);
+    kernels::cluster_clear(gpu, grid, block, 0, counts, owners, sizes, out, n)?;
+    kernels::cluster_counts(gpu, grid, block, 0, ends, found, counts, height, width)?;
+    kernels::cluster_seeds(gpu, grid, block, 0, counts, owners, height, width)?;
+    kernels::cluster_labels(gpu, grid, block, 0, starts, ends, found, owners, sizes, out, height, width)?;
+    kernels::cluster_drop_large(gpu, grid, block, 0, out, sizes, largest, n)?;
     renumber(gpu, labels, pixels, n as u32, &mut scratch.renumber)
 }
 

@@ -5,22 +5,23 @@
 //! of them for those of [`cluster`](super::cluster::cluster).
 
 use super::fill::fill;
+use super::kernels::components::{self as kernels, Counters};
 use super::renumber::{self, renumber};
 use super::scan::{self, blocks, scan};
-use super::{Buffer, Gpu, launch};
+use super::{Buffer, Gpu};
 use crate::plan::diameter::median_diameter;
 use crate::{Compat, Result};
 
-/// Words of 32 pixels of the largest box whose holes are found in shared memory, as in `kernels/components.cu`.
-const WORDS: u32 = 1024;
+/// Threads of a block, where it is not a mask's.
+const BLOCK: (u32, u32, u32) = (256, 1, 1);
 /// Blocks for larger boxes, each of which has its own memory.
 const LARGE_BLOCKS: usize = 8;
 
 /// Box and size of each label from 1 on: 20 bytes a label.
 #[derive(Debug, Default)]
 pub struct Boxes {
-    /// `[most, 4]`: the complements of the first row and column, one past the last row and column; all 0 without pixels.
-    pub corners: Buffer<u32>,
+    /// The complements of the first row and column, one past the last row and column; all 0 without pixels.
+    pub corners: Buffer<[u32; 4]>,
     /// `[most]`.
     pub pixels: Buffer<u32>,
 }
@@ -48,7 +49,7 @@ struct Holes {
     before: Buffer<u32>,
     /// Labels by the size of their boxes; the counters of these lists.
     lists: Buffer<u32>,
-    counters: Buffer<u32>,
+    counters: Buffer<Counters>,
     /// Labels in whose holes are others, a bit each.
     eaters: Buffer<u32>,
     /// Bits of large boxes.
@@ -66,15 +67,14 @@ pub fn bounds(
     most: u32,
     boxes: &mut Boxes,
 ) -> Result<()> {
-    fill(gpu, &mut boxes.corners, 0, 4 * most as usize)?;
-    fill(gpu, &mut boxes.pixels, 0, most as usize)?;
-    let (pixels, width, plane) = (size.0 * size.1, size.1 as i32, (size.0 * size.1) as u64);
-    if pixels > 0 {
-        let (corners, counts) = (boxes.corners.get_mut(), boxes.pixels.get_mut());
-        launch!(gpu, "components", "mask_bounds", blocks(pixels), (256, 1, 1), 0;
-            labels.get(), &width, &plane, corners, counts);
+    let corners = boxes.corners.zeros(gpu, most as usize)?;
+    let counts = boxes.pixels.zeros(gpu, most as usize)?;
+    let pixels = size.0 * size.1;
+    if pixels == 0 {
+        return Ok(());
     }
-    Ok(())
+    let (width, plane) = (size.1 as i32, pixels as u64);
+    kernels::mask_bounds(gpu, blocks(pixels), BLOCK, 0, labels.get(), width, plane, corners, counts)
 }
 
 /// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops again, and renumbers. The number of
@@ -104,8 +104,7 @@ pub fn fill_holes_and_drop_small(
             // By the labels before the filling.
             rank(gpu, most, scratch)?;
             let (plane, ranks) = (pixels as u64, scratch.ranks.get());
-            launch!(gpu, "components", "mask_rank", blocks(pixels), (256, 1, 1), 0; labels.get_mut(), &plane, ranks);
-            Ok(())
+            kernels::mask_rank(gpu, blocks(pixels), BLOCK, 0, labels.get_mut(), plane, ranks)
         }
         _ => drop_small(gpu, labels, size, most, (min_size, compat), scratch),
     }
@@ -140,15 +139,14 @@ fn drop_below(
     smallest: u32,
 ) -> Result<()> {
     let (grid, plane) = (blocks(size.0 * size.1), (size.0 * size.1) as u64);
-    launch!(gpu, "components", "mask_drop", grid, (256, 1, 1), 0; labels.get_mut(), &plane, table.get(), &smallest);
-    Ok(())
+    kernels::mask_drop(gpu, grid, BLOCK, 0, labels.get_mut(), plane, table.get(), smallest)
 }
 
 /// Counts the labels that are there before each label.
 fn rank(gpu: &Gpu, most: u32, scratch: &mut Scratch) -> Result<()> {
     let present = scratch.present.resize(gpu, most as usize)?;
     let pixels = scratch.boxes.pixels.get();
-    launch!(gpu, "components", "mask_present", blocks(most as usize), (256, 1, 1), 0; pixels, &most, present);
+    kernels::mask_present(gpu, blocks(most as usize), BLOCK, 0, pixels, most, present)?;
     scan(gpu, &scratch.present, most as usize, &mut scratch.ranks, &mut scratch.scan)
 }
 
@@ -160,9 +158,7 @@ fn sizes_by_rank(gpu: &Gpu, pixels: usize, most: u32, scratch: &mut Scratch) -> 
     fill(gpu, &mut scratch.table, u32::MAX, most as usize)?;
     let (sizes, ranks, sums) = (scratch.boxes.pixels.get(), scratch.ranks.get(), scratch.sums.get());
     let (plane, table) = (pixels as u64, scratch.table.get_mut());
-    launch!(gpu, "components", "mask_sizes_by_rank", blocks(most as usize), (256, 1, 1), 0;
-        sizes, ranks, sums, &most, &plane, table);
-    Ok(())
+    kernels::mask_sizes_by_rank(gpu, blocks(most as usize), BLOCK, 0, sizes, ranks, sums, most, plane, table)
 }
 
 /// Fills the holes of all masks, as if one after another by ascending label. Leaves the boxes from before.
@@ -177,27 +173,26 @@ fn fill_holes(
     let (pixels, holes) = (size.0 * size.1, &mut scratch.holes);
     holes.before.resize(gpu, pixels)?;
     labels.copy_to(gpu, 0, &mut holes.before, 0, pixels)?;
-    fill(gpu, &mut holes.counters, 0, 5)?;
-    fill(gpu, &mut holes.eaters, 0, most.div_ceil(32) as usize)?;
+    let counters = holes.counters.zeros(gpu, 1)?;
+    let eaters = holes.eaters.zeros(gpu, most.div_ceil(32) as usize)?;
     // Three words for every 32 pixels of a box, for each block.
     let words = 3 * size.1.div_ceil(32) * size.0;
     let bits = holes.bits.resize(gpu, LARGE_BLOCKS * words)?;
     let (boxes, sizes) = (scratch.boxes.corners.get(), scratch.boxes.pixels.get());
-    let (lists, counters) = (holes.lists.resize(gpu, 2 * most as usize)?, holes.counters.get_mut());
-    let (before, eaters) = (holes.before.get(), holes.eaters.get_mut());
+    let (lists, before) = (holes.lists.resize(gpu, 2 * most as usize)?, holes.before.get());
     let (labels, width, words) = (labels.get_mut(), size.1 as i32, words as u64);
-    launch!(gpu, "components", "holes_plan", blocks(most as usize), (256, 1, 1), 0;
-        boxes, sizes, &most, &mut *lists, &mut *counters);
+    kernels::holes_plan(gpu, blocks(most as usize), BLOCK, 0, boxes, sizes, most, lists, counters)?;
     let small = (16 * gpu.multiprocessors()? as u32).clamp(1, most.max(1));
-    let classes = [(0, small, 64, 4 * (3 * WORDS + 1)), (1, LARGE_BLOCKS as u32, 512, 4)];
+    let classes = [(0, small, 64, 4 * (3 * kernels::WORDS as u32 + 1)), (1, LARGE_BLOCKS as u32, 512, 4)];
     for (large, grid, threads, shared) in classes {
-        let large: i32 = large;
-        launch!(gpu, "components", "holes_fill", (grid, 1, 1), (threads, 1, 1), shared;
-            before, &mut *labels, &width, boxes, &*lists, &most, &large, &mut *bits, &words, &mut *eaters, &mut *counters);
+        let (grid, block) = ((grid, 1, 1), (threads, 1, 1));
+        kernels::holes_fill(
+            gpu, grid, block, shared, before, labels, width, boxes, lists, most, large, bits, words, eaters,
+            counters,
+        )?;
     }
-    launch!(gpu, "components", "holes_eat", (1, 1, 1), (512, 1, 1), 4 * 512;
-        labels, &width, boxes, &most, bits, &*eaters, &*counters);
-    Ok(())
+    let (grid, block) = ((1, 1, 1), (512, 1, 1));
+    kernels::holes_eat(gpu, grid, block, 4 * 512, labels, width, boxes, most, bits, eaters, counters)
 }
 
 /// Drops masks that touch the border of the image, and renumbers. The number of masks is left in
@@ -215,8 +210,8 @@ pub fn drop_edges(
     let (height, width) = (size.0 as i32, size.1 as i32);
     if size.0 * size.1 > 0 {
         fill(gpu, &mut scratch.table, 1, most as usize)?;
-        launch!(gpu, "components", "mask_edges", blocks(2 * (size.0 + size.1)), (256, 1, 1), 0;
-            labels.get(), &height, &width, scratch.table.get_mut());
+        let (grid, table) = (blocks(2 * (size.0 + size.1)), scratch.table.get_mut());
+        kernels::mask_edges(gpu, grid, BLOCK, 0, labels.get(), height, width, table)?;
         drop_below(gpu, labels, size, &scratch.table, 1)?;
     }
     renumber(gpu, labels, size.0 * size.1, most, &mut scratch.renumber)

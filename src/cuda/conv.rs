@@ -8,17 +8,18 @@ mod map;
 mod sum;
 mod weights;
 
+use super::kernels::conv as kernels;
 pub use map::Map;
-pub(super) use map::{pointer, value_bytes};
+pub(super) use map::value_bytes;
 pub use sum::{ConvSum, Rows, Size};
 pub(super) use weights::pad;
 pub use weights::{Act, Last, Weights};
 
 /// Stored channels of the network's input.
-pub const CHANNELS_IN: usize = 16;
+pub const CHANNELS_IN: usize = super::kernels::tiles::CHANNELS as usize;
 /// Channels of every other map are stored in a multiple of this. Those beyond the last are zero.
-pub const GROUP: usize = 32;
+pub const GROUP: usize = kernels::GROUP as usize;
 /// Pixels of a batch: the kernels keep a pixel's number and three more bits in 32.
 pub const MOST_PIXELS: usize = 1 << 28;
 /// Input channels that the kernels sum together.
-const SLICE: usize = 16;
+const SLICE: usize = kernels::SLICE as usize;

@@ -139,23 +139,6 @@ impl Gpu {
     }
 }
 
-/// Starts a kernel in a stream: `launch!(gpu, "file", "kernel", grid, block, shared; &argument, …)`. Grid and block are
-/// `(x, y, z)`, `shared` is bytes. The arguments are references to buffers' memory and to variables, in the order and
-/// of the types of the kernel's parameters: nothing checks that.
-macro_rules! launch {
-    ($gpu:expr, $file:literal, $name:expr, $grid:expr, $block:expr, $shared:expr; $($argument:expr),+ $(,)?) => {{
-        use cudarc::driver::PushKernelArg;
-        let gpu: &$crate::cuda::Gpu = $gpu;
-        let function = gpu.kernel($file, $name, $shared)?;
-        let mut launch = gpu.stream().launch_builder(&function);
-        $(launch.arg($argument);)+
-        let config = cudarc::driver::LaunchConfig { grid_dim: $grid, block_dim: $block, shared_mem_bytes: $shared };
-        // SAFETY: the launcher gives what the kernel's parameters are; a test runs each under sanitizers.
-        unsafe { launch.launch(config) }.map(|_| ()).map_err(|e| gpu.error(e))?;
-    }};
-}
-pub(crate) use launch;
-
 impl Kernels {
     fn load(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Self> {
         let module = |(name, image): (&'static str, Ptx)| {

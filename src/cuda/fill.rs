@@ -1,6 +1,7 @@
 //! Sets a range of memory.
 
-use super::{Buffer, Gpu, launch};
+use super::scan::blocks;
+use super::{Buffer, Gpu, kernels};
 use crate::Result;
 
 /// Sets the first `len` values to `value`.
@@ -9,7 +10,5 @@ use crate::Result;
 /// [`Error::Device`](crate::Error::Device).
 pub fn fill(gpu: &Gpu, out: &mut Buffer<u32>, value: u32, len: usize) -> Result<()> {
     let out = out.resize(gpu, len)?;
-    let n = len as i32;
-    launch!(gpu, "fill", "fill", (len.div_ceil(256).max(1) as u32, 1, 1), (256, 1, 1), 0; out, &value, &n);
-    Ok(())
+    kernels::fill::fill(gpu, blocks(len), (256, 1, 1), 0, out, value, len as i32)
 }

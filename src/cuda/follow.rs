@@ -1,7 +1,8 @@
 //! Following the flows.
 
+use super::kernels::follow as kernels;
 use super::scan::{self, blocks, scan};
-use super::{Buffer, Gpu, launch};
+use super::{Buffer, Gpu};
 use crate::Result;
 use crate::options::Sampling;
 
@@ -11,8 +12,8 @@ use crate::options::Sampling;
 pub struct Points {
     /// Index of each pixel in its image, ascending.
     pub pixels: Buffer<u32>,
-    /// End point of each, `[n, 2]`, (y, x), in pixels from the centre of the first pixel.
-    pub ends: Buffer<f32>,
+    /// End point of each, (y, x), in pixels from the centre of the first pixel.
+    pub ends: Buffer<[f32; 2]>,
     /// One value: how many there are.
     pub count: Buffer<u32>,
 }
@@ -21,7 +22,7 @@ pub struct Points {
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The unit flow of each pixel, (y, x).
-    field: Buffer<f32>,
+    field: Buffer<[f32; 2]>,
     /// Of 32 pixels each: which are in cells, how many, and how many before.
     words: Buffer<u32>,
     counts: Buffer<u32>,
@@ -48,24 +49,14 @@ pub fn follow(
     scratch: &mut Scratch,
 ) -> Result<()> {
     let pixels = height * width;
-    let (words, grid, n) = (pixels.div_ceil(32), blocks(pixels), pixels as i32);
-    let field = scratch.field.resize(gpu, 2 * pixels)?;
+    let (words, grid, block, n) = (pixels.div_ceil(32), blocks(pixels), (256, 1, 1), pixels as i32);
+    let field = scratch.field.resize(gpu, pixels)?;
     let (bits, counts) = (scratch.words.resize(gpu, words)?, scratch.counts.resize(gpu, words)?);
-    launch!(gpu, "follow", "follow_field", grid, (256, 1, 1), 0;
-        maps.get(), &mut *field, &mut *bits, counts, &threshold, &n);
+    kernels::follow_field(gpu, grid, block, 0, maps.get(), field, bits, counts, threshold, n)?;
     scan(gpu, &scratch.counts, words, &mut scratch.sums, &mut scratch.scan)?;
     let starts = out.pixels.resize(gpu, pixels)?;
-    let (ends, count) = (out.ends.resize(gpu, 2 * pixels)?, out.count.resize(gpu, 1)?);
-    launch!(gpu, "follow", "follow_pixels", grid, (256, 1, 1), 0;
-        &*bits, scratch.sums.get(), &mut *starts, &mut *count, &n);
-    // As numbered in the kernel.
-    let sampling = match sampling {
-        Sampling::Bilinear => 0i32,
-        Sampling::Nearest => 1,
-        Sampling::GridSample => 2,
-    };
+    let (ends, count) = (out.ends.resize(gpu, pixels)?, out.count.resize(gpu, 1)?);
+    kernels::follow_pixels(gpu, grid, block, 0, bits, scratch.sums.get(), starts, count, n)?;
     let (height, width) = (height as i32, width as i32);
-    launch!(gpu, "follow", "follow_walk", grid, (256, 1, 1), 0;
-        &*field, &*starts, &*count, ends, &height, &width, &niter, &sampling);
-    Ok(())
+    kernels::follow_walk(gpu, grid, block, 0, field, starts, count, ends, height, width, niter, sampling)
 }

@@ -2,13 +2,15 @@
 
 use std::ffi::c_void;
 
+use cudarc::driver::CudaStream;
 use cudarc::driver::sys::{CUpointer_attribute, CUstream, cuPointerGetAttribute};
-use cudarc::driver::{CudaStream, DeviceRepr};
 use std::sync::Arc;
 
 use super::channels::Raw;
 use super::fill::fill;
-use super::{Buffer, Gpu, launch};
+use super::kernels::Address;
+use super::kernels::handover::{self as kernels, Rows, View};
+use super::{Buffer, Gpu};
 use crate::{Error, PixelType, Result};
 
 /// Pixels and numbers of the largest image, so that the kernels can count in 32 bits.
@@ -33,19 +35,6 @@ pub struct DeviceImage {
     /// in it, and what is put into it later comes after the labels.
     pub stream: usize,
 }
-
-/// What the kernels have of an image.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct View {
-    data: u64,
-    strides: [i64; 3],
-    width: u32,
-    channels: u32,
-}
-
-// SAFETY: plain numbers, laid out as in the kernel.
-unsafe impl DeviceRepr for View {}
 
 /// One word for the first value that is not finite, or the largest label.
 #[derive(Debug, Default)]
@@ -82,6 +71,19 @@ impl DeviceImage {
             self.check_memory(gpu, "labels", labels, 4, &[height, width], &[stride, 4])?;
         }
         Ok(())
+    }
+
+    /// What the kernels have of it.
+    fn view(&self) -> View {
+        let ([_, width, channels], [y, x, c]) = (self.shape, self.strides);
+        View {
+            data: Address::given(self.pixels),
+            stride_y: y as i64,
+            stride_x: x as i64,
+            stride_c: c as i64,
+            width: width as u32,
+            channels: channels as u32,
+        }
     }
 
     fn check_memory(
@@ -147,22 +149,19 @@ pub(crate) fn take_pixels(
     gpu.stream().join(&stream).map_err(|e| gpu.error(e))?;
     let [height, width, channels] = image.shape;
     let numbers = height * width * channels;
-    let strides = image.strides.map(|stride| stride as i64);
-    let view = View { data: image.pixels, strides, width: width as u32, channels: channels as u32 };
-    let (count, grid) = (numbers as u32, (numbers.div_ceil(256) as u32, 1, 1));
+    let (view, count) = (image.view(), numbers as u32);
+    let (grid, block) = ((count.div_ceil(256), 1, 1), (256, 1, 1));
     match (&mut *raw, image.kind) {
         (Raw::U8(buffer), PixelType::U8) => {
-            let out = buffer.resize(gpu, numbers)?;
-            launch!(gpu, "handover", "handover_u8", grid, (256, 1, 1), 0; &view, out, &count);
+            kernels::handover_u8(gpu, grid, block, 0, &view, buffer.resize(gpu, numbers)?, count)?;
         }
         (Raw::U16(buffer), PixelType::U16) => {
-            let out = buffer.resize(gpu, numbers)?;
-            launch!(gpu, "handover", "handover_u16", grid, (256, 1, 1), 0; &view, out, &count);
+            kernels::handover_u16(gpu, grid, block, 0, &view, buffer.resize(gpu, numbers)?, count)?;
         }
         (Raw::F32(buffer), PixelType::F32) => {
             fill(gpu, &mut scratch.0, u32::MAX, 1)?;
             let (out, bad) = (buffer.resize(gpu, numbers)?, scratch.0.get_mut());
-            launch!(gpu, "handover", "handover_f32", grid, (256, 1, 1), 0; &view, out, &count, bad);
+            kernels::handover_f32(gpu, grid, block, 0, &view, out, count, bad)?;
         }
         (_, kind) => {
             *raw = Raw::of(kind);
@@ -207,12 +206,11 @@ pub(crate) fn give_labels(
     scratch: &mut Scratch,
 ) -> Result<u32> {
     fill(gpu, &mut scratch.0, 0, 1)?;
-    let (pixels, width, stride) =
-        ((image.shape[0] * image.shape[1]) as u32, image.shape[1] as u32, stride as i64);
-    let grid = (pixels.div_ceil(256 * 16), 1, 1);
-    let (labels, most) = (labels.get(), scratch.0.get_mut());
-    launch!(gpu, "handover", "handover_labels", grid, (256, 1, 1), 0;
-        labels, &address, &width, &pixels, &stride, most);
+    let ([height, width, _], data) = (image.shape, Address::given(address));
+    let pixels = (height * width) as u32;
+    let out = Rows { data, stride: stride as i64, width: width as u32, pixels };
+    let (grid, most) = ((pixels.div_ceil(256 * 16), 1, 1), scratch.0.get_mut());
+    kernels::handover_labels(gpu, grid, (256, 1, 1), 0, labels.get(), &out, most)?;
     image.stream(gpu).join(gpu.stream()).map_err(|e| gpu.error(e))?;
     Ok(scratch.0.download(gpu)?[0])
 }

@@ -21,6 +21,7 @@ pub mod fill;
 pub mod flow_error;
 pub mod follow;
 mod handover;
+pub(crate) mod kernels;
 mod lane;
 pub mod network;
 pub mod normalize;
@@ -36,7 +37,6 @@ pub mod tiles;
 
 pub use buffer::Buffer;
 pub use device::Gpu;
-pub(crate) use device::launch;
 pub use devices::{DeviceInfo, describe, devices};
 pub use driver::{count, driver_version};
 pub use handover::DeviceImage;

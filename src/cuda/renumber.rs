@@ -1,8 +1,9 @@
 //! Numbers labels in the order in which they first come in memory.
 
 use super::fill::fill;
+use super::kernels::renumber as kernels;
 use super::scan::{self, blocks, scan};
-use super::{Buffer, Gpu, launch};
+use super::{Buffer, Gpu};
 use crate::Result;
 
 /// Memory for [`renumber`].
@@ -33,13 +34,11 @@ pub fn renumber(
 ) -> Result<()> {
     fill(gpu, &mut scratch.first, u32::MAX, most as usize + 1)?;
     let (labels, first, len32, n) = (labels.get_mut(), scratch.first.get_mut(), len.div_ceil(32), len as i32);
-    launch!(gpu, "renumber", "renumber_first", blocks(len), (256, 1, 1), 0; &*labels, &mut *first, &n);
+    let (grid, block) = (blocks(len), (256, 1, 1));
+    kernels::renumber_first(gpu, grid, block, 0, labels, first, n)?;
     let (words, counts) = (scratch.words.resize(gpu, len32)?, scratch.counts.resize(gpu, len32)?);
-    launch!(gpu, "renumber", "renumber_flags", blocks(len), (256, 1, 1), 0;
-        &*labels, &*first, &mut *words, counts, &n);
+    kernels::renumber_flags(gpu, grid, block, 0, labels, first, words, counts, n)?;
     scan(gpu, &scratch.counts, len32, &mut scratch.sums, &mut scratch.scan)?;
     let (sums, count) = (scratch.sums.get(), scratch.count.resize(gpu, 1)?);
-    launch!(gpu, "renumber", "renumber_labels", blocks(len), (256, 1, 1), 0;
-        labels, &*first, &*words, sums, count, &n);
-    Ok(())
+    kernels::renumber_labels(gpu, grid, block, 0, labels, first, words, sums, count, n)
 }

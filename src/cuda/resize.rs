@@ -1,6 +1,7 @@
 //! Resizing as `cv2.resize` does it.
 
-use super::{Buffer, Gpu, launch};
+use super::kernels::resize::{resize_linear, resize_nearest};
+use super::{Buffer, Gpu};
 use crate::Result;
 use crate::plan::scale::step;
 
@@ -57,11 +58,25 @@ fn launch_linear(
     let (step_y, step_x) = (step(from.0, to.0), step(from.1, to.1));
     let [height, width, to_height, to_width, count] = [from.0, from.1, to.0, to.1, count].map(|n| n as i32);
     let (stride, source_next, next) = (apart.0 as u32, apart.1 as u64, apart.2 as u64);
-    launch!(
-        gpu, "resize", "resize_linear", blocks(to, 1), BLOCK, 0;
-        source.get(), out, &height, &width, &to_height, &to_width, &step_y, &step_x, &count, &stride, &source_next, &next
-    );
-    Ok(())
+    let (grid, source) = (blocks(to, 1), source.get());
+    resize_linear(
+        gpu,
+        grid,
+        BLOCK,
+        0,
+        source,
+        out,
+        height,
+        width,
+        to_height,
+        to_width,
+        step_y,
+        step_x,
+        count,
+        stride,
+        source_next,
+        next,
+    )
 }
 
 /// Nearest, for labels, `[height, width]` with `from` and `to` as (height, width).
@@ -78,9 +93,6 @@ pub fn nearest(
     let out = out.resize(gpu, to.0 * to.1)?;
     let (step_y, step_x) = (step(from.0, to.0), step(from.1, to.1));
     let [height, width, to_height, to_width] = [from.0, from.1, to.0, to.1].map(|n| n as i32);
-    launch!(
-        gpu, "resize", "resize_nearest", blocks(to, 1), BLOCK, 0;
-        source.get(), out, &height, &width, &to_height, &to_width, &step_y, &step_x
-    );
-    Ok(())
+    let (grid, source) = (blocks(to, 1), source.get());
+    resize_nearest(gpu, grid, BLOCK, 0, source, out, height, width, to_height, to_width, step_y, step_x)
 }

@@ -1,13 +1,14 @@
 //! Sums of all that comes before.
 
-use super::{Buffer, Gpu, launch};
+use super::kernels::scan as kernels;
+use super::{Buffer, Gpu};
 use crate::Result;
 
 /// Values that a block sums.
-const TILE: usize = 4096;
+const TILE: usize = kernels::TILE as usize;
 
 /// Bytes of shared memory: a total of each warp.
-const SHARED: u32 = 8 * 4;
+const SHARED: u32 = 4 * kernels::WARPS as u32;
 
 /// Memory for [`scan`].
 #[derive(Debug, Default)]
@@ -30,11 +31,11 @@ pub fn scan(
     let tiles = len.div_ceil(TILE);
     let totals = scratch.totals.resize(gpu, tiles)?;
     let sums = sums.resize(gpu, len + 1)?;
-    let (values, grid, count, n) = (values.get(), (tiles.max(1) as u32, 1, 1), tiles as i32, len as i32);
-    launch!(gpu, "scan", "scan_totals", grid, (256, 1, 1), SHARED; values, &mut *totals, &n);
-    launch!(gpu, "scan", "scan_offsets", (1, 1, 1), (256, 1, 1), SHARED; &mut *totals, &mut *sums, &count, &n);
-    launch!(gpu, "scan", "scan_sums", grid, (256, 1, 1), SHARED; values, &*totals, &mut *sums, &n);
-    Ok(())
+    let (values, n) = (values.get(), len as i32);
+    let (grid, block) = ((tiles.max(1) as u32, 1, 1), (32 * kernels::WARPS as u32, 1, 1));
+    kernels::scan_totals(gpu, grid, block, SHARED, values, totals, n)?;
+    kernels::scan_offsets(gpu, (1, 1, 1), block, SHARED, totals, sums, tiles as i32, n)?;
+    kernels::scan_sums(gpu, grid, block, SHARED, values, totals, sums, n)
 }
 
 /// Blocks of 256 threads for one thread a value; at least one, since a launch of none is an error.

@@ -1,16 +1,17 @@
 //! The style vectors of a batch and the shifts that they give.
 
 use super::conv::{GROUP, Map, Rows, Size, pad, value_bytes};
-use super::{Buffer, Gpu, launch};
+use super::kernels::style as kernels;
+use super::{Buffer, Gpu};
 use crate::model::network::Linear;
 use crate::{Precision, Result};
 
 /// Threads of a block.
-const THREADS: u32 = 256;
+const THREADS: u32 = kernels::THREADS as u32;
 /// Pixels that one block sums.
-const PIXELS: usize = 64;
+const PIXELS: usize = kernels::PIXELS as usize;
 /// Shifts that one block computes.
-const ROWS: usize = 32;
+const ROWS: usize = kernels::ROWS as usize;
 
 /// All linear maps of the style, one below the other.
 #[derive(Debug)]
@@ -126,26 +127,47 @@ pub fn style(
     let (pixels, stored) = ((size.height * size.width) as i32, channels as i32);
     let grid = (parts as u32, tiles, 1);
     match deepest {
-        Map::F16(map) => {
-            launch!(gpu, "style", "style_sums_f16", grid, block, 0; map.get(), &mut *sums, &pixels, &stored);
-        }
-        Map::F32(map) => {
-            launch!(gpu, "style", "style_sums_f32", grid, block, 0; map.get(), &mut *sums, &pixels, &stored);
-        }
+        Map::F16(map) => kernels::style_sums_f16(gpu, grid, block, 0, map.get(), sums, pixels, stored)?,
+        Map::F32(map) => kernels::style_sums_f32(gpu, grid, block, 0, map.get(), sums, pixels, stored)?,
     }
     let (weight, bias) = (linears.weight.get(), linears.bias.get());
     let (parts, length, rows) = (parts as i32, linears.length as i32, linears.rows() as i32);
     let grid = (linears.rows().div_ceil(ROWS) as u32, tiles, 1);
     let shared = 4 * (channels as u32 + 1);
     match rounded {
-        Map::F16(rounded) => {
-            launch!(gpu, "style", "style_shifts_f16", grid, block, shared; &*sums, weight, bias, style, shifts,
-                rounded.get_mut(), &parts, &pixels, &stored, &length, &rows);
-        }
-        Map::F32(rounded) => {
-            launch!(gpu, "style", "style_shifts_f32", grid, block, shared; &*sums, weight, bias, style, shifts,
-                rounded.get_mut(), &parts, &pixels, &stored, &length, &rows);
-        }
+        Map::F16(out) => kernels::style_shifts_f16(
+            gpu,
+            grid,
+            block,
+            shared,
+            sums,
+            weight,
+            bias,
+            style,
+            shifts,
+            out.get_mut(),
+            parts,
+            pixels,
+            stored,
+            length,
+            rows,
+        ),
+        Map::F32(out) => kernels::style_shifts_f32(
+            gpu,
+            grid,
+            block,
+            shared,
+            sums,
+            weight,
+            bias,
+            style,
+            shifts,
+            out.get_mut(),
+            parts,
+            pixels,
+            stored,
+            length,
+            rows,
+        ),
     }
-    Ok(())
 }

@@ -1,45 +1,16 @@
 //! From the image to a batch of tiles: resize, pad, cut and flip in one kernel.
 
-use cudarc::driver::DeviceRepr;
+use bytemuck::Zeroable;
 
 use super::conv::{CHANNELS_IN, Map};
-use super::{Buffer, Gpu, launch};
+use super::kernels::tiles::{self as kernels, Geometry, Place, Places};
+use super::{Buffer, Gpu};
 use crate::Result;
 use crate::plan::grid::{Grid, Tile};
 use crate::plan::scale::step;
 
 /// Tiles of one launch, which are a parameter of the kernel, of which there are 4 KB.
-const TILES: usize = 64;
-
-/// Where a tile lies in the padded image.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Place {
-    y: i32,
-    x: i32,
-    flip_y: i32,
-    flip_x: i32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Places([Place; TILES]);
-
-/// Sizes, as (height, width), and source pixels for one of the resized image.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Geometry {
-    image: [i32; 2],
-    resized: [i32; 2],
-    before: [i32; 2],
-    tile: [i32; 2],
-    step: [f64; 2],
-}
-
-// SAFETY: plain numbers, laid out as in the kernel.
-unsafe impl DeviceRepr for Places {}
-// SAFETY: as above.
-unsafe impl DeviceRepr for Geometry {}
+const TILES: usize = kernels::TILES as usize;
 
 /// Writes `tiles` of `grid` to the slots of a batch from `first_slot` on: see [`Grid::cut`]. `pixels` are those
 /// of an image of `shape`, `[height, width, nchan]`, which is resized to the size of the grid's. The batch, `[batch, tile
@@ -64,17 +35,38 @@ pub fn tiles(
     let (geometry, nchan) = (Geometry::new((shape[0], shape[1]), grid), shape[2] as i32);
     for (i, tiles) in tiles.chunks(TILES).enumerate() {
         let places = Places::new(tiles);
-        let slot = (first_slot + i * TILES) as i32;
-        let blocks = |value: usize| ((slot_len * value / 16).div_ceil(256) as u32, tiles.len() as u32, 1);
+        let (pixels, slot) = (pixels.get(), (first_slot + i * TILES) as i32);
+        let grid = |value: usize| ((slot_len * value / 16).div_ceil(256) as u32, tiles.len() as u32, 1);
+        let block = (256, 1, 1);
         match &mut *out {
-            Map::F16(out) => launch!(
-                gpu, "tiles", "tiles_f16", blocks(2), (256, 1, 1), 0;
-                pixels.get(), out.get_mut(), &geometry, &places, &nchan, &slot
-            ),
-            Map::F32(out) => launch!(
-                gpu, "tiles", "tiles_f32", blocks(4), (256, 1, 1), 0;
-                pixels.get(), out.get_mut(), &geometry, &places, &nchan, &slot
-            ),
+            Map::F16(out) => {
+                kernels::tiles_f16(
+                    gpu,
+                    grid(2),
+                    block,
+                    0,
+                    pixels,
+                    out.get_mut(),
+                    &geometry,
+                    &places,
+                    nchan,
+                    slot,
+                )?;
+            }
+            Map::F32(out) => {
+                kernels::tiles_f32(
+                    gpu,
+                    grid(4),
+                    block,
+                    0,
+                    pixels,
+                    out.get_mut(),
+                    &geometry,
+                    &places,
+                    nchan,
+                    slot,
+                )?;
+            }
         }
     }
     Ok(())
@@ -82,8 +74,8 @@ pub fn tiles(
 
 impl Places {
     fn new(tiles: &[Tile]) -> Self {
-        let mut places = Places([Place::default(); TILES]);
-        for (place, tile) in places.0.iter_mut().zip(tiles) {
+        let mut places = Places::zeroed();
+        for (place, tile) in places.at.iter_mut().zip(tiles) {
             *place = Place {
                 y: tile.y as i32,
                 x: tile.x as i32,
@@ -97,13 +89,17 @@ impl Places {
 
 impl Geometry {
     fn new(image: (usize, usize), grid: &Grid) -> Self {
-        let pair = |(y, x): (usize, usize)| [y as i32, x as i32];
         Geometry {
-            image: pair(image),
-            resized: pair(grid.image),
-            before: pair(grid.before),
-            tile: pair(grid.tile),
-            step: [step(image.0, grid.image.0), step(image.1, grid.image.1)],
+            height: image.0 as i32,
+            width: image.1 as i32,
+            resized_height: grid.image.0 as i32,
+            resized_width: grid.image.1 as i32,
+            top: grid.before.0 as i32,
+            left: grid.before.1 as i32,
+            tile_height: grid.tile.0 as i32,
+            tile_width: grid.tile.1 as i32,
+            step_y: step(image.0, grid.image.0),
+            step_x: step(image.1, grid.image.1),
         }
     }
 }

@@ -21,7 +21,7 @@ fn check(
     let want = cluster::cluster(points, size, fraction);
     let on_gpu = Points {
         pixels: Buffer::of(gpu, &points.pixels).unwrap(),
-        ends: Buffer::of(gpu, points.ends.as_flattened()).unwrap(),
+        ends: Buffer::of(gpu, &points.ends).unwrap(),
         count: Buffer::of(gpu, &[points.pixels.len() as u32]).unwrap(),
     };
     let mut labels = Buffer::new();

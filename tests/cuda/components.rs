@@ -193,7 +193,7 @@ fn boxes_and_sizes() {
             let buffer = Buffer::of(gpu, &labels).unwrap();
             bounds(gpu, &buffer, size, most, &mut boxes).unwrap();
             let corners = boxes.corners.download(gpu).unwrap();
-            let found = corners.chunks_exact(4).map(|c| {
+            let found = corners.iter().map(|c| {
                 let first = |corner: u32| !corner as usize;
                 let (rows, columns) = (first(c[0])..c[2] as usize, first(c[1])..c[3] as usize);
                 (c[2] > 0).then_some(cpu::Bounds { rows, columns })

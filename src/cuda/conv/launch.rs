@@ -1,37 +1,67 @@
 //! Starts the kernels of `kernels/conv.cu` and `kernels/conv_f32.cu`.
 
-use cudarc::driver::DeviceRepr;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
-use super::super::{Gpu, launch};
-use super::map::pointer;
+use super::super::Gpu;
+use super::super::kernels::conv::{HALO_PIXELS, SIDE, Strip, TAPS, THREADS, WARPS};
+use super::super::kernels::conv_f32::{STRIPS, conv_f32};
+use super::super::kernels::{Address, conv as kernels};
+use super::map::Value;
 use super::weights::groups;
 use super::{ConvSum, GROUP, MOST_PIXELS, Map, SLICE, Size, Weights};
 use crate::{Precision, Result};
 
-/// Threads of a block.
-const THREADS: u32 = 256;
-/// Pixels of a strip, on a side.
-const SIDE: usize = 8;
-/// Pixels of a strip with those around it.
-const HALO_PIXELS: usize = (SIDE + 2) * (SIDE + 2);
 /// Bytes that the driver keeps of each block's shared memory.
 const RESERVED: usize = 1 << 10;
 
 impl ConvSum<'_> {
-    pub(super) fn args(&self, gpu: &Gpu, size: Size, out: &Map) -> Args {
+    /// Starts the kernel for the maps' precision.
+    pub(super) fn launch(&self, gpu: &Gpu, size: Size, out: &Map) -> Result<()> {
         self.check(size, out);
+        let (precision, outputs) = (out.precision(), self.weights.outputs);
+        let groups = groups(precision, outputs);
+        let strips = match precision {
+            Precision::F16 => WARPS as usize / groups,
+            Precision::F32 => STRIPS as usize,
+        };
+        let side = |pixels: usize| pixels.div_ceil(SIDE as usize);
+        let all = size.count * side(size.height) * side(size.width);
+        let grid = ((all.div_ceil(strips) * (outputs / (groups * GROUP))) as u32, 1, 1);
+        if grid.0 == 0 {
+            return Ok(());
+        }
+        let block = (THREADS as u32, 1, 1);
+        match precision {
+            Precision::F32 => conv_f32(gpu, grid, block, shared_f32(), &self.args(gpu, size, out, 0)),
+            Precision::F16 => {
+                let stages = self.stages_f16(gpu, strips, groups)?;
+                let shared = self.shared_f16(strips, groups, stages) as u32;
+                let kernel = if groups == 2 { kernels::conv_f16_64 } else { kernels::conv_f16_32 };
+                kernel(gpu, grid, block, shared, &self.args(gpu, size, out, stages))
+            }
+        }
+    }
+
+    /// What the kernels take.
+    fn args<T: Value>(&self, gpu: &Gpu, size: Size, out: &Map, stages: usize) -> kernels::ConvSum<T> {
         let weights = self.weights;
-        Args {
-            src: self.src.pointer(gpu, 0),
-            scale: self.act.map_or(0, |(scale, _)| scale.pointer(gpu, 0)),
-            shift: self.act.map_or(0, |(_, shift)| shift.table.pointer(gpu, shift.at)),
-            proj: self.proj.map_or(0, |(map, _)| map.pointer(gpu, 0)),
-            weights: weights.values.pointer(gpu, 0),
-            bias: pointer(gpu, self.bias.table, self.bias.at),
-            skip: self.skip.map_or(0, |(map, _)| map.pointer(gpu, 0)),
-            skip_scale: self.skip.map_or(0, |(_, scale)| pointer(gpu, scale, 0)),
-            out: out.pointer(gpu, 0),
+        let (last, output) = self.last.unzip();
+        kernels::ConvSum {
+            src: self.src.address(gpu, 0),
+            scale: self.act.map_or(Address::NONE, |(scale, _)| scale.address(gpu, 0)),
+            shift: self.act.map_or(Address::NONE, |(_, shift)| shift.table.address(gpu, shift.at)),
+            proj: self.proj.map_or(Address::NONE, |(map, _)| map.address(gpu, 0)),
+            weights: weights.values.address(gpu, 0),
+            bias: Address::of(gpu, self.bias.table, self.bias.at),
+            skip: self.skip.map_or(Address::NONE, |(map, _)| map.address(gpu, 0)),
+            skip_scale: self.skip.map_or(Address::NONE, |(_, scale)| Address::of(gpu, scale, 0)),
+            out: out.address(gpu, 0),
+            pooled: self.pooled.map_or(Address::NONE, |pooled| pooled.address(gpu, 0)),
+            last_scale: last.map_or(Address::NONE, |last| Address::of(gpu, &last.scale, 0)),
+            last_shift: last.map_or(Address::NONE, |last| Address::of(gpu, &last.shift, 0)),
+            last_weight: last.map_or(Address::NONE, |last| Address::of(gpu, &last.weight, 0)),
+            last_bias: last.map_or(Address::NONE, |last| Address::of(gpu, &last.bias, 0)),
+            output: output.map_or(Address::NONE, |output| Address::of(gpu, output, 0)),
             count: size.count as i32,
             height: size.height as i32,
             width: size.width as i32,
@@ -44,7 +74,8 @@ impl ConvSum<'_> {
             bias_stride: self.bias.stride as i32,
             accumulate: self.accumulate.into(),
             relu: self.relu.into(),
-            ..Args::default()
+            outputs: last.map_or(0, |last| last.outputs as i32),
+            stages: stages as i32,
         }
     }
 
@@ -76,52 +107,35 @@ impl ConvSum<'_> {
         }
     }
 
-    pub(super) fn launch(&self, gpu: &Gpu, args: &Args) -> Result<()> {
-        let size = |side: i32| (side as usize).div_ceil(SIDE);
-        let strips = args.count as usize * size(args.height) * size(args.width);
-        let precision = self.src.precision();
-        let groups = groups(precision, self.weights.outputs);
-        // Strips of a block.
-        let (name, of_block) = match (precision, groups) {
-            (Precision::F32, _) => ("conv_f32", 4),
-            (Precision::F16, 2) => ("conv_f16_64", 4),
-            (Precision::F16, _) => ("conv_f16_32", 8),
-        };
-        let blocks = strips.div_ceil(of_block) * (self.weights.outputs / (groups * GROUP));
-        if blocks == 0 {
-            return Ok(());
-        }
-        let grid = (blocks as u32, 1, 1);
-        match precision {
-            Precision::F32 => {
-                let shared = shared_f32(of_block);
-                launch!(gpu, "conv_f32", name, grid, (THREADS, 1, 1), shared; args);
+    /// Slices that are in shared memory at a time: a third one where two blocks still fit on a multiprocessor.
+    fn stages_f16(&self, gpu: &Gpu, strips: usize, groups: usize) -> Result<usize> {
+        Ok(match self.stages {
+            Some(stages) => stages,
+            None => {
+                let two = 2 * (self.shared_f16(strips, groups, 3) + RESERVED);
+                2 + usize::from(two <= shared_memory(gpu)?)
             }
-            Precision::F16 => {
-                let shared = |stages| self.shared_f16(of_block, groups, stages);
-                let stages = match self.stages {
-                    Some(stages) => stages,
-                    None => 2 + usize::from(2 * (shared(3) + RESERVED) <= shared_memory(gpu)?),
-                };
-                let (args, shared) = (Args { stages: stages as i32, ..*args }, shared(stages) as u32);
-                launch!(gpu, "conv", name, grid, (THREADS, 1, 1), shared; &args);
-            }
-        }
-        Ok(())
+        })
     }
 
     /// Bytes of the tables, the activation's factors and the ring.
     fn shared_f16(&self, strips: usize, groups: usize, stages: usize) -> usize {
-        let tables = strips * (12 + 8 * HALO_PIXELS);
         let act = if self.act.is_some() { 2 * (1 + strips) * self.weights.inputs } else { 0 };
-        let stage = 2 * SLICE * (strips * HALO_PIXELS + groups * 9 * GROUP) + 2 * 64;
-        tables.next_multiple_of(128) + act + stages * stage
+        let [pixels, weights] = [strips * HALO_PIXELS as usize, groups * TAPS as usize * GROUP];
+        let stage = 2 * SLICE * (pixels + weights) + 2 * kernels::GAP as usize;
+        tables(strips).next_multiple_of(128) + act + stages * stage
     }
 }
 
 /// Bytes of the tables, a slice's halos and its weights.
-fn shared_f32(strips: usize) -> u32 {
-    (strips * (12 + 8 * HALO_PIXELS) + 4 * SLICE * (strips * HALO_PIXELS + 9 * GROUP)) as u32
+fn shared_f32() -> u32 {
+    let strips = STRIPS as usize;
+    (tables(strips) + 4 * SLICE * (strips * HALO_PIXELS as usize + TAPS as usize * GROUP)) as u32
+}
+
+/// Bytes of where strips are and where the pixels of their halos come from.
+fn tables(strips: usize) -> usize {
+    strips * (size_of::<Strip>() + 2 * size_of::<i32>() * HALO_PIXELS as usize)
 }
 
 /// Bytes of shared memory of a multiprocessor.
@@ -129,38 +143,3 @@ fn shared_memory(gpu: &Gpu) -> Result<usize> {
     let most = Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR;
     gpu.context().attribute(most).map(|bytes| bytes as usize).map_err(|e| gpu.error(e))
 }
-
-/// The kernels' parameter: `ConvSum` of `kernels/conv.cuh`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Args {
-    src: u64,
-    scale: u64,
-    shift: u64,
-    proj: u64,
-    weights: u64,
-    bias: u64,
-    skip: u64,
-    skip_scale: u64,
-    out: u64,
-    pub(super) pooled: u64,
-    pub(super) last: [u64; 4],
-    pub(super) output: u64,
-    count: i32,
-    height: i32,
-    width: i32,
-    src_channels: i32,
-    proj_channels: i32,
-    channels: i32,
-    src_up: i32,
-    proj_up: i32,
-    shift_stride: i32,
-    bias_stride: i32,
-    accumulate: i32,
-    relu: i32,
-    pub(super) outputs: i32,
-    stages: i32,
-}
-
-// SAFETY: addresses and numbers in the order and of the sizes of the kernel's struct.
-unsafe impl DeviceRepr for Args {}

@@ -1,8 +1,9 @@
 //! Values in the memory of the GPU.
 
-use cudarc::driver::{DevicePtr, DeviceRepr};
+use cudarc::driver::DeviceRepr;
 use half::f16;
 
+use super::super::kernels::Address;
 use super::super::{Buffer, Gpu};
 use crate::{Precision, Result};
 
@@ -79,18 +80,35 @@ impl Map {
         self.len() == 0
     }
 
-    /// The address of value `at`.
-    pub(in crate::cuda) fn pointer(&self, gpu: &Gpu, at: usize) -> u64 {
-        match self {
-            Map::F16(buffer) => pointer(gpu, buffer, at),
-            Map::F32(buffer) => pointer(gpu, buffer, at),
+    /// The address of value `at`. The values are `T`.
+    pub(in crate::cuda) fn address<T: Value>(&self, gpu: &Gpu, at: usize) -> Address<T> {
+        let buffer = T::values(self).expect("a map of the kernel's precision");
+        Address::of(gpu, buffer, at)
+    }
+}
+
+/// A value of a map.
+pub(in crate::cuda) trait Value: DeviceRepr + Sized {
+    /// Those of a map that has such.
+    fn values(map: &Map) -> Option<&Buffer<Self>>;
+}
+
+impl Value for u16 {
+    fn values(map: &Map) -> Option<&Buffer<u16>> {
+        match map {
+            Map::F16(buffer) => Some(buffer),
+            Map::F32(_) => None,
         }
     }
 }
 
-/// The address of value `at`.
-pub(in crate::cuda) fn pointer<T: DeviceRepr>(gpu: &Gpu, buffer: &Buffer<T>, at: usize) -> u64 {
-    buffer.get().device_ptr(gpu.stream()).0 + (at * size_of::<T>()) as u64
+impl Value for f32 {
+    fn values(map: &Map) -> Option<&Buffer<f32>> {
+        match map {
+            Map::F16(_) => None,
+            Map::F32(buffer) => Some(buffer),
+        }
+    }
 }
 
 /// Bytes of a value in a map.

@@ -1,7 +1,6 @@
 //! A convolution with all that stands before and after it.
 
 use super::super::{Buffer, Gpu};
-use super::map::pointer;
 use super::{Act, GROUP, Last, Map, Weights};
 use crate::Result;
 
@@ -72,6 +71,8 @@ pub struct ConvSum<'a> {
     pub(super) accumulate: bool,
     pub(super) relu: bool,
     pub(super) stages: Option<usize>,
+    pub(super) pooled: Option<&'a Map>,
+    pub(super) last: Option<(&'a Last, &'a Buffer<f32>)>,
 }
 
 impl<'a> ConvSum<'a> {
@@ -88,6 +89,8 @@ impl<'a> ConvSum<'a> {
             accumulate: false,
             relu: false,
             stages: None,
+            pooled: None,
+            last: None,
         }
     }
 
@@ -141,7 +144,7 @@ impl<'a> ConvSum<'a> {
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
     pub fn write(self, gpu: &Gpu, size: Size, out: &mut Map) -> Result<()> {
-        self.launch(gpu, &self.args(gpu, size, out))
+        self.launch(gpu, size, out)
     }
 
     /// Computes the sum and the maxima of its 2×2 pixels.
@@ -150,9 +153,7 @@ impl<'a> ConvSum<'a> {
     /// [`Error::Device`](crate::Error::Device).
     pub fn write_pooled(self, gpu: &Gpu, size: Size, out: &mut Map, pooled: &mut Map) -> Result<()> {
         assert!(size.even() && pooled.len() >= size.pixels() / 4 * self.weights.outputs);
-        let mut args = self.args(gpu, size, out);
-        args.pooled = pooled.pointer(gpu, 0);
-        self.launch(gpu, &args)
+        ConvSum { pooled: Some(pooled), ..self }.launch(gpu, size, out)
     }
 
     /// Computes the network's last layer on the sum, `[tile, output, height, width]`. What `out` holds is only read, to
@@ -169,10 +170,6 @@ impl<'a> ConvSum<'a> {
         output: &mut Buffer<f32>,
     ) -> Result<()> {
         assert!(self.weights.outputs == GROUP && output.len() >= size.pixels() * last.outputs);
-        let mut args = self.args(gpu, size, out);
-        args.last = [&last.scale, &last.shift, &last.weight, &last.bias].map(|v| pointer(gpu, v, 0));
-        args.output = pointer(gpu, output, 0);
-        args.outputs = last.outputs as i32;
-        self.launch(gpu, &args)
+        ConvSum { last: Some((last, output)), ..self }.launch(gpu, size, out)
     }
 }

@@ -7,8 +7,10 @@ use super::{GROUP, Map, SLICE};
 use crate::model::network::{Affine, Conv};
 use crate::{Error, Precision, Result};
 
+/// Taps of a 3×3 convolution.
+const TAPS: usize = super::kernels::TAPS as usize;
 /// Weights of one tap of a slice.
-const UNIT: usize = SLICE * GROUP;
+const UNIT: usize = super::kernels::UNIT as usize;
 
 /// The weights of a 3×3 convolution and of the 1×1 projection that is added to it.
 #[derive(Debug)]
@@ -36,11 +38,11 @@ impl Weights {
     ) -> Result<Self> {
         let outputs = conv.outputs.next_multiple_of(GROUP);
         let proj_inputs = proj.map_or(0, |(_, inputs)| inputs);
-        let units = (9 * inputs + proj_inputs) / SLICE;
+        let units = (TAPS * inputs + proj_inputs) / SLICE;
         let mut values = vec![0.0; units * outputs * SLICE];
         pack(precision, conv, units, 0, &mut values);
         if let Some((proj, _)) = proj {
-            pack(precision, proj, units, 9 * inputs / SLICE, &mut values);
+            pack(precision, proj, units, TAPS * inputs / SLICE, &mut values);
         }
         if precision == Precision::F16 && values.iter().any(|v| !f16::from_f32(*v).is_finite()) {
             let reason = "a weight of the network is too large for half precision; take single precision";

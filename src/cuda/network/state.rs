@@ -2,7 +2,8 @@
 
 use cudarc::driver::CudaGraph;
 
-use super::super::conv::{CHANNELS_IN, MOST_PIXELS, Map, Size, pointer, value_bytes};
+use super::super::conv::{CHANNELS_IN, MOST_PIXELS, Map, Size, value_bytes};
+use super::super::kernels::Address;
 use super::super::style::Shifts;
 use super::super::{Buffer, Gpu};
 use super::unet::{Parts, Unet, stored};
@@ -91,7 +92,12 @@ impl State {
 
     /// Where the maps are that a caller could replace.
     pub(super) fn addresses(&self, gpu: &Gpu) -> [u64; 3] {
-        [self.input.pointer(gpu, 0), pointer(gpu, &self.output, 0), pointer(gpu, &self.style, 0)]
+        let input = match &self.input {
+            Map::F16(input) => Address::of(gpu, input, 0).number(),
+            Map::F32(input) => Address::of(gpu, input, 0).number(),
+        };
+        let [output, style] = [&self.output, &self.style].map(|buffer| Address::of(gpu, buffer, 0).number());
+        [input, output, style]
     }
 
     /// (height, width) of a tile.

@@ -1,0 +1,64 @@
+//! A launcher for each kernel, made from the kernels' text (`kernels/launchers`): a module a file, a function a kernel,
+//! whose parameters are the kernel's, and the file's structs and constants.
+//!
+//! A pointer of a kernel is memory of that type, shared where the kernel says `const`; a pointer within a struct is an
+//! [`Address`].
+
+use std::marker::PhantomData;
+
+use bytemuck::Zeroable;
+use cudarc::driver::{
+    CudaSlice, DevicePtr, DeviceRepr, LaunchArgs, LaunchConfig, PushKernelArg, ValidAsZeroBits,
+};
+
+use super::{Buffer, Gpu};
+use crate::Result;
+use crate::options::Sampling;
+
+include!(concat!(env!("OUT_DIR"), "/launchers.rs"));
+
+/// Blocks of a grid or threads of a block, (x, y, z).
+pub type Dim = (u32, u32, u32);
+
+/// The address of a `T` in a GPU's memory, or none. What it is of must live as long as the work that uses it.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Address<T>(u64, PhantomData<*const T>);
+
+impl<T> Address<T> {
+    /// No address.
+    pub const NONE: Self = Address(0, PhantomData);
+
+    /// An address that another program gave.
+    pub fn given(address: u64) -> Self {
+        Address(address, PhantomData)
+    }
+
+    /// As the driver has it.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl<T: DeviceRepr> Address<T> {
+    /// That of value `at`.
+    pub fn of(gpu: &Gpu, buffer: &Buffer<T>, at: usize) -> Self {
+        Address::given(buffer.get().device_ptr(gpu.stream()).0 + (at * size_of::<T>()) as u64)
+    }
+}
+
+impl<T> Clone for Address<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Address<T> {}
+
+/// Puts a kernel with its arguments into the stream.
+fn start(gpu: &Gpu, mut launch: LaunchArgs, grid: Dim, block: Dim, shared: u32, threads: u32) -> Result<()> {
+    debug_assert!(block.0 * block.1 * block.2 <= threads, "{block:?} exceeds the launch bounds, {threads}");
+    let config = LaunchConfig { grid_dim: grid, block_dim: block, shared_mem_bytes: shared };
+    // SAFETY: the arguments have the types of the kernel's parameters; a test runs each under sanitizers.
+    unsafe { launch.launch(config) }.map(|_| ()).map_err(|e| gpu.error(e))
+}
