@@ -53,6 +53,15 @@ numbers!(
 ///
 /// # Errors
 /// [`Error::Read`], and [`Error::ImageFile`] when the file is damaged or holds something else.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("array.npy");
+/// use flowmask::npy;
+/// npy::write(std::fs::File::create(&path)?, &[2, 3], [1_u16, 2, 3, 4, 5, 6])?;
+/// assert_eq!(npy::read::<u16>(&path)?[[1, 0]], 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn read<T: Number>(path: &Path) -> Result<ArrayD<T>> {
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     let read = || {
