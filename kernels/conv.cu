@@ -38,6 +38,15 @@ template <int GROUPS> struct alignas(128) Tables {
   int src[Shape<GROUPS>::STRIPS * HALO_PIXELS], proj[Shape<GROUPS>::STRIPS * HALO_PIXELS];
 };
 
+// src/cuda/conv/launch.rs counts the shared memory of a launch in the same way.
+template <int GROUPS> constexpr bool counted() {
+  using S = Shape<GROUPS>;
+  constexpr int TABLES = S::STRIPS * (int)(sizeof(Strip) + 2 * sizeof(int) * HALO_PIXELS);
+  return sizeof(Tables<GROUPS>) == (TABLES + 127) / 128 * 128 &&
+         S::STAGE == 2 * SLICE * (S::STRIPS * HALO_PIXELS + GROUPS * TAPS * GROUP) + 2 * GAP;
+}
+static_assert(counted<1>() && counted<2>(), "shared memory");
+
 template <int GROUPS> DEV void fill_tables(const ConvSum<half_t>& a, Tables<GROUPS>& t, half_t* act, int first) {
   constexpr int STRIPS = Shape<GROUPS>::STRIPS;
   if (threadIdx.x < STRIPS) t.strips[threadIdx.x] = strip_at(a, first + threadIdx.x);

@@ -36,13 +36,6 @@ DEV bool inside(Rect r, int y, int x) {
   return y >= r.top && x >= r.left && y < r.top + r.height && x < r.left + r.width;
 }
 
-// The largest corner and the complement of the smallest are stored, so that 0 is nothing.
-DEV Rect box_of(const uint4* boxes, u32 label) {
-  uint4 b = boxes[label - 1];
-  int top = (int)~b.x, left = (int)~b.y;
-  return {top, left, (int)b.z - top, (int)b.w - left};
-}
-
 DEV int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 // Rows of each thread, where neighbours in a warp have neighbouring columns.

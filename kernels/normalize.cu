@@ -5,6 +5,7 @@
 namespace {
 
 constexpr int BINS = 2048, THREADS = 256, PASSES = 3, RANKS = 4;
+constexpr int LOOKS = 16;   // values that a thread looks at for whether a channel varies
 constexpr float MIN_CONTRAST = 1e-3f;
 
 // A channel's part of the work memory, all zeros before the first pass.
@@ -156,8 +157,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) normalize_varies(const float* p
   if (__syncthreads_or(threadIdx.x == 0 && atomicOr(&channel.varies, 0u))) return;
   bool varies = false;
   float first = pixels[c];
-  for (int k = 0; k < 16; k++) {
-    u32 i = (blockIdx.x * 16 + k) * THREADS + threadIdx.x;
+  for (int k = 0; k < LOOKS; k++) {
+    u32 i = (blockIdx.x * LOOKS + k) * THREADS + threadIdx.x;
     if (i < size && pixels[(size_t)i * nchan + c] != first) varies = true;
   }
   if (varies) atomicOr(&channel.varies, 1u);

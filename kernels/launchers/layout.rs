@@ -108,19 +108,20 @@ impl<'a> Scope<'a> {
     /// A field that cannot be read.
     pub fn layout(&self, of: &Struct) -> Result<Layout> {
         let fields = of.fields.as_ref().map_err(String::clone)?;
-        let wrong = |what: &str| format!("kernels/{}:{}: {} {what}", self.file.name, of.line, of.name);
-        let (mut at, mut align, mut offsets) = (0_u64, 1, Vec::new());
+        let wrong = |what: &str| format!("{}: {} {what}", of.place, of.name);
+        let aligned = |align: &[Token]| match align {
+            [] => Ok(1),
+            _ => self.integer(align).ok_or_else(|| wrong("has an alignment that is no number")),
+        };
+        let (mut at, mut align, mut offsets) = (0_u64, aligned(&of.align)?, Vec::new());
         for field in fields {
             let (size, own) = self.size_of(field, of).ok_or_else(|| {
                 wrong(&format!("has a field `{}` whose size the launchers do not know", field.name))
             })?;
+            let own = own.max(aligned(&field.align)?);
             at = at.next_multiple_of(own);
             offsets.push(at);
             (at, align) = (at + size, align.max(own));
-        }
-        if !of.align.is_empty() {
-            align = align
-                .max(self.integer(&of.align).ok_or_else(|| wrong("has an alignment that is no number"))?);
         }
         Ok(Layout { size: at.next_multiple_of(align), align, offsets })
     }

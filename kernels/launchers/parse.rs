@@ -29,16 +29,19 @@ pub struct Constant {
 pub struct Struct {
     pub name: String,
     pub parameter: Option<String>,
-    /// `alignas`, 0 without.
+    /// `alignas`, empty without.
     pub align: Vec<Token>,
     /// What cannot be read of its fields is an error only where a launcher needs the struct.
     pub fields: Result<Vec<Field>>,
-    pub line: usize,
+    /// File and line.
+    pub place: String,
 }
 
 #[derive(Debug)]
 pub struct Field {
     pub name: String,
+    /// `alignas`, empty without.
+    pub align: Vec<Token>,
     pub kind: Type,
     /// The sizes of an array, the outermost first.
     pub sizes: Vec<Vec<Token>>,
@@ -272,12 +275,8 @@ impl Reader<'_> {
     /// From the word `struct` on, behind `template <parameters>`.
     fn structure(&mut self, parameters: Option<&[Token]>) -> Result<Struct> {
         self.at += 1;
-        let mut align = Vec::new();
-        if self.peek() == "alignas" {
-            self.at += 1;
-            align = self.enclosed("(", ")")?;
-        }
-        let (name, line) = (self.word()?, self.line());
+        let align = self.align()?;
+        let (place, name) = (self.place(), self.word()?);
         let mut inside = Reader { at: self.at + 1, ..*self };
         self.enclosed("{", "}")?;
         let end = self.at - 1;
@@ -288,16 +287,25 @@ impl Reader<'_> {
             Some([class, name]) if class.text == "class" => Some(name.text.clone()),
             Some(_) => {
                 let fields = Err(self.refused("a struct with one type as its parameter"));
-                return Ok(Struct { name, parameter: None, align, fields, line });
+                return Ok(Struct { name, parameter: None, align, fields, place });
             }
             None => None,
         };
-        Ok(Struct { name, parameter, align, fields, line })
+        Ok(Struct { name, parameter, align, fields, place })
+    }
+
+    fn align(&mut self) -> Result<Vec<Token>> {
+        if self.peek() != "alignas" {
+            return Ok(Vec::new());
+        }
+        self.at += 1;
+        self.enclosed("(", ")")
     }
 
     fn fields(&mut self) -> Result<Vec<Field>> {
         let mut fields = Vec::new();
         while self.at < self.tokens.len() {
+            let align = self.align()?;
             let constant = self.peek() == "const";
             let mut kind = self.kind()?;
             loop {
@@ -306,7 +314,7 @@ impl Reader<'_> {
                 while self.peek() == "[" {
                     sizes.push(self.enclosed("[", "]")?);
                 }
-                fields.push(Field { name, kind: kind.clone(), sizes });
+                fields.push(Field { name, align: align.clone(), kind: kind.clone(), sizes });
                 match self.peek() {
                     "," => {
                         self.at += 1;
@@ -383,11 +391,15 @@ impl Reader<'_> {
         self.tokens.get(self.at).or(self.tokens.last()).map_or(1, |token| token.line)
     }
 
+    fn place(&self) -> String {
+        format!("kernels/{}:{}", self.file, self.line())
+    }
+
     fn refused(&self, wanted: &str) -> String {
         let found = match self.peek() {
             "" => "the end".into(),
             text => format!("`{text}`"),
         };
-        format!("kernels/{}:{}: {found} stands where the launchers need {wanted}", self.file, self.line())
+        format!("{}: {found} stands where the launchers need {wanted}", self.place())
     }
 }

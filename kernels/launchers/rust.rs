@@ -117,14 +117,13 @@ fn constant(file: &File, of: &Constant, scope: &Scope) -> Result<String> {
 
 fn structure(of: &Struct, scope: &Scope) -> Result<String> {
     let layout = scope.layout(of)?;
-    let align = if of.align.is_empty() { String::new() } else { format!(", align({})", layout.align) };
     let (declared, bound) = match &of.parameter {
         Some(parameter) => (format!("{}<{parameter}>", of.name), format!("<{parameter}>")),
         None => (of.name.clone(), String::new()),
     };
-    let mut text = format!(
-        "    #[repr(C{align})]\n    #[derive(Clone, Copy, Debug)]\n    #[allow(dead_code)]\n    pub struct {declared} {{\n"
-    );
+    let mut text = format!("    #[repr(C, align({}))]\n", layout.align);
+    text += "    #[derive(Clone, Copy, Debug)]\n    #[allow(dead_code)]\n";
+    text += &format!("    pub struct {declared} {{\n");
     for field in of.fields.iter().flatten() {
         writeln!(text, "        pub {}: {},", word(&field.name), field_type(field, of, scope)?).expect(TAKEN);
     }
@@ -148,7 +147,7 @@ fn structure(of: &Struct, scope: &Scope) -> Result<String> {
 }
 
 fn field_type(field: &Field, of: &Struct, scope: &Scope) -> Result<String> {
-    let unknown = || format!("{}: the launchers do not know the type {}", of.name, field.kind.name);
+    let unknown = || format!("{}: the launchers do not know the type {}", of.place, field.kind.name);
     let kind = scope.rust(&field.kind, of.parameter.as_deref()).ok_or_else(unknown)?;
     let kind = if field.kind.pointer.is_some() { format!("super::Address<{kind}>") } else { kind };
     let sizes = field.sizes.iter().rev().filter_map(|size| scope.integer(size));
