@@ -16,7 +16,7 @@ namespace {
 constexpr int BINS = 1 << 4, ALL = (BINS + 2) * SIDES - 1;
 constexpr float LEAST = 1e-3f;
 enum Way : int { UP, LEFT_DOWN = 5, RIGHT };
-struct Sample { u32 size; double step; u32 counts[SIDES][BINS]; };
+struct Sample { u32 size; double step; alignas(16) u32 counts[SIDES][BINS]; };
 struct alignas(8) View { const float *data, *more; long long stride; };
 template <class T> struct Sum { const T* from; T *to, *also; int count; };
 struct Unread { int of() { return 1; } };   // of no launcher's concern
@@ -185,7 +185,7 @@ fn a_struct_or_an_enum_that_differs_on_the_device_does_not_compile() {
     compile_kernel(&format!("{KERNEL}{assertions}")).unwrap();
     for (from, to) in [
         ("u32 size; double step;", "double step; u32 size;"),
-        ("u32 counts[SIDES][BINS];", "u32 counts[SIDES][BINS]; int more;"),
+        ("struct Sample { u32", "struct Sample { int more; u32"),
         ("T *to, *also; int count;", "T *to; int count; T* also;"),
         ("LEFT_DOWN = 5", "LEFT_DOWN = 4"),
     ] {
@@ -209,6 +209,7 @@ fn what_cannot_be_read_is_named_by_file_and_line() {
         (kernel("short x"), 3, "work: x: the launchers do not know the type short"),
         (kernel("const Missing* x"), 3, "work: x: the launchers do not know the type Missing"),
         (with("struct S { int a() { return 1; } };", "S x"), 1, "`(` stands where the launchers need ;"),
+        (with("struct S { alignas(N) int a; };", "S* x"), 1, "S has an alignment that is no number"),
         (with("struct S { short a; };", "S* x"), 1, "S has a field `a` whose size the launchers do not know"),
         (with("constexpr int N = sizeof(int);", "int x"), 1, "cannot compute the constant N"),
         (with("constexpr short N = 1;", "int x"), 1, "do not know the type short"),

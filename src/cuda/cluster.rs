@@ -48,7 +48,7 @@ pub fn cluster(
     renumber(gpu, labels, pixels, n as u32, &mut scratch.renumber)
 }
 
-/// What no label of [`cluster`] exceeds: a seed takes 11 points, and there is at most one for each pixel.
+/// What no label of [`cluster`] exceeds: a seed takes so many points, and there is at most one for each pixel.
 pub fn most_labels((height, width): (usize, usize)) -> u32 {
-    (height * width / 11) as u32
+    (height * width) as u32 / (kernels::SEED_ABOVE + 1)
 }

@@ -20,6 +20,6 @@ pub const CHANNELS_IN: usize = super::kernels::tiles::CHANNELS as usize;
 /// Channels of every other map are stored in a multiple of this. Those beyond the last are zero.
 pub const GROUP: usize = kernels::GROUP as usize;
 /// Pixels of a batch: the kernels keep a pixel's number and three more bits in 32.
-pub const MOST_PIXELS: usize = 1 << 28;
+pub const MOST_PIXELS: usize = 1 << (31 - kernels::STRIP_BITS);
 /// Input channels that the kernels sum together.
 const SLICE: usize = kernels::SLICE as usize;

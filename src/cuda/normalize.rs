@@ -38,7 +38,7 @@ pub fn normalize(
         kernels::normalize_select(gpu, grid, block, shared, pixels.get(), work, &sample, &percentiles, pass)?;
     }
     if options.invert {
-        let grid = (size.div_ceil(THREADS * 16), channels, 1);
+        let grid = (size.div_ceil(THREADS * kernels::LOOKS as u32), channels, 1);
         kernels::normalize_varies(gpu, grid, block, 0, pixels.get(), work, size)?;
     }
     let (values, invert) = (size * channels, i32::from(options.invert));

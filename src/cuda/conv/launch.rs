@@ -4,7 +4,7 @@ use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
 use super::super::Gpu;
 use super::super::kernels::conv::{HALO_PIXELS, SIDE, Strip, TAPS, THREADS, WARPS};
-use super::super::kernels::conv_f32::{STRIPS, conv_f32};
+use super::super::kernels::conv_f32::{STRIPS, Smem, conv_f32};
 use super::super::kernels::{Address, conv as kernels};
 use super::map::Value;
 use super::weights::groups;
@@ -32,7 +32,9 @@ impl ConvSum<'_> {
         }
         let block = (THREADS as u32, 1, 1);
         match precision {
-            Precision::F32 => conv_f32(gpu, grid, block, shared_f32(), &self.args(gpu, size, out, 0)),
+            Precision::F32 => {
+                conv_f32(gpu, grid, block, size_of::<Smem>() as u32, &self.args(gpu, size, out, 0))
+            }
             Precision::F16 => {
                 let stages = self.stages_f16(gpu, strips, groups)?;
                 let shared = self.shared_f16(strips, groups, stages) as u32;
@@ -123,19 +125,9 @@ impl ConvSum<'_> {
         let act = if self.act.is_some() { 2 * (1 + strips) * self.weights.inputs } else { 0 };
         let [pixels, weights] = [strips * HALO_PIXELS as usize, groups * TAPS as usize * GROUP];
         let stage = 2 * SLICE * (pixels + weights) + 2 * kernels::GAP as usize;
-        tables(strips).next_multiple_of(128) + act + stages * stage
+        let tables = strips * (size_of::<Strip>() + 2 * size_of::<i32>() * HALO_PIXELS as usize);
+        tables.next_multiple_of(128) + act + stages * stage
     }
-}
-
-/// Bytes of the tables, a slice's halos and its weights.
-fn shared_f32() -> u32 {
-    let strips = STRIPS as usize;
-    (tables(strips) + 4 * SLICE * (strips * HALO_PIXELS as usize + TAPS as usize * GROUP)) as u32
-}
-
-/// Bytes of where strips are and where the pixels of their halos come from.
-fn tables(strips: usize) -> usize {
-    strips * (size_of::<Strip>() + 2 * size_of::<i32>() * HALO_PIXELS as usize)
 }
 
 /// Bytes of shared memory of a multiprocessor.
