@@ -1,29 +1,11 @@
-//! Files and arrays to pixels: one file a format.
+//! Arrays and files to pixels.
 
 #[cfg(feature = "files")]
-mod axes;
-#[cfg(feature = "files")]
-mod format;
-#[cfg(feature = "files")]
-mod jpeg;
-#[cfg(feature = "files")]
-mod labels;
-#[cfg(feature = "files")]
-mod npy;
+mod files;
 pub(crate) mod pixel;
-#[cfg(feature = "files")]
-mod png;
-#[cfg(feature = "files")]
-mod samples;
-#[cfg(feature = "files")]
-mod size;
-#[cfg(feature = "files")]
-mod tiff;
 
 #[cfg(feature = "files")]
-pub use format::{EXTENSIONS, read};
-#[cfg(feature = "files")]
-pub use labels::{LABEL_EXTENSIONS, read_labels};
+pub use files::{EXTENSIONS, LABEL_EXTENSIONS, read, read_labels};
 pub use pixel::{Pixel, PixelType, Pixels};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};

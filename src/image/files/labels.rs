@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis};
 
 use super::format::decode;
 use super::samples::Decoded;
-use super::{Image, Pixels};
+use crate::image::{Image, Pixels};
 use crate::model::dictionary;
 use crate::npy::{Array, Number};
 use crate::{Error, Result};
@@ -166,10 +166,10 @@ mod tests {
         expected.slice_mut(ndarray::s![1..4, 1..6]).fill(1);
         expected.slice_mut(ndarray::s![5..8, 2..5]).fill(2);
         expected.slice_mut(ndarray::s![4..9, 7..11]).fill(5);
-        let small: &[u8] = include_bytes!("../../tests/data/labels/small_seg.npy");
+        let small: &[u8] = include_bytes!("../../../tests/data/labels/small_seg.npy");
         assert_eq!(labels(small.to_vec()).unwrap(), expected);
         // 32 bits, the first axis fastest, beside dates and numbers of NumPy.
-        let gui: &[u8] = include_bytes!("../../tests/data/labels/gui_seg.npy");
+        let gui: &[u8] = include_bytes!("../../../tests/data/labels/gui_seg.npy");
         assert_eq!(labels(gui.to_vec()).unwrap(), expected.mapv(|label| 70_000 * label));
         for length in 0..gui.len() {
             assert!(labels(gui[..length].to_vec()).is_err(), "{length}");

@@ -9,7 +9,8 @@ use tiff::decoder::{Decoder, Limits};
 
 use super::axes::{Axis, arrange, count};
 use super::samples::Decoded;
-use super::{Pixels, Stack, size};
+use super::size;
+use crate::image::{Pixels, Stack};
 use directory::Page;
 
 mod describe;

@@ -5,7 +5,8 @@ use std::io::Cursor;
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
 use super::samples::{Decoded, from_samples, keep};
-use super::{Image, Pixels, Stack, size};
+use super::size;
+use crate::image::{Image, Pixels, Stack};
 
 /// Decodes a PNG. Palettes become colours; 1, 2 and 4 bits become 8 over the full range; opacity is left out.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {

@@ -6,7 +6,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::samples::{Decoded, from_samples};
-use super::{Image, Pixels, Stack, size};
+use super::size;
+use crate::image::{Image, Pixels, Stack};
 
 /// Decodes a JPEG: grey stays one channel, YCbCr, CMYK and YCCK become RGB.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {

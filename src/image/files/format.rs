@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::samples::Decoded;
-use super::{Stack, jpeg, npy, png, tiff};
+use super::{jpeg, npy, png, tiff};
+use crate::image::Stack;
 use crate::{Error, Result};
 
 /// The extensions of the files that [`read`] understands, in lower case. The content decides; these are for

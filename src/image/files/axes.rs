@@ -2,9 +2,10 @@
 
 use ndarray::{Array3, s};
 
-use super::pixel::each;
 use super::samples::{Decoded, from_samples};
-use super::{Image, Pixel, Pixels, Stack, size};
+use super::size;
+use crate::image::pixel::each;
+use crate::image::{Image, Pixel, Pixels, Stack};
 
 /// An axis over which the pages of a file run: its letter (`C` channel, `Z` depth, `T` time, or any other) and
 /// its length.

@@ -3,7 +3,8 @@
 use ndarray::{ArrayD, ArrayViewD, Axis, Dimension, IxDyn};
 
 use super::samples::Decoded;
-use super::{Image, Pixel, Stack, size};
+use super::size;
+use crate::image::{Image, Pixel, Stack};
 use crate::npy::{Array, Number};
 
 /// Decodes an array of numbers or truth values with two to four axes.

@@ -4,8 +4,9 @@
 //! to truncate.
 
 use super::super::samples::{Decoded, from_samples, keep};
-use super::super::{Pixel, Pixels, size};
+use super::super::size;
 use super::directory::Page;
+use crate::image::{Pixel, Pixels};
 use crate::npy::{Number, numbers};
 
 /// The `count` uncompressed pages from the place of `first` on.

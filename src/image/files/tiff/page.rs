@@ -10,8 +10,9 @@ use tiff::decoder::{ChunkType, Decoder, DecodingResult};
 use tiff::tags::Tag;
 
 use super::super::samples::{Decoded, from_samples, keep};
-use super::super::{Pixel, Pixels, size};
+use super::super::size;
 use super::directory::{JPEG, Page, YCBCR};
+use crate::image::{Pixel, Pixels};
 
 /// Reads the page at which the decoder stands.
 pub(super) fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Decoded<Pixels> {
