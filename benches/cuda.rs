@@ -206,7 +206,7 @@ fn whole_images(c: &mut Criterion) {
         return;
     }
     let segmenter = segmenter(Device::Cuda(0));
-    let options = Options { flows: false, ..Options::default() };
+    let options = Options::default().flows(false);
     let mut group = c.benchmark_group("segment on cuda");
     group.sample_size(10);
     for side in [256, 1024, 4096] {

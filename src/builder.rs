@@ -21,7 +21,7 @@ pub struct Builder {
     kernel: Option<Kernel>,
     devices: Vec<Device>,
     precision: Precision,
-    compiling: Option<Box<dyn Fn(usize, usize)>>,
+    compiling: Option<Box<dyn Fn(usize, usize) + Send>>,
 }
 
 impl Builder {
@@ -57,7 +57,7 @@ impl Builder {
 
     /// Is called while kernels are compiled, which takes seconds at the first use of a kind of GPU, with how many files
     /// are done and how many there are.
-    pub fn compiling(mut self, progress: impl Fn(usize, usize) + 'static) -> Self {
+    pub fn compiling(mut self, progress: impl Fn(usize, usize) + Send + 'static) -> Self {
         self.compiling = Some(Box::new(progress));
         self
     }

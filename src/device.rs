@@ -7,6 +7,7 @@ use crate::cuda;
 use crate::{Error, Result};
 
 /// Where images are segmented.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Device {
     /// The processor.

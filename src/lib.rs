@@ -5,7 +5,7 @@
 //!
 //! let segmenter = Segmenter::builder().model(Model::named("nuclei")?).build()?;
 //! let image = Image::open("tests/data/nuclei.png")?;
-//! let options = Options { diameter: Diameter::Pixels(19.5), ..Options::default() };
+//! let options = Options::default().diameter(Diameter::Pixels(19.5));
 //! let found = segmenter.segment(&image, &options)?;
 //! assert_eq!(found.masks.dim(), (256, 256));
 //! println!("{} cells", found.cells());
@@ -19,6 +19,11 @@
 //! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
 //! cluster, check, fill) → [`output`], with the weights from [`model`]. [`plan`] has what has to be the same on every
 //! device: where tiles lie, how they are weighted, how images are scaled.
+
+/// The example of the README compiles.
+#[cfg(all(doctest, feature = "files"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod atomic;
 mod backend;
@@ -62,3 +67,16 @@ pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
 pub use size::diameters;
 pub use watch::Progress;
+
+/// What a program shares between its threads, or hands from one to another. It would not compile otherwise.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    const fn sent<T: Send>() {}
+    shared::<Error>();
+    shared::<Image>();
+    shared::<Model>();
+    shared::<Options>();
+    shared::<Segmentation>();
+    shared::<Segmenter>();
+    sent::<Builder>();
+};

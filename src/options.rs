@@ -30,6 +30,7 @@ pub enum Sampling {
 }
 
 /// Which faults of the original are reproduced.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compat {
     /// None.
@@ -40,6 +41,7 @@ pub enum Compat {
 }
 
 /// In what the network computes on a GPU.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     /// Maps and weights in half precision, sums in single precision, on the tensor cores. Half precision ends at 65504,
@@ -51,7 +53,24 @@ pub enum Precision {
     F32,
 }
 
+/// Methods that set a field each, for other crates: they cannot name all fields of a struct that will have more.
+macro_rules! setters {
+    ($of:ident: $($field:ident: $kind:ty),+ $(,)?) => {
+        impl $of {
+            $(
+                #[doc = concat!("The same with another [`", stringify!($field), "`](field@Self::", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $field: $kind) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )+
+        }
+    };
+}
+
 /// How the intensities are brought to a common range before the network.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
     /// `false` gives the network the pixels as they are.
@@ -68,13 +87,16 @@ impl Default for Normalize {
     }
 }
 
+setters!(Normalize: enabled: bool, percentile: [f64; 2], invert: bool);
+
 /// Everything that can be chosen for one image.
 ///
 /// ```
 /// use flowmask::{Diameter, Options};
-/// let options = Options { diameter: Diameter::Pixels(40.0), flow_threshold: 0.6, ..Options::default() };
-/// # let _ = options;
+/// let options = Options::default().diameter(Diameter::Pixels(40.0)).flow_threshold(0.6);
+/// assert_eq!(options.flow_threshold, 0.6);
 /// ```
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Size of the cells.
@@ -139,6 +161,26 @@ impl Default for Options {
         }
     }
 }
+
+setters!(
+    Options: diameter: Diameter,
+    channels: [usize; 2],
+    normalize: Normalize,
+    flow_threshold: f64,
+    cellprob_threshold: f32,
+    niter: Option<u32>,
+    min_size: usize,
+    max_size_fraction: f64,
+    resample: bool,
+    sampling: Sampling,
+    exclude_on_edges: bool,
+    augment: bool,
+    batch_size: Option<usize>,
+    tile_overlap: f64,
+    bsize: usize,
+    compat: Compat,
+    flows: bool,
+);
 
 impl Options {
     /// Checks every range, so that no later stage has to.

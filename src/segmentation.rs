@@ -6,6 +6,7 @@ use crate::backend::Size;
 use crate::pipeline::Segmented;
 
 /// What was found in an image.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segmentation {
     /// `[height, width]` of the image: 0 is background, cells are 1 to n in the order in which their first

@@ -21,7 +21,7 @@ fn card() -> BTreeMap<String, Vec<String>> {
 }
 
 fn score(kind: &str, name: &str, segmenter: &mut Segmenter, diameter: f64) -> ImageScores {
-    let options = Options { diameter: Diameter::Pixels(diameter), ..Options::default() };
+    let options = Options::default().diameter(Diameter::Pixels(diameter));
     let image = Image::open(data(&format!("evaluate/{kind}/{name}.png"))).unwrap();
     let found = segmenter.segment(&image, &options).unwrap();
     let truth = read_labels(&data(&format!("evaluate/{kind}/{name}_labels.png"))).unwrap();

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Golden, assert_close, assert_same_masks};
-use flowmask::{Compat, Diameter, Image, Model, Normalize, Options, Sampling, Segmenter};
+use flowmask::{Compat, Diameter, Image, Model, Options, Sampling, Segmenter};
 use ndarray::Array3;
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ fn image(golden: &Golden, tag: &str) -> Image {
 
 /// The arguments of a run; `None` for those that are not offered.
 fn options(run: &Value, model: &Model) -> Option<Options> {
-    let mut options = Options { compat: Compat::V3_1_1, ..Options::default() };
+    let mut options = Options::default().compat(Compat::V3_1_1);
     for (name, value) in run.as_object().unwrap() {
         let number = value.as_f64().unwrap_or(f64::NAN);
         let flag = value.as_bool().unwrap_or_default();
@@ -46,7 +46,7 @@ fn options(run: &Value, model: &Model) -> Option<Options> {
             "tile_overlap" => options.tile_overlap = number,
             "normalize" if value.get("percentile").is_some() => {
                 let percentile = [0, 1].map(|i| value["percentile"][i].as_f64().unwrap());
-                options.normalize = Normalize { percentile, ..options.normalize };
+                options.normalize = options.normalize.percentile(percentile);
             }
             "normalize" => return None,
             other => panic!("argument {other}"),
@@ -77,7 +77,7 @@ fn runs(name: &str) {
             assert_close(&format!("{name} {tag} dP"), flows, &maps.f32(&format!("{tag}_dP")), 2e-3, 1e-3);
         }
         if let Some(fixed) = golden.find(&format!("{tag}_masks_fixed")) {
-            let options = Options { compat: Compat::None, ..options };
+            let options = options.clone().compat(Compat::None);
             let found = segmenter.segment(&image(&golden, tag), &options).unwrap();
             assert_same_masks(&format!("{name} {tag} fixed"), found.masks.as_slice().unwrap(), &fixed.u32());
         }
@@ -102,7 +102,7 @@ fn estimated_diameters() {
     for name in ["nuclei", "cyto"] {
         let golden = Golden::open(&format!("pipeline_{name}"));
         let segmenter = Segmenter::builder().model(Model::named(name).unwrap()).build().unwrap();
-        let options = Options { diameter: Diameter::Auto, compat: Compat::V3_1_1, ..Options::default() };
+        let options = Options::default().diameter(Diameter::Auto).compat(Compat::V3_1_1);
         let found: Vec<f32> = (0..5)
             .map(|i| segmenter.segment(&image(&golden, &format!("im{i}")), &options).unwrap().diameter as f32)
             .collect();

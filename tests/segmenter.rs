@@ -30,10 +30,10 @@ fn segment(image: &Image, options: &Options) -> Result<Segmentation, Error> {
 fn same_bytes_for_any_threads_and_batch_size() {
     let image = discs(160, 190);
     let (diameter, bsize) = (Diameter::Pixels(13.0), 96);
-    let want = segmenter(1).segment(&image, &Options { diameter, bsize, ..Options::default() }).unwrap();
+    let want = segmenter(1).segment(&image, &Options::default().diameter(diameter).bsize(bsize)).unwrap();
     assert!(want.cells() > 40, "{} cells", want.cells());
     for (threads, batch_size) in [(1, 1), (2, 8), (2, 3), (7, 5), (7, 1)] {
-        let options = Options { diameter, bsize, batch_size: Some(batch_size), ..Options::default() };
+        let options = Options::default().diameter(diameter).bsize(bsize).batch_size(Some(batch_size));
         let found = segmenter(threads).segment(&image, &options).unwrap();
         assert!(found == want, "{threads} threads, batches of {batch_size}");
     }
@@ -43,8 +43,8 @@ fn same_bytes_for_any_threads_and_batch_size() {
 fn options_of_one_call_do_not_stick() {
     let (segmenter, image) = (segmenter(0), discs(100, 100));
     let want = segmenter.segment(&image, &Options::default()).unwrap();
-    let normalize = Normalize { invert: true, percentile: [10.0, 80.0], ..Normalize::default() };
-    let other = segmenter.segment(&image, &Options { normalize, ..Options::default() }).unwrap();
+    let normalize = Normalize::default().invert(true).percentile([10.0, 80.0]);
+    let other = segmenter.segment(&image, &Options::default().normalize(normalize)).unwrap();
     assert!(other != want);
     assert!(segmenter.segment(&image, &Options::default()).unwrap() == want);
 }
@@ -80,14 +80,14 @@ fn blank_images_have_no_cells() {
 fn every_size_and_option_gives_masks_of_the_image() {
     let all = [
         Options::default(),
-        Options { resample: false, ..Options::default() },
-        Options { augment: true, ..Options::default() },
-        Options { bsize: 32, tile_overlap: 0.5, ..Options::default() },
-        Options { sampling: Sampling::GridSample, ..Options::default() },
-        Options { sampling: Sampling::Nearest, niter: Some(0), min_size: 0, ..Options::default() },
-        Options { compat: Compat::V3_1_1, exclude_on_edges: true, ..Options::default() },
-        Options { cellprob_threshold: -1e30, flow_threshold: 0.0, min_size: 1, ..Options::default() },
-        Options { normalize: Normalize { enabled: false, ..Normalize::default() }, ..Options::default() },
+        Options::default().resample(false),
+        Options::default().augment(true),
+        Options::default().bsize(32).tile_overlap(0.5),
+        Options::default().sampling(Sampling::GridSample),
+        Options::default().sampling(Sampling::Nearest).niter(Some(0)).min_size(0),
+        Options::default().compat(Compat::V3_1_1).exclude_on_edges(true),
+        Options::default().cellprob_threshold(-1e30).flow_threshold(0.0).min_size(1),
+        Options::default().normalize(Normalize::default().enabled(false)),
     ];
     // Random weights: noisy flows and masks everywhere.
     let tiny = Model::open(common::data("models/tiny.pth")).unwrap();
@@ -96,10 +96,10 @@ fn every_size_and_option_gives_masks_of_the_image() {
         let image = discs(height, width);
         for options in &all {
             for diameter in [Diameter::Model, Diameter::Pixels(60.0), Diameter::Pixels(9.0)] {
-                check(&tiny, &image, &Options { diameter, ..options.clone() });
+                check(&tiny, &image, &options.clone().diameter(diameter));
             }
         }
-        check(&segmenter(0), &image, &Options { diameter: Diameter::Auto, ..Options::default() });
+        check(&segmenter(0), &image, &Options::default().diameter(Diameter::Auto));
     }
 }
 
@@ -116,14 +116,14 @@ fn models_that_do_not_segment_are_refused() {
     assert!(error.contains("tiny_1in_1out.pth: has 1 outputs; a segmentation needs 3"), "{error}");
     let tiny = Model::open(common::data("models/tiny.pth")).unwrap();
     let tiny = Segmenter::builder().model(tiny).build().unwrap();
-    let options = Options { diameter: Diameter::Auto, ..Options::default() };
+    let options = Options::default().diameter(Diameter::Auto);
     let error = tiny.segment(&discs(20, 20), &options).unwrap_err().to_string();
     assert!(error.contains("tiny.pth: has no size model"), "{error}");
 }
 
 #[test]
 fn huge_cells_shrink_the_image_to_a_pixel() {
-    let options = Options { diameter: Diameter::Pixels(1e12), ..Options::default() };
+    let options = Options::default().diameter(Diameter::Pixels(1e12));
     assert_eq!(segment(&discs(40, 50), &options).unwrap().cells(), 0);
 }
 
@@ -135,7 +135,7 @@ fn images_that_cannot_be_segmented() {
         let error = segment(&Image::from_channels(pixels.view()).unwrap(), &Options::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("image: the pixel at row 3, column 4, channel 2 is {value}"));
     }
-    let options = Options { channels: [3, 0], ..Options::default() };
+    let options = Options::default().channels([3, 0]);
     let error = segment(&discs(20, 20), &options).unwrap_err();
     assert_eq!(error.to_string(), "image: has 1 channels, channel 3 is not there");
     for shape in [(0, 4, 1), (4, 0, 1), (4, 4, 0)] {
@@ -151,7 +151,7 @@ fn many_channels() {
     let pixels =
         Array3::from_shape_fn((60, 60, 100), |(y, x, c)| if c == 36 { gray[[y, x, 0]] } else { c as u8 });
     let image = Image::from_channels(pixels.view()).unwrap();
-    let chosen = segment(&image, &Options { channels: [37, 0], ..Options::default() }).unwrap();
+    let chosen = segment(&image, &Options::default().channels([37, 0])).unwrap();
     assert!(chosen == segment(&channel, &Options::default()).unwrap());
 }
 
@@ -159,16 +159,16 @@ fn many_channels() {
 fn options_out_of_range_are_named() {
     let good = Options::default();
     let cases = [
-        ("diameter", Options { diameter: Diameter::Pixels(-3.0), ..good.clone() }),
-        ("diameter", Options { diameter: Diameter::Pixels(f64::NAN), ..good.clone() }),
+        ("diameter", good.clone().diameter(Diameter::Pixels(-3.0))),
+        ("diameter", good.clone().diameter(Diameter::Pixels(f64::NAN))),
         ("percentile", with_percentile([99.0, 1.0])),
         ("percentile", with_percentile([1.0, 101.0])),
-        ("flow_threshold", Options { flow_threshold: f64::NAN, ..good.clone() }),
-        ("cellprob_threshold", Options { cellprob_threshold: f32::INFINITY, ..good.clone() }),
-        ("max_size_fraction", Options { max_size_fraction: 0.0, ..good.clone() }),
-        ("batch_size", Options { batch_size: Some(0), ..good.clone() }),
-        ("tile_overlap", Options { tile_overlap: 0.7, ..good.clone() }),
-        ("bsize", Options { bsize: 100, ..good.clone() }),
+        ("flow_threshold", good.clone().flow_threshold(f64::NAN)),
+        ("cellprob_threshold", good.clone().cellprob_threshold(f32::INFINITY)),
+        ("max_size_fraction", good.clone().max_size_fraction(0.0)),
+        ("batch_size", good.clone().batch_size(Some(0))),
+        ("tile_overlap", good.clone().tile_overlap(0.7)),
+        ("bsize", good.clone().bsize(100)),
     ];
     for (name, options) in cases {
         let error = segment(&discs(20, 20), &options).unwrap_err();
@@ -177,13 +177,13 @@ fn options_out_of_range_are_named() {
 }
 
 fn with_percentile(percentile: [f64; 2]) -> Options {
-    Options { normalize: Normalize { percentile, ..Normalize::default() }, ..Options::default() }
+    Options::default().normalize(Normalize::default().percentile(percentile))
 }
 
 #[test]
 fn progress_rises_to_the_end_and_can_stop_the_work() {
     let (segmenter, image) = (segmenter(0), discs(160, 190));
-    let options = Options { bsize: 96, batch_size: Some(2), ..Options::default() };
+    let options = Options::default().bsize(96).batch_size(Some(2));
     let want = segmenter.segment(&image, &options).unwrap();
     let mut seen = Vec::new();
     let mut note = |done| {
@@ -212,7 +212,7 @@ fn progress_rises_to_the_end_and_can_stop_the_work() {
 #[test]
 fn many_files_get_the_masks_of_each_alone() {
     let segmenter = segmenter(2);
-    let options = Options { bsize: 96, ..Options::default() };
+    let options = Options::default().bsize(96);
     let files: Vec<Vec<Image>> = vec![
         vec![discs(100, 120)],
         vec![],

@@ -19,7 +19,7 @@ fn normalize() {
         let input = golden.get(input);
         let (height, width) = input.size();
         let mut pixels = input.f32();
-        let options = Normalize { enabled: true, percentile, invert };
+        let options = Normalize::default().enabled(true).percentile(percentile).invert(invert);
         normalize::normalize(&mut pixels, height, width, 1, &options);
         assert_close(output, &pixels, &golden.f32(output), 1e-6, 1e-5);
     }

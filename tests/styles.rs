@@ -69,7 +69,7 @@ fn the_style_is_that_of_the_segmentation() {
     let model = flowmask::Model::named("nuclei").unwrap();
     let segmenter = flowmask::Segmenter::builder().model(model).build().unwrap();
     let diameter = flowmask::Diameter::Pixels(19.48);
-    let options = flowmask::Options { diameter, ..flowmask::Options::default() };
+    let options = flowmask::Options::default().diameter(diameter);
     assert_eq!(npy.row(0), segmenter.segment(&image, &options).unwrap().style);
 }
 

@@ -126,6 +126,8 @@ impl View {
                 PixelType::U8 => self.copy::<u8>(),
                 PixelType::U16 => self.copy::<u16>(),
                 PixelType::F32 => self.copy::<f32>(),
+                // `pixel_type` gives no other.
+                other => return Err(Fault::argument("type", format!("{other:?} is not taken"))),
             }
         };
         Ok(Image::new(pixels)?)

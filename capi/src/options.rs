@@ -207,29 +207,29 @@ fn convert(given: &flowmask_options) -> Result<Options, Fault> {
             Err(_) => return wrong("niter", format!("{niter} is neither a number of steps nor -1")),
         },
     };
-    Ok(Options {
-        diameter,
-        channels: [given.channel as usize, given.channel_nuclei as usize],
-        normalize: Normalize {
-            enabled: given.normalize != 0,
-            percentile: [given.percentile_low, given.percentile_high],
-            invert: given.invert != 0,
-        },
-        flow_threshold: given.flow_threshold,
-        cellprob_threshold: given.cellprob_threshold as f32,
-        niter,
-        min_size: usize::try_from(given.min_size).unwrap_or(usize::MAX),
-        max_size_fraction: given.max_size_fraction,
-        resample: given.resample != 0,
-        sampling,
-        exclude_on_edges: given.exclude_on_edges != 0,
-        augment: given.augment != 0,
-        batch_size: (given.batch_size != 0).then_some(given.batch_size as usize),
-        tile_overlap: given.tile_overlap,
-        bsize: given.bsize as usize,
-        compat,
-        flows: given.flows != 0,
-    })
+    Ok(Options::default()
+        .diameter(diameter)
+        .channels([given.channel as usize, given.channel_nuclei as usize])
+        .normalize(
+            Normalize::default()
+                .enabled(given.normalize != 0)
+                .percentile([given.percentile_low, given.percentile_high])
+                .invert(given.invert != 0),
+        )
+        .flow_threshold(given.flow_threshold)
+        .cellprob_threshold(given.cellprob_threshold as f32)
+        .niter(niter)
+        .min_size(usize::try_from(given.min_size).unwrap_or(usize::MAX))
+        .max_size_fraction(given.max_size_fraction)
+        .resample(given.resample != 0)
+        .sampling(sampling)
+        .exclude_on_edges(given.exclude_on_edges != 0)
+        .augment(given.augment != 0)
+        .batch_size((given.batch_size != 0).then_some(given.batch_size as usize))
+        .tile_overlap(given.tile_overlap)
+        .bsize(given.bsize as usize)
+        .compat(compat)
+        .flows(given.flows != 0))
 }
 
 #[cfg(test)]

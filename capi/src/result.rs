@@ -96,7 +96,7 @@ impl Found {
 
     /// Of an image on a GPU, whose labels may have gone to the caller's memory there.
     pub fn on_device(found: OnDevice, size: (usize, usize)) -> Self {
-        let OnDevice { cells, segmentation } = found;
+        let OnDevice { cells, segmentation, .. } = found;
         Found { segmentation, cells: cells as u32, size, polygons: OnceLock::new() }
     }
 

@@ -59,9 +59,9 @@ fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
     let pixels = pixels.slice(ndarray::s![100..100 + side, 100..100 + side, ..1]).to_owned();
     std::fs::write(folder.join("pixels.raw"), pixels.iter().copied().collect::<Vec<u8>>()).unwrap();
     let segmenter = Segmenter::builder().model(Model::named(model).unwrap()).build().unwrap();
-    let mut options = Options { diameter: Diameter::Pixels(19.5), ..Options::default() };
+    let mut options = Options::default().diameter(Diameter::Pixels(19.5));
     if model != "nuclei" {
-        options = Options { cellprob_threshold: -1e30, flow_threshold: 0.0, min_size: 1, ..options };
+        options = options.clone().cellprob_threshold(-1e30).flow_threshold(0.0).min_size(1);
     }
     let found = segmenter.segment(&Image::new(Pixels::U8(pixels)).unwrap(), &options).unwrap();
     assert!(found.cells() > 0);

@@ -9,22 +9,20 @@ impl args::Segment {
     /// The options, every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
         let cells = &self.cells;
-        let options = Options {
-            flow_threshold: cells.flow_threshold,
-            cellprob_threshold: cells.cellprob_threshold,
-            niter: (cells.niter > 0).then_some(cells.niter),
-            min_size: usize::try_from(cells.min_size).unwrap_or(0),
-            resample: !cells.no_resample,
-            sampling: cells.sampling(),
-            exclude_on_edges: cells.exclude_on_edges,
-            compat: match cells.compat {
+        let options = of_network(&self.input, &self.model, &self.speed)
+            .flow_threshold(cells.flow_threshold)
+            .cellprob_threshold(cells.cellprob_threshold)
+            .niter((cells.niter > 0).then_some(cells.niter))
+            .min_size(usize::try_from(cells.min_size).unwrap_or(0))
+            .resample(!cells.no_resample)
+            .sampling(cells.sampling())
+            .exclude_on_edges(cells.exclude_on_edges)
+            .compat(match cells.compat {
                 None => Compat::None,
                 Some(args::Compat::V3_1_1) => Compat::V3_1_1,
-            },
-            // Only the masks are written.
-            flows: false,
-            ..of_network(&self.input, &self.model, &self.speed)
-        };
+            });
+        // Only the masks are written.
+        let options = options.flows(false);
         options.check()?;
         Ok(options)
     }
@@ -41,20 +39,18 @@ impl args::Styles {
 
 /// What the network is given and how it runs.
 fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
-    let mut normalize = Normalize { enabled: !input.no_norm, invert: input.invert, ..Normalize::default() };
+    let mut normalize = Normalize::default().enabled(!input.no_norm).invert(input.invert);
     if let Some([low, high]) = input.norm_percentile.as_deref() {
         normalize.percentile = [*low, *high];
     }
-    Options {
-        diameter: model.diameter.unwrap_or_default(),
-        channels: [input.chan, input.chan2],
-        normalize,
-        augment: model.augment,
-        batch_size: speed.batch_size,
-        tile_overlap: model.tile_overlap,
-        bsize: model.bsize,
-        ..Options::default()
-    }
+    Options::default()
+        .diameter(model.diameter.unwrap_or_default())
+        .channels([input.chan, input.chan2])
+        .normalize(normalize)
+        .augment(model.augment)
+        .batch_size(speed.batch_size)
+        .tile_overlap(model.tile_overlap)
+        .bsize(model.bsize)
 }
 
 impl args::Speed {
@@ -116,7 +112,7 @@ mod tests {
 
     #[test]
     fn no_flags_are_the_defaults_of_the_library() {
-        assert_eq!(options("").unwrap(), Options { flows: false, ..Options::default() });
+        assert_eq!(options("").unwrap(), Options::default().flows(false));
     }
 
     #[test]
@@ -125,25 +121,23 @@ mod tests {
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
                      --sampling grid-sample --exclude_on_edges --augment --batch_size 2 \
                      --tile_overlap 0.25 --bsize 256 --compat 3.1.1";
-        let wanted = Options {
-            diameter: Diameter::Pixels(40.0),
-            channels: [2, 3],
-            normalize: Normalize { enabled: true, percentile: [2.0, 98.5], invert: true },
-            flow_threshold: 0.0,
-            cellprob_threshold: -1.5,
-            niter: Some(300),
-            min_size: 0,
-            resample: false,
-            sampling: Sampling::GridSample,
-            exclude_on_edges: true,
-            augment: true,
-            batch_size: Some(2),
-            tile_overlap: 0.25,
-            bsize: 256,
-            compat: Compat::V3_1_1,
-            flows: false,
-            ..Options::default()
-        };
+        let wanted = Options::default()
+            .diameter(Diameter::Pixels(40.0))
+            .channels([2, 3])
+            .normalize(Normalize::default().enabled(true).percentile([2.0, 98.5]).invert(true))
+            .flow_threshold(0.0)
+            .cellprob_threshold(-1.5)
+            .niter(Some(300))
+            .min_size(0)
+            .resample(false)
+            .sampling(Sampling::GridSample)
+            .exclude_on_edges(true)
+            .augment(true)
+            .batch_size(Some(2))
+            .tile_overlap(0.25)
+            .bsize(256)
+            .compat(Compat::V3_1_1)
+            .flows(false);
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);
         assert!(!options("--no-norm").unwrap().normalize.enabled);

@@ -7,6 +7,7 @@ use super::driver::{count, driver};
 use crate::{Device, Error, Result};
 
 /// A GPU of this machine.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceInfo {
     /// Its number, from 0, as [`Gpu::open`](super::Gpu::open) takes it.

@@ -13,6 +13,7 @@ use crate::watch::{Progress, Watch};
 use crate::{Device, Error, Options, Result, Segmenter};
 
 /// What was found in an image on a GPU.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct OnDevice {
     /// How many cells.

@@ -105,6 +105,7 @@ fn row_by_row<T: Copy>(array: Array3<T>) -> Array3<T> {
 }
 
 /// The pictures of one file: the planes of a stack, or the frames of a time series. At least one.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stack {
     /// The pictures, all of one shape and type, in the order of the file (time before z).

@@ -34,6 +34,7 @@ macro_rules! each {
 }
 
 /// The type of a pixel's numbers.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelType {
     /// 8-bit integers.
@@ -107,8 +108,16 @@ typed! {
     /// Pixels as they were stored, `[height, width, channels]`.
     ///
     /// Signed, 32-bit and 64-bit numbers are kept as `f32`, which is what the original computes with.
+    #[non_exhaustive]
     #[derive(Clone, Debug, PartialEq)]
     Pixels, Array3
+}
+
+impl Pixels {
+    /// The numbers as `f32`, `[height, width, channels]`.
+    pub fn to_f32(&self) -> Array3<f32> {
+        each!(self, Pixels(array) => array.mapv(f32::from))
+    }
 }
 
 macro_rules! pixel {

@@ -13,6 +13,7 @@ const FILES: [(&str, &str); 3] =
     [("cyto", "cytotorch_0"), ("cyto2", "cyto2torch_0"), ("nuclei", "nucleitorch_0")];
 
 /// A model that can be named.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
     /// The name that [`Model::named`](super::Model::named) takes.

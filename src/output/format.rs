@@ -9,6 +9,7 @@ use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
 /// The file format of labels.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// TIFF packed with deflate, one page a plane; 16 bits, 32 above 65 535 labels.

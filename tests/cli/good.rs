@@ -26,11 +26,7 @@ fn each_format_holds_the_same_labels() {
     }
     let values = |name| {
         let image = flowmask::Image::open(scene.path(name)).unwrap();
-        match image.pixels() {
-            flowmask::Pixels::U8(a) => a.mapv(f32::from),
-            flowmask::Pixels::U16(a) => a.mapv(f32::from),
-            flowmask::Pixels::F32(a) => a.clone(),
-        }
+        image.pixels().to_f32()
     };
     let tif = values("a_masks.tif");
     assert!(tif.iter().any(|&label| label == 30.0));

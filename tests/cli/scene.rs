@@ -109,11 +109,8 @@ impl Scene {
     /// The planes of a label image and the sum of their highest labels.
     pub fn labels(&self, name: &str) -> (usize, u64) {
         let planes = flowmask::image::read(&self.path(name)).unwrap().planes;
-        let highest = |plane: &flowmask::Image| match plane.pixels() {
-            flowmask::Pixels::U8(a) => a.iter().copied().max().unwrap().into(),
-            flowmask::Pixels::U16(a) => a.iter().copied().max().unwrap().into(),
-            flowmask::Pixels::F32(a) => a.iter().copied().fold(0.0, f32::max) as u64,
-        };
+        let highest =
+            |plane: &flowmask::Image| plane.pixels().to_f32().into_iter().fold(0.0, f32::max) as u64;
         (planes.len(), planes.iter().map(highest).sum())
     }
 }

@@ -51,7 +51,8 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn small_images() {
-    let options = |low, high, invert| Normalize { enabled: true, percentile: [low, high], invert };
+    let options =
+        |low, high, invert| Normalize::default().enabled(true).percentile([low, high]).invert(invert);
     on_device(|gpu| {
         let mut scratch = Scratch::default();
         for case in cases() {
@@ -80,6 +81,6 @@ fn large_image() {
     let gpu = gpu();
     let (height, width) = (182, 61_801);
     let pixels = (0..height * width).map(|i| (i % 7919) as f32 + (i % width % 275) as f32).collect();
-    let options = Normalize { invert: true, ..Normalize::default() };
+    let options = Normalize::default().invert(true);
     compare(&gpu, &([height, width, 1], pixels), &options, &mut Scratch::default());
 }

@@ -59,13 +59,13 @@ fn single_precision_finds_what_the_processor_finds() {
     // For the run without normalisation: of the range that the network is made for.
     let flowmask::Pixels::U16(pixels) = image.pixels() else { unreachable!() };
     let unit = Image::from_channels(pixels.mapv(|v| f32::from(v) / 800.0).view()).unwrap();
-    let default = Options { bsize: 48, ..Options::default() };
+    let default = Options::default().bsize(48);
     let all = [
         default.clone(),
-        Options { diameter: Diameter::Pixels(25.0), exclude_on_edges: true, ..default.clone() },
-        Options { diameter: Diameter::Pixels(12.0), resample: false, channels: [2, 1], ..default.clone() },
-        Options { augment: true, sampling: Sampling::GridSample, min_size: 40, ..default.clone() },
-        Options { normalize: Normalize { enabled: false, ..Normalize::default() }, ..default },
+        default.clone().diameter(Diameter::Pixels(25.0)).exclude_on_edges(true),
+        default.clone().diameter(Diameter::Pixels(12.0)).resample(false).channels([2, 1]),
+        default.clone().augment(true).sampling(Sampling::GridSample).min_size(40),
+        default.clone().normalize(Normalize::default().enabled(false)),
     ];
     for (i, options) in all.iter().enumerate() {
         let image = if options.normalize.enabled { &image } else { &unit };
@@ -85,7 +85,7 @@ fn single_precision_finds_what_the_processor_finds() {
 fn the_diameter_is_estimated_as_on_the_processor() {
     gpu();
     let model = Model::named("nuclei").unwrap();
-    let options = Options { diameter: Diameter::Auto, ..Options::default() };
+    let options = Options::default().diameter(Diameter::Auto);
     let image = discs(50, 40, 16);
     let want = segmenter(model.clone(), &[Device::Cpu], Precision::F32).segment(&image, &options).unwrap();
     let got = segmenter(model, &[Device::Cuda(0)], Precision::F32).segment(&image, &options).unwrap();
@@ -98,11 +98,11 @@ fn same_bytes_for_any_batch_pooling_and_number_of_gpus() {
     let images = images();
     let devices: Vec<Device> = (0..count().unwrap().min(2)).map(Device::Cuda).collect();
     for precision in [Precision::F16, Precision::F32] {
-        let options = Options { bsize: 64, diameter: Diameter::Pixels(26.0), ..Options::default() };
+        let options = Options::default().bsize(64).diameter(Diameter::Pixels(26.0));
         let alone = segmenter(tiny(), &devices[..1], precision);
         let want: Vec<_> = images.iter().map(|image| alone.segment(image, &options).unwrap()).collect();
         for batch_size in [Some(1), Some(5), None] {
-            let options = Options { batch_size, ..options.clone() };
+            let options = options.clone().batch_size(batch_size);
             for devices in [&devices[..1], &devices] {
                 let found = many(&segmenter(tiny(), devices, precision), &images, &options);
                 for (i, (found, want)) in found.iter().zip(&want).enumerate() {
@@ -122,12 +122,12 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
     let nan = Image::from_gray(Array2::from_elem((9, 9), f32::NAN).view()).unwrap();
     assert!(matches!(cuda.segment(&nan, &Options::default()), Err(Error::Image(_))));
-    let absent = Options { channels: [3, 0], ..Options::default() };
+    let absent = Options::default().channels([3, 0]);
     assert!(matches!(cuda.segment(&images()[0], &absent), Err(Error::Image(_))));
     assert_eq!(cuda.segment(&images()[3], &Options::default()).unwrap().masks.dim(), (48, 48));
     let missing = Segmenter::builder().model(tiny()).devices([Device::Cuda(99)]).build();
     assert!(matches!(missing.err(), Some(Error::Device { device, .. }) if device == "cuda:99"));
-    let auto = Options { diameter: Diameter::Auto, ..Options::default() };
+    let auto = Options::default().diameter(Diameter::Auto);
     assert!(matches!(cuda.segment(&images()[0], &auto), Err(Error::Model { .. })));
 }
 
@@ -135,7 +135,7 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
 fn progress_stops_the_work() {
     gpu();
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
-    let options = Options { bsize: 64, batch_size: Some(2), ..Options::default() };
+    let options = Options::default().bsize(64).batch_size(Some(2));
     let image = discs(97, 131, 12);
     let want = cuda.segment(&image, &options).unwrap();
     let result = cuda.segment_with_progress(&image, &options, &mut |done| done < 0.3);
@@ -149,7 +149,7 @@ fn half_precision_finds_the_same_nuclei() {
     gpu();
     let model = Model::named("nuclei").unwrap();
     let image = Image::open(data("nuclei.png")).unwrap();
-    let options = Options { diameter: Diameter::Pixels(19.5), bsize: 256, ..Options::default() };
+    let options = Options::default().diameter(Diameter::Pixels(19.5)).bsize(256);
     let want = segmenter(model.clone(), &[Device::Cpu], Precision::F32).segment(&image, &options).unwrap();
     let got = segmenter(model, &[Device::Cuda(0)], Precision::F16).segment(&image, &options).unwrap();
     let worst =

@@ -30,15 +30,13 @@ pub fn tiny() -> Model {
 
 /// With random weights there are masks only where nothing is dropped.
 pub fn options() -> Options {
-    Options {
-        diameter: Diameter::Pixels(24.0),
-        channels: [2, 1],
-        bsize: 32,
-        cellprob_threshold: -1e30,
-        flow_threshold: 0.0,
-        min_size: 1,
-        ..Options::default()
-    }
+    Options::default()
+        .diameter(Diameter::Pixels(24.0))
+        .channels([2, 1])
+        .bsize(32)
+        .cellprob_threshold(-1e30)
+        .flow_threshold(0.0)
+        .min_size(1)
 }
 
 /// Memory of the device with this in it.

@@ -53,6 +53,7 @@ fn small(labels: &[u32], min_size: usize, compat: Compat) -> Vec<u32> {
             let ranks = 1..unique.len();
             ranks.filter(|&k| count(labels, unique[k]) < min_size).map(|k| k as u32).collect()
         }
+        other => panic!("{other:?} has no judge"),
     }
 }
 

@@ -37,7 +37,7 @@ proptest! {
             let from = (image.height(), image.width());
             let to = if same { from } else { to };
             let choice = [channel, nuclei];
-            let options = options.map(|invert| Normalize { invert, ..Normalize::default() });
+            let options = options.map(|invert| Normalize::default().invert(invert));
 
             let mut want = channels(&image, choice, nchan).unwrap();
             if let Some(options) = &options {

@@ -54,10 +54,8 @@ fn of_sorted(sorted: &[f64], q: f64) -> f64 {
 fn options() -> impl Strategy<Value = Normalize> {
     let low = prop_oneof![Just(0.0), Just(1.0), 0.0..60.0];
     let high = prop_oneof![Just(100.0), Just(99.0), 60.1..100.0];
-    (low, high, any::<bool>()).prop_map(|(low, high, invert)| Normalize {
-        enabled: true,
-        percentile: [low, high],
-        invert,
+    (low, high, any::<bool>()).prop_map(|(low, high, invert)| {
+        Normalize::default().enabled(true).percentile([low, high]).invert(invert)
     })
 }
 
@@ -106,7 +104,7 @@ proptest! {
 
 /// More than 224³ values: the percentiles come from a grid with a step of its own along each side.
 fn large(height: usize, width: usize, pixel: impl Fn(usize, f32) -> f32) {
-    let options = Normalize { invert: true, ..Normalize::default() };
+    let options = Normalize::default().invert(true);
     let pixels: Vec<f32> =
         noise(7, height * width).into_iter().enumerate().map(|(i, v)| pixel(i, v)).collect();
     let (want, bound) = reference(&pixels, (height, width, 1), &options).unwrap();

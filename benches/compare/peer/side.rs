@@ -92,7 +92,7 @@ impl Side {
         let (sampling, compat) = like(question)?;
         let diameter = question["diameter"].as_f64().context("diameter is not given")?;
         let options =
-            Options { diameter: Diameter::Pixels(diameter), sampling, compat, ..Options::default() };
+            Options::default().diameter(Diameter::Pixels(diameter)).sampling(sampling).compat(compat);
         let folder = question["write"].as_str().map(PathBuf::from);
         let images: Vec<Image> = match folder {
             Some(_) => Vec::new(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use flowmask::cpu::{blend, channels, cluster, components, flow_error, follow, normalize};
 use flowmask::plan::grid::Grid;
-use flowmask::{Image, Normalize, Pixels, output};
+use flowmask::{Image, Normalize, output};
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -19,12 +19,7 @@ pub fn read(question: &Value) -> Result<Run> {
         let begin = Instant::now();
         let image = Image::open(&path)?;
         let seconds = begin.elapsed();
-        let pixels = match image.pixels() {
-            Pixels::U8(a) => a.mapv(f32::from),
-            Pixels::U16(a) => a.mapv(f32::from),
-            Pixels::F32(a) => a.clone(),
-        };
-        Ok((seconds, vec![("out".into(), Array::Float(pixels.into_dyn()))]))
+        Ok((seconds, vec![("out".into(), Array::Float(image.pixels().to_f32().into_dyn()))]))
     }))
 }
 
