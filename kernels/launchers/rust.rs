@@ -49,7 +49,7 @@ pub fn assertions(file: &File, scope: &Scope) -> Result<String> {
         let layout = scope.layout(of)?;
         let mut parts = vec![format!("sizeof({name}) == {}", layout.size)];
         for (field, offset) in of.fields.iter().flatten().zip(&layout.offsets) {
-            parts.push(format!("__builtin_offsetof({name}, {}) == {offset}", field.name));
+            parts.push(format!("OFFSET_OF({name}, {}) == {offset}", field.name));
         }
         for part in parts {
             writeln!(text, "static_assert({part}, \"{} is laid out otherwise in Rust\");", of.name)
@@ -183,7 +183,7 @@ fn launcher(file: &File, of: &Kernel, scope: &Scope) -> Result<String> {
         let by_reference = rust.starts_with('&');
         write!(arguments, ".arg({}{name})", if by_reference { "" } else { "&" }).expect(TAKEN);
         if scope.enumeration(&kind.name).is_some() {
-            write!(numbers, "        let {name} = {name} as i32;\n").expect(TAKEN);
+            writeln!(numbers, "        let {name} = {name} as i32;").expect(TAKEN);
         }
     }
     let (name, stem) = (&of.name, name_of(&file.name));
