@@ -1,4 +1,4 @@
-// Sets a range of words to one value, which tables begin with.
+// Sets a range of words to one value, for example tables of labels before they are filled in.
 #include "prims.cuh"
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) fill(u32* out, u32 value, int n) {

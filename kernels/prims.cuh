@@ -12,6 +12,8 @@ typedef unsigned long long u64;
 // dynamic shared memory: DYN_SMEM(name) declares `unsigned char* name`
 #define DYN_SMEM(name) extern __shared__ __align__(128) unsigned char name[]
 #define LAUNCH_BOUNDS(t, b) __launch_bounds__(t, b)
+// offsetof without a header: NVRTC 12 does not know __builtin_offsetof
+#define OFFSET_OF(type, field) __INTADDR__(&((type*)0)->field)
 
 struct alignas(2) half_t { u16 x; };
 DEV float  h2f(half_t h) { float f; asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h.x)); return f; }
@@ -48,6 +50,9 @@ DEV void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
 DEV u32 hfma2_relu(u32 a, u32 b, u32 c) { u32 r; asm("fma.rn.relu.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c)); return r; }
 #else
 #include "emulator.h"
+#endif
+#ifndef OFFSET_OF
+#define OFFSET_OF(type, field) __builtin_offsetof(type, field)
 #endif
 #ifndef EMU_KERNEL
 #define EMU_KERNEL(name)   // registers the kernel with the CPU emulator; nothing on the GPU

@@ -138,18 +138,18 @@ fn the_device_asserts_sizes_offsets_and_numbers() {
     let mut want = String::new();
     for (of, condition) in [
         ("Sample", "sizeof(Sample) == 208"),
-        ("Sample", "__builtin_offsetof(Sample, size) == 0"),
-        ("Sample", "__builtin_offsetof(Sample, step) == 8"),
-        ("Sample", "__builtin_offsetof(Sample, counts) == 16"),
+        ("Sample", "OFFSET_OF(Sample, size) == 0"),
+        ("Sample", "OFFSET_OF(Sample, step) == 8"),
+        ("Sample", "OFFSET_OF(Sample, counts) == 16"),
         ("View", "sizeof(View) == 24"),
-        ("View", "__builtin_offsetof(View, data) == 0"),
-        ("View", "__builtin_offsetof(View, more) == 8"),
-        ("View", "__builtin_offsetof(View, stride) == 16"),
+        ("View", "OFFSET_OF(View, data) == 0"),
+        ("View", "OFFSET_OF(View, more) == 8"),
+        ("View", "OFFSET_OF(View, stride) == 16"),
         ("Sum", "sizeof(Sum<half_t>) == 32"),
-        ("Sum", "__builtin_offsetof(Sum<half_t>, from) == 0"),
-        ("Sum", "__builtin_offsetof(Sum<half_t>, to) == 8"),
-        ("Sum", "__builtin_offsetof(Sum<half_t>, also) == 16"),
-        ("Sum", "__builtin_offsetof(Sum<half_t>, count) == 24"),
+        ("Sum", "OFFSET_OF(Sum<half_t>, from) == 0"),
+        ("Sum", "OFFSET_OF(Sum<half_t>, to) == 8"),
+        ("Sum", "OFFSET_OF(Sum<half_t>, also) == 16"),
+        ("Sum", "OFFSET_OF(Sum<half_t>, count) == 24"),
     ] {
         writeln!(want, "static_assert({condition}, \"{of} is laid out otherwise in Rust\");").unwrap();
     }
@@ -167,6 +167,7 @@ fn compile_kernel(text: &str) -> Result<(), String> {
 #define LAUNCH_BOUNDS(threads, blocks)
 #define DEV static inline
 #define EMU_KERNEL(name)
+#define OFFSET_OF(type, field) __builtin_offsetof(type, field)
 ";
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("shared.cuh"), HEADER).unwrap();

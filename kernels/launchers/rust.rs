@@ -49,7 +49,7 @@ pub fn assertions(file: &File, scope: &Scope) -> Result<String> {
         let layout = scope.layout(of)?;
         let mut parts = vec![format!("sizeof({name}) == {}", layout.size)];
         for (field, offset) in of.fields.iter().flatten().zip(&layout.offsets) {
-            parts.push(format!("__builtin_offsetof({name}, {}) == {offset}", field.name));
+            parts.push(format!("OFFSET_OF({name}, {}) == {offset}", field.name));
         }
         for part in parts {
             writeln!(text, "static_assert({part}, \"{} is laid out otherwise in Rust\");", of.name)
