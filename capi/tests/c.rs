@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use flowmask::{Diameter, Image, Model, Options, Pixels, Segmenter};
 
@@ -22,12 +23,23 @@ fn repository(name: &str) -> PathBuf {
     package().join("..").join(name)
 }
 
-/// The library that cargo built with this test.
-fn library() -> PathBuf {
-    let folder = std::env::current_exe().unwrap().parent().unwrap().to_owned();
-    let library = folder.join(if cfg!(target_os = "macos") { "libflowmask.dylib" } else { "libflowmask.so" });
-    assert!(library.is_file(), "{} is not there", library.display());
-    library
+/// The library, which cargo does not build for a test, since a test in Rust cannot link to it.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "flowmask-capi", "--lib"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        // Its variables are those of the test's own build.
+        run(build.current_dir(package()).env_remove("LD_LIBRARY_PATH"));
+        let folder = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
+        let library =
+            folder.join(if cfg!(target_os = "macos") { "libflowmask.dylib" } else { "libflowmask.so" });
+        assert!(library.is_file(), "{} is not there", library.display());
+        library
+    })
 }
 
 fn run(command: &mut Command) -> String {
