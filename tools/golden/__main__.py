@@ -36,7 +36,7 @@ def _make(kind: str, out: Path, check: bool) -> bool:
     for name, content in importlib.import_module(f"tools.golden.{kind}").files():
         if isinstance(content, list):
             path = out / f"{name}.json"
-            path.write_text(json.dumps(content, indent=1) + "\n")
+            path.write_text(json.dumps(content, indent=1))
         else:
             path = out / f"{name}.safetensors.gz"
             store.save(path, content)
