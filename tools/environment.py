@@ -28,15 +28,15 @@ def enter(module: str) -> None:
     except (subprocess.CalledProcessError, OSError) as error:
         sys.exit(f"the packages of {REQUIREMENTS.relative_to(ROOT)} cannot be installed: {error}")
     if Path(sys.prefix) != python.parent.parent:
-        # One thread: sums in parallel have another order, and so other last digits.
-        threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        os.execve(python, [str(python), "-m", module, *sys.argv[1:]], os.environ | threads)
+        # Sums in another order have other last digits: one thread, and one set of NumPy's functions on all processors.
+        settings = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell"}
+        os.execve(python, [str(python), "-m", module, *sys.argv[1:]], os.environ | settings)
 
 
 def prepare() -> Path:
     """Make the virtual environment if it is not there yet, and give its interpreter."""
     sys.path.insert(0, str(ROOT / "benches" / "compare"))
-    import environment as compare  # noqa: PLC0415
+    import environment as compare
 
     try:
         python = compare.venv(peers=False)

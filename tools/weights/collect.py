@@ -29,7 +29,8 @@ def save(pictures: Iterator[Picture], folder: Path) -> int:
     """Write pictures into `folder`, and say how many there were."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    for count, picture in enumerate(pictures, 1):
+    for picture in pictures:
+        count += 1
         image = picture.image if picture.image.ndim == 2 else picture.image[..., ::-1]
         cv2.imwrite(str(folder / f"{picture.name}.png"), image)
         cv2.imwrite(str(folder / f"{picture.name}_masks.png"), picture.cells.astype(np.uint16))

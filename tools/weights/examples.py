@@ -95,8 +95,8 @@ def _group(data: Path, group: str) -> Iterator[Example]:
     if group in ("dsb2018", "drawn"):
         return
     for pixels, labels in _pictures(data / group):
-        for channels, cells in _parts(group, pixels, labels):
-            cells = utils.fill_holes_and_remove_small_masks(cells.copy(), min_size=8)
+        for channels, part in _parts(group, pixels, labels):
+            cells = utils.fill_holes_and_remove_small_masks(part.copy(), min_size=8)
             if cells.max() >= 3 and (example := _example(group, *_smaller(channels, cells))):
                 yield example
 
