@@ -33,5 +33,5 @@ mod tiles;
 fn without_a_gpu_that_is_required_the_tests_fail() {
     let which = ["--exact", "fill::fill_sets_its_range_and_nothing_else", "--include-ignored"];
     let absent = [("FLOWMASK_REQUIRE_GPU", "1"), ("CUDA_VISIBLE_DEVICES", "")];
-    required::check("FLOWMASK_REQUIRE_GPU", &which, &absent, "cuda");
+    required::check("FLOWMASK_REQUIRE_GPU", &which, &absent, "cuda:");
 }

@@ -50,24 +50,33 @@ fn module(folder: &str, name: &str) -> String {
     texts.map(lines).collect()
 }
 
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+fn first_word(text: &str) -> &str {
+    words(text).next().unwrap()
+}
+
 fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|other| other == word)
+    words(text).any(|other| other == word)
 }
 
 /// Whether something is used of `path`, as `cpu::blend`, which may stand in a list: `cpu::{blend, follow}`.
 fn uses(text: &str, path: &str) -> bool {
     let (parent, name) = path.split_once("::").unwrap();
-    let lists = text.split(&format!("{parent}::{{")).skip(1).map(|rest| rest.split('}').next().unwrap());
-    let direct = text.split(&format!("{parent}::")).skip(1);
-    direct.into_iter().any(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name))
-        || lists.into_iter().any(|list| has_word(list, name))
+    let after = format!("{parent}::");
+    text.split(&after).skip(1).any(|rest| match rest.strip_prefix('{') {
+        Some(list) => has_word(list.split('}').next().unwrap(), name),
+        None => first_word(rest) == name,
+    })
 }
 
 /// By what a test may call a launcher: its module, and what `src/cuda/mod.rs` gives out of it.
 fn public_paths(launcher: &str) -> Vec<String> {
     let all = fs::read_to_string(root().join("src/cuda/mod.rs")).unwrap();
     let uses = all.lines().filter_map(|line| line.strip_prefix(&format!("pub use {launcher}::")));
-    let names = uses.flat_map(|names| names.split(|c: char| !c.is_alphanumeric()));
+    let names = uses.flat_map(words);
     let names = names.filter(|name| !name.is_empty());
     names.chain([launcher]).map(|name| format!("cuda::{name}")).collect()
 }
@@ -102,16 +111,14 @@ fn missing(file: &str, kernels: &[String], Stage { launcher, twin, .. }: &Stage)
 fn kernel_files() -> Vec<(String, Vec<String>)> {
     let made = launchers::launchers(&launchers::sources(&root().join("kernels"))).unwrap();
     let modules = made.rust.split("\npub mod ").skip(1);
-    let named =
-        |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
-    modules
-        .filter(|text| !named(text).ends_with("_cuh"))
-        .map(|text| {
-            let functions =
-                text.split("    pub fn ").skip(1).filter(|rest| rest.contains("(gpu: &super::Gpu"));
-            (named(text), functions.map(named).collect())
-        })
-        .collect()
+    let launchers = |text: &str| -> Vec<String> {
+        let functions = text.split("    pub fn ").skip(1);
+        let launchers =
+            functions.filter(|rest| rest.split('(').nth(1).unwrap().starts_with("gpu: &super::Gpu"));
+        launchers.map(|rest| first_word(rest).to_owned()).collect()
+    };
+    let files = modules.filter(|text| !first_word(text).ends_with("_cuh"));
+    files.map(|text| (first_word(text).to_owned(), launchers(text))).collect()
 }
 
 #[test]
