@@ -39,7 +39,7 @@ template <int GROUPS> struct alignas(128) Tables {
 };
 
 // src/cuda/conv/launch.rs counts the shared memory of a launch in the same way.
-template <int GROUPS> constexpr bool counted() {
+template <int GROUPS> DEV constexpr bool counted() {
   using S = Shape<GROUPS>;
   constexpr int TABLES = S::STRIPS * (int)(sizeof(Strip) + 2 * sizeof(int) * HALO_PIXELS);
   return sizeof(Tables<GROUPS>) == (TABLES + 127) / 128 * 128 &&
