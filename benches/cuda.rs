@@ -76,9 +76,15 @@ fn timed(gpu: &Gpu, n: u64, mut stage: impl FnMut()) -> Duration {
     start.elapsed()
 }
 
+/// Whether it is a failure that there is no GPU.
+fn required() -> bool {
+    std::env::var_os("FLOWMASK_REQUIRE_GPU").is_some_and(|value| !value.is_empty())
+}
+
 fn stages(c: &mut Criterion) {
     let gpu = match Gpu::open(0) {
         Ok(gpu) => gpu,
+        Err(error) if required() => panic!("{error}"),
         Err(error) => return println!("left out: {error}"),
     };
     let roofs = Roofs::of(&gpu);

@@ -56,6 +56,7 @@ fn the_accuracy_card_is_true() {
             method.mean(|image| image.aji),
             method.mean(|image| image.boundaries[1].f),
         ];
+        assert_eq!(row.len(), 4 + scores.len(), "{kind}");
         for (stated, score) in row[4..].iter().zip(scores) {
             // Other processors round otherwise, which may move a cell or two over a threshold.
             let stated: f64 = stated.parse().unwrap();

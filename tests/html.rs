@@ -1,4 +1,8 @@
-//! The pages in a browser, when there is one: they run without an error and show a figure an image.
+//! The pages: in a browser they run without an error and show a figure an image. With `FLOWMASK_REQUIRE_CHROMIUM=1` a
+//! plain `cargo test` runs the tests in a browser too, and fails without one.
+
+#[path = "common/required.rs"]
+mod required;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +14,7 @@ use ndarray::{Array1, Array2};
 
 /// The browser of the variable CHROME, or one by its usual name.
 fn browser() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CHROME") {
+    if let Some(path) = std::env::var_os("CHROME").filter(|path| !path.is_empty()) {
         return Some(path.into());
     }
     let dirs: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
@@ -18,12 +22,9 @@ fn browser() -> Option<PathBuf> {
     names.iter().flat_map(|name| dirs.iter().map(move |dir| dir.join(name))).find(|path| path.is_file())
 }
 
-/// The page after its script has run, or nothing without a browser.
-fn rendered(page: &Path) -> Option<String> {
-    let Some(browser) = browser() else {
-        eprintln!("left out: no Chromium is installed, and CHROME names none");
-        return None;
-    };
+/// The page after its script has run.
+fn rendered(page: &Path) -> String {
+    let browser = browser().expect("no Chromium is installed, and CHROME names none");
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
@@ -35,7 +36,7 @@ fn rendered(page: &Path) -> Option<String> {
         .unwrap();
     let dom = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && dom.contains("<html"), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(dom)
+    dom
 }
 
 /// The tag that opens the document, on which the script leaves what it did.
@@ -76,6 +77,7 @@ fn save_map(path: &Path, images: usize) {
 }
 
 #[test]
+#[ignore = "takes Chromium: .ci/run runs it"]
 fn pages_run_in_a_browser_and_show_every_image() {
     let dir = tempfile::tempdir().unwrap();
     for (name, images, save) in
@@ -83,7 +85,7 @@ fn pages_run_in_a_browser_and_show_every_image() {
     {
         let page = dir.path().join(name);
         save(&page, images);
-        let Some(dom) = rendered(&page) else { return };
+        let dom = rendered(&page);
         let root = root(&dom);
         assert!(!root.contains("data-error"), "{name}: {root}");
         assert!(root.contains(&format!("data-figures=\"{images}\"")), "{name}: {root}");
@@ -93,14 +95,21 @@ fn pages_run_in_a_browser_and_show_every_image() {
 }
 
 #[test]
+#[ignore = "takes Chromium: .ci/run runs it"]
 fn a_script_that_fails_is_seen() {
     let dir = tempfile::tempdir().unwrap();
     let page = dir.path().join("gallery.html");
     save_gallery(&page, 3);
     let broken = fs::read_to_string(&page).unwrap().replace("id=\"sort\"", "id=\"lost\"");
     fs::write(&page, broken).unwrap();
-    let Some(dom) = rendered(&page) else { return };
+    let dom = rendered(&page);
     assert!(root(&dom).contains("data-error"), "{}", root(&dom));
+}
+
+#[test]
+fn without_a_browser_the_tests_that_take_it_fail() {
+    let absent = [("CHROME", ""), ("PATH", "")];
+    required::check("FLOWMASK_REQUIRE_CHROMIUM", &["--ignored"], &absent, "no Chromium is installed");
 }
 
 /// What a browser makes of text: the template escapes by numbers.

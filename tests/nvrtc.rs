@@ -1,5 +1,9 @@
 //! The kernels through NVRTC, without a GPU. `FLOWMASK_TEST_NVRTC` lists libraries to test with, as PATH does;
-//! `FLOWMASK_TEST_CUBINS` names a folder that keeps what they made.
+//! `FLOWMASK_TEST_CUBINS` names a folder that keeps what they made. With `FLOWMASK_REQUIRE_NVRTC=1` a plain `cargo test`
+//! runs all tests too, and fails without NVRTC.
+
+#[path = "common/required.rs"]
+mod required;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -14,10 +18,14 @@ fn compilers() -> Vec<Compiler> {
     let paths = std::env::var_os("FLOWMASK_TEST_NVRTC").unwrap_or_default();
     let paths = std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty());
     let compilers: Vec<Compiler> = paths.map(|path| Compiler::open(&path).unwrap()).collect();
-    if compilers.is_empty() {
-        println!("left out: FLOWMASK_TEST_NVRTC names no NVRTC");
-    }
+    assert!(!compilers.is_empty(), "FLOWMASK_TEST_NVRTC names no NVRTC");
     compilers
+}
+
+#[test]
+fn without_nvrtc_the_tests_that_take_it_fail() {
+    let absent = [("FLOWMASK_TEST_NVRTC", "")];
+    required::check("FLOWMASK_REQUIRE_NVRTC", &["--ignored"], &absent, "names no NVRTC");
 }
 
 /// Compiles all, and checks what is told meanwhile.
@@ -38,6 +46,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+#[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
 fn every_kernel_compiles_for_every_card_and_comes_back_from_the_cache() {
     let scratch = tempfile::tempdir().unwrap();
     let kept = std::env::var_os("FLOWMASK_TEST_CUBINS").filter(|folder| !folder.is_empty());
@@ -57,6 +66,7 @@ fn every_kernel_compiles_for_every_card_and_comes_back_from_the_cache() {
 }
 
 #[test]
+#[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
 fn a_card_that_is_newer_than_the_compiler_gets_ptx() {
     let scratch = tempfile::tempdir().unwrap();
     for compiler in compilers() {
@@ -70,10 +80,11 @@ fn a_card_that_is_newer_than_the_compiler_gets_ptx() {
 }
 
 #[test]
+#[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
 fn entries_that_are_not_whole_are_compiled_again() {
     let scratch = tempfile::tempdir().unwrap();
     let cache = Cache::at(scratch.path());
-    let Some(compiler) = compilers().into_iter().next() else { return };
+    let compiler = compilers().remove(0);
     let first = compile(&compiler, (9, 0), &cache);
     let paths = entries(scratch.path());
     assert_eq!((paths.len(), first.compiled), (first.files.len(), first.files.len()));
@@ -94,17 +105,19 @@ fn entries_that_are_not_whole_are_compiled_again() {
 }
 
 #[test]
+#[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
 fn a_cache_that_cannot_be_written_is_no_error() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("file");
     std::fs::write(&file, "not a folder").unwrap();
-    let Some(compiler) = compilers().into_iter().next() else { return };
+    let compiler = compilers().remove(0);
     let images = compile(&compiler, (8, 0), &Cache::at(&file));
     assert!(images.compiled > 0 && images.compiled == images.files.len());
     assert!(matches!(&images.unsaved, Some(Error::Write { path, .. }) if path == &file));
 }
 
 #[test]
+#[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
 fn the_message_of_a_bad_text_has_the_compilers_log() {
     for compiler in compilers() {
         let text =

@@ -61,7 +61,7 @@ fn runs(name: &str) {
     let segmenter = Segmenter::builder().model(Model::named(name).unwrap()).build().unwrap();
     let text = std::fs::read_to_string(common::data(&format!("golden/pipeline_{name}.json"))).unwrap();
     let list: Value = serde_json::from_str(&text).unwrap();
-    let mut done = 0;
+    let [mut done, mut with_maps, mut with_fixed] = [0; 3];
     for run in list.as_array().unwrap() {
         let tag = run["tag"].as_str().unwrap();
         let Some(options) = options(run, segmenter.model()) else { continue };
@@ -75,15 +75,18 @@ fn runs(name: &str) {
             let (got, flows) = (found.cellprob.as_slice().unwrap(), found.flows.as_slice().unwrap());
             assert_close(&format!("{name} {tag} cellprob"), got, &cellprob.f32(), 2e-3, 1e-3);
             assert_close(&format!("{name} {tag} dP"), flows, &maps.f32(&format!("{tag}_dP")), 2e-3, 1e-3);
+            with_maps += 1;
         }
         if let Some(fixed) = golden.find(&format!("{tag}_masks_fixed")) {
             let options = options.clone().compat(Compat::None);
             let found = segmenter.segment(&image(&golden, tag), &options).unwrap();
             assert_same_masks(&format!("{name} {tag} fixed"), found.masks.as_slice().unwrap(), &fixed.u32());
+            with_fixed += 1;
         }
         done += 1;
     }
-    assert!(done >= 19, "only {done} runs");
+    assert_eq!((done, with_maps), (19, 1), "runs, and those with maps");
+    assert_eq!(with_fixed, usize::from(name == "cyto"), "runs in which the original's mistake shows");
 }
 
 #[test]

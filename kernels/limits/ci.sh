@@ -24,8 +24,8 @@ libraries=$nvidia/cuda_nvrtc/lib/libnvrtc.so.12:$nvidia/cu13/lib/libnvrtc.so.13
 cubins=$(mktemp -d)
 trap 'rm -rf "$cubins"' EXIT
 
-FLOWMASK_TEST_NVRTC=$libraries FLOWMASK_TEST_CUBINS=$cubins cargo test "$@" --test nvrtc
-FLOWMASK_TEST_NVRTC=$libraries cargo test "$@" --test cli devices
+FLOWMASK_TEST_NVRTC=$libraries FLOWMASK_TEST_CUBINS=$cubins cargo test "$@" --test nvrtc -- --include-ignored
+FLOWMASK_TEST_NVRTC=$libraries cargo test "$@" --test cli devices -- --include-ignored
 export CUDA_BIN=$nvidia/cu13/bin
 "$venv/bin/python" kernels/limits/limits.py check "$cubins"
 "$venv/bin/python" kernels/limits/ptx.py "$nvidia/cu13/lib/libnvrtc.so.13"

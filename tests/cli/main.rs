@@ -6,4 +6,6 @@ mod devices;
 mod emulated;
 mod good;
 mod gpu;
+#[path = "../common/required.rs"]
+mod required;
 mod scene;

@@ -66,9 +66,10 @@ impl Golden {
         self.get(name).u32()
     }
 
-    /// The names that begin so, sorted.
+    /// The names that begin so, sorted; there is one at least.
     pub fn names(&self, begin: &str) -> Vec<String> {
         let mut names: Vec<String> = self.0.keys().filter(|name| name.starts_with(begin)).cloned().collect();
+        assert!(!names.is_empty(), "no array's name begins with {begin}");
         names.sort();
         names
     }
@@ -99,6 +100,7 @@ fn values(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
 #[track_caller]
 pub fn assert_close(what: &str, got: &[f32], want: &[f32], atol: f64, rtol: f64) {
     assert_eq!(got.len(), want.len(), "{what}: lengths");
+    assert!(!want.is_empty(), "{what}: nothing to compare");
     let mut worst = (0.0, 0);
     for (i, (&g, &w)) in got.iter().zip(want).enumerate() {
         let used = f64::from((g - w).abs()) / (atol + rtol * f64::from(w.abs()));

@@ -19,6 +19,7 @@ fn expected(values: &[f32], grid: &Grid, nout: usize) -> Vec<f32> {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn average_of_tiles() {
     on_device(|gpu| {
         let (mut out, mut scratch) = (Buffer::new(), Scratch::default());
@@ -41,6 +42,7 @@ fn average_of_tiles() {
 
 /// Tiles of the usual size, whose weights fall towards the border.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn tiles_of_the_usual_size() {
     let gpu = crate::device::gpu();
     let grid = Grid::new(250, 301, 224, 0.1, false);
@@ -51,6 +53,7 @@ fn tiles_of_the_usual_size() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn sum_of_styles() {
     on_device(|gpu| {
         let mut out = Buffer::new();

@@ -44,6 +44,7 @@ fn pixels(shape: (usize, usize, usize)) -> Vec<Pixels> {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn channels_of_each_type() {
     on_device(|gpu| {
         let (mut raw, mut out) = (Raw::default(), Buffer::new());
@@ -64,6 +65,7 @@ fn channels_of_each_type() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn errors_are_those_of_the_processor() {
     on_device(|gpu| {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

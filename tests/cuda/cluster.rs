@@ -55,6 +55,7 @@ fn crowds(size: (usize, usize), pitch: usize, spread: usize) -> follow::Points {
 const SIZES: [(usize, usize); 7] = [(61, 67), (1, 1), (1, 301), (211, 1), (4, 5), (16, 64), (7, 143)];
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn ends_that_look_random() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
@@ -79,6 +80,7 @@ fn ends_that_look_random() {
 
 /// Each plateau is many seeds of one count, and the later ones cover the earlier.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn plateaus_and_borders() {
     let size = (40, 45);
     let at = |y: usize, x: usize| [y as f32 + 0.5, x as f32 + 0.5];
@@ -114,6 +116,7 @@ fn plateaus_and_borders() {
 
 /// A peak beside a higher one is no seed in the 5×5 pixels around it, and one farther off.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn peaks_side_by_side() {
     let (pitch, size) = (12, (84, 84));
     let offsets = (0..49).map(|i| (i / 7, i % 7)).filter(|&offset| offset != (3, 3));
@@ -129,6 +132,7 @@ fn peaks_side_by_side() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn ends_of_the_network() {
     let gpu = gpu();
     let mut scratch = Scratch::default();

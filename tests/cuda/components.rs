@@ -107,6 +107,7 @@ const HOW: [(usize, Compat); 6] = [
 ];
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn holes_and_small_masks() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
@@ -133,6 +134,7 @@ fn holes_and_small_masks() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn masks_in_holes_of_masks() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
@@ -147,6 +149,7 @@ fn masks_in_holes_of_masks() {
 
 /// Around each other, and in the hole of a large mask whose box takes the memory of the device; and a long way out.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn large_boxes() {
     let size = (211, 193);
     let rings = |y: usize, x: usize| {
@@ -170,6 +173,7 @@ fn large_boxes() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn holes_of_the_original() {
     on_device(|gpu| {
         let labels = Golden::open("holes").u32("holes_in");
@@ -184,6 +188,7 @@ fn holes_of_the_original() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn boxes_and_sizes() {
     on_device(|gpu| {
         let (mut boxes, mut scratch) = (Boxes::default(), Scratch::default());
@@ -212,6 +217,7 @@ fn boxes_and_sizes() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn masks_at_the_border() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
@@ -230,6 +236,7 @@ fn masks_at_the_border() {
 
 /// More labels than the block that walks the masks around others looks at in one go.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn many_masks_around_others() {
     let gpu = crate::device::gpu();
     let (across, down) = (130, 130);

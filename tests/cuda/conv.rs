@@ -318,16 +318,19 @@ fn check_all(precision: Precision, bound: f64) {
 
 /// Half precision: the activation, the sum and nothing else is rounded, each by 2⁻¹¹ at most.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn conv_f16_is_the_sum() {
     check_all(Precision::F16, 2e-3);
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn conv_f32_is_the_sum() {
     check_all(Precision::F32, 4e-6);
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn the_depth_of_the_ring_changes_nothing() {
     let problem = Problem::new(Case { proj: Some((64, false)), act: 2, ..CASES[2] });
     on_device(|gpu| {
@@ -337,6 +340,7 @@ fn the_depth_of_the_ring_changes_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn what_cannot_be_served_is_an_error() {
     let gpu = crate::device::gpu();
     let large = Conv { inputs: 1, outputs: 1, weight: vec![1e5; 9], bias: vec![0.0] };

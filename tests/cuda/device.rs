@@ -17,7 +17,8 @@ pub fn open(ordinal: usize) -> flowmask::Result<Gpu> {
     Gpu::open(ordinal)
 }
 
-/// The first GPU. That there is none is a failure: the tests say by `#[ignore]` where they cannot run.
+/// The first GPU. That there is none is a failure: a test of a kernel is ignored where the emulator does not run, and is
+/// run there with `--include-ignored`.
 pub fn gpu() -> Gpu {
     open(0).unwrap_or_else(|error| panic!("{error}"))
 }

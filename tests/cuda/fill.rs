@@ -4,6 +4,7 @@ use flowmask::cuda::fill::fill;
 use crate::device::on_device;
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn fill_sets_its_range_and_nothing_else() {
     on_device(|gpu| {
         let mut buffer = Buffer::of(gpu, &[7u32; 700]).unwrap();

@@ -36,6 +36,7 @@ fn check(gpu: &Gpu, what: &str, labels: &[u32], size: (usize, usize), maps: &[f3
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn errors_of_random_masks() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
@@ -57,6 +58,7 @@ fn errors_of_random_masks() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn no_number_as_flow() {
     on_device(|gpu| {
         let labels = blobs((20, 20), 6, 4, 9);
@@ -69,6 +71,7 @@ fn no_number_as_flow() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn errors_of_large_masks() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();
@@ -93,6 +96,7 @@ fn errors_of_large_masks() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn errors_of_the_original() {
     on_device(|gpu| {
         let golden = Golden::open("dynamics_nuclei_0");

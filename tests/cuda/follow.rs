@@ -58,6 +58,7 @@ fn check(
 const SIZES: [(usize, usize); 7] = [(37, 41), (1, 1), (1, 83), (67, 1), (2, 2), (16, 32), (3, 257)];
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn flows_that_look_random() {
     on_device(|gpu| {
         let mut memory = Memory::default();
@@ -73,6 +74,7 @@ fn flows_that_look_random() {
 
 /// Flows to a centre, around one, over the border, and large ones that are not finite.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn flows_of_a_kind() {
     let (height, width) = (23, 29);
     let maps = |flow: &dyn Fn(f32, f32) -> [f32; 2]| {
@@ -107,6 +109,7 @@ fn flows_of_a_kind() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn flows_of_the_network() {
     let gpu = gpu();
     let mut memory = Memory::default();

@@ -8,6 +8,7 @@ use super::scene::{Memory, discs, expected, image_of, options, segmenter};
 use crate::device::{gpu, schedule};
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
     let gpu = gpu();
     let segmenter = segmenter();
@@ -68,6 +69,7 @@ fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn work_that_is_stopped_leaves_the_rest_cancelled() {
     let gpu = gpu();
     let segmenter = segmenter();
@@ -88,6 +90,7 @@ fn work_that_is_stopped_leaves_the_rest_cancelled() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn what_the_device_cannot_read_is_refused() {
     let gpu = gpu();
     let segmenter = segmenter();
@@ -126,6 +129,7 @@ fn what_the_device_cannot_read_is_refused() {
 
 /// The caller's work before and after is in its stream, and nobody waits for it.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn work_is_in_order_with_the_callers_stream() {
     let gpu = gpu();
     let segmenter = segmenter();

@@ -1,5 +1,5 @@
-//! Each kernel against its twin on the processor: on the emulator with the feature `cpu-emu`, else on a GPU where there
-//! is one.
+//! Each kernel against its twin on the processor, on the emulator. On a GPU, and only there:
+//! `FLOWMASK_REQUIRE_GPU=1 cargo test --release --test cuda -- --include-ignored --skip emulator::`.
 
 mod blend;
 mod channels;
@@ -13,45 +13,25 @@ mod fill;
 mod flow_error;
 mod follow;
 mod handover;
+mod names;
 mod network;
 mod normalize;
 mod pinned;
 mod pipeline;
 mod random;
 mod renumber;
+#[path = "../common/required.rs"]
+mod required;
 mod resize;
 mod scan;
 mod scene;
 mod style;
 mod tiles;
 
-/// A stage has one name: in the kernel, the launcher, the twin on the processor and the test.
+/// The first test of a kernel stands for all: each opens the device in the same way.
 #[test]
-fn every_kernel_has_a_launcher_a_twin_and_a_test() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    // What has no twin of its own: parts of a stage, and what a processor needs no function for.
-    let parts = [
-        ("conv_f32", "conv"),
-        ("handover", "channels"),
-        ("style", "network"),
-        ("scan", "cluster"),
-        ("renumber", "components"),
-    ];
-    let mut stages = 0;
-    for entry in std::fs::read_dir(root.join("kernels")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        if path.extension().is_none_or(|e| e != "cu") || name == "fill" {
-            continue;
-        }
-        let launcher = if name == "conv_f32" { "conv" } else { name };
-        let twin = parts.iter().find(|(part, _)| *part == name).map_or(name, |(_, twin)| twin);
-        for file in [format!("src/cuda/{launcher}.rs"), format!("tests/cuda/{launcher}.rs")] {
-            assert!(root.join(&file).exists(), "{name} has no {file}");
-        }
-        let twin = root.join("src/cpu").join(twin);
-        assert!(twin.is_dir() || twin.with_extension("rs").exists(), "{name} has no twin");
-        stages += 1;
-    }
-    assert!(stages > 12, "{stages} kernel files");
+fn without_a_gpu_that_is_required_the_tests_fail() {
+    let which = ["--exact", "fill::fill_sets_its_range_and_nothing_else", "--include-ignored"];
+    let absent = [("FLOWMASK_REQUIRE_GPU", "1"), ("CUDA_VISIBLE_DEVICES", "")];
+    required::check("FLOWMASK_REQUIRE_GPU", &which, &absent, "cuda:");
 }

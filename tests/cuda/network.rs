@@ -100,6 +100,7 @@ fn compare(what: &str, gpu: &Gpu, network: &Network, tile: (usize, usize)) {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_of_a_small_model() {
     let model = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models/tiny.pth")).unwrap();
     on_device(|gpu| compare("tiny", gpu, model.network(), (16, 16)));
@@ -107,12 +108,14 @@ fn network_of_a_small_model() {
 
 /// Slow on the emulator: in one order of threads only.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_of_a_built_in_model() {
     let gpu = gpu();
     compare("nuclei", &gpu, Model::named("nuclei").unwrap().network(), (32, 48));
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_of_any_depth_and_width() {
     let gpu = gpu();
     for nbase in [&[1, 5][..], &[2, 32, 40], &[3, 8, 33, 20, 64, 36]] {
@@ -121,6 +124,7 @@ fn network_of_any_depth_and_width() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_gives_a_tile_the_same_bits_in_any_batch() {
     let gpu = gpu();
     let network = random_network(&[2, 6, 10], 3);
@@ -143,6 +147,7 @@ fn network_gives_a_tile_the_same_bits_in_any_batch() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_recorded_gives_the_same_bits() {
     let (network, other) = (random_network(&[2, 6, 10], 3), random_network(&[2, 6, 10], 1));
     let tile = (16, 16);
@@ -172,6 +177,7 @@ fn network_recorded_gives_the_same_bits() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_says_what_it_takes() {
     let gpu = gpu();
     let unet = Unet::new(&gpu, &random_network(&[2, 6, 10], 3), Precision::F16).unwrap();
@@ -187,6 +193,7 @@ fn network_says_what_it_takes() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn a_state_of_no_tiles_stays_as_it_is() {
     let gpu = gpu();
     let unet = Unet::new(&gpu, &random_network(&[1, 4], 1), Precision::F32).unwrap();

@@ -50,6 +50,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn small_images() {
     let options =
         |low, high, invert| Normalize::default().enabled(true).percentile([low, high]).invert(invert);
@@ -65,6 +66,7 @@ fn small_images() {
 
 /// 16-bit noise and a dark ground, in several blocks.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn several_blocks() {
     on_device(|gpu| {
         let shape = [111, 157, 2];
@@ -77,6 +79,7 @@ fn several_blocks() {
 /// More than 224³ values: the percentiles come from a grid in the image, with steps of 1 and 275. A ramp gives the grid
 /// other percentiles than the image has.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn large_image() {
     let gpu = gpu();
     let (height, width) = (182, 61_801);

@@ -4,6 +4,7 @@ use crate::device::gpu;
 
 /// A second copy must wait for the first, which reads the same memory.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn copies_come_and_go_through_one_place() {
     let gpu = gpu();
     let mut pinned = Pinned::default();

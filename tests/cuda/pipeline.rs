@@ -50,6 +50,7 @@ fn many(segmenter: &Segmenter, images: &[Image], options: &Options) -> Vec<Segme
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn single_precision_finds_what_the_processor_finds() {
     gpu();
     let model = Model::named("nuclei").unwrap();
@@ -82,6 +83,7 @@ fn single_precision_finds_what_the_processor_finds() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn the_diameter_is_estimated_as_on_the_processor() {
     gpu();
     let model = Model::named("nuclei").unwrap();
@@ -93,6 +95,7 @@ fn the_diameter_is_estimated_as_on_the_processor() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn same_bytes_for_any_batch_pooling_and_number_of_gpus() {
     gpu();
     let images = images();
@@ -117,6 +120,7 @@ fn same_bytes_for_any_batch_pooling_and_number_of_gpus() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
     gpu();
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
@@ -132,6 +136,7 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn progress_stops_the_work() {
     gpu();
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
@@ -145,6 +150,7 @@ fn progress_stops_the_work() {
 
 /// The real image and the real weights, in the precision that is meant for use.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn half_precision_finds_the_same_nuclei() {
     gpu();
     let model = Model::named("nuclei").unwrap();

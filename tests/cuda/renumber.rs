@@ -18,6 +18,7 @@ fn check(gpu: &Gpu, what: &str, labels: &[u32], most: u32, scratch: &mut Scratch
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn labels_in_the_order_of_their_first_pixels() {
     on_device(|gpu| {
         let mut scratch = Scratch::default();

@@ -25,6 +25,7 @@ const SIZES: [(Size, Size); 12] = [
 ];
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn linear_of_interleaved_channels() {
     on_device(|gpu| {
         let mut out = Buffer::new();
@@ -43,6 +44,7 @@ fn linear_of_interleaved_channels() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn linear_of_planes() {
     on_device(|gpu| {
         let mut out = Buffer::new();
@@ -60,6 +62,7 @@ fn linear_of_planes() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn nearest() {
     on_device(|gpu| {
         let mut out = Buffer::new();
@@ -77,6 +80,7 @@ fn nearest() {
 
 /// More rows than a grid has threads.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn many_rows() {
     let gpu = crate::device::gpu();
     let (from, to) = ((3, 1), (8 * 65_535 + 3, 1));

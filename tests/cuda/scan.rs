@@ -21,6 +21,7 @@ fn noise(len: usize, below: u32) -> Vec<u32> {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn sums_of_all_before() {
     on_device(|gpu| {
         let (mut sums, mut scratch) = (Buffer::new(), Scratch::default());
@@ -39,6 +40,7 @@ fn sums_of_all_before() {
 
 /// More tiles than a block sums at once: 4096 tiles of 4096 values each, and some.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn sums_over_many_tiles() {
     let gpu = super::device::gpu();
     let values = noise((1 << 24) + 10_001, 256);

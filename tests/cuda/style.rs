@@ -22,6 +22,7 @@ fn plain(tile: &[f32], stored: usize, length: usize) -> Vec<f32> {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn style_and_its_linear_maps() {
     // A pixel, less and more than one block sums, more channels than threads; the last tile is black.
     for (height, width, length) in [(1, 1, 5), (7, 9, 32), (13, 11, 70), (3, 2, 257)] {

@@ -77,6 +77,7 @@ impl Case {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn tiles_of_small_images() {
     let shapes = [
         ([1, 1, 1], (1, 1)),
@@ -98,6 +99,7 @@ fn tiles_of_small_images() {
 
 /// More tiles than a launch takes.
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn many_tiles() {
     let grid = Grid::new(119, 120, 32, 0.5, false);
     assert!(grid.tiles().len() > 64);
@@ -106,6 +108,7 @@ fn many_tiles() {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn half_precision_rounds_to_even() {
     on_device(|gpu| {
         // Halfway between two, subnormal, too small and too large.

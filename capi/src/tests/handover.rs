@@ -17,6 +17,7 @@ fn good(status: flowmask_status) {
 }
 
 #[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn device_pointers_through_the_c_interface() {
     let gpu = gpu();
     let pixels = discs(31, 35, 12);
