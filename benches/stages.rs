@@ -29,7 +29,7 @@ fn before_the_first_image(c: &mut Criterion) {
     group.bench_function("model", |b| b.iter(|| Model::named("nuclei").unwrap()));
     let model = Model::named("nuclei").unwrap();
     group.bench_function("layout", |b| {
-        b.iter(|| network::Unet::new(model.network(), conv::Kernel::best()));
+        b.iter(|| network::Unet::new(model.network(), conv::Isa::best()));
     });
     group.finish();
 }
@@ -73,7 +73,7 @@ fn before_the_network(c: &mut Criterion) {
 
 fn the_network(c: &mut Criterion) {
     let model = Model::named("nuclei").unwrap();
-    let unet = network::Unet::new(model.network(), conv::Kernel::best());
+    let unet = network::Unet::new(model.network(), conv::Isa::best());
     let mut state = network::State::new(&unet, 224, 224);
     state.set_input(&(0..2 * 224 * 224).map(|i| (i * 7919 % 97) as f32 / 97.0).collect::<Vec<f32>>());
     let mut out = vec![0.0; 3 * 224 * 224];

@@ -122,7 +122,7 @@ fn run_network(golden: &Golden, model: &str, halfway: impl Fn(&network::State)) 
     let (height, width) = input.size();
     let nchan = input.shape[1];
     let pixels = input.f32();
-    let unet = network::Unet::new(model.network(), conv::Kernel::best());
+    let unet = network::Unet::new(model.network(), conv::Isa::best());
     let mut state = network::State::new(&unet, height, width);
     let value = |i: usize| pixels[i % nchan * height * width + i / nchan];
     state.set_input(&(0..pixels.len()).map(value).collect::<Vec<f32>>());

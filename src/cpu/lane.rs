@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::backend::Cpu;
-use super::conv::Kernel;
+use super::conv::Isa;
 use super::network::Unet;
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
@@ -19,9 +19,9 @@ struct CpuLane {
 
 /// As many lanes as are wanted at a time: they share the weights and the threads. One image uses all threads, so there is
 /// nothing to win with a second lane.
-pub(crate) fn lanes(model: &Model, kernel: Option<Kernel>, pool: Arc<Pool>) -> Lanes {
+pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Arc<Pool>) -> Lanes {
     let model = model.clone();
-    let unet = pool.install(|| Unet::new(model.network(), kernel.unwrap_or_else(Kernel::best)));
+    let unet = pool.install(|| Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
     let unet = Arc::new(unet);
     let lane = move || -> Box<dyn Lane> {
         let engine = Engine::new(model.clone(), Cpu::new(unet.clone()));

@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::conv::{BLOCK, ConvSum, Kernel, Map, Weights};
+use super::conv::{BLOCK, ConvSum, Isa, Map, Weights};
 use crate::model::network::{Affine, Linear, Network, ResDown, ResUp};
 
 /// A network whose weights are laid out for the processor.
 pub struct Unet {
-    kernel: Kernel,
+    isa: Isa,
     nbase: Vec<usize>,
     nout: usize,
     down: Vec<Down>,
@@ -46,9 +46,9 @@ struct Up {
 
 impl Unet {
     /// Lays the weights out.
-    pub fn new(network: &Network, kernel: Kernel) -> Self {
+    pub fn new(network: &Network, isa: Isa) -> Self {
         Unet {
-            kernel,
+            isa,
             nbase: network.nbase.clone(),
             nout: network.nout,
             down: network.down.par_iter().map(Down::new).collect(),
@@ -198,7 +198,7 @@ pub fn down(unet: &Unet, State { input, levels, middle, style, .. }: &mut State)
     for (n, block) in unet.down.iter().enumerate() {
         let (above, level) = levels.split_at_mut(n);
         let input = above.last().map_or(&*input, |above| &above.pooled);
-        res_down(block, unet.kernel, input, &mut level[0], middle);
+        res_down(block, unet.isa, input, &mut level[0], middle);
     }
     mean(&levels[unet.levels() - 1].out, style);
     unit_length(style);
@@ -213,23 +213,23 @@ pub fn up(unet: &Unet, State { levels, middle, deepest, style, .. }: &mut State,
             [] => (&*deepest, Some(&*deepest)),
             [below, ..] => (&below.out, None),
         };
-        res_up(block, unet.kernel, style, input, skip, &mut level[n].out, middle);
+        res_up(block, unet.isa, style, input, skip, &mut level[n].out, middle);
     }
     output(unet, &levels[0].out, out);
 }
 
 /// See [`ResDown`] for the formula.
-fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level, middle: &mut Map) {
+fn res_down(block: &Down, isa: Isa, input: &Map, level: &mut Level, middle: &mut Map) {
     let Level { out: x, pooled } = level;
     let Down { before0, conv0, conv1, proj, before2, conv2, conv3 } = block;
     middle.resize(x);
-    ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(kernel, middle);
-    ConvSum::of(middle, conv1).proj(input, false, proj).write(kernel, x);
-    ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(kernel, middle);
+    ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(isa, middle);
+    ConvSum::of(middle, conv1).proj(input, false, proj).write(isa, x);
+    ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(isa, middle);
     let last = ConvSum::of(middle, conv3).accumulate();
     match pooled.data.is_empty() {
-        true => last.write(kernel, x),
-        false => last.write_pooled(kernel, x, pooled),
+        true => last.write(isa, x),
+        false => last.write_pooled(isa, x, pooled),
     }
 }
 
@@ -237,7 +237,7 @@ fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level, middle
 /// deepest level takes its own skip. `x` holds the skip where that is not given.
 fn res_up(
     block: &Up,
-    kernel: Kernel,
+    isa: Isa,
     style: &[f32],
     input: &Map,
     skip: Option<&Map>,
@@ -248,10 +248,10 @@ fn res_up(
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
     middle.resize(x);
     let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).bias(&shift1).relu();
-    first.skip(skip.unwrap_or(x), skip_scale).write(kernel, middle);
-    ConvSum::of(middle, conv1).proj(input, skip.is_none(), proj).write(kernel, x);
-    ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(kernel, middle);
-    ConvSum::of(middle, conv3).accumulate().write(kernel, x);
+    first.skip(skip.unwrap_or(x), skip_scale).write(isa, middle);
+    ConvSum::of(middle, conv1).proj(input, skip.is_none(), proj).write(isa, x);
+    ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(isa, middle);
+    ConvSum::of(middle, conv3).accumulate().write(isa, x);
 }
 
 impl Linear {

@@ -1,6 +1,6 @@
 //! A convolution with all that belongs to it, from its sum in double precision, with each set of instructions.
 
-use flowmask::cpu::conv::{BLOCK, ConvSum, Kernel, Map, Weights};
+use flowmask::cpu::conv::{BLOCK, ConvSum, Isa, Map, Weights};
 use flowmask::model::network::Conv;
 use proptest::prelude::*;
 
@@ -127,7 +127,7 @@ proptest! {
 
         let weights = if case.doubled { Weights::doubled(&kernel) } else { Weights::new(&kernel) };
         let proj = proj.map(|(map, up, conv)| (map, up, Weights::new(&conv)));
-        for instructions in Kernel::all() {
+        for instructions in Isa::all() {
             let (mut dst, mut pooled) = (before.clone(), Map::new(height / 2, width / 2, outputs));
             let mut sum = ConvSum::of(&src, &weights);
             if case.act {

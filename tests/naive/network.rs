@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use flowmask::Model;
-use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::conv::Isa;
 use flowmask::cpu::network::{State, Unet, down, up};
 use proptest::prelude::*;
 use safetensors::Dtype;
@@ -234,8 +234,8 @@ proptest! {
         let model = Model::from_bytes("tiny", &weights.bytes()).unwrap();
         for (i, (rows, columns)) in tiles.into_iter().enumerate() {
             let (height, width) = (16 * rows, 16 * columns);
-            let kernels = Kernel::all().into_iter().map(|kernel| Unet::new(model.network(), kernel));
-            let mut kernels: Vec<_> = kernels.map(|unet| (State::new(&unet, height, width), unet)).collect();
+            let unets = Isa::all().into_iter().map(|isa| Unet::new(model.network(), isa));
+            let mut unets: Vec<_> = unets.map(|unet| (State::new(&unet, height, width), unet)).collect();
             // Twice with the same state: nothing of the first tile may show in the second.
             for i in [2 * i, 2 * i + 1] {
                 let pixels = noise(u64::from(seed) ^ i as u64 ^ 99, nbase[0] * height * width);
@@ -244,7 +244,7 @@ proptest! {
                 let value = |j: usize| at(j % nbase[0], j / nbase[0] / width, j / nbase[0] % width);
                 let pixels: Vec<f32> = (0..pixels.len()).map(value).collect();
                 let (want, style, skips) = weights.forward(&input);
-                for (state, unet) in &mut kernels {
+                for (state, unet) in &mut unets {
                     state.set_input(&pixels);
                     down(unet, state);
                     for (level, want) in skips.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::kernel::{Isa, Kernel};
+use super::isa::{Isa, Set};
 use super::product::multiply;
 #[cfg(target_arch = "aarch64")]
 use super::simd::Neon;
@@ -49,19 +49,19 @@ pub(super) struct Block<'a> {
 
 impl Block<'_> {
     /// Computes its rows.
-    pub fn run(mut self, kernel: Kernel) {
-        SCRATCH.with_borrow_mut(|scratch| match kernel.0 {
+    pub fn run(mut self, isa: Isa) {
+        SCRATCH.with_borrow_mut(|scratch| match isa.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a `Kernel` of AVX-512 is only made where the processor has it.
-            Isa::Avx512 => unsafe { self.avx512(scratch) },
+            // SAFETY: a `Isa` of AVX-512 is only made where the processor has it.
+            Set::Avx512 => unsafe { self.avx512(scratch) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, for AVX2 and FMA.
-            Isa::Avx2 => unsafe { self.avx2(scratch) },
+            Set::Avx2 => unsafe { self.avx2(scratch) },
             // SAFETY: needs no instruction set.
             #[cfg(target_arch = "aarch64")]
             // SAFETY: every processor of this kind has them.
-            Isa::Neon => unsafe { self.with::<Neon>(scratch) },
-            Isa::Portable => unsafe { self.with::<Lanes>(scratch) },
+            Set::Neon => unsafe { self.with::<Neon>(scratch) },
+            Set::Portable => unsafe { self.with::<Lanes>(scratch) },
         });
     }
 

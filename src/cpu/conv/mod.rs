@@ -11,7 +11,7 @@
 //! that stands before and after the convolution happens in the transforms.
 
 mod block;
-mod kernel;
+mod isa;
 mod product;
 mod read;
 mod simd;
@@ -21,7 +21,7 @@ mod weights;
 mod write;
 
 pub use super::memory::Floats;
-pub use kernel::Kernel;
+pub use isa::Isa;
 pub use sum::ConvSum;
 pub use weights::Weights;
 

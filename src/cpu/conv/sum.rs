@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::{Kernel, Map, Weights};
+use super::{Isa, Map, Weights};
 
 /// Patches of a block, about: enough blocks for the threads also in the small maps.
 const PATCHES: usize = 28;
@@ -67,23 +67,23 @@ impl<'a> ConvSum<'a> {
     }
 
     /// Computes the sum.
-    pub fn write(self, kernel: Kernel, dst: &mut Map) {
-        self.run(kernel, dst, None);
+    pub fn write(self, isa: Isa, dst: &mut Map) {
+        self.run(isa, dst, None);
     }
 
     /// Computes the sum and the maxima of its 2×2 pixels.
-    pub fn write_pooled(self, kernel: Kernel, dst: &mut Map, pooled: &mut Map) {
-        self.run(kernel, dst, Some(pooled));
+    pub fn write_pooled(self, isa: Isa, dst: &mut Map, pooled: &mut Map) {
+        self.run(isa, dst, Some(pooled));
     }
 
-    fn run(self, kernel: Kernel, dst: &mut Map, pooled: Option<&mut Map>) {
+    fn run(self, isa: Isa, dst: &mut Map, pooled: Option<&mut Map>) {
         self.check(dst);
         let (height, width, channels) = (dst.height, dst.width, dst.channels);
         let across = width.div_ceil(4);
         let rows = 4 * (PATCHES / across).max(1);
         let chunk = rows * width * channels;
         let block = |i: usize, out: &mut [f32], pooled: Option<&mut [f32]>| {
-            Block { sum: &self, top: i * rows, width, across, out, pooled }.run(kernel);
+            Block { sum: &self, top: i * rows, width, across, out, pooled }.run(isa);
         };
         let length = dst.len();
         let blocks = dst.data[..length].par_chunks_mut(chunk).enumerate();
