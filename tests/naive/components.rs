@@ -1,7 +1,7 @@
 //! What is done to finished masks, a label at a time.
 
 use flowmask::Compat;
-use flowmask::cpu::components::{bounds, diameter, drop_edges, fill_holes_and_drop_small, renumber, sizes};
+use flowmask::cpu::components::{areas, bounds, diameter, drop_edges, fill_holes_and_drop_small, renumber};
 use proptest::prelude::*;
 
 use crate::check::{Labels, config, labels, same};
@@ -113,18 +113,18 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    fn numbers_sizes_and_boxes(image in labels()) {
+    fn numbers_areas_and_boxes(image in labels()) {
         let Labels { width, data, .. } = image;
         let mut got = data.clone();
         prop_assert_eq!(renumber(&mut got), order(&data).len());
         same(&got, &numbered(&data), width)?;
         let max = data.iter().copied().max().unwrap();
-        let (sizes, boxes) = (sizes(&data), bounds(&data, width));
-        prop_assert_eq!((sizes.len(), boxes.len()), (max as usize + 1, max as usize));
-        prop_assert_eq!(sizes.iter().sum::<usize>(), data.len());
+        let (areas, boxes) = (areas(&data), bounds(&data, width));
+        prop_assert_eq!((areas.len(), boxes.len()), (max as usize + 1, max as usize));
+        prop_assert_eq!(areas.iter().sum::<usize>(), data.len());
         prop_assert_eq!(boxes.iter().flatten().count(), order(&data).len());
         for label in order(&data) {
-            prop_assert_eq!(sizes[label as usize], count(&data, label), "label {}", label);
+            prop_assert_eq!(areas[label as usize], count(&data, label), "label {}", label);
             let found = boxes[label as usize - 1].as_ref().unwrap();
             let found = [found.rows.start, found.rows.end - 1, found.columns.start, found.columns.end - 1];
             prop_assert_eq!(found, limits(&data, width, label), "label {}", label);
@@ -170,6 +170,6 @@ proptest! {
 
 #[test]
 fn nothing() {
-    assert_eq!((renumber(&mut []), sizes(&[]), diameter(&[])), (0, vec![0], 0.0));
+    assert_eq!((renumber(&mut []), areas(&[]), diameter(&[])), (0, vec![0], 0.0));
     assert!(bounds(&[], 1).is_empty());
 }

@@ -1,6 +1,6 @@
 //! A convolution with all that belongs to it, from its sum in double precision, with each set of instructions.
 
-use flowmask::cpu::conv::{BLOCK, ConvSum, Isa, Map, Weights};
+use flowmask::cpu::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights};
 use flowmask::model::network::Conv;
 use proptest::prelude::*;
 
@@ -65,7 +65,7 @@ fn conv(seed: u64, taps: usize, inputs: usize, outputs: usize) -> Conv {
 /// A row of numbers for a map's channels.
 fn row(seed: u64, channels: usize) -> Vec<f32> {
     let mut row = noise(seed, channels);
-    row.resize(channels.next_multiple_of(BLOCK), 0.0);
+    row.resize(channels.next_multiple_of(WIDEST_VECTOR), 0.0);
     row
 }
 
