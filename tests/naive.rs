@@ -1,5 +1,5 @@
-//! Each stage on the CPU against a naive reference on random inputs. A reference is written from the definition of the stage,
-//! not from its code, and computes in double precision where the stage rounds.
+//! Each stage on the CPU against a naive reference, on random inputs. A reference is written from the definition of the
+//! stage and not from its code.
 
 #[path = "naive/blend.rs"]
 mod blend;

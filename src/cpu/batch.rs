@@ -27,8 +27,8 @@ struct Worker {
     styles: Vec<f32>,
 }
 
-/// Runs batches of `batch` tiles, which the workers share. Returns the maps of the grid's image, `[nout, height, width]`,
-/// and its style vector: the sum of the tiles' style vectors, scaled to unit length.
+/// Runs batches of `batch` tiles, which the workers share. Returns the maps of the grid's image, `[nout, height,
+/// width]`, and its style vector: the sum of the tiles' style vectors, scaled to unit length.
 ///
 /// Tiles are added in their order in the grid, so the result does not depend on `batch`.
 ///

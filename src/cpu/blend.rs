@@ -21,8 +21,8 @@ impl<'a> Blend<'a> {
         Blend { grid, taper: taper(grid.tile), nout, sum }
     }
 
-    /// Adds the network's output for one tile, `[nout, height, width]`. A flipped tile is flipped back, and the flow along
-    /// a flipped axis changes its sign. The order of the calls changes the rounding of the sum.
+    /// Adds the network's output for one tile, `[nout, height, width]`. A flipped tile is flipped back, and the flow
+    /// along a flipped axis changes its sign. The order of the calls changes the rounding of the sum.
     pub fn add(&mut self, tile: Tile, values: &[f32]) {
         let (height, width) = self.grid.tile;
         let (padded_height, padded_width) = self.grid.padded;

@@ -18,8 +18,8 @@ pub struct Channels<'a> {
 
 impl<'a> Channels<'a> {
     /// `choice` is the channel to segment and the channel of the nuclei, both counted from 1. As the first, 0 means the
-    /// mean of all channels; as the second, 0 means no channel, which is zeros (`transforms.reshape`). A network with one
-    /// channel (`nchan` is 1) takes only the first.
+    /// mean of all channels; as the second, 0 means no channel, which is zeros (`transforms.reshape`). A network with
+    /// one channel (`nchan` is 1) takes only the first.
     ///
     /// # Errors
     /// [`Error::Image`](crate::Error::Image) when the image does not have a channel.

@@ -19,10 +19,10 @@ type Window = [u16; WINDOW];
 
 /// Labels `[height, width]`, numbered 1 to n in the order of their first pixels.
 ///
-/// A seed is a pixel whose count is the maximum of the 5×5 pixels around it; every pixel of a plateau is a seed. Where two
-/// seeds grow over the same pixel, the one with the higher count wins; where their counts tie, the one later in row-major
-/// order wins (the original leaves ties to an unstable sort). Labels that cover more than `max_size_fraction` of the image
-/// are removed.
+/// A seed is a pixel whose count is the maximum of the 5×5 pixels around it; every pixel of a plateau is a seed. Where
+/// two seeds grow over the same pixel, the one with the higher count wins; where their counts tie, the one later in
+/// row-major order wins (the original leaves ties to an unstable sort). Labels that cover more than `max_size_fraction`
+/// of the image are removed.
 pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fraction: f64) -> Vec<u32> {
     let mut labels = vec![0; height * width];
     let counts = histogram(points, height, width);

@@ -68,12 +68,12 @@ pub fn bounds(labels: &[u32], width: usize) -> Vec<Option<Bounds>> {
     boxes
 }
 
-/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops small masks once more, and renumbers
-/// (`utils.fill_holes_and_remove_small_masks`).
+/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops small masks once more, and
+/// renumbers (`utils.fill_holes_and_remove_small_masks`).
 ///
 /// Holes are filled in the order of the labels. Filling overwrites the hole, so a cell inside the hole of another one
-/// vanishes. [`Compat::V3_1_1`] repeats two faults of the original: it does not renumber the labels first, and it looks up
-/// which masks are small by the rank of a label instead of its number.
+/// vanishes. [`Compat::V3_1_1`] repeats two faults of the original: it does not renumber the labels first, and it looks
+/// up which masks are small by the rank of a label instead of its number.
 pub fn fill_holes_and_drop_small(labels: &mut [u32], width: usize, min_size: usize, compat: Compat) {
     if compat == Compat::None {
         renumber(labels);
@@ -104,8 +104,8 @@ fn drop_small(labels: &mut [u32], min_size: usize, compat: Compat) {
     renumber(labels);
 }
 
-/// The original's fault: it lists the areas of the labels that occur, skips the first, which it takes for the background,
-/// and uses a label as an index into this list.
+/// The original's fault: it lists the areas of the labels that occur, skips the first, which it takes for the
+/// background, and uses a label as an index into this list.
 fn by_rank(areas: &[usize], min_size: usize) -> Vec<bool> {
     let present = areas.iter().filter(|area| **area > 0).skip(1);
     std::iter::once(false).chain(present.map(|&area| area < min_size)).collect()
@@ -130,8 +130,8 @@ fn fill_holes(
     }
 }
 
-/// Which pixels of the box are outside the mask: a path of 4-neighbours leads from them to the border of the box without
-/// crossing `label`. Row by row; `stack` is scratch memory.
+/// Which pixels of the box are outside the mask: a path of 4-neighbours leads from them to the border of the box
+/// without crossing `label`. Row by row; `stack` is scratch memory.
 pub fn outside(
     labels: &[u32],
     width: usize,

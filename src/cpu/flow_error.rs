@@ -16,8 +16,8 @@ struct PixelFlow {
     flow: [f64; 2],
 }
 
-/// The flows of masks, `[2, height, width]` (y, x): unit vectors, zero outside masks. Heat spreads from the centre of each
-/// mask within the mask, and the flow is the direction of the heat's gradient (`masks_to_flows`, algorithm of the CPU).
+/// The flows of masks, `[2, height, width]` (y, x): unit vectors, zero outside masks. Heat spreads from the centre of
+/// each mask within the mask, and the flow is the direction of the heat's gradient (`masks_to_flows` on the CPU).
 pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
     let masks = Masks { labels, width };
     let boxes = bounds(labels, width);
@@ -32,8 +32,8 @@ pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
 }
 
 /// The error of each label from 1 to the largest; `NaN` for a number that no pixel has. It is the mean over the mask's
-/// pixels of the squared difference between the mask's flow and a fifth of the network's, summed over both axes. `flows`
-/// are the network's, `[2, height, width]`.
+/// pixels of the squared difference between the mask's flow and a fifth of the network's, summed over both axes.
+/// `flows` are the network's, `[2, height, width]`.
 pub fn flow_errors(labels: &[u32], width: usize, flows: &[f32]) -> Vec<f64> {
     let masks = Masks { labels, width };
     let boxes = bounds(labels, width);
@@ -95,8 +95,8 @@ impl Masks<'_> {
     }
 }
 
-/// The heat after `2 (height + width)` steps. A step adds 1 at the centre, then sets each pixel of the mask to the mean of
-/// the 3×3 pixels around it. Outside the mask the heat stays 0.
+/// The heat after `2 (height + width)` steps. A step adds 1 at the centre, then sets each pixel of the mask to the mean
+/// of the 3×3 pixels around it. Outside the mask the heat stays 0.
 fn diffuse(cells: &[usize], (height, width): (usize, usize)) -> Vec<f64> {
     let centre = centre(cells, width);
     let mut heat = vec![0.0; height * width];

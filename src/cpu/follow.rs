@@ -71,9 +71,9 @@ fn walk(points: &mut [[f32; 2]], niter: u32, step: impl Fn([f32; 2]) -> [f32; 2]
     }
 }
 
-/// A point on its walk. A step depends on the position alone, so a walk that returns to a position repeats the same cycle
-/// for ever (a point that stands still has a cycle of length 1), and whole rounds can be skipped. Cycles are found by
-/// Brent's algorithm (BIT 20, 1980): each position is compared with a mark, which is set after 1, 2, 4, 8… steps.
+/// A point on its walk. A step depends on the position alone, so a walk that returns to a position repeats the same
+/// cycle for ever (a point that stands still has a cycle of length 1), and whole rounds are skipped. Cycles are found
+/// by Brent's algorithm (BIT 20, 1980): positions are compared with a mark, which is set after 1, 2, 4, 8… steps.
 struct Walker {
     at: [f32; 2],
     mark: [f32; 2],
@@ -143,8 +143,8 @@ impl Field {
         }
     }
 
-    /// `align_corners=False` means that -1 and 1 are the outer borders of the image. Since `walk_grid` takes them for the
-    /// centres of the outermost pixels, as the original does, samples lie up to half a pixel off. Outside are zeros.
+    /// `align_corners=False` means that -1 and 1 are the outer borders of the image. Since `walk_grid` takes them for
+    /// the centres of the outermost pixels, as the original does, samples are up to half a pixel off. Outside is 0.
     fn grid_sample(&self, [y, x]: [f32; 2]) -> [f32; 2] {
         let y = ((y + 1.0) * self.height as f32 - 1.0) / 2.0;
         let x = ((x + 1.0) * self.width as f32 - 1.0) / 2.0;

@@ -1,5 +1,5 @@
-//! The input of the network: `channels`, `normalize` and `resize` in one pass, a row of a tile at a time, so that the image
-//! is not copied.
+//! The input of the network: `channels`, `normalize` and `resize` in one pass, a row of a tile at a time, so that the
+//! image is not copied.
 
 use std::ops::Range;
 
@@ -16,8 +16,7 @@ pub struct Input<'a> {
     neighbours: Option<(Vec<Neighbours>, Vec<Neighbours>)>,
 }
 
-/// The two rows of the image that were read last, which the next row of the input often needs too. Use one scratch for
-/// one [`Input`].
+/// The two rows of the image that were read last; the next row often needs them too. Each [`Input`] needs its own.
 #[derive(Default)]
 pub struct Scratch([Line; 2]);
 

@@ -10,8 +10,8 @@ const LARGE: usize = 4 << 20;
 
 /// An array of floats, zero at first. It begins at a page, so that no vector crosses a cache line.
 ///
-/// Long arrays lie in large pages where the system has them. A tile reads 100 MB of weights: in pages of 4 KB these would
-/// overflow the TLB, and the first write to each page would be a page fault.
+/// Long arrays lie in large pages where the system has them. A tile reads 100 MB of weights: in pages of 4 KB these
+/// would overflow the TLB, and the first write to each page would be a page fault.
 #[derive(Debug, Default)]
 pub struct Floats(Option<MmapMut>);
 

@@ -2,8 +2,8 @@
 //! cluster → flow_error → components. Two files combine stages: input (channels, normalize and resize in one pass) and
 //! batch (the tiles of an image through the network).
 //!
-//! [`Segmenter`](crate::Segmenter) runs these functions, and the tests compare the CUDA kernels with them. They panic when
-//! a slice does not have the length that their documentation states.
+//! [`Segmenter`](crate::Segmenter) runs these functions, and the tests compare the CUDA kernels with them. They panic
+//! when a slice does not have the length that their documentation states.
 
 mod backend;
 pub mod batch;

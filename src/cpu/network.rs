@@ -147,7 +147,7 @@ pub struct State {
 
 /// The maps of one level of the pyramid.
 struct Level {
-    /// The output of the block on the way down, which is the skip. The block on the way up reads it, then overwrites it.
+    /// The output of the block on the way down: the skip, which the block on the way up reads and overwrites.
     out: Map,
     /// The 2×2 maxima of the skip: the input of the next level. Empty at the deepest.
     pooled: Map,
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    /// A value of the skip at a level: the output of its block on the way down. Call it after [`down`] and before [`up`].
+    /// A value of the skip at a level, the output of its block on the way down; valid between [`down`] and [`up`].
     pub fn skip(&self, level: usize, channel: usize, y: usize, x: usize) -> f32 {
         let skip = &self.levels[level].out;
         skip.row(y)[x * skip.channels + channel]
@@ -233,8 +233,8 @@ fn res_down(block: &Down, isa: Isa, input: &Map, level: &mut Level, middle: &mut
     }
 }
 
-/// See [`ResUp`] for the formula. `input` is the output of the next deeper level, taken at twice its size. At the deepest
-/// level, `input` and `skip` are both the level's own skip; at the others `skip` is `None`, and `x` holds the skip.
+/// See [`ResUp`] for the formula. `input` is the output of the next deeper level, taken at twice its size. At the
+/// deepest level, `input` and `skip` are the level's own skip; at the others `skip` is `None` and `x` holds it.
 fn res_up(
     block: &Up,
     isa: Isa,

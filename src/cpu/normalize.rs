@@ -8,11 +8,11 @@ use crate::plan::percentiles::{rank, steps};
 /// Where the two percentiles differ by no more than this, the channel has no contrast and becomes zeros.
 const MIN_CONTRAST: f32 = 1e-3;
 
-/// The normalisation of a channel: its low percentile becomes 0 and its high percentile 1, without clipping. If they are
-/// too close, all values become 0. With `invert`, each value `x` becomes `1 - x` after that.
+/// The normalisation of a channel: its low percentile becomes 0 and its high percentile 1, without clipping. If they
+/// are too close, all values become 0. With `invert`, each value `x` becomes `1 - x` after that.
 ///
-/// A channel in which all values are equal becomes zeros, also with `invert`. (The original does not change it, so that a
-/// blank image may get masks.)
+/// A channel in which all values are equal becomes zeros, also with `invert`. (The original does not change it, so that
+/// a blank image may get masks.)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
     low: f32,

@@ -38,8 +38,8 @@ pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels
     out
 }
 
-/// Writes a row that lies `weight` of the way from the row `upper` to the row `lower`, both of which begin at the column
-/// `first` of the source. `columns` are the neighbours of the columns to write.
+/// Writes a row that lies `weight` of the way from the row `upper` to the row `lower`, both of which begin at the
+/// column `first` of the source. `columns` are the neighbours of the columns to write.
 #[inline(always)] // takes a fifth less time in `linear`, where `first` is a constant
 pub(super) fn between(
     (upper, lower): (&[f32], &[f32]),

@@ -1,7 +1,7 @@
 //! The types of numbers that a pixel can have. This is the only list of them.
 //!
-//! `typed!` makes an enum that holds an array or a buffer of any of the types; `each!` makes a match that runs the same code
-//! for every type. Elsewhere, a `match` on the type is written out only where the types are treated differently.
+//! `typed!` makes an enum that holds an array or a buffer of any of the types; `each!` makes a match that runs the same
+//! code for every type. Elsewhere, a `match` on the type is written out only where the types are treated differently.
 
 use ndarray::Array3;
 

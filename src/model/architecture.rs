@@ -15,8 +15,8 @@ pub(super) struct Architecture {
 /// Reads the architecture from the names and shapes of the tensors.
 ///
 /// # Errors
-/// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] when a convolution that it is read from is
-/// missing or has a wrong shape.
+/// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] when a convolution that it is read from
+/// is missing or has a wrong shape.
 pub(super) fn of(tensors: &Tensors) -> Result<Architecture> {
     refuse_others(tensors)?;
     read(tensors)

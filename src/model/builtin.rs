@@ -37,8 +37,8 @@ impl BuiltIn {
     /// The content of the file with its weights.
     ///
     /// # Errors
-    /// In a program that was built without the weights: [`Error::Model`](crate::Error::Model) when their file is missing or
-    /// has another hash, and [`Error::Read`](crate::Error::Read) when it cannot be read.
+    /// In a program that was built without the weights: [`Error::Model`](crate::Error::Model) when their file is
+    /// missing or has another hash, and [`Error::Read`](crate::Error::Read) when it cannot be read.
     pub fn load(&self) -> Result<Cow<'static, [u8]>> {
         #[cfg(feature = "builtin-models")]
         return Ok(Cow::Borrowed(self.bytes));
@@ -63,8 +63,8 @@ mod disk {
     use super::BuiltIn;
     use crate::{Error, Result, folders};
 
-    /// The folders that may have the weights. If `FLOWMASK_WEIGHTS` is set, only the folder that it names; otherwise the
-    /// `weights` of the source tree that the program was built from, then those in the user's data folder.
+    /// The folders that may have the weights. If `FLOWMASK_WEIGHTS` is set, only the folder that it names; otherwise
+    /// the `weights` of the source tree that the program was built from, then those in the user's data folder.
     fn places() -> Vec<PathBuf> {
         match folders::variable("FLOWMASK_WEIGHTS") {
             Some(folder) => vec![folder],

@@ -8,8 +8,8 @@ use super::{Model, safetensors, torch};
 use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
-/// Reads the model that [`Model::named`] finds as `input`, and writes it to `output` with [`Model::save`]. The size model in
-/// the file `size`, if any, replaces that of the model.
+/// Reads the model that [`Model::named`] finds as `input`, and writes it to `output` with [`Model::save`]. The size
+/// model in the file `size`, if any, replaces that of the model.
 ///
 /// # Errors
 /// The errors of [`Model::named`], [`Model::with_size_file`] and [`Model::save`].
@@ -42,13 +42,13 @@ impl Format {
 }
 
 impl Model {
-    /// Writes the model to a file whose name ends with `.safetensors`, which includes the size model, or with `.pth`, which
-    /// cellpose can load. Beside a `.pth` file, the size model is written to `PATH_size.npy`. With `half`, matrices and
-    /// convolutions are in half precision. The same model always gives the same bytes.
+    /// Writes the model to a file whose name ends with `.safetensors`, which includes the size model, or with `.pth`,
+    /// which cellpose can load. Beside a `.pth` file, the size model is written to `PATH_size.npy`. With `half`,
+    /// matrices and convolutions are in half precision. The same model always gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Write`] when a file cannot be written; [`Error::Model`] for another ending of the name; [`Error::Tensor`]
-    /// for a weight beyond the range of half precision.
+    /// [`Error::Write`] when a file cannot be written; [`Error::Model`] for another ending of the name;
+    /// [`Error::Tensor`] for a weight beyond the range of half precision.
     pub fn save(&self, path: &Path, half: bool) -> Result<()> {
         let params = self.params()?;
         let (nbase, nout) = (params.nbase.clone(), params.nout);

@@ -1,4 +1,4 @@
-//! Dictionaries that `np.save` pickles into an NPY file. The original stores its size models and its `_seg.npy` in this way.
+//! Dictionaries that `np.save` pickles into an NPY file, such as size models and `_seg.npy` of the original.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ const SCALAR: &[&str] = &["numpy.core.multiarray.scalar", "numpy._core.multiarra
 const DTYPE: &str = "numpy.dtype";
 /// The function by which Python 3 writes bytes in protocol 2.
 const ENCODE: &str = "_codecs.encode";
-/// The globals that a file may refer to. The last three are in the `_seg.npy` of the original's GUI; their entries are ignored.
+/// The globals that a file may refer to. The last three are in a `_seg.npy` of the original's GUI, and are ignored.
 const ALLOWED: &[&str] = &[
     ARRAY[0],
     ARRAY[1],

@@ -47,8 +47,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads a built-in model (`cyto`, `nuclei`), a model of the original (such as `cellpose:cyto3`, from the folder where
-    /// the original keeps it), or the file with this path.
+    /// Loads a built-in model (`cyto`, `nuclei`), a model of the original (such as `cellpose:cyto3`, from the folder
+    /// where the original keeps it), or the file with this path.
     ///
     /// # Errors
     /// [`Error::Model`] when there is no such model; otherwise the errors of [`Model::open`].
@@ -59,8 +59,8 @@ impl Model {
         }
     }
 
-    /// Loads a file of safetensors or of `torch.save`. If the file has no size model, one is loaded from a file beside it
-    /// with the original's names: `MODEL_size.npy` or `size_MODEL.npy`.
+    /// Loads a file of safetensors or of `torch.save`. If the file has no size model, one is loaded from a file beside
+    /// it with the original's names: `MODEL_size.npy` or `size_MODEL.npy`.
     ///
     /// # Errors
     /// [`Error::Read`] when a file cannot be read; otherwise the errors of [`Model::from_bytes`].
@@ -121,8 +121,8 @@ impl Model {
     /// The same model with the size model in a file of the original, such as `size_cyto3.npy`.
     ///
     /// # Errors
-    /// [`Error::Read`] when the file cannot be read; [`Error::Model`] when it is not a size model, or belongs to another
-    /// network.
+    /// [`Error::Read`] when the file cannot be read; [`Error::Model`] when it is not a size model, or belongs to
+    /// another network.
     pub fn with_size_file(self, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let name = path.to_string_lossy();
@@ -153,14 +153,14 @@ impl Model {
         self.diam_mean
     }
 
-    /// The mean diameter in pixels of the cells that the network was trained on. The original assumes it for an image when
-    /// the user names no diameter.
+    /// The mean diameter in pixels of the cells that the network was trained on. The original assumes it for an image
+    /// when the user names no diameter.
     pub fn diam_labels(&self) -> f32 {
         self.diam_labels
     }
 
-    /// The parameters before folding, for training and for writing. They are decoded from the content of the model's file,
-    /// because loading folds them in place.
+    /// The parameters before folding, for training and for writing. They are decoded from the content of the model's
+    /// file, because loading folds them in place.
     ///
     /// # Errors
     /// The errors of loading; a model that was loaded does not cause any.
@@ -181,8 +181,8 @@ impl Model {
     }
 }
 
-/// The content of the file that a model was loaded from. It is decoded a second time when the parameters are needed, which
-/// is rare, because the network takes the tensors over.
+/// The content of the file that a model was loaded from. It is decoded a second time when the parameters are needed,
+/// which is rare, because the network takes the tensors over.
 #[derive(Clone)]
 struct File(Arc<Cow<'static, [u8]>>);
 

@@ -53,8 +53,8 @@ pub struct ResDown {
 }
 
 /// A residual block of the way up. It differs from [`ResDown`] in two ways: the skip is added before the batch norm of
-/// `conv1`, and a linear map of the style is added before the batch norms of `conv1`, `conv2` and `conv3`. After folding,
-/// this map gives each of these batch norms its shift.
+/// `conv1`, and a linear map of the style is added before the batch norms of `conv1`, `conv2` and `conv3`. After
+/// folding, this map gives each of these batch norms its shift.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResUp {
     /// The batch norm before `conv0`.

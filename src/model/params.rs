@@ -12,8 +12,8 @@ use crate::{Error, Result};
 /// All parameters of a U-Net with residual blocks, style and added skips.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
-    /// Channels of the image, then of each level from the finest to the deepest (2, 32, 64, 128, 256 in the original). The
-    /// last is also the length of the style vector.
+    /// Channels of the image, then of each level from the finest to the deepest (2, 32, 64, 128, 256 in the original).
+    /// The last is also the length of the style vector.
     pub nbase: Vec<usize>,
     /// Outputs for each pixel. A network that segments has 3: flow along y, flow along x and cell probability.
     pub nout: usize,
@@ -23,8 +23,8 @@ pub struct Params {
     pub up: Vec<UpParams>,
     /// The last layer, 1×1.
     pub output: Layer,
-    /// Tensors in the file that are not part of the network, by name. The original stores `diam_mean` and `diam_labels`,
-    /// which are diameters in pixels.
+    /// Tensors in the file that are not part of the network, by name. The original stores `diam_mean` and
+    /// `diam_labels`, which are diameters in pixels.
     pub others: BTreeMap<String, Tensor>,
 }
 
@@ -37,8 +37,8 @@ pub struct DownParams {
     pub conv: [Layer; 4],
 }
 
-/// A residual block of the way up: `x ← proj(x) + conv1(conv0(x) + skip)`, then `x ← x + conv3(conv2(x))`, where a linear
-/// map of the style is added to the input of `conv1`, `conv2` and `conv3`.
+/// A residual block of the way up: `x ← proj(x) + conv1(conv0(x) + skip)`, then `x ← x + conv3(conv2(x))`, where a
+/// linear map of the style is added to the input of `conv1`, `conv2` and `conv3`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpParams {
     /// The projection, 1×1, without ReLU.
@@ -114,8 +114,8 @@ pub struct Parameter<'a> {
 }
 
 impl Params {
-    /// Every array of parameters, first those of the way down, then of the way up, then of the output. Changing the values
-    /// changes the parameters.
+    /// Every array of parameters, first those of the way down, then of the way up, then of the output. Changing the
+    /// values changes the parameters.
     pub fn parameters(&mut self) -> Vec<Parameter<'_>> {
         let style = self.nbase.last().copied().unwrap_or(0);
         let mut list = List(Vec::new());
@@ -158,8 +158,8 @@ impl Params {
     /// Makes parameters of all tensors of a model. They are moved, not copied.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] for a missing tensor, a wrong shape, or a
-    /// negative variance.
+    /// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] for a missing tensor, a wrong shape,
+    /// or a negative variance.
     pub(super) fn take(mut tensors: Tensors) -> Result<Self> {
         let mut params = Params::empty(architecture::of(&tensors)?);
         for Parameter { name, shape, values } in params.parameters() {

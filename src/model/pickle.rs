@@ -1,10 +1,10 @@
-//! Reads Python pickles as data. Nothing is ever executed: a call of an allowed global becomes an [`Object::Call`] with the
-//! name of the global and its arguments, which the readers of PyTorch and NumPy files interpret. All other globals and
-//! opcodes are refused, and the error names them.
+//! Reads Python pickles as data. Nothing is ever executed: a call of an allowed global becomes an [`Object::Call`] with
+//! the name of the global and its arguments, which the readers of PyTorch and NumPy files interpret. All other globals
+//! and opcodes are refused, and the error names them.
 //!
-//! It understands the opcodes of protocols 2 to 5 that state dicts and arrays use; Python's `pickletools` documents them.
-//! Every opcode makes at most one value of a fixed size, so memory is bounded by the length of the pickle. All objects are
-//! in one flat list, so deep or cyclic objects need no recursion.
+//! It understands the opcodes of protocols 2 to 5 that state dicts and arrays use; Python's `pickletools` documents
+//! them. Every opcode makes at most one value of a fixed size, so memory is bounded by the length of the pickle. All
+//! objects are in one flat list, so deep or cyclic objects need no recursion.
 
 mod machine;
 mod write;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::tensors::{COUNTER, Dtype, Tensor, Tensors};
 use crate::{Error, Result};
 
-/// Whether a file begins like safetensors: with the length of the header, which the format limits to 100 MB, and a brace.
+/// Whether a file begins like safetensors: with the length of its header, at most 100 MB in this format, and a brace.
 pub(super) fn is_safetensors(bytes: &[u8]) -> bool {
     matches!(bytes, [_, _, _, ..=5, 0, 0, 0, 0, b'{', ..])
 }
@@ -21,7 +21,7 @@ pub(super) fn read(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::model(model, format!("is a damaged safetensors file ({e})")))?;
     let mut views: Vec<_> = file.iter().filter(|(name, _)| !name.ends_with(COUNTER)).collect();
-    // The library lists them in the random order of a hash map. Sorted, a file with several faults always gives the same error.
+    // The library's order is random. Sorted, a file with several faults always gives the same error.
     views.sort_unstable_by_key(|(name, _)| *name);
     let mut tensors = Tensors::new(model);
     for (name, view) in views {
@@ -48,8 +48,8 @@ pub(super) fn read_scalar(bytes: &[u8], name: &str) -> Option<f32> {
 }
 
 /// The content of a file with a network's tensors and the `others`; its metadata states the channels of the levels
-/// (`nbase`) and of the output (`nout`). See [`Tensor::encode`] for `half`. The same tensors always give the same bytes,
-/// unlike with the library's own writer, which writes the metadata in the random order of a hash map.
+/// (`nbase`) and of the output (`nout`). See [`Tensor::encode`] for `half`. The same tensors always give the same
+/// bytes, unlike with the library's own writer, which writes the metadata in the random order of a hash map.
 ///
 /// # Errors
 /// [`Error::Tensor`] for an element beyond the range of half precision.

@@ -84,9 +84,9 @@ impl SizeModel {
         self.diam_mean
     }
 
-    /// The diameter in pixels that belongs to `style`, which has [`style_len`] elements, at the scale at which the network
-    /// saw the image: `max(5, exp(A·(style − smean) + ln(diam_mean) + ymean))`, or [`diam_mean`] if that is not finite
-    /// (`SizeModel` of cellpose 3.1.1).
+    /// The diameter in pixels that belongs to `style`, which has [`style_len`] elements, at the scale at which the
+    /// network saw the image: `max(5, exp(A·(style − smean) + ln(diam_mean) + ymean))`, or [`diam_mean`] if that is not
+    /// finite (`SizeModel` of cellpose 3.1.1).
     ///
     /// [`style_len`]: Self::style_len
     /// [`diam_mean`]: Self::diam_mean

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 
 use crate::{Error, Result};
 
-/// The ending of the names of batch norm counters. They are the only integers of a state dict, and have no effect on results.
+/// The ending of the names of batch norm counters, the only integers of a state dict. Results do not depend on them.
 pub(super) const COUNTER: &str = "num_batches_tracked";
 
 /// One array of weights.
@@ -21,9 +21,9 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// The bytes of the elements for a file. With `half`, matrices and convolutions are in half precision; vectors (batch
-    /// norms and biases) stay in single precision, as they are few and are folded into other weights. `None` if an element
-    /// is beyond the range of half precision.
+    /// The bytes of the elements for a file. With `half`, matrices and convolutions are in half precision; vectors
+    /// (batch norms and biases) stay in single precision, as they are few and are folded into other weights. `None` if
+    /// an element is beyond the range of half precision.
     pub(super) fn encode(&self, half: bool) -> Option<(Dtype, Vec<u8>)> {
         if !half || self.shape.len() < 2 {
             return Some((Dtype::F32, bytemuck::cast_slice(&self.data).to_vec()));
@@ -102,8 +102,8 @@ impl Tensors {
     /// Adds a tensor, or replaces the one with this name.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite: it would make
-    /// every output of the network NaN, which would look like an image without cells.
+    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite: it would
+    /// make every output of the network NaN, which would look like an image without cells.
     pub(super) fn insert(&mut self, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<()> {
         if elements(&shape) != Some(data.len()) {
             let reason = format!("has {} elements, which are not a {shape:?}", data.len());
@@ -181,8 +181,8 @@ pub(super) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }
 
-/// Whether all values are finite. Chunks without an early exit let the compiler use vectors; every start checks six million
-/// weights.
+/// Whether all values are finite. Chunks without an early exit let the compiler use vectors; every start checks six
+/// million weights.
 fn all_finite(data: &[f32]) -> bool {
     data.chunks(4096).all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite()))
 }

@@ -1,5 +1,5 @@
-//! Files of `torch.save` with a state dict: the zip archive of PyTorch 1.6 and later, and the older format, a sequence of
-//! pickles (`torch/serialization.py` defines both).
+//! Files of `torch.save` with a state dict: the zip archive of PyTorch 1.6 and later, and the older format, a sequence
+//! of pickles (`torch/serialization.py` defines both).
 
 mod state;
 mod write;
@@ -47,8 +47,8 @@ pub(super) fn read_zip(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let pickle = pickle::read(&mut &data[..], ALLOWED).map_err(fail)?;
     let views = state::views(model, &pickle)?;
 
-    // Entries of a zip archive can overlap, so that a small file unpacks to a huge one. Those of torch.save are stored side
-    // by side, so together they are no longer than the file.
+    // Entries of a zip archive can overlap, so that a small file unpacks to a huge one. Those of torch.save are stored
+    // side by side, so together they are no longer than the file.
     let mut left = bytes.len() as u64;
     let mut storages = Storages::new();
     for view in &views {
@@ -74,9 +74,9 @@ fn entry(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64) -> pic
     Ok(content)
 }
 
-/// Reads the format of PyTorch before 1.6: after the magic number, pickles of the protocol number, of the machine's byte
-/// order and integer sizes, of the state dict and of the keys of the storages; then the storages in the order of the keys,
-/// each after its number of elements.
+/// Reads the format of PyTorch before 1.6: after the magic number, pickles of the protocol number, of the machine's
+/// byte order and integer sizes, of the state dict and of the keys of the storages; then the storages in the order of
+/// the keys, each after its number of elements.
 ///
 /// # Errors
 /// The errors of [`read_zip`].

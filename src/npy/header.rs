@@ -62,8 +62,8 @@ pub(super) fn order(descr: &str) -> (&str, bool) {
     }
 }
 
-/// The unread part of a text in Python. Only the literals of headers are understood. None of them contains another one, so
-/// no nesting can be too deep.
+/// The unread part of a text in Python. Only the literals of headers are understood. None of them contains another one,
+/// so no nesting can be too deep.
 struct Python<'a>(&'a [u8]);
 
 impl<'a> Python<'a> {

@@ -52,7 +52,7 @@ numbers!(
 /// Reads a file with an array of numbers of type `T`, in either byte order and in C or Fortran order.
 ///
 /// # Errors
-/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is damaged or holds numbers of another type.
+/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is damaged or has another type.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -77,8 +77,8 @@ pub fn read<T: Number>(path: &Path) -> Result<ArrayD<T>> {
 /// Writes an array of this shape in NPY format. `numbers` are in C order: the last axis runs fastest.
 ///
 /// # Errors
-/// The errors of the writer; [`io::ErrorKind::InvalidInput`] when the count of `numbers` does not match the shape, or the
-/// shape has more than 64 axes.
+/// The errors of the writer; [`io::ErrorKind::InvalidInput`] when the count of `numbers` does not match the shape, or
+/// the shape has more than 64 axes.
 pub fn write<T: Number>(
     mut writer: impl Write,
     shape: &[usize],
@@ -100,8 +100,7 @@ pub fn write<T: Number>(
     writer.flush()
 }
 
-/// Everything before the numbers, padded with spaces to a multiple of 64 bytes. There is at least one space, as NumPy
-/// writes it.
+/// Everything before the numbers, padded as NumPy does: with one or more spaces to a multiple of 64 bytes.
 fn preamble<T: Number>(shape: &[usize]) -> Vec<u8> {
     let order = if size_of::<T>() == 1 { '|' } else { '<' };
     let shape = match shape {

@@ -40,8 +40,8 @@ pub fn padding(length: usize) -> (usize, usize) {
 
 impl Grid {
     /// The tiles of an image of `height` by `width` pixels. `bsize` is the length of a tile's sides, a multiple of 16;
-    /// `overlap` is the part of a tile that overlaps its neighbour, 0.05 to 0.5; `augment` makes tiles overlap by half and
-    /// flips some (cellpose's options of these names).
+    /// `overlap` is the part of a tile that overlaps its neighbour, 0.05 to 0.5; `augment` makes tiles overlap by half
+    /// and flips some (cellpose's options of these names).
     pub fn new(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
         let ((top, bottom), (left, right)) = (padding(height), padding(width));
         let (padded_height, padded_width) = (top + height + bottom, left + width + right);
@@ -77,8 +77,7 @@ impl Grid {
         self.starts.0.len() * self.starts.1.len()
     }
 
-    /// The tiles, row by row. With `augment`, odd columns of tiles are flipped in y and odd rows of tiles in x, as in the
-    /// original.
+    /// The tiles, row by row. As in the original, `augment` flips odd columns of tiles in y and odd rows of tiles in x.
     pub fn tiles(&self) -> Vec<Tile> {
         let rows = self.starts.0.iter().enumerate();
         rows.flat_map(|(j, &y)| {

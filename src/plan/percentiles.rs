@@ -9,7 +9,7 @@ pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
     (step(height), step(width))
 }
 
-/// Where the percentile `q` (0 to 100) lies among `len` sorted values: an index, and the fraction of the way to the next.
+/// The rank of the percentile `q` (0 to 100) in `len` sorted values: an index, and a fraction of the way to the next.
 pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
     let rank = (len - 1) as f64 * q / 100.0;
     (rank as usize, rank.fract())

@@ -2,8 +2,8 @@
 
 use crate::Diameter;
 
-/// The factor that scales cells to the diameter that the network expects, `diam_mean` pixels; 1 where the diameter is not
-/// known before the network has run.
+/// The factor that scales cells to the diameter that the network expects, `diam_mean` pixels; 1 where the diameter is
+/// not known before the network has run.
 pub(crate) fn known_scale(diam_mean: f32, diameter: Diameter) -> f64 {
     match diameter {
         Diameter::Pixels(pixels) => f64::from(diam_mean) / pixels,

@@ -111,8 +111,8 @@ pub fn assert_close(what: &str, got: &[f32], want: &[f32], atol: f64, rtol: f64)
     assert!(used <= 1.0, "{what}: at {i}: {} instead of {}, {used:.1} times the tolerance", got[i], want[i]);
 }
 
-/// The fraction of pixels on which two label images agree. Each cell of one image is paired with the cell of the other that
-/// shares the most pixels with it, and background with background; a pixel agrees if its two labels are a pair.
+/// The fraction of pixels on which two label images agree. Each cell of one image is paired with the cell of the other
+/// that shares the most pixels with it, and background with background; a pixel agrees if its two labels are a pair.
 pub fn same_partition(a: &[u32], b: &[u32]) -> f64 {
     assert_eq!(a.len(), b.len(), "sizes");
     let mut overlaps: HashMap<(u32, u32), usize> = HashMap::new();

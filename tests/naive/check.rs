@@ -42,8 +42,8 @@ pub struct Labels {
     pub data: Vec<u32>,
 }
 
-/// Small label images: either random pixels, or rectangles painted over each other, which touch, enclose and cut each other.
-/// Some labels are missing in between, and some exceed 16 bits.
+/// Small label images: either random pixels, or rectangles painted over each other, which touch, enclose and cut each
+/// other. Some labels are missing in between, and some exceed 16 bits.
 pub fn labels() -> impl Strategy<Value = Labels> {
     const NUMBERS: [u32; 9] = [0, 0, 1, 2, 3, 5, 65535, 65536, 70001];
     (side(13), side(13)).prop_flat_map(|(height, width)| {

@@ -55,8 +55,8 @@ fn reference(points: &Points, (height, width): (usize, usize), max_size_fraction
     labels.iter().map(|label| order.iter().position(|other| other == label).unwrap() as u32).collect()
 }
 
-/// Walks of some of the pixels. Each ends in one of a few random sinks, or a little beside it; the sinks lie close together or
-/// far apart. About as many walks end in a sink as a seed needs, so that counts are often equal.
+/// Walks of some of the pixels. Each ends in one of a few random sinks, or a little beside it; the sinks lie close
+/// together or far apart. About as many walks end in a sink as a seed needs, so that counts are often equal.
 fn points() -> impl Strategy<Value = ((usize, usize), Points)> {
     let ends = (8..50usize, 0.05..1.0f32, 0.0..0.5f32);
     (side(36), side(36), ends, 0.0..0.6f32, any::<u64>()).prop_map(

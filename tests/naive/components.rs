@@ -41,8 +41,8 @@ fn limits(labels: &[u32], width: usize, label: u32) -> [usize; 4] {
     ends.map(Option::unwrap)
 }
 
-/// The labels with fewer than `min_size` pixels. The original's fault: for label 1 it uses the area of the second of the
-/// sorted numbers that occur, for label 2 that of the third, and so on.
+/// The labels with fewer than `min_size` pixels. The original's fault: for label 1 it uses the area of the second of
+/// the sorted numbers that occur, for label 2 that of the third, and so on.
 fn small(labels: &[u32], min_size: usize, compat: Compat) -> Vec<u32> {
     let mut unique = labels.to_vec();
     unique.sort();
@@ -57,7 +57,7 @@ fn small(labels: &[u32], min_size: usize, compat: Compat) -> Vec<u32> {
     }
 }
 
-/// Floods the box of a label from outside through 4-neighbours that are not the label. Pixels that stay dry get `number`.
+/// Floods the box of a label from outside through 4-neighbours without the label. Pixels that stay dry get `number`.
 fn fill(labels: &mut [u32], width: usize, label: u32, number: u32) {
     let [top, bottom, left, right] = limits(labels, width, label);
     let (rows, columns) = (bottom - top + 3, right - left + 3);

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::check::{close, config, noise};
 
-/// The largest error, relative to the largest sum of absolute terms. Winograd's transforms lose two of the seven digits of
-/// single precision.
+/// The largest error, relative to the largest sum of absolute terms. Winograd's transforms lose two of the seven digits
+/// of single precision.
 const BOUND: f64 = 2e-6;
 
 /// A convolution with some of the terms and operations of [`ConvSum`].

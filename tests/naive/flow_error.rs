@@ -1,5 +1,5 @@
-//! `flow_error`: heat in a padded box, the direction of its gradient, and the mean squared difference from the network's
-//! flows.
+//! `flow_error`: heat in a padded box, the direction of its gradient, and the mean squared difference from the
+//! network's flows.
 
 use flowmask::cpu::flow_error::{drop_bad_flows, flow_errors, masks_to_flows};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn reference(image: &Labels) -> (Vec<f64>, Vec<f64>) {
             let norm = dy.hypot(dx);
             out[row * width + column] = dy / (1e-60 + norm);
             out[n + row * width + column] = dx / (1e-60 + norm);
-            // A step has ten roundings, relative to the heat. Where the gradient vanishes, rounding decides its direction.
+            // A step has ten roundings, relative to the heat. Where the gradient vanishes, they decide its direction.
             let around = heat[y + 1][x].max(heat[y - 1][x]).max(heat[y][x + 1]).max(heat[y][x - 1]);
             let relative = 10.0 * steps as f64 * f64::EPSILON * around / (1e-60 + norm);
             bound[row * width + column] = (4.0 * relative).min(2.0) + 2.0 * ULP;

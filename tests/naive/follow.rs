@@ -103,8 +103,8 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Compares step by step: each starts from the point that `follow` reached before. So the bound is that of one step, even if
-/// the walk is chaotic.
+/// Compares step by step: each starts from the point that `follow` reached before. So the bound is that of one step,
+/// even if the walk is chaotic.
 fn every_step(
     case: &Case,
     sampling: Sampling,
@@ -141,8 +141,8 @@ proptest! {
     #[test]
     fn bilinear(case in case()) {
         let (side, largest) = extent(&case);
-        // Four terms, whose weights sum to 1, have two roundings in the weight, two in the term and three in the sum. The new
-        // position adds one.
+        // Four terms, whose weights sum to 1, have two roundings in the weight, two in the term and three in the sum.
+        // The new position adds one.
         let bound = ULP * (7.0 * largest + side);
         let field = case.field();
         every_step(&case, Sampling::Bilinear, |p| field.bilinear(p), bound)?;
@@ -152,8 +152,8 @@ proptest! {
     fn grid_sample(case in case()) {
         prop_assume!(case.size.0 > 1 && case.size.1 > 1);
         let (side, largest) = extent(&case);
-        // Converting a position to the coordinates of `grid_sample` and back costs a few roundings. They change the flow by at
-        // most twice its largest value a pixel along each axis. The flow has roundings of its own, as above.
+        // Converting a position to the coordinates of `grid_sample` and back costs a few roundings. They change the
+        // flow by at most twice its largest value a pixel along each axis. The flow has roundings of its own, as above.
         let bound = ULP * (4.0 * side * (1.0 + 4.0 * largest) + 11.0 * largest);
         let field = case.field();
         every_step(&case, Sampling::GridSample, |p| field.grid_sample(p), bound)?;

@@ -52,8 +52,8 @@ impl Weights {
         self.tensors.insert(name, (shape.to_vec(), values));
     }
 
-    /// Adds a batch norm `AT.0` and the convolution `AT.INDEX` after it. Some variances are as small as the epsilon of the
-    /// norm, and the weights compensate for them, so that a wrong epsilon would show.
+    /// Adds a batch norm `AT.0` and the convolution `AT.INDEX` after it. Some variances are as small as the epsilon of
+    /// the norm, and the weights compensate for them, so that a wrong epsilon would show.
     fn norm_conv(&mut self, at: &str, index: usize, [inputs, outputs]: [usize; 2], side: usize) {
         for part in ["weight", "bias", "running_mean", "running_var"] {
             self.add(format!("{at}.0.{part}"), &[inputs], 1.0);
@@ -209,9 +209,9 @@ impl Weights {
     }
 }
 
-/// The largest error, relative to the largest value of a map. 33 convolutions in a row, each with at most 72 terms that are
-/// not larger than the map, round like a random walk of 33 · 72 steps: √(33 · 72) · 2⁻²⁴ = 3e-6, and a little more where
-/// norms amplify the error. The measured error is 1.9e-6.
+/// The largest error, relative to the largest value of a map. 33 convolutions in a row, each with at most 72 terms that
+/// are not larger than the map, round like a random walk of 33 · 72 steps: √(33 · 72) · 2⁻²⁴ = 3e-6, and a little more
+/// where norms amplify the error. The measured error is 1.9e-6.
 const BOUND: f64 = 5e-6;
 
 /// The largest value, at least 1.

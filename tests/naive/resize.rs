@@ -45,8 +45,8 @@ proptest! {
         let source = noise(seed, from.0 * from.1 * channels);
         let want = reference(&source, from, to, channels);
         let got = linear(&source, from, to, channels);
-        // The position is rounded to single precision, and the slope is at most 2. Then come four products of values of at
-        // most 1, and their sums.
+        // The position is rounded to single precision, and the slope is at most 2. Then come four products of values of
+        // at most 1, and their sums.
         let bound = ULP * (2 * (from.0 + from.1) + 12) as f64;
         close(&got, &want, |_| bound, to.1 * channels)?;
     }
@@ -67,9 +67,9 @@ proptest! {
     }
 }
 
-/// `floor(i · from / to)` with the roundings of `cv2.resize`, which multiplies by the inverse of `to / from`. The roundings
-/// decide where a position lies on the boundary of two pixels. OpenCV 4.11 and 5.0 agree with this for all lengths below 130;
-/// they agree neither with `i · (from / to)` nor with integer arithmetic.
+/// `floor(i · from / to)` with the roundings of `cv2.resize`, which multiplies by the inverse of `to / from`. The
+/// roundings decide where a position lies on the boundary of two pixels. OpenCV 4.11 and 5.0 agree with this for all
+/// lengths below 130; they agree neither with `i · (from / to)` nor with integer arithmetic.
 fn sources(from: usize, to: usize) -> Vec<usize> {
     let step = 1.0 / (to as f64 / from as f64);
     (0..to).map(|i| ((i as f64 * step) as usize).min(from - 1)).collect()

@@ -1,7 +1,7 @@
 //! Feature maps and the 3×3 convolutions on them.
 //!
-//! A convolution uses Winograd's F(4×4, 3×3), which takes 36 multiplications for 16 pixels where the plain sum takes 144.
-//! With the matrices of Lavin & Gray (arXiv 1509.09308):
+//! A convolution uses Winograd's F(4×4, 3×3), which takes 36 multiplications for 16 pixels where the plain sum takes
+//! 144. With the matrices of Lavin & Gray (arXiv 1509.09308):
 //! * a patch `d` of 6×6 pixels becomes `Bᵀ d B`, and the 3×3 taps `g` become `G g Gᵀ`;
 //! * these are multiplied value by value and summed over the channels: a matrix product for each of the 36 values;
 //! * `Aᵀ m A` of the products `m` gives 4×4 pixels of the result.

@@ -47,8 +47,7 @@ impl Band<'_> {
         }
     }
 
-    /// Patches of one row. `WHOLE` means that all `lines` lie in the map, `ACT` that the pixels get their affine map and
-    /// ReLU.
+    /// Patches of one row. `WHOLE`: all `lines` lie in the map. `ACT`: the pixels get their affine map and ReLU.
     #[inline(always)]
     unsafe fn read_row<V: Vector, L: Lines, const WHOLE: bool, const ACT: bool>(
         &self,

@@ -20,8 +20,7 @@ pub(super) trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 }
 
-/// Plain Rust, for every processor. `mul_add` rounds twice, because some processors would need a function call to round
-/// once.
+/// Plain Rust, for every processor. `mul_add` rounds twice: to round once, some processors would need a function call.
 #[derive(Clone, Copy)]
 pub(super) struct Portable([f32; 8]);
 

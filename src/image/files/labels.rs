@@ -18,13 +18,13 @@ pub const LABEL_EXTENSIONS: &[&str] = &["tif", "tiff", "png", "npy"];
 /// Single precision represents every whole number below this exactly.
 const EXACT: f32 = (1 << 24) as f32;
 
-/// Reads a label image, `[height, width]` with 0 for background, from a grey TIFF or PNG, an NPY file, or the entry `masks`
-/// of Cellpose's `_seg.npy`. That file is a Python pickle; it is read as data, and nothing in it is executed.
+/// Reads a label image, `[height, width]` with 0 for background, from a grey TIFF or PNG, an NPY file, or the entry
+/// `masks` of Cellpose's `_seg.npy`. That file is a Python pickle; it is read as data, and nothing in it is executed.
 ///
 /// # Errors
-/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is not one plane of whole numbers from 0 to
-/// `u32::MAX`. Refused are colours and palettes, JPEG, several planes, negative numbers, fractions, and 32-bit TIFF with
-/// numbers from 2^24 on, which cannot be read exactly.
+/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is not one plane of whole numbers from 0
+/// to `u32::MAX`. Refused are colours and palettes, JPEG, several planes, negative numbers, fractions, and 32-bit TIFF
+/// with numbers from 2^24 on, which cannot be read exactly.
 pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     labels(bytes).map_err(|reason| Error::image_file(path, reason))

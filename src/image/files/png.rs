@@ -8,8 +8,7 @@ use super::limits;
 use super::samples::{Decoded, from_samples, keep};
 use crate::image::{Image, Pixels, Stack};
 
-/// Decodes a PNG. Palettes become colours; samples of 1, 2 and 4 bits are scaled to the full range of 8 bits; opacity is
-/// ignored.
+/// Decodes a PNG. Palettes become colours, 1, 2 and 4 bits are scaled to the range of 8 bits, opacity is ignored.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     read(bytes).map(|image| Stack { planes: vec![image] })
 }

@@ -131,7 +131,7 @@ impl<'a> Machine<'a, '_> {
         Ok(())
     }
 
-    /// Bytes after their length, which has one byte (SHORT_BINUNICODE, SHORT_BINBYTES), eight (the "8" opcodes) or four.
+    /// Bytes after their length of one byte (SHORT_BINUNICODE, SHORT_BINBYTES), eight (the "8" opcodes) or four.
     fn counted(&mut self, opcode: u8) -> Result<&'a [u8]> {
         let length = match opcode {
             0x8c | b'C' => self.array::<1>()?[0].into(),

@@ -64,8 +64,8 @@ pub(super) struct View<'a> {
     strides: Vec<usize>,
 }
 
-/// The views of all tensors in a pickle. The state dict may be the entry `state_dict` of another dictionary, and its names
-/// may begin with `module.`, as in a `DataParallel` network. Counters and entries that are not tensors are ignored.
+/// The views of all tensors in a pickle. The state dict may be the entry `state_dict` of another dictionary, and its
+/// names may begin with `module.`, as in a `DataParallel` network. Ignores counters and entries that are not tensors.
 ///
 /// # Errors
 /// [`Error::Model`] if it is not a state dict; [`Error::Tensor`] for a tensor whose type is not floating point.
@@ -115,8 +115,8 @@ fn unsigned(value: Value) -> Option<usize> {
     }
 }
 
-/// Reads the tensors. Together they may have at most `limit` elements, which is the length of the file in bytes. Without
-/// this limit, many views of one storage could make a small file fill the memory.
+/// Reads the tensors. Together they may have at most `limit` elements, which is the length of the file in bytes.
+/// Without this limit, many views of one storage could make a small file fill the memory.
 ///
 /// # Errors
 /// [`Error::Tensor`] for a view that reaches beyond its storage, or a tensor that [`Tensors::insert`] refuses.

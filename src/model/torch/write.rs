@@ -9,8 +9,8 @@ use super::super::pickle::Writer;
 use super::super::tensors::{COUNTER, Dtype, Tensors};
 use crate::{Error, Result};
 
-/// The zip archive of a state dict, with the folder `root` inside; see [`Tensor::encode`] for `half`. Every batch norm gets
-/// a counter of 0, because a strict loader refuses a state dict without them.
+/// The zip archive of a state dict, with the folder `root` inside; see [`Tensor::encode`] for `half`. Every batch norm
+/// gets a counter of 0, because a strict loader refuses a state dict without them.
 ///
 /// [`Tensor::encode`]: super::super::tensors::Tensor::encode
 ///
@@ -49,8 +49,8 @@ fn write_tensor(pickle: &mut Writer, name: &str, class: &str, storage: usize, sh
 }
 
 fn archive(root: &str, pickle: &[u8], storages: &[Vec<u8>]) -> zip::result::ZipResult<Vec<u8>> {
-    // Entries are aligned as torch.save does, so that the file can be memory-mapped, and have no time, so that its bytes
-    // are always the same.
+    // Entries are aligned as torch.save does, so that the file can be memory-mapped, and have no time, so that its
+    // bytes are always the same.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())

@@ -1,10 +1,10 @@
 //! The pages of a TIFF and the tags that say how they are stored.
 //!
-//! The crate `tiff` has some limits: it interprets colours while it unpacks (it inverts white-is-zero, drops extra samples
-//! with the wrong predictor stride, and refuses palettes), its arithmetic trusts the sizes, and it reads tiles at the edges
-//! row by row, which fails with LZW. So this module reads the tags first. It checks the sizes, and changes the tags of every
-//! page in memory: to black-is-zero, and to a height and width that are multiples of the tiles. The crate then returns whole
-//! tiles with all samples unchanged.
+//! The crate `tiff` has some limits: it interprets colours while it unpacks (it inverts white-is-zero, drops extra
+//! samples with the wrong predictor stride, and refuses palettes), its arithmetic trusts the sizes, and it reads tiles
+//! at the edges row by row, which fails with LZW. So this module reads the tags first. It checks the sizes, and changes
+//! the tags of every page in memory: to black-is-zero, and to a height and width that are multiples of the tiles. The
+//! crate then returns whole tiles with all samples unchanged.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,7 @@
 //! TIFF files, including BigTIFF, OME-TIFF and the stacks of ImageJ.
 //!
 //! The crate `tiff` unpacks strips and tiles. These modules do the rest: `directory` and `entry` list the pages, `page`
-//! assembles the pixels of a page, `raw` reads pages without a directory, and `describe` finds out which axes the pages
-//! run over.
+//! assembles a page, `raw` reads pages without a directory, and `describe` finds the axes of the pages.
 
 use std::io::Cursor;
 

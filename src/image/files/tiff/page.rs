@@ -1,7 +1,7 @@
 //! The pixels of one page, assembled from its strips or tiles.
 //!
-//! They are read chunk by chunk, because the crate's functions for whole images return only the first plane of planar files
-//! and panic on planar tiles.
+//! They are read chunk by chunk, because the crate's functions for whole images return only the first plane of planar
+//! files and panic on planar tiles.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -98,7 +98,7 @@ fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> 
     Ok(list(offsets)?.into_iter().zip(list(sizes)?).collect())
 }
 
-/// Unpacks values of 1, 2 or 4 bits, the highest bits of a byte first. Every row of `row` values begins with a new byte.
+/// Unpacks values of 1, 2 or 4 bits, the highest bits of a byte first. Every row, of `row` values, begins a new byte.
 fn unpack(bytes: &[u8], bits: u64, row: usize) -> Vec<u8> {
     let bits = bits as usize;
     let mask = (1_u8 << bits) - 1;
