@@ -28,12 +28,12 @@ pub(crate) struct Cpu {
     arena: Arena,
 }
 
-/// The arrays of one image.
+/// The arrays of one image between two stages.
 #[derive(Default)]
 pub(crate) struct Work {
     /// One for each channel; empty when the pixels are not normalised.
     levels: Vec<Levels>,
-    /// `[nout, height, width]`.
+    /// The maps, `[nout, height, width]`.
     maps: Vec<f32>,
     style: Vec<f32>,
     points: Points,

@@ -10,7 +10,7 @@ pub struct Blend<'a> {
     grid: &'a Grid,
     taper: (Vec<f64>, Vec<f64>),
     nout: usize,
-    /// `[nout, height, width]` of the padded image.
+    /// The sum for the padded image, `[nout, height, width]`.
     sum: Vec<f32>,
 }
 

@@ -45,9 +45,9 @@ pub fn areas(labels: &[u32]) -> Vec<usize> {
 /// The smallest box that contains all pixels of a label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
-    /// The rows.
+    /// The rows of the box.
     pub rows: Range<usize>,
-    /// The columns.
+    /// The columns of the box.
     pub columns: Range<usize>,
 }
 

@@ -145,7 +145,7 @@ pub struct State {
     pub style: Vec<f32>,
 }
 
-/// The maps of one level of the pyramid.
+/// The maps of one level of the network.
 struct Level {
     /// The output of the block on the way down: the skip, which the block on the way up reads and overwrites.
     out: Map,
@@ -172,7 +172,7 @@ impl State {
         }
     }
 
-    /// Sets the input, `[height, width, nchan]`.
+    /// Copies a tile, `[height, width, nchan]`, to the input.
     pub fn set_input(&mut self, values: &[f32]) {
         let pixels = self.input.data.chunks_exact_mut(self.input.channels);
         for (to, from) in pixels.zip(values.chunks_exact(self.nchan)) {

@@ -90,7 +90,7 @@ impl<'a> Dictionary<'a> {
         };
         let (_, arguments, state) = self.0.call(dtype, &[DTYPE])?;
         let &Value::Str(kind) = arguments.first()? else { return None };
-        // "|" is the order of single bytes.
+        // "|" is the byte order of single bytes.
         if !matches!(self.0.list(state)?.get(1)?, Value::Str("<" | "=" | "|")) {
             return None;
         }

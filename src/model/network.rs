@@ -26,9 +26,9 @@ pub struct Network {
 /// `y = scale · x + shift` for each channel: a batch norm outside of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
-    /// `[channel]`.
+    /// The factors, `[channel]`.
     pub scale: Vec<f32>,
-    /// `[channel]`.
+    /// The summands, `[channel]`.
     pub shift: Vec<f32>,
 }
 

@@ -70,13 +70,13 @@ pub struct Layer {
 /// `y = weight · (x − running_mean) / √(running_var + 1e-5) + bias` for each channel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchNorm {
-    /// `[channel]`.
+    /// The learned factors, `[channel]`.
     pub weight: Vec<f32>,
-    /// `[channel]`.
+    /// The learned summands, `[channel]`.
     pub bias: Vec<f32>,
-    /// `[channel]`: the mean of the inputs during training. It has no gradient.
+    /// The mean of the inputs during training, `[channel]`. It has no gradient.
     pub running_mean: Vec<f32>,
-    /// `[channel]`: the variance of the inputs during training, not negative. It has no gradient.
+    /// The variance of the inputs during training, `[channel]`, not negative. It has no gradient.
     pub running_var: Vec<f32>,
 }
 
@@ -87,18 +87,18 @@ pub struct Conv {
     pub inputs: usize,
     /// Channels of the output.
     pub outputs: usize,
-    /// `[out, in, tap]`, the taps row by row.
+    /// The weights, `[out, in, tap]`, the taps row by row.
     pub weight: Vec<f32>,
-    /// `[out]`.
+    /// The bias, `[out]`.
     pub bias: Vec<f32>,
 }
 
 /// `y = weight · style + bias`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Linear {
-    /// `[out, in]`.
+    /// The weights, `[out, in]`.
     pub weight: Vec<f32>,
-    /// `[out]`.
+    /// The bias, `[out]`.
     pub bias: Vec<f32>,
 }
 

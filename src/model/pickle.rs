@@ -173,7 +173,7 @@ mod tests {
         ] {
             assert!(read_all(bytes, &[]).is_err(), "{bytes:?}");
         }
-        // A list that holds itself, a million deep: read, and freed, without recursion.
+        // A list that contains itself, nested a million deep, must be read and freed without recursion.
         let mut deep = b"]q\0h\0a".to_vec();
         deep.extend(std::iter::repeat_n(b"\x85", 1_000_000).flatten());
         deep.push(b'.');

@@ -60,7 +60,7 @@ pub(super) enum Place {
     File(PathBuf),
 }
 
-/// Looks a name up: a built-in model, `cellpose:NAME`, or a path.
+/// Finds a model by name: a built-in one, `cellpose:NAME`, or a path.
 ///
 /// # Errors
 /// [`Error::Model`] when there is no such model; it names the places where it was looked for.

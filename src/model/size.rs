@@ -111,7 +111,7 @@ impl SizeModel {
         ])
     }
 
-    /// As a file that the original reads.
+    /// The content of a file that the original can read.
     pub(super) fn to_npy(&self) -> Vec<u8> {
         dictionary::write(
             &[("A", &self.a), ("smean", &self.smean)],

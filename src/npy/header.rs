@@ -5,7 +5,7 @@ pub(super) const MAX_AXES: usize = 64;
 
 /// The entries of a header such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
 pub(super) struct Header<'a> {
-    /// The type and its byte order.
+    /// The type with its byte order, such as `<f4`.
     pub descr: &'a str,
     /// Whether the first axis runs fastest.
     pub fortran: bool,

@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    /// What was written comes back, also with the bytes of each number the other way round or its axes.
+    /// Checks that a written array can be read, also after swapping the bytes of the numbers and the order of the axes.
     fn round_trip<T: Number + PartialEq + std::fmt::Debug>(shape: &[usize], numbers: &[T]) {
         let mut written = Vec::new();
         write(&mut written, shape, numbers.iter().copied()).unwrap();

@@ -36,9 +36,9 @@ pub const WIDEST_VECTOR: usize = 16;
 /// A feature map `[height, width, channels]`, channels innermost.
 #[derive(Clone, Debug)]
 pub struct Map {
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
     /// Stored channels, a multiple of [`WIDEST_VECTOR`].
     pub channels: usize,
@@ -47,7 +47,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// A map of zeros with room for `channels`.
+    /// A map of zeros with at least `channels` channels.
     pub fn new(height: usize, width: usize, channels: usize) -> Self {
         let channels = channels.next_multiple_of(WIDEST_VECTOR);
         Map { height, width, channels, data: Floats::zeros(height * width * channels) }

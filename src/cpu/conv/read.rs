@@ -17,7 +17,7 @@ impl Band<'_> {
     /// Writes `count` patches from `first` on to `to`, `[value, patch, in]`, `stride` floats from value to value.
     ///
     /// # Safety
-    /// As for [`Band`]'s `with`.
+    /// The processor must have the instructions of `V`, and [`ConvSum::check`](super::ConvSum) must have passed.
     #[inline(always)]
     pub(super) unsafe fn read<V: Vector, L: Lines>(
         &self,

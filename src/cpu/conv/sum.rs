@@ -66,7 +66,7 @@ impl<'a> ConvSum<'a> {
         ConvSum { relu: true, ..self }
     }
 
-    /// Computes the sum.
+    /// Computes the sum and writes it to `dst`.
     pub fn write(self, isa: Isa, dst: &mut Map) {
         self.run(isa, dst, None);
     }

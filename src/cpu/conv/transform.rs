@@ -16,16 +16,16 @@ pub(super) trait Lines {
     /// For each product, the index of its value.
     const PRODUCTS: &'static [usize];
 
-    /// Pixels to values.
+    /// Transforms pixels to values.
     ///
     /// # Safety
-    /// As for the vector.
+    /// The processor must have the instructions of `V`.
     unsafe fn spread<V: Vector>(pixels: [V; 6]) -> [V; 6];
 
-    /// Products to four pixels.
+    /// Transforms products to four pixels.
     ///
     /// # Safety
-    /// As for the vector.
+    /// The processor must have the instructions of `V`.
     unsafe fn gather<V: Vector>(products: [V; 6]) -> [V; 4];
 
     /// Three taps to a factor for each product.

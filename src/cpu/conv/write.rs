@@ -14,7 +14,7 @@ impl Band<'_> {
     /// floats from product to product; `projected` is `[pixel, out]`.
     ///
     /// # Safety
-    /// As for [`Band`]'s `with`.
+    /// The processor must have the instructions of `V`, and [`ConvSum::check`](super::ConvSum) must have passed.
     #[inline(always)]
     pub(super) unsafe fn write_patch<V: Vector, L: Lines>(
         &mut self,

@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn planes_are_time_before_z_whatever_the_order_of_the_file() {
-        // The page of (t, z, c) is 4 t + 2 z + c, then 4 z + 2 c + t, then 4 c + 2 t + z.
+        // The page at (t, z, c) is number 4t + 2z + c in the first order, 4z + 2c + t in the second, 4c + 2t + z in the
+        // third.
         let tzc = [[0, 1], [2, 3], [4, 5], [6, 7]];
         assert_eq!(values(8, &[('T', 2), ('Z', 2), ('C', 2)]), tzc);
         let zct = [[0, 2], [4, 6], [1, 3], [5, 7]];

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    /// What `numpy.save` writes.
+    /// A file as `numpy.save` writes it.
     fn npy(kind: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
         let order = if fortran { "True" } else { "False" };
         let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
@@ -168,7 +168,7 @@ mod tests {
         expected.slice_mut(ndarray::s![4..9, 7..11]).fill(5);
         let small: &[u8] = include_bytes!("../../../tests/data/labels/small_seg.npy");
         assert_eq!(labels(small.to_vec()).unwrap(), expected);
-        // 32 bits, the first axis fastest, beside dates and numbers of NumPy.
+        // Masks of 32 bits in Fortran order, beside dates and scalars of NumPy.
         let gui: &[u8] = include_bytes!("../../../tests/data/labels/gui_seg.npy");
         assert_eq!(labels(gui.to_vec()).unwrap(), expected.mapv(|label| 70_000 * label));
         for length in 0..gui.len() {

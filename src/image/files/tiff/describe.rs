@@ -8,7 +8,7 @@ use super::super::axes::{Axis, count};
 use super::super::samples::Decoded;
 use super::directory::Page;
 
-/// The meaning of the pages.
+/// What a description says about the pages.
 #[derive(Debug, PartialEq)]
 pub(super) struct Meaning {
     /// The axes over which the pages run, slowest first.

@@ -21,7 +21,7 @@ pub(super) struct Page {
     pub height: u64,
     pub samples: u16,
     pub bits: u64,
-    /// 1 unsigned, 2 signed, 3 floating point.
+    /// The sample format: 1 is unsigned, 2 signed, 3 floating point.
     pub format: u64,
     pub compression: u64,
     pub photometric: u64,
