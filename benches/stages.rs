@@ -1,4 +1,4 @@
-//! Each stage on the CPU, and whole images. `cargo bench --bench stages -- network` runs one of them.
+//! Benchmarks of each stage on the CPU and of whole images. `cargo bench --bench stages -- network` runs one of them.
 
 mod common;
 
@@ -14,10 +14,10 @@ use flowmask::cpu::{
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 
-/// Side of the picture that the stages after the network work on.
+/// Height and width of the images for the stages before and after the network.
 const SIDE: usize = 1024;
 
-/// Multiplications and additions of the network on a tile of 224×224.
+/// Floating point operations of the network on a tile of 224×224 pixels.
 const TILE_FLOP: u64 = 31_000_000_000;
 
 fn segmenter() -> Segmenter {
@@ -29,7 +29,7 @@ fn before_the_first_image(c: &mut Criterion) {
     group.bench_function("model", |b| b.iter(|| Model::named("nuclei").unwrap()));
     let model = Model::named("nuclei").unwrap();
     group.bench_function("layout", |b| {
-        b.iter(|| network::Unet::new(model.network(), conv::Kernel::best()));
+        b.iter(|| network::Unet::new(model.network(), conv::Isa::best()));
     });
     group.finish();
 }
@@ -73,7 +73,7 @@ fn before_the_network(c: &mut Criterion) {
 
 fn the_network(c: &mut Criterion) {
     let model = Model::named("nuclei").unwrap();
-    let unet = network::Unet::new(model.network(), conv::Kernel::best());
+    let unet = network::Unet::new(model.network(), conv::Isa::best());
     let mut state = network::State::new(&unet, 224, 224);
     state.set_input(&(0..2 * 224 * 224).map(|i| (i * 7919 % 97) as f32 / 97.0).collect::<Vec<f32>>());
     let mut out = vec![0.0; 3 * 224 * 224];
@@ -109,7 +109,7 @@ fn whole_images(c: &mut Criterion) {
     let segmenter = segmenter();
     let mut group = c.benchmark_group("segment");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    // Those that take minutes run only when they are named: `-- segment/8192`.
+    // The largest take minutes and run only when they are named: `-- segment/8192`.
     let named = |side: usize| std::env::args().any(|word| word.ends_with(&side.to_string()));
     for side in [256, 512, 1024, 2048, 4096, 8192].into_iter().filter(|&side| side <= 1024 || named(side)) {
         let image = discs(side);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cpu::conv::Kernel;
+use crate::cpu::conv::Isa;
 use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
@@ -18,7 +18,7 @@ impl Segmenter {
 pub struct Builder {
     model: Option<Model>,
     threads: usize,
-    kernel: Option<Kernel>,
+    isa: Option<Isa>,
     devices: Vec<Device>,
     precision: Precision,
     compiling: Option<Box<dyn Fn(usize, usize) + Send>>,
@@ -37,9 +37,9 @@ impl Builder {
         self
     }
 
-    /// Which instructions the convolutions use; without it, the fastest that the processor has.
-    pub fn kernel(mut self, kernel: Kernel) -> Self {
-        self.kernel = Some(kernel);
+    /// Instruction set of the convolutions on the processor; by default the fastest that it has.
+    pub fn isa(mut self, isa: Isa) -> Self {
+        self.isa = Some(isa);
         self
     }
 
@@ -77,7 +77,7 @@ impl Builder {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
-            true => cpu::lane::lanes(&model, self.kernel, pool.clone()),
+            true => cpu::lane::lanes(&model, self.isa, pool.clone()),
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
                 cuda::lanes(&model, &gpus, self.precision, &*compiling)?

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::plan::diameter::{diameter_of, median_diameter, sizes_of};
+use crate::plan::diameter::{areas_of, diameter_of, median_diameter};
 
 /// The median diameter of the masks in pixels, 0 without masks, and the diameter of each, in the order of the
 /// labels: that of a disc with as many pixels, `2 √(pixels / π)`.
@@ -18,6 +18,6 @@ use crate::plan::diameter::{diameter_of, median_diameter, sizes_of};
 /// assert!((median - 1.6926).abs() < 1e-4);
 /// ```
 pub fn diameters(labels: ArrayView2<u32>) -> (f64, Vec<f64>) {
-    let sizes = sizes_of(labels.iter().copied());
+    let sizes = areas_of(labels.iter().copied());
     (median_diameter(sizes.clone()), sizes.into_iter().map(diameter_of).collect())
 }

@@ -1,5 +1,5 @@
-//! Each stage against a naive reference, written from the definition of the stage and not from its code, on
-//! random shapes.
+//! Each stage on the CPU against a naive reference, on random inputs. A reference is written from the definition of the
+//! stage and not from its code.
 
 #[path = "naive/blend.rs"]
 mod blend;

@@ -1,4 +1,4 @@
-//! Whole runs against those of cellpose 3.1.1 with the same weights.
+//! Whole runs on the CPU against golden runs of cellpose 3.1.1 with the same weights.
 
 mod common;
 
@@ -7,7 +7,7 @@ use flowmask::{Compat, Diameter, Image, Model, Options, Sampling, Segmenter};
 use ndarray::Array3;
 use serde_json::Value;
 
-/// A run's image: named by the part of its tag before the first `_`.
+/// The image of a run, which is named by the part of the tag before the first `_`.
 fn image(golden: &Golden, tag: &str) -> Image {
     let array = golden.get(tag.split('_').next().unwrap());
     let channels = array.shape.get(2).copied().unwrap_or(1);
@@ -23,7 +23,7 @@ fn image(golden: &Golden, tag: &str) -> Image {
     .unwrap()
 }
 
-/// The arguments of a run; `None` for those that are not offered.
+/// The options of a run; `None` if it uses arguments that flowmask does not offer.
 fn options(run: &Value, model: &Model) -> Option<Options> {
     let mut options = Options::default().compat(Compat::V3_1_1);
     for (name, value) in run.as_object().unwrap() {
@@ -99,7 +99,7 @@ fn cyto() {
     runs("cyto");
 }
 
-/// `SizeModel.eval` of the five images, within 2 %.
+/// The diameters that `SizeModel.eval` estimates for the five images, within 2 %.
 #[test]
 fn estimated_diameters() {
     for name in ["nuclei", "cyto"] {

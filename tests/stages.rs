@@ -1,4 +1,4 @@
-//! Each stage against the original's outputs.
+//! Each stage on the CPU against golden outputs of cellpose 3.1.1.
 
 mod common;
 
@@ -49,14 +49,14 @@ fn resize() {
 fn tiles() {
     let golden = Golden::open("transforms");
     for name in golden.names("pad_") {
-        let sides: Vec<usize> = name["pad_".len()..].split('_').map(|s| s.parse().unwrap()).collect();
-        let ((top, bottom), (left, right)) = (grid::padding(sides[0]), grid::padding(sides[1]));
+        let lengths: Vec<usize> = name["pad_".len()..].split('_').map(|s| s.parse().unwrap()).collect();
+        let ((top, bottom), (left, right)) = (grid::padding(lengths[0]), grid::padding(lengths[1]));
         assert_eq!([top, bottom, left, right].map(|v| v as f64)[..], golden.get(&name).values, "{name}");
     }
     for name in golden.names("tiles_") {
         let parts: Vec<&str> = name.split('_').collect();
         let (height, width) = (parts[1].parse().unwrap(), parts[2].parse().unwrap());
-        // The golden sizes are those of a padded image.
+        // The golden height and width include the padding.
         let grid = grid::Grid::of_padded(height, width, 224, 0.1, parts[3] == "aug");
         let rows = grid
             .tiles()
@@ -80,7 +80,7 @@ fn blend() {
     average("unaugment", &golden, true);
 }
 
-/// The average of golden tiles is the golden average.
+/// Blends golden tiles and compares the result with the golden average.
 fn average(name: &str, golden: &Golden, augment: bool) {
     let (tiles, want) = (golden.get(&format!("{name}_tiles")), golden.get(&format!("{name}_out")));
     let (height, width) = want.size();
@@ -115,14 +115,14 @@ fn network_cyto() {
     run_network(&Golden::open("network_cyto"), "cyto", |_| {});
 }
 
-/// `halfway` looks at the skips.
+/// Runs the network on a golden input. `halfway` checks the skips.
 fn run_network(golden: &Golden, model: &str, halfway: impl Fn(&network::State)) {
     let model = Model::named(model).unwrap();
     let (input, want) = (golden.get("x"), golden.get("y"));
     let (height, width) = input.size();
     let nchan = input.shape[1];
     let pixels = input.f32();
-    let unet = network::Unet::new(model.network(), conv::Kernel::best());
+    let unet = network::Unet::new(model.network(), conv::Isa::best());
     let mut state = network::State::new(&unet, height, width);
     let value = |i: usize| pixels[i % nchan * height * width + i / nchan];
     state.set_input(&(0..pixels.len()).map(value).collect::<Vec<f32>>());
@@ -187,7 +187,7 @@ fn flow_error() {
         let golden = Golden::open(name);
         let (labels, want) = (golden.get("lab"), golden.f32("mu"));
         let got = flow_error::masks_to_flows(&labels.u32(), labels.size().1);
-        // A gradient of zero has no direction: rounding decides at a few centres.
+        // A gradient of zero has no direction, so rounding decides at a few centres.
         let differ = got.iter().zip(&want).filter(|(g, w)| (**g - **w).abs() > 1e-4).count();
         println!("{name}: {differ} of {} values differ", want.len());
         assert!(differ <= 2 * common::cells(&labels.u32()), "{name}: {differ} values differ");

@@ -1,9 +1,9 @@
-//! What the benches share.
+//! Images for the benchmarks.
 
 use flowmask::Image;
 use ndarray::Array2;
 
-/// Discs, packed, of the size that the nuclei model knows.
+/// An image of close discs with the diameter that the nuclei model expects.
 pub fn discs(side: usize) -> Image {
     let value = |(y, x): (usize, usize)| {
         let (dy, dx) = ((y % 22) as f32 - 10.5, (x % 22) as f32 - 10.5);

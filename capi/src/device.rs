@@ -6,7 +6,7 @@ use crate::fault::{Fault, guard, note};
 use crate::flowmask_status;
 use crate::image::check_pointer;
 use crate::sized::{self, Versioned, sized};
-use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::conv::Isa;
 use flowmask::{Device, cuda};
 
 /// A device that a model can be loaded onto.
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn flowmask_device_describe(
 
 fn cpu() -> flowmask_device {
     let units = std::thread::available_parallelism().map_or(1, usize::from) as u32;
-    flowmask_device { units, id: chars("cpu"), name: chars(Kernel::best().name()), ..Versioned::defaults() }
+    flowmask_device { units, id: chars("cpu"), name: chars(Isa::best().name()), ..Versioned::defaults() }
 }
 
 fn gpu(ordinal: usize) -> Result<flowmask_device, Fault> {

@@ -260,9 +260,9 @@ pub struct Speed {
     /// processor, or one a thread where there are more, and as many as keep a GPU busy
     #[arg(long, alias = "batch_size", value_name = "N")]
     pub batch_size: Option<usize>,
-    /// Instructions of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
-    #[arg(long, alias = "cpu_kernel", value_name = "NAME")]
-    pub cpu_kernel: Option<String>,
+    /// Instruction set of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
+    #[arg(long, aliases = ["cpu_isa", "cpu-kernel", "cpu_kernel"], value_name = "NAME")]
+    pub cpu_isa: Option<String>,
 }
 
 #[derive(Args)]

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::conv::Isa;
 use flowmask::cuda::nvrtc::{Cache, Compiler, Images};
 use flowmask::cuda::{self, DeviceInfo};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Args {
 
 /// What was found.
 struct Found {
-    kernels: Vec<&'static str>,
+    isas: Vec<&'static str>,
     threads: usize,
     gpus: flowmask::Result<Vec<DeviceInfo>>,
     driver: flowmask::Result<(i32, i32)>,
@@ -70,7 +70,7 @@ impl Found {
     fn look() -> Self {
         let driver = cuda::driver_version();
         Found {
-            kernels: Kernel::all().iter().map(|kernel| kernel.name()).collect(),
+            isas: Isa::all().iter().map(|isa| isa.name()).collect(),
             threads: thread::available_parallelism().map_or(1, usize::from),
             gpus: cuda::devices(),
             compiler: Compiler::find(driver.as_ref().ok().copied()),
@@ -108,7 +108,7 @@ impl Found {
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut lines = vec![line("cpu", format!("{}; {} threads", self.kernels.join(", "), self.threads))];
+        let mut lines = vec![line("cpu", format!("{}; {} threads", self.isas.join(", "), self.threads))];
         match &self.gpus {
             Ok(gpus) => lines.extend(gpus.iter().map(|gpu| line(&format!("cuda:{}", gpu.index), about(gpu)))),
             Err(error) => lines.push(line("cuda", missing(error))),
@@ -159,7 +159,7 @@ impl Found {
             })
         };
         json!({
-            "cpu": { "kernels": self.kernels, "threads": self.threads },
+            "cpu": { "isa": self.isas, "threads": self.threads },
             "gpus": self.gpus.iter().flatten().map(gpu).collect::<Vec<_>>(),
             "gpus_error": self.gpus.as_ref().err().map(error),
             "driver": self.driver.as_ref().ok().copied().map(version),

@@ -1,6 +1,6 @@
 //! What the flags mean to the library.
 
-use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::conv::Isa;
 use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
 
 use super::{args, report};
@@ -66,8 +66,8 @@ impl args::Speed {
                 report::complain(&format!("compiling {files} files for the GPU, once"));
             }
         });
-        if let Some(name) = &self.cpu_kernel {
-            builder = builder.kernel(Kernel::named(name)?);
+        if let Some(name) = &self.cpu_isa {
+            builder = builder.isa(Isa::named(name)?);
         }
         builder.devices(Device::list(&self.device)?).build()
     }

@@ -1,4 +1,4 @@
-//! The stages on the processor, as the pipeline asks for them.
+//! The CPU as a backend of the pipeline.
 
 use std::sync::Arc;
 
@@ -18,22 +18,22 @@ use crate::plan::grid::Grid;
 use crate::watch::Watch;
 use crate::{Image, Result};
 
-/// Tiles that go through the network together, as in cellpose, when nothing else is asked for. With more threads there
-/// is a tile for each: the deep maps of one are too small to be shared by many.
+/// The default number of tiles that go through the network together, as in cellpose. With more threads than this, each
+/// thread gets a tile, because the deep maps of one tile are too small to be shared by many threads.
 const BATCH: usize = 8;
 
-/// The processor with a network.
+/// The CPU with a network.
 pub(crate) struct Cpu {
     unet: Arc<Unet>,
     arena: Arena,
 }
 
-/// The arrays of one image.
+/// The arrays of one image between two stages.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// Of each channel; none for pixels that are taken as they are.
+    /// One for each channel; empty when the pixels are not normalised.
     levels: Vec<Levels>,
-    /// `[nout, height, width]`.
+    /// The maps, `[nout, height, width]`.
     maps: Vec<f32>,
     style: Vec<f32>,
     points: Points,
@@ -45,7 +45,7 @@ impl Cpu {
         Cpu { unet, arena: Arena::default() }
     }
 
-    /// They are looked up where they are wanted, so that no copy of the image is made.
+    /// The channels that the options choose. They are read when needed, so that the image is not copied.
     fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
         Channels::of(image, options.channels, self.unet.nchan())
     }
@@ -91,7 +91,7 @@ impl Backend for Cpu {
     }
 
     fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
-        // Taken, so that their memory is free before the stages that come.
+        // Taking the points frees their memory before the next stages.
         work.labels = cluster(&std::mem::take(&mut work.points), size, max_size_fraction);
         Ok(())
     }

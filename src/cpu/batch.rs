@@ -1,4 +1,4 @@
-//! The tiles of an image through the network, some at a time.
+//! The tiles of an image go through the network in batches.
 
 use std::sync::Mutex;
 
@@ -11,29 +11,29 @@ use crate::Result;
 use crate::plan::grid::{Grid, Tile};
 use crate::watch::Watch;
 
-/// Workers that wait for the next image, so that its tiles find their memory allocated.
+/// The workers between two images: the next image uses the memory that they have allocated.
 #[derive(Default)]
 pub struct Arena(Mutex<Vec<Worker>>);
 
-/// Runs one tile after the other.
+/// Runs the network on one tile after the other, and keeps their outputs.
 struct Worker {
     tile: (usize, usize),
     state: State,
-    /// A tile, `[height, width, nchan]`.
+    /// The current tile, `[height, width, nchan]`.
     pixels: Vec<f32>,
-    /// Outputs of its tiles, `[., nout, height, width]`.
+    /// Outputs of the worker's tiles, `[., nout, height, width]`.
     values: Vec<f32>,
-    /// Style vectors of its tiles.
+    /// Style vectors of the worker's tiles.
     styles: Vec<f32>,
 }
 
-/// Runs batches of tiles, shared among workers, and adds them up in the order of the tiles: `[nout, height,
-/// width]` of the grid's image, and the style vector (the sum of the tiles', of unit length).
+/// Runs batches of `batch` tiles, which the workers share. Returns the maps of the grid's image, `[nout, height,
+/// width]`, and its style vector: the sum of the tiles' style vectors, scaled to unit length.
 ///
-/// The result does not depend on `batch`.
+/// Tiles are added in their order in the grid, so the result does not depend on `batch`.
 ///
 /// # Errors
-/// [`Error::Cancelled`](crate::Error::Cancelled), as the watch says.
+/// [`Error::Cancelled`](crate::Error::Cancelled) when the watch is cancelled.
 pub(crate) fn run_tiles(
     unet: &Unet,
     input: &Input,
@@ -50,8 +50,8 @@ pub(crate) fn run_tiles(
     let mut style = vec![0.0; unet.style_length()];
     for (i, part) in tiles.chunks(batch).enumerate() {
         watch.at(i * batch, tiles.len())?;
-        let work = workers.par_iter_mut().zip(part.par_chunks(share));
-        work.for_each(|(worker, tiles)| worker.run(unet, input, grid, tiles));
+        let shares = workers.par_iter_mut().zip(part.par_chunks(share));
+        shares.for_each(|(worker, tiles)| worker.run(unet, input, grid, tiles));
         for (worker, tiles) in workers.iter().zip(part.chunks(share)) {
             for (i, &tile) in tiles.iter().enumerate() {
                 let (values, tile_style) = worker.output(unet, i);
@@ -60,7 +60,7 @@ pub(crate) fn run_tiles(
             }
         }
     }
-    arena.give(workers);
+    arena.put_back(workers);
     unit_length(&mut style);
     Ok((blend.finish(), style))
 }
@@ -73,8 +73,8 @@ impl Arena {
         workers
     }
 
-    /// Keeps the workers of the last call; of calls at the same time, those of one.
-    fn give(&self, workers: Vec<Worker>) {
+    /// Keeps the workers for the next call. Of simultaneous calls, the last one's workers are kept.
+    fn put_back(&self, workers: Vec<Worker>) {
         *self.0.lock().unwrap_or_else(|e| e.into_inner()) = workers;
     }
 }
@@ -102,7 +102,7 @@ impl Worker {
         }
     }
 
-    /// Output and style of its tile `i`.
+    /// The output and the style vector of the worker's tile `i`.
     fn output(&self, unet: &Unet, i: usize) -> (&[f32], &[f32]) {
         let (values, style) = (unet.nout() * self.tile.0 * self.tile.1, unet.style_length());
         (&self.values[i * values..][..values], &self.styles[i * style..][..style])

@@ -5,24 +5,24 @@ use rayon::prelude::*;
 use crate::plan::grid::{Grid, Tile};
 use crate::plan::taper::{taper, total_weight};
 
-/// The sum of the tiles so far.
+/// The weighted sum of the tiles that were added.
 pub struct Blend<'a> {
     grid: &'a Grid,
     taper: (Vec<f64>, Vec<f64>),
     nout: usize,
-    /// `[nout, height, width]` of the padded image.
+    /// The sum for the padded image, `[nout, height, width]`.
     sum: Vec<f32>,
 }
 
 impl<'a> Blend<'a> {
-    /// A sum of nothing, for outputs of `nout` maps.
+    /// An empty sum for outputs of `nout` maps.
     pub fn new(grid: &'a Grid, nout: usize) -> Self {
         let sum = vec![0.0; nout * grid.padded.0 * grid.padded.1];
         Blend { grid, taper: taper(grid.tile), nout, sum }
     }
 
-    /// Adds the network's output for one tile, `[nout, height, width]`. A tile that was flipped is flipped
-    /// back, and the flow along a flipped axis changes its sign. The sum depends on the order of the tiles.
+    /// Adds the network's output for one tile, `[nout, height, width]`. A flipped tile is flipped back, and the flow
+    /// along a flipped axis changes its sign. The order of the calls changes the rounding of the sum.
     pub fn add(&mut self, tile: Tile, values: &[f32]) {
         let (height, width) = self.grid.tile;
         let (padded_height, padded_width) = self.grid.padded;
@@ -42,14 +42,14 @@ impl<'a> Blend<'a> {
                 let row = &mut row[tile.x..tile.x + width];
                 for (x, (sum, weight)) in row.iter_mut().zip(across).enumerate() {
                     let value = values[if tile.flip_x { width - 1 - x } else { x }] * sign;
-                    // The original's sum is single precision, its weights double.
+                    // As in the original, the sum is in single precision and the weights are in double.
                     *sum = (f64::from(*sum) + f64::from(value) * (down[y] * weight)) as f32;
                 }
             });
         }
     }
 
-    /// The average, without the padding: `[nout, height, width]` of the image.
+    /// The average of the tiles without the padding, `[nout, height, width]`.
     pub fn finish(self) -> Vec<f32> {
         let (rows, columns) = total_weight(self.grid, &self.taper);
         let ((height, width), (top, left)) = (self.grid.image, self.grid.before);

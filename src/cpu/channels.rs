@@ -1,4 +1,4 @@
-//! Stored pixels to the channels of the network, `[height, width, nchan]` in single precision.
+//! The network's channels from the stored pixels: `[height, width, nchan]` in single precision.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::image::pixel::each;
 use crate::plan::channels::{finite, present};
 use crate::{Image, Pixels, Result};
 
-/// The network's channels of an image, looked up where they are wanted.
+/// The network's channels of an image. They are read from its pixels when needed, without a copy.
 #[derive(Clone, Copy)]
 pub struct Channels<'a> {
     pixels: &'a Pixels,
@@ -17,21 +17,21 @@ pub struct Channels<'a> {
 }
 
 impl<'a> Channels<'a> {
-    /// `choice` is the channel to segment and the channel of the nuclei: 0 is the mean of all channels for the first
-    /// and none for the second (numerics of `transforms.reshape`). A network of one channel takes the first of the
-    /// two.
+    /// `choice` is the channel to segment and the channel of the nuclei, both counted from 1. As the first, 0 means the
+    /// mean of all channels; as the second, 0 means no channel, which is zeros (`transforms.reshape`). A network with
+    /// one channel (`nchan` is 1) takes only the first.
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) when a channel is not there.
+    /// [`Error::Image`](crate::Error::Image) when the image does not have a channel.
     pub fn of(image: &'a Image, choice: [usize; 2], nchan: usize) -> Result<Self> {
         present(image.channels(), choice)?;
         Ok(Channels { pixels: image.pixels(), choice, nchan })
     }
 
-    /// Refuses an image with a pixel that is not finite.
+    /// Checks that all pixels are finite.
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) says where it is.
+    /// [`Error::Image`](crate::Error::Image) names the first pixel that is not finite.
     pub fn check(&self) -> Result<()> {
         match self.pixels {
             Pixels::U8(_) | Pixels::U16(_) => Ok(()),
@@ -39,7 +39,7 @@ impl<'a> Channels<'a> {
         }
     }
 
-    /// Some columns of a row, `[column, nchan]`.
+    /// Writes the `columns` of row `y` to `out`, `[column, nchan]`.
     pub fn row(&self, y: usize, columns: Range<usize>, out: &mut [f32]) {
         each!(self.pixels, Pixels(array) => self.choose(array.view(), y, columns, out));
     }
@@ -69,10 +69,10 @@ impl<'a> Channels<'a> {
     }
 }
 
-/// All of [`Channels`].
+/// The channels of the whole image, `[height, width, nchan]`; for `choice` see [`Channels::of`].
 ///
 /// # Errors
-/// [`Error::Image`](crate::Error::Image) when a channel is not there or a pixel is not finite.
+/// [`Error::Image`](crate::Error::Image) when the image does not have a channel, or a pixel is not finite.
 pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f32>> {
     let channels = Channels::of(image, choice, nchan)?;
     channels.check()?;

@@ -1,27 +1,28 @@
-//! End points to masks: the peaks of their histogram are the cells (`dynamics.get_masks_torch`).
+//! Masks from the end points of the pixels' walks: each peak of their histogram is a cell (`dynamics.get_masks_torch`).
 
 use rayon::prelude::*;
 
 use super::components::renumber;
 use super::follow::Points;
 
-/// A seed is a pixel in which more walks ended than this.
+/// A pixel can be a seed when more walks than this ended in it.
 const SEED_ABOVE: u32 = 10;
-/// A seed grows over pixels in which more walks ended than this.
+/// A seed grows over a pixel when more walks than this ended in it.
 const GROW_ABOVE: u32 = 2;
-/// Steps that a seed grows, and so its reach.
+/// Steps of growth of a seed; each reaches one pixel further.
 const REACH: usize = 5;
-/// The window of a seed.
+/// Side of the square of pixels that a seed can reach.
 const WINDOW: usize = 2 * REACH + 1;
 
-/// The pixels of a window that belong to a seed, a bit a column.
+/// Which pixels of the square belong to a seed: a number for each row, a bit for each column.
 type Window = [u16; WINDOW];
 
-/// Labels `[height, width]`: 1 to n in the order of their first pixels.
+/// Labels `[height, width]`, numbered 1 to n in the order of their first pixels.
 ///
-/// All pixels of a plateau are seeds. Seeds are painted in the order of their counts, so that the higher one
-/// covers the lower; of equal counts the later one in memory covers (the original leaves that to an unstable
-/// sort). Labels that cover more than `max_size_fraction` of the image are removed.
+/// A seed is a pixel whose count is the maximum of the 5×5 pixels around it; every pixel of a plateau is a seed. Where
+/// two seeds grow over the same pixel, the one with the higher count wins; where their counts tie, the one later in
+/// row-major order wins (the original leaves ties to an unstable sort). Labels that cover more than `max_size_fraction`
+/// of the image are removed.
 pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fraction: f64) -> Vec<u32> {
     let mut labels = vec![0; height * width];
     let counts = histogram(points, height, width);
@@ -36,7 +37,7 @@ pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fracti
     labels
 }
 
-/// The pixel in which a walk ended: truncated, not rounded, and clamped to the image.
+/// Index of the pixel in which a walk ended. As in the original, the position is truncated, not rounded.
 fn bin([y, x]: [f32; 2], (height, width): (usize, usize)) -> usize {
     (y as usize).min(height - 1) * width + (x as usize).min(width - 1)
 }
@@ -47,9 +48,9 @@ fn histogram(points: &Points, height: usize, width: usize) -> Vec<u32> {
     counts
 }
 
-/// Pixels that are a maximum of the 5×5 pixels around them, by ascending count, then in memory order.
+/// The seeds by ascending count, then in row-major order.
 fn seeds(counts: &[u32], height: usize, width: usize) -> Vec<usize> {
-    let around = |i: usize, side: usize| i.saturating_sub(2)..(i + 3).min(side);
+    let around = |i: usize, length: usize| i.saturating_sub(2)..(i + 3).min(length);
     let is_maximum = |i: usize| {
         let (y, x) = (i / width, i % width);
         around(y, height).all(|y| counts[y * width..][around(x, width)].iter().all(|&c| c <= counts[i]))
@@ -60,7 +61,7 @@ fn seeds(counts: &[u32], height: usize, width: usize) -> Vec<usize> {
     seeds
 }
 
-/// Grows a seed `REACH` times by its eight neighbours, over pixels with enough counts.
+/// Grows a seed `REACH` times to its eight neighbours, over pixels in which enough walks ended.
 fn grow(counts: &[u32], height: usize, width: usize, seed: usize) -> Window {
     let (top, left) = ((seed / width) as isize - REACH as isize, (seed % width) as isize - REACH as isize);
     let allowed: Window = std::array::from_fn(|row| {
@@ -83,7 +84,7 @@ fn grow(counts: &[u32], height: usize, width: usize, seed: usize) -> Window {
     grown
 }
 
-/// Which seed, counted from 1, each end point belongs to; 0 for none.
+/// The number of the seed, from 1, that each pixel belongs to; 0 for none. Later seeds paint over earlier ones.
 fn paint(seeds: &[usize], windows: &[Window], height: usize, width: usize) -> Vec<u32> {
     let mut basins = vec![0; height * width];
     for (label, (seed, window)) in (1..).zip(seeds.iter().zip(windows)) {
@@ -97,13 +98,13 @@ fn paint(seeds: &[usize], windows: &[Window], height: usize, width: usize) -> Ve
 }
 
 fn drop_large(labels: &mut [u32], count: usize, max_size_fraction: f64) {
-    let mut sizes = vec![0usize; count + 1];
-    labels.iter().for_each(|&label| sizes[label as usize] += 1);
+    let mut areas = vec![0usize; count + 1];
+    labels.iter().for_each(|&label| areas[label as usize] += 1);
     let largest = labels.len() as f64 * max_size_fraction;
-    if sizes[1..].iter().any(|&size| size as f64 > largest) {
+    if areas[1..].iter().any(|&area| area as f64 > largest) {
         labels
             .iter_mut()
-            .filter(|label| sizes[**label as usize] as f64 > largest)
+            .filter(|label| areas[**label as usize] as f64 > largest)
             .for_each(|label| *label = 0);
     }
 }

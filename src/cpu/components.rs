@@ -1,19 +1,19 @@
-//! What is done to finished masks: holes, small ones, the border, numbers and sizes (`utils`).
+//! Operations on finished masks: filling holes, dropping small masks and those at the border, numbers, areas and boxes
+//! (cellpose's `utils`).
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::options::Compat;
-use crate::plan::diameter::{median_diameter, sizes_of};
+use crate::plan::diameter::{areas_of, median_diameter};
 
-/// Numbers the labels 1 to n in the order in which they first come in memory; 0 stays (`fastremap.renumber`).
-/// Returns n.
+/// Numbers the labels 1 to n in the order of their first pixels; 0 stays 0 (`fastremap.renumber`). Returns n.
 pub fn renumber(labels: &mut [u32]) -> usize {
-    let most = labels.iter().max().map_or(0, |&max| max as usize);
-    if most > 2 * labels.len() {
+    let max_label = labels.iter().max().map_or(0, |&max| max as usize);
+    if max_label > 2 * labels.len() {
         return renumber_sparse(labels);
     }
-    let (mut numbers, mut count) = (vec![0; most + 1], 0);
+    let (mut numbers, mut count) = (vec![0; max_label + 1], 0);
     for label in labels.iter_mut().filter(|label| **label != 0) {
         let number = &mut numbers[*label as usize];
         if *number == 0 {
@@ -25,7 +25,7 @@ pub fn renumber(labels: &mut [u32]) -> usize {
     count as usize
 }
 
-/// The same for labels far larger than the image has pixels.
+/// [`renumber`] for labels that are much larger than the number of pixels.
 fn renumber_sparse(labels: &mut [u32]) -> usize {
     let mut numbers: HashMap<u32, u32> = HashMap::new();
     for label in labels.iter_mut().filter(|label| **label != 0) {
@@ -35,23 +35,23 @@ fn renumber_sparse(labels: &mut [u32]) -> usize {
     numbers.len()
 }
 
-/// Pixels of each label from 0 on.
-pub fn sizes(labels: &[u32]) -> Vec<usize> {
-    let mut sizes = vec![0; labels.iter().max().map_or(0, |&max| max as usize) + 1];
-    labels.iter().for_each(|&label| sizes[label as usize] += 1);
-    sizes
+/// The area in pixels of each label from 0 to the largest; 0 for a number that no pixel has.
+pub fn areas(labels: &[u32]) -> Vec<usize> {
+    let mut areas = vec![0; labels.iter().max().map_or(0, |&max| max as usize) + 1];
+    labels.iter().for_each(|&label| areas[label as usize] += 1);
+    areas
 }
 
-/// The smallest box around a label.
+/// The smallest box that contains all pixels of a label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
-    /// From its first row to one past its last.
+    /// The rows of the box.
     pub rows: Range<usize>,
-    /// From its first column to one past its last.
+    /// The columns of the box.
     pub columns: Range<usize>,
 }
 
-/// The box of each label from 1 on; `None` for a number that is not used.
+/// The box of each label from 1 to the largest; `None` for a number that no pixel has.
 pub fn bounds(labels: &[u32], width: usize) -> Vec<Option<Bounds>> {
     let mut boxes: Vec<Option<Bounds>> = vec![None; labels.iter().max().map_or(0, |&max| max as usize)];
     for (y, row) in labels.chunks_exact(width.max(1)).enumerate() {
@@ -68,11 +68,12 @@ pub fn bounds(labels: &[u32], width: usize) -> Vec<Option<Bounds>> {
     boxes
 }
 
-/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops again, and renumbers.
+/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops small masks once more, and
+/// renumbers (`utils.fill_holes_and_remove_small_masks`).
 ///
-/// Holes are filled in the order of the labels, each over what lies in it, so that a cell inside the hole of
-/// another vanishes (`utils.fill_holes_and_remove_small_masks`). [`Compat::V3_1_1`] takes the labels as they
-/// come, gaps included, and drops by a label's rank instead of its number, as the original does by mistake.
+/// Holes are filled in the order of the labels. Filling overwrites the hole, so a cell inside the hole of another one
+/// vanishes. [`Compat::V3_1_1`] repeats two faults of the original: it does not renumber the labels first, and it looks
+/// up which masks are small by the rank of a label instead of its number.
 pub fn fill_holes_and_drop_small(labels: &mut [u32], width: usize, min_size: usize, compat: Compat) {
     if compat == Compat::None {
         renumber(labels);
@@ -86,7 +87,7 @@ pub fn fill_holes_and_drop_small(labels: &mut [u32], width: usize, min_size: usi
     }
     drop_small(labels, min_size, compat);
     if compat == Compat::None && min_size == 0 {
-        // Nothing was dropped, and so nothing renumbered.
+        // With `min_size` 0, `drop_small` did not renumber.
         renumber(labels);
     }
 }
@@ -96,21 +97,22 @@ fn drop_small(labels: &mut [u32], min_size: usize, compat: Compat) {
         return;
     }
     let small: Vec<bool> = match compat {
-        Compat::None => sizes(labels).iter().map(|&size| size < min_size).collect(),
-        Compat::V3_1_1 => by_rank(&sizes(labels), min_size),
+        Compat::None => areas(labels).iter().map(|&area| area < min_size).collect(),
+        Compat::V3_1_1 => by_rank(&areas(labels), min_size),
     };
     labels.iter_mut().filter(|label| small.get(**label as usize) == Some(&true)).for_each(|label| *label = 0);
     renumber(labels);
 }
 
-/// The original's mistake: the sizes of the labels that are there, without the first (which it takes for the
-/// background), are looked up by rank and not by label.
-fn by_rank(sizes: &[usize], min_size: usize) -> Vec<bool> {
-    let present = sizes.iter().filter(|size| **size > 0).skip(1);
-    std::iter::once(false).chain(present.map(|&size| size < min_size)).collect()
+/// The original's fault: it lists the areas of the labels that occur, skips the first, which it takes for the
+/// background, and uses a label as an index into this list.
+fn by_rank(areas: &[usize], min_size: usize) -> Vec<bool> {
+    let present = areas.iter().filter(|area| **area > 0).skip(1);
+    std::iter::once(false).chain(present.map(|&area| area < min_size)).collect()
 }
 
-/// Pixels of the box that are not `label` and not `outside` are holes. They and the mask become `number`.
+/// Gives the mask and its holes the label `number`. Holes are the pixels of the box that are neither `label` nor
+/// [`outside`].
 fn fill_holes(
     labels: &mut [u32],
     width: usize,
@@ -128,7 +130,8 @@ fn fill_holes(
     }
 }
 
-/// Which pixels of the box reach its border by their four neighbours without a pixel that is `label`; row by row.
+/// Which pixels of the box are outside the mask: a path of 4-neighbours leads from them to the border of the box
+/// without crossing `label`. Row by row; `stack` is scratch memory.
 pub fn outside(
     labels: &[u32],
     width: usize,
@@ -148,7 +151,7 @@ pub fn outside(
                 continue;
             }
             outside[y * across + x] = true;
-            // A step below zero wraps around and is out of the box.
+            // A step below zero wraps around to a large number, which is outside the box.
             stack.extend([(y.wrapping_sub(1), x), (y + 1, x), (y, x.wrapping_sub(1)), (y, x + 1)]);
         }
     }
@@ -165,7 +168,7 @@ pub fn drop_edges(labels: &mut [u32], (height, width): (usize, usize)) {
     renumber(labels);
 }
 
-/// The median diameter of masks.
+/// The median diameter of the masks, in pixels; 0 without masks.
 pub fn diameter(labels: &[u32]) -> f64 {
-    median_diameter(sizes_of(labels.iter().copied()))
+    median_diameter(areas_of(labels.iter().copied()))
 }

@@ -1,11 +1,10 @@
-//! The flow check: masks whose own flows differ from the network's are dropped
-//! (`dynamics.remove_bad_flow_masks`).
+//! The flow check: masks whose flows differ from the network's flows are dropped (`dynamics.remove_bad_flow_masks`).
 
 use rayon::prelude::*;
 
 use super::components::{Bounds, bounds};
 
-/// Labels `[height, width]` with their boxes.
+/// A label image, `[height, width]`.
 struct Masks<'a> {
     labels: &'a [u32],
     width: usize,
@@ -17,8 +16,8 @@ struct PixelFlow {
     flow: [f64; 2],
 }
 
-/// The flows of masks (`masks_to_flows`, CPU algorithm): heat from the centre of each mask spreads within it,
-/// and the flow is the direction of its gradient. `[2, height, width]`, unit vectors, zero outside masks.
+/// The flows of masks, `[2, height, width]` (y, x): unit vectors, zero outside masks. Heat spreads from the centre of
+/// each mask within the mask, and the flow is the direction of the heat's gradient (`masks_to_flows` on the CPU).
 pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
     let masks = Masks { labels, width };
     let boxes = bounds(labels, width);
@@ -32,9 +31,9 @@ pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
     out
 }
 
-/// The error of each label from 1 on; `NaN` for a number that is not used: the mean over the mask's pixels of
-/// the squared difference between its flow and a fifth of the network's, summed over both axes.
-/// `flows` is `[2, height, width]`.
+/// The error of each label from 1 to the largest; `NaN` for a number that no pixel has. It is the mean over the mask's
+/// pixels of the squared difference between the mask's flow and a fifth of the network's, summed over both axes.
+/// `flows` are the network's, `[2, height, width]`.
 pub fn flow_errors(labels: &[u32], width: usize, flows: &[f32]) -> Vec<f64> {
     let masks = Masks { labels, width };
     let boxes = bounds(labels, width);
@@ -58,7 +57,7 @@ impl Masks<'_> {
     fn error(&self, label: u32, bounds: &Bounds, flows: &[f32]) -> f64 {
         let own = self.flow(label, bounds);
         let (ys, xs) = flows.split_at(self.labels.len());
-        // By columns, and these from left to right: an order that a GPU can keep.
+        // Each column is summed by itself, and the columns from left to right: the CUDA kernel keeps this order.
         let mut columns = vec![0.0; bounds.columns.len()];
         for &PixelFlow { pixel, flow: [y, x] } in &own {
             let (y, x) = (f64::from(y as f32 - ys[pixel] / 5.0), f64::from(x as f32 - xs[pixel] / 5.0));
@@ -67,7 +66,7 @@ impl Masks<'_> {
         columns.iter().sum::<f64>() / own.len() as f64
     }
 
-    /// Unit vectors up the heat of one mask.
+    /// The flow of one mask: unit vectors along the gradient of its heat.
     fn flow(&self, label: u32, bounds: &Bounds) -> Vec<PixelFlow> {
         let width = bounds.columns.len() + 2;
         let cells = self.cells(label, bounds);
@@ -83,7 +82,7 @@ impl Masks<'_> {
         cells.iter().map(direction).collect()
     }
 
-    /// The mask's pixels as indices in its box with a margin of one.
+    /// The mask's pixels, as indices in its box with a margin of one pixel.
     fn cells(&self, label: u32, bounds: &Bounds) -> Vec<usize> {
         let width = bounds.columns.len() + 2;
         let mut cells = Vec::new();
@@ -96,8 +95,8 @@ impl Masks<'_> {
     }
 }
 
-/// Heat after `2 (height + width)` steps, each of which adds 1 at the centre and then gives each pixel of the
-/// mask the mean of the nine pixels around it; no heat outside the mask.
+/// The heat after `2 (height + width)` steps. A step adds 1 at the centre, then sets each pixel of the mask to the mean
+/// of the 3×3 pixels around it. Outside the mask the heat stays 0.
 fn diffuse(cells: &[usize], (height, width): (usize, usize)) -> Vec<f64> {
     let centre = centre(cells, width);
     let mut heat = vec![0.0; height * width];
@@ -113,7 +112,7 @@ fn diffuse(cells: &[usize], (height, width): (usize, usize)) -> Vec<f64> {
     heat
 }
 
-/// The pixel of the mask nearest to its mean position, the first of equals.
+/// The pixel of the mask that is nearest to the mean position; where distances tie, the first in row-major order.
 fn centre(cells: &[usize], width: usize) -> usize {
     let mean = |part: fn(usize, usize) -> usize| {
         cells.iter().map(|&cell| part(cell, width) as f64).sum::<f64>() / cells.len() as f64

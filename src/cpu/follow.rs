@@ -1,22 +1,22 @@
-//! Following the flows: each pixel of a cell walks to the fixed point of its cell (`dynamics.follow_flows`).
+//! Each pixel of a cell walks along the flows to the fixed point of its cell (`dynamics.follow_flows`).
 
 use rayon::prelude::*;
 
 use crate::options::Sampling;
 
-/// Pixels that one task walks. The split has no effect on the result.
+/// Pixels that one task follows. Their number does not change the result.
 const CHUNK: usize = 4096;
 
-/// The pixels in cells and where their walks ended.
+/// The pixels in cells and the points where their walks ended.
 #[derive(Clone, Debug, Default)]
 pub struct Points {
-    /// Index of each pixel in its image, ascending.
+    /// Index of each pixel in the image in row-major order, ascending.
     pub pixels: Vec<u32>,
-    /// End point of each, (y, x), in pixels from the centre of the first pixel.
+    /// The end point of each of these pixels, (y, x), in pixels from the centre of the first pixel of the image.
     pub ends: Vec<[f32; 2]>,
 }
 
-/// The unit flow of each pixel, (y, x), zero outside cells.
+/// The step of each pixel, (y, x) in pixels: a fifth of the flow, zero outside cells.
 struct Field {
     height: usize,
     width: usize,
@@ -25,7 +25,7 @@ struct Field {
 
 /// Walks `niter` steps from each pixel whose `cellprob` exceeds the threshold.
 ///
-/// `flows` is `[2, height, width]`, five times a unit vector; `cellprob` is `[height, width]`.
+/// `flows` is `[2, height, width]` (y, x), about five times a unit vector; `cellprob` is `[height, width]`.
 pub fn follow(
     flows: &[f32],
     cellprob: &[f32],
@@ -52,7 +52,7 @@ pub fn follow(
     Points { pixels, ends }
 }
 
-/// Points that walk side by side, so that the processor works on one while another waits for its flow.
+/// Points that walk side by side, so that the processor computes one while another waits for its flow from memory.
 const ABREAST: usize = 8;
 
 /// Takes `niter` steps with each point.
@@ -71,35 +71,36 @@ fn walk(points: &mut [[f32; 2]], niter: u32, step: impl Fn([f32; 2]) -> [f32; 2]
     }
 }
 
-/// A point on its walk. A step depends on the position alone, so a walk that comes back to a position goes in a
-/// circle for ever (a point that stands still, in one of length 1), and whole rounds can be left out. Circles
-/// are found as by Brent (BIT 20, 1980): against a mark that is set after 1, 2, 4, 8… steps.
+/// A point on its walk. A step depends on the position alone, so a walk that returns to a position repeats the same
+/// cycle for ever (a point that stands still has a cycle of length 1), and whole rounds are skipped. Cycles are found
+/// by Brent's algorithm (BIT 20, 1980): positions are compared with a mark, which is set after 1, 2, 4, 8… steps.
 struct Walker {
     at: [f32; 2],
     mark: [f32; 2],
-    /// Steps since the mark, and at how many the next is set.
-    length: u32,
-    most: u32,
-    /// Steps to go.
+    /// Steps since the mark was set.
+    steps: u32,
+    /// The number of steps after which the next mark is set.
+    next_mark: u32,
+    /// Steps that remain.
     left: u32,
 }
 
 impl Walker {
     const fn new() -> Self {
-        Walker { at: [0.0; 2], mark: [0.0; 2], length: 0, most: 1, left: 0 }
+        Walker { at: [0.0; 2], mark: [0.0; 2], steps: 0, next_mark: 1, left: 0 }
     }
 
     fn go(&mut self, next: [f32; 2]) {
         self.left -= 1;
-        self.length += 1;
+        self.steps += 1;
         if next == self.at {
             self.left = 0;
         } else if next == self.mark {
-            self.left %= self.length;
+            self.left %= self.steps;
         }
         self.at = next;
-        if self.length == self.most {
-            (self.mark, self.length, self.most) = (next, 0, 2 * self.most);
+        if self.steps == self.next_mark {
+            (self.mark, self.steps, self.next_mark) = (next, 0, 2 * self.next_mark);
         }
     }
 }
@@ -124,10 +125,10 @@ impl Field {
         weighted(corners, weights)
     }
 
-    /// Positions and steps on a scale on which the image spans -1 to 1, as `grid_sample` wants them.
+    /// Walks in the coordinates of `grid_sample`, in which the image spans -1 to 1.
     fn walk_grid(&self, points: &mut [[f32; 2]], niter: u32) {
-        let spans = [self.height, self.width].map(|side| (side - 1) as f32);
-        // The original divides by zero along a side of one pixel.
+        let spans = [self.height, self.width].map(|length| (length - 1) as f32);
+        // Where the image is one pixel high or wide, the original divides by zero.
         let divisors = spans.map(|span| span.max(1.0));
         let steps = divisors.map(|span| 2.0 / span);
         for point in points.iter_mut() {
@@ -142,8 +143,8 @@ impl Field {
         }
     }
 
-    /// `align_corners=False`: -1 and 1 are the outer borders of the image, so the sample lies half a pixel
-    /// off; zeros outside.
+    /// `align_corners=False` means that -1 and 1 are the outer borders of the image. Since `walk_grid` takes them for
+    /// the centres of the outermost pixels, as the original does, samples are up to half a pixel off. Outside is 0.
     fn grid_sample(&self, [y, x]: [f32; 2]) -> [f32; 2] {
         let y = ((y + 1.0) * self.height as f32 - 1.0) / 2.0;
         let x = ((x + 1.0) * self.width as f32 - 1.0) / 2.0;

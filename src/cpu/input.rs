@@ -1,22 +1,22 @@
-//! The image as the network sees it: `channels`, `normalize` and `resize`, a row of a tile at a time, so that no copy of
-//! the image is made.
+//! The input of the network: `channels`, `normalize` and `resize` in one pass, a row of a tile at a time, so that the
+//! image is not copied.
 
 use std::ops::Range;
 
 use super::channels::Channels;
 use super::normalize::{self, Levels};
-use super::resize::{Tap, between, taps};
+use super::resize::{Neighbours, between, neighbours};
 
 /// An image at the network's scale.
 pub struct Input<'a> {
     channels: Channels<'a>,
-    /// Of each channel; none for pixels that are taken as they are.
+    /// One for each channel; empty when the pixels are not normalised.
     levels: &'a [Levels],
-    /// From rows and columns of the image to those of the input, unless they are the same.
-    taps: Option<(Vec<Tap>, Vec<Tap>)>,
+    /// For each row and each column of the input, those of the image between which it lies; `None` at the same size.
+    neighbours: Option<(Vec<Neighbours>, Vec<Neighbours>)>,
 }
 
-/// Two rows of the image, which may be those that the next row of the input lies between too. For one input.
+/// The two rows of the image that were read last; the next row often needs them too. Each [`Input`] needs its own.
 #[derive(Default)]
 pub struct Scratch([Line; 2]);
 
@@ -29,24 +29,24 @@ struct Line {
 }
 
 impl<'a> Input<'a> {
-    /// An image of the size `from` at the size `to`, (height, width).
+    /// An image of the size `from` (height, width), resized to `to`. `levels` has one entry a channel, or none.
     pub fn new(
         channels: Channels<'a>,
         levels: &'a [Levels],
         from: (usize, usize),
         to: (usize, usize),
     ) -> Self {
-        let taps = (from != to).then(|| (taps(from.0, to.0), taps(from.1, to.1)));
-        Input { channels, levels, taps }
+        let neighbours = (from != to).then(|| (neighbours(from.0, to.0), neighbours(from.1, to.1)));
+        Input { channels, levels, neighbours }
     }
 
-    /// Some columns of a row, `[column, nchan]`.
+    /// Writes the `columns` of row `y` of the input to `out`, `[column, nchan]`.
     pub fn row(&self, y: usize, columns: Range<usize>, scratch: &mut Scratch, out: &mut [f32]) {
-        match &self.taps {
+        match &self.neighbours {
             None => self.of_image(y, columns, out),
-            Some((rows, taps)) => {
-                let (y, taps) = (&rows[y], &taps[columns]);
-                let [Some(first), Some(last)] = [taps.first(), taps.last()] else { return };
+            Some((rows, columns_of)) => {
+                let (y, columns) = (&rows[y], &columns_of[columns]);
+                let [Some(first), Some(last)] = [columns.first(), columns.last()] else { return };
                 let source = first.near..last.far + 1;
                 let Scratch([upper, lower]) = scratch;
                 if lower.y == y.near {
@@ -57,7 +57,7 @@ impl<'a> Input<'a> {
                 between(
                     (&upper.values, &lower.values),
                     y.weight,
-                    taps,
+                    columns,
                     source.start,
                     self.channels.nchan,
                     out,

@@ -1,9 +1,9 @@
-//! What works for a segmenter on the processor.
+//! The lane of the CPU.
 
 use std::sync::Arc;
 
 use super::backend::Cpu;
-use super::conv::Kernel;
+use super::conv::Isa;
 use super::network::Unet;
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
@@ -11,17 +11,17 @@ use crate::pool::Pool;
 use crate::watch::Watch;
 use crate::{Device, Image, Model, Options, Result};
 
-/// Uses all threads of the pool.
+/// A lane that uses all threads of the pool.
 struct CpuLane {
     engine: Engine<Cpu>,
     pool: Arc<Pool>,
 }
 
-/// As many lanes as are wanted at a time: they share the weights and the threads. One image uses all threads, so there is
-/// nothing to win with a second lane.
-pub(crate) fn lanes(model: &Model, kernel: Option<Kernel>, pool: Arc<Pool>) -> Lanes {
+/// One lane, to which others can be added while it is busy; all share the weights and the threads. One image uses all
+/// threads, so a second lane would not make it faster.
+pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Arc<Pool>) -> Lanes {
     let model = model.clone();
-    let unet = pool.install(|| Unet::new(model.network(), kernel.unwrap_or_else(Kernel::best)));
+    let unet = pool.install(|| Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
     let unet = Arc::new(unet);
     let lane = move || -> Box<dyn Lane> {
         let engine = Engine::new(model.clone(), Cpu::new(unet.clone()));

@@ -1,38 +1,38 @@
-//! Memory for what the convolutions work on.
+//! Memory for feature maps and weights.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
 
-/// From here on, large pages are asked for: two of their usual size.
+/// The number of bytes from which large pages are requested: two pages of their usual size.
 const LARGE: usize = 4 << 20;
 
-/// Floats that begin at a page, so that no vector straddles two lines of the cache, and are zero at first.
+/// An array of floats, zero at first. It begins at a page, so that no vector crosses a cache line.
 ///
-/// Long ones lie in large pages where the system has them: a tile reads 100 MB of weights, which in pages of 4 KB are
-/// more than the processor keeps the places of, and each of which is a fault when it is first written.
+/// Long arrays lie in large pages where the system has them. A tile reads 100 MB of weights: in pages of 4 KB these
+/// would overflow the TLB, and the first write to each page would be a page fault.
 #[derive(Debug, Default)]
 pub struct Floats(Option<MmapMut>);
 
 impl Floats {
-    /// So many zeros.
+    /// An array of `length` zeros.
     pub fn zeros(length: usize) -> Self {
         if length == 0 {
             return Floats(None);
         }
-        // As for a vector, memory that is not there ends the program.
+        // As with `Vec`, running out of memory ends the program.
         let Ok(layout) = Layout::array::<f32>(length) else { handle_alloc_error(Layout::new::<f32>()) };
         let Ok(map) = MmapMut::map_anon(layout.size()) else { handle_alloc_error(layout) };
         #[cfg(target_os = "linux")]
         if layout.size() >= LARGE {
-            // A wish: without it all is the same, only slower.
+            // The result may be ignored: without large pages everything works, only slower.
             let _ = map.advise(memmap2::Advice::HugePage);
         }
         Floats(Some(map))
     }
 
-    /// Makes room for `length`; what they were is lost if there was not.
+    /// Makes room for at least `length` floats. If the array was shorter, it becomes zeros.
     pub fn grow(&mut self, length: usize) {
         if self.len() < length {
             *self = Floats::zeros(length);
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_are_zeros_that_begin_at_a_line_of_the_cache() {
+    fn floats_are_zeros_that_begin_at_a_cache_line() {
         for length in [0, 1, 17, LARGE / 4 + 1] {
             let mut floats = Floats::zeros(length);
             assert_eq!(floats.len(), length);

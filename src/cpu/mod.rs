@@ -1,8 +1,9 @@
-//! The stages on the CPU, one file each: channels → normalize → resize → tiles (these four in one pass: input) → batch
-//! (network, blend) → resize → follow → cluster → flow_error → components.
+//! The stages on the CPU, one file each: channels → normalize → resize → tiles → network → blend → resize → follow →
+//! cluster → flow_error → components. Two files combine stages: input (channels, normalize and resize in one pass) and
+//! batch (the tiles of an image through the network).
 //!
-//! These are the building blocks of [`Segmenter`](crate::Segmenter) and the reference for kernels on other
-//! devices. They take slices whose lengths must be what their documentation says, and panic otherwise.
+//! [`Segmenter`](crate::Segmenter) runs these functions, and the tests compare the CUDA kernels with them. They panic
+//! when a slice does not have the length that their documentation states.
 
 mod backend;
 pub mod batch;

@@ -1,24 +1,24 @@
-//! The U-Net on one tile: `[height, width, nchan]` in, `[nout, height, width]` and the style vector out.
+//! The U-Net on one tile: from `[height, width, nchan]` to `[nout, height, width]` and the style vector.
 
 use rayon::prelude::*;
 
-use super::conv::{BLOCK, ConvSum, Kernel, Map, Weights};
+use super::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights};
 use crate::model::network::{Affine, Linear, Network, ResDown, ResUp};
 
-/// A network whose weights are laid out for the processor.
+/// A network whose weights are laid out for the CPU's convolutions.
 pub struct Unet {
-    kernel: Kernel,
+    isa: Isa,
     nbase: Vec<usize>,
     nout: usize,
     down: Vec<Down>,
     up: Vec<Up>,
     before_output: Affine,
-    /// `[out, channel]`, padded.
+    /// `[out, channel]`, with zeros for the added channels.
     output: Vec<f32>,
     output_bias: Vec<f32>,
 }
 
-/// [`ResDown`], laid out.
+/// [`ResDown`] with its weights laid out.
 struct Down {
     before0: Affine,
     conv0: Weights,
@@ -29,7 +29,7 @@ struct Down {
     conv3: Weights,
 }
 
-/// [`ResUp`], laid out.
+/// [`ResUp`] with its weights laid out.
 struct Up {
     before0: Affine,
     conv0: Weights,
@@ -45,10 +45,10 @@ struct Up {
 }
 
 impl Unet {
-    /// Lays the weights out.
-    pub fn new(network: &Network, kernel: Kernel) -> Self {
+    /// Lays the weights out for the CPU; the convolutions use the instruction set `isa`.
+    pub fn new(network: &Network, isa: Isa) -> Self {
         Unet {
-            kernel,
+            isa,
             nbase: network.nbase.clone(),
             nout: network.nout,
             down: network.down.par_iter().map(Down::new).collect(),
@@ -86,7 +86,7 @@ impl Unet {
 
 fn pad(values: &[f32]) -> Vec<f32> {
     let mut values = values.to_vec();
-    values.resize(values.len().next_multiple_of(BLOCK), 0.0);
+    values.resize(values.len().next_multiple_of(WIDEST_VECTOR), 0.0);
     values
 }
 
@@ -111,7 +111,7 @@ impl Down {
 }
 
 impl Up {
-    /// All but the deepest take the level below at twice its size.
+    /// All blocks but the deepest take the output of the next deeper level at twice its size.
     fn new(block: &ResUp, deepest: bool) -> Self {
         let first = if deepest { Weights::new } else { Weights::doubled };
         let (conv0, conv1) = rayon::join(|| first(&block.conv0), || Weights::new(&block.conv1));
@@ -132,29 +132,29 @@ impl Up {
     }
 }
 
-/// The feature maps of one tile: allocated once, used for every tile of that size.
+/// The feature maps of one tile. They are allocated once and used for every tile of this size.
 pub struct State {
     nchan: usize,
     input: Map,
     levels: Vec<Level>,
-    /// Between two convolutions, at any level.
+    /// The map between two convolutions, at any level.
     middle: Map,
-    /// The deepest skip on the way up: the one that is a block's input too, so that its map cannot be written over.
+    /// The deepest skip on the way up. It is also the input of its block, so that block cannot overwrite it.
     deepest: Map,
     /// The style vector of the last tile, of unit length.
     pub style: Vec<f32>,
 }
 
-/// The maps of one level of the pyramid.
+/// The maps of one level of the network.
 struct Level {
-    /// Output of the block on the way down: the skip. Then of the block on the way up, which has read it by then.
+    /// The output of the block on the way down: the skip, which the block on the way up reads and overwrites.
     out: Map,
-    /// The skip's 2×2 maxima: the input of the next level (unused at the deepest).
+    /// The 2×2 maxima of the skip: the input of the next level. Empty at the deepest.
     pooled: Map,
 }
 
 impl State {
-    /// Maps for tiles of `height` by `width`, both multiples of `2^(levels - 1)`.
+    /// Maps for tiles of `height` by `width` pixels, both multiples of `2^(levels - 1)`.
     pub fn new(unet: &Unet, height: usize, width: usize) -> Self {
         let levels = unet.levels();
         let map = |n: usize| Map::new(height >> n, width >> n, unet.nbase[n + 1]);
@@ -172,7 +172,7 @@ impl State {
         }
     }
 
-    /// Sets the input, `[height, width, nchan]`.
+    /// Copies a tile, `[height, width, nchan]`, to the input.
     pub fn set_input(&mut self, values: &[f32]) {
         let pixels = self.input.data.chunks_exact_mut(self.input.channels);
         for (to, from) in pixels.zip(values.chunks_exact(self.nchan)) {
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    /// The output of the block on the way down at a level, of the last tile that went [`down`] and not yet [`up`].
+    /// A value of the skip at a level, the output of its block on the way down; valid between [`down`] and [`up`].
     pub fn skip(&self, level: usize, channel: usize, y: usize, x: usize) -> f32 {
         let skip = &self.levels[level].out;
         skip.row(y)[x * skip.channels + channel]
@@ -193,18 +193,18 @@ pub fn forward(unet: &Unet, state: &mut State, out: &mut [f32]) {
     up(unet, state, out);
 }
 
-/// From the input to the skips and the style vector.
+/// The first half of the network: from the input to the skips and the style vector.
 pub fn down(unet: &Unet, State { input, levels, middle, style, .. }: &mut State) {
     for (n, block) in unet.down.iter().enumerate() {
         let (above, level) = levels.split_at_mut(n);
         let input = above.last().map_or(&*input, |above| &above.pooled);
-        res_down(block, unet.kernel, input, &mut level[0], middle);
+        res_down(block, unet.isa, input, &mut level[0], middle);
     }
     mean(&levels[unet.levels() - 1].out, style);
     unit_length(style);
 }
 
-/// From the skips and the style vector to the output, `[nout, height, width]`.
+/// The second half: from the skips and the style vector to the output, `[nout, height, width]`.
 pub fn up(unet: &Unet, State { levels, middle, deepest, style, .. }: &mut State, out: &mut [f32]) {
     std::mem::swap(&mut levels[unet.levels() - 1].out, deepest);
     for (n, block) in unet.up.iter().enumerate().rev() {
@@ -213,31 +213,31 @@ pub fn up(unet: &Unet, State { levels, middle, deepest, style, .. }: &mut State,
             [] => (&*deepest, Some(&*deepest)),
             [below, ..] => (&below.out, None),
         };
-        res_up(block, unet.kernel, style, input, skip, &mut level[n].out, middle);
+        res_up(block, unet.isa, style, input, skip, &mut level[n].out, middle);
     }
     output(unet, &levels[0].out, out);
 }
 
 /// See [`ResDown`] for the formula.
-fn res_down(block: &Down, kernel: Kernel, input: &Map, level: &mut Level, middle: &mut Map) {
+fn res_down(block: &Down, isa: Isa, input: &Map, level: &mut Level, middle: &mut Map) {
     let Level { out: x, pooled } = level;
     let Down { before0, conv0, conv1, proj, before2, conv2, conv3 } = block;
     middle.resize(x);
-    ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(kernel, middle);
-    ConvSum::of(middle, conv1).proj(input, false, proj).write(kernel, x);
-    ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(kernel, middle);
+    ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(isa, middle);
+    ConvSum::of(middle, conv1).proj(input, false, proj).write(isa, x);
+    ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(isa, middle);
     let last = ConvSum::of(middle, conv3).accumulate();
     match pooled.data.is_empty() {
-        true => last.write(kernel, x),
-        false => last.write_pooled(kernel, x, pooled),
+        true => last.write(isa, x),
+        false => last.write_pooled(isa, x, pooled),
     }
 }
 
-/// See [`ResUp`] for the formula. `input` is the output of the next deeper level, taken at twice its size; the
-/// deepest level takes its own skip. `x` holds the skip where that is not given.
+/// See [`ResUp`] for the formula. `input` is the output of the next deeper level, taken at twice its size. At the
+/// deepest level, `input` and `skip` are the level's own skip; at the others `skip` is `None` and `x` holds it.
 fn res_up(
     block: &Up,
-    kernel: Kernel,
+    isa: Isa,
     style: &[f32],
     input: &Map,
     skip: Option<&Map>,
@@ -248,10 +248,10 @@ fn res_up(
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
     middle.resize(x);
     let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).bias(&shift1).relu();
-    first.skip(skip.unwrap_or(x), skip_scale).write(kernel, middle);
-    ConvSum::of(middle, conv1).proj(input, skip.is_none(), proj).write(kernel, x);
-    ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(kernel, middle);
-    ConvSum::of(middle, conv3).accumulate().write(kernel, x);
+    first.skip(skip.unwrap_or(x), skip_scale).write(isa, middle);
+    ConvSum::of(middle, conv1).proj(input, skip.is_none(), proj).write(isa, x);
+    ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(isa, middle);
+    ConvSum::of(middle, conv3).accumulate().write(isa, x);
 }
 
 impl Linear {
@@ -272,7 +272,7 @@ fn mean(deepest: &Map, style: &mut [f32]) {
     style.iter_mut().zip(&sums).for_each(|(s, sum)| *s = (sum / pixels) as f32);
 }
 
-/// Divides by the L2 norm. The original divides zeros by zero; they stay zeros here.
+/// Divides a style vector by its L2 norm. Zeros stay zeros, where the original divides by zero.
 pub fn unit_length(style: &mut [f32]) {
     let norm = style.iter().map(|s| s * s).sum::<f32>().sqrt();
     if norm > 0.0 {
@@ -307,17 +307,17 @@ fn output(unet: &Unet, x: &Map, out: &mut [f32]) {
     );
 }
 
-/// The sum of products, in as many parts as a vector has numbers, so that the compiler may use vectors.
+/// The dot product. It has as many partial sums as the widest vector has floats, so that the compiler can use vectors.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<BLOCK>(), b.as_chunks::<BLOCK>());
-    let mut sums = [0.0; BLOCK];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<WIDEST_VECTOR>(), b.as_chunks::<WIDEST_VECTOR>());
+    let mut sums = [0.0; WIDEST_VECTOR];
     for (a, b) in a.iter().zip(b) {
-        for i in 0..BLOCK {
+        for i in 0..WIDEST_VECTOR {
             sums[i] += a[i] * b[i];
         }
     }
     let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>();
-    let mut half = BLOCK / 2;
+    let mut half = WIDEST_VECTOR / 2;
     while half > 0 {
         for i in 0..half {
             sums[i] += sums[i + half];

@@ -1,18 +1,18 @@
-//! Percentile normalisation (`transforms.normalize_img`), a channel at a time.
+//! Percentile normalisation of each channel (`transforms.normalize_img`).
 
 use rayon::prelude::*;
 
 use crate::options::Normalize;
 use crate::plan::percentiles::{rank, steps};
 
-/// Values closer than this are no contrast: the channel becomes zeros.
+/// Where the two percentiles differ by no more than this, the channel has no contrast and becomes zeros.
 const MIN_CONTRAST: f32 = 1e-3;
 
-/// What normalises a channel: brings its low and high percentile to 0 and 1, without clipping, or all to 0 where they
-/// are too close; then takes `1 - x` for `invert`.
+/// The normalisation of a channel: its low percentile becomes 0 and its high percentile 1, without clipping. If they
+/// are too close, all values become 0. With `invert`, each value `x` becomes `1 - x` after that.
 ///
-/// A channel of one value becomes zeros, inverted or not (the original leaves it as it is, so that a blank image
-/// may get masks).
+/// A channel in which all values are equal becomes zeros, also with `invert`. (The original does not change it, so that
+/// a blank image may get masks.)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
     low: f32,
@@ -22,7 +22,7 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// A value of the channel, normalised.
+    /// Normalises a value of the channel.
     pub fn apply(&self, value: f32) -> f32 {
         if self.constant {
             return 0.0;
@@ -32,7 +32,7 @@ impl Levels {
     }
 }
 
-/// The levels of each channel of an image, whose `row(y, out)` writes `[width, nchan]`.
+/// The levels of each channel of an image. `row(y, out)` must write row `y` of the image, `[width, nchan]`.
 pub fn levels(
     row: impl Fn(usize, &mut [f32]) + Sync,
     height: usize,
@@ -54,7 +54,7 @@ pub fn levels(
         });
         values
     };
-    // Whether all values of a channel are this one.
+    // Whether all values of a channel equal this one.
     let all = |channel: usize, value: f32| {
         let rows = (0..height).into_par_iter().map_init(scratch, |pixels, y| {
             row(y, pixels);
@@ -83,15 +83,15 @@ pub fn normalize(pixels: &mut [f32], height: usize, width: usize, nchan: usize, 
     pixels.par_chunks_exact_mut(length).for_each(|row| apply(&levels, row));
 }
 
-/// Normalises `[., nchan]`.
+/// Normalises pixels, `[., nchan]`; without levels they stay unchanged.
 pub(super) fn apply(levels: &[Levels], values: &mut [f32]) {
     for pixel in values.chunks_exact_mut(levels.len().max(1)) {
         pixel.iter_mut().zip(levels).for_each(|(value, levels)| *value = levels.apply(*value));
     }
 }
 
-/// `numpy.percentile` with its linear rule: between the two values around rank `(n - 1) q / 100`. Reorders the values,
-/// of which there must be one.
+/// The percentile `q` (0 to 100) as `numpy.percentile` computes it: linear between the two values around the rank
+/// `(n - 1) q / 100`. Reorders the values. Panics if there are none.
 pub fn percentile(values: &mut [f32], q: f64) -> f32 {
     let (rank, fraction) = rank(values.len(), q);
     let (_, &mut low, above) = values.select_nth_unstable_by(rank, f32::total_cmp);

@@ -1,35 +1,35 @@
-//! Resizing as `cv2.resize` does it.
+//! Resizing with the results of `cv2.resize`.
 
 use rayon::prelude::*;
 
 use crate::plan::scale::step;
 
-/// For a destination index, the two source indices and the weight of the second (`INTER_LINEAR`: pixel
-/// centres at halves, edges clamped, no antialiasing).
-pub(super) struct Tap {
+/// The two source indices between which a destination index lies, and the weight of the second (`INTER_LINEAR`: pixel
+/// centres at halves, clamped at the edges, no antialiasing).
+pub(super) struct Neighbours {
     pub near: usize,
     pub far: usize,
     pub weight: f32,
 }
 
-/// One for each index of the destination.
-pub(super) fn taps(from: usize, to: usize) -> Vec<Tap> {
+/// The neighbours of each index of the destination. `from` and `to` are lengths along one axis.
+pub(super) fn neighbours(from: usize, to: usize) -> Vec<Neighbours> {
     let step = step(from, to);
-    let tap = |i: usize| {
+    let neighbours = |i: usize| {
         let position = ((i as f64 + 0.5) * step - 0.5) as f32;
         let floor = position.floor();
         match floor as isize {
-            near if near < 0 => Tap { near: 0, far: 0, weight: 0.0 },
-            near if near as usize + 1 >= from => Tap { near: from - 1, far: from - 1, weight: 0.0 },
-            near => Tap { near: near as usize, far: near as usize + 1, weight: position - floor },
+            near if near < 0 => Neighbours { near: 0, far: 0, weight: 0.0 },
+            near if near as usize + 1 >= from => Neighbours { near: from - 1, far: from - 1, weight: 0.0 },
+            near => Neighbours { near: near as usize, far: near as usize + 1, weight: position - floor },
         }
     };
-    (0..to).map(tap).collect()
+    (0..to).map(neighbours).collect()
 }
 
-/// Bilinear, `[height, width, channels]` with `from` and `to` as (height, width).
+/// Resizes `[height, width, channels]` with bilinear interpolation. `from` and `to` are (height, width).
 pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels: usize) -> Vec<f32> {
-    let (rows, columns) = (taps(from.0, to.0), taps(from.1, to.1));
+    let (rows, columns) = (neighbours(from.0, to.0), neighbours(from.1, to.1));
     let mut out = vec![0.0; to.0 * to.1 * channels];
     let row = |y: usize| &source[y * from.1 * channels..][..from.1 * channels];
     out.par_chunks_exact_mut(to.1 * channels).zip(&rows).for_each(|(out, y)| {
@@ -38,12 +38,13 @@ pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels
     out
 }
 
-/// A row between two, `weight` of the way from the upper to the lower; those begin with the column `first`.
-#[inline(always)] // a fifth less time in `linear`, where `first` is known
+/// Writes a row that lies `weight` of the way from the row `upper` to the row `lower`, both of which begin at the
+/// column `first` of the source. `columns` are the neighbours of the columns to write.
+#[inline(always)] // takes a fifth less time in `linear`, where `first` is a constant
 pub(super) fn between(
     (upper, lower): (&[f32], &[f32]),
     weight: f32,
-    columns: &[Tap],
+    columns: &[Neighbours],
     first: usize,
     channels: usize,
     out: &mut [f32],
@@ -57,7 +58,8 @@ pub(super) fn between(
     }
 }
 
-/// Nearest, for labels: source index `floor(i · from / to)` (`INTER_NEAREST`).
+/// Resizes labels, `[height, width]`: the source index is `floor(i · from / to)` (`INTER_NEAREST`). `from` and `to` are
+/// (height, width).
 pub fn nearest(source: &[u32], from: (usize, usize), to: (usize, usize)) -> Vec<u32> {
     let index = |from: usize, to: usize| {
         let step = step(from, to);

@@ -1,12 +1,12 @@
-//! Tiles of an image, cut out.
+//! Tiles cut from an image.
 
 use std::ops::Range;
 
 use crate::plan::grid::{Grid, Tile};
 
 impl Grid {
-    /// Writes a tile to `out`, `[tile height, tile width, nchan]`, flipped as the tile says; zeros where the padding
-    /// is. `row(y, columns, out)` writes some columns of a row of the image, `[column, nchan]`.
+    /// Writes a tile to `out`, `[tile height, tile width, nchan]`: flipped if the tile is, and with zeros in the
+    /// padding. `row(y, columns, out)` must write the columns of row `y` of the image, `[column, nchan]`.
     pub fn cut(
         &self,
         mut row: impl FnMut(usize, Range<usize>, &mut [f32]),

@@ -1,4 +1,4 @@
-//! Arrays and files to pixels.
+//! Images: their pixels, from arrays and from files.
 
 #[cfg(feature = "files")]
 mod files;
@@ -13,17 +13,17 @@ use pixel::each;
 
 use crate::{Error, Result};
 
-/// One picture: at least one pixel and one channel.
+/// One picture, with at least one pixel and one channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     pixels: Pixels,
 }
 
 impl Image {
-    /// An image from `[height, width, channels]`.
+    /// An image from `[height, width, channels]`; the pixels are copied.
     ///
     /// # Errors
-    /// [`Error::Image`] when one of the three is 0.
+    /// [`Error::Image`] when the height, the width or the number of channels is 0.
     ///
     /// ```
     /// let pixels = ndarray::Array3::<u16>::zeros((64, 48, 2));
@@ -35,20 +35,20 @@ impl Image {
         Self::new(T::wrap(view.as_standard_layout().into_owned()))
     }
 
-    /// An image of one channel from `[height, width]`.
+    /// An image with one channel from `[height, width]`; the pixels are copied.
     ///
     /// # Errors
-    /// [`Error::Image`] when one of the two is 0.
+    /// [`Error::Image`] when the height or the width is 0.
     pub fn from_gray<T: Pixel>(view: ArrayView2<T>) -> Result<Self> {
         Self::from_channels(view.insert_axis(ndarray::Axis(2)))
     }
 
-    /// An image that takes the pixels over; those that do not lie row by row are brought into this order.
+    /// An image that owns these pixels. They are copied only if the array is not in C order.
     ///
     /// # Errors
-    /// [`Error::Image`] when a side or the number of channels is 0.
+    /// [`Error::Image`] when the height, the width or the number of channels is 0.
     pub fn new(pixels: Pixels) -> Result<Self> {
-        let image = Image { pixels: each!(pixels, Pixels(array) => Pixel::wrap(row_by_row(array))) };
+        let image = Image { pixels: each!(pixels, Pixels(array) => Pixel::wrap(c_order(array))) };
         let (height, width, channels) = image.shape();
         if height == 0 || width == 0 || channels == 0 {
             return Err(Error::no_pixels([height, width, channels]));
@@ -56,10 +56,10 @@ impl Image {
         Ok(image)
     }
 
-    /// The only picture of a file.
+    /// Reads a file with one picture.
     ///
     /// # Errors
-    /// Those of [`read`], and [`Error::ImageFile`] when the file holds several pictures.
+    /// The errors of [`read`]; [`Error::ImageFile`] when the file holds several pictures.
     #[cfg(feature = "files")]
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let mut stack = read(path.as_ref())?;
@@ -74,22 +74,22 @@ impl Image {
         &self.pixels
     }
 
-    /// (height, width).
+    /// The size, (height, width).
     pub fn size(&self) -> (usize, usize) {
         (self.height(), self.width())
     }
 
-    /// Rows.
+    /// The number of rows.
     pub fn height(&self) -> usize {
         self.shape().0
     }
 
-    /// Columns.
+    /// The number of columns.
     pub fn width(&self) -> usize {
         self.shape().1
     }
 
-    /// Channels.
+    /// The number of channels.
     pub fn channels(&self) -> usize {
         self.shape().2
     }
@@ -99,15 +99,15 @@ impl Image {
     }
 }
 
-/// The same array, in memory as it is read: row by row, the channels of a pixel together.
-fn row_by_row<T: Copy>(array: Array3<T>) -> Array3<T> {
+/// The same array in C order: row by row, the channels of a pixel together.
+fn c_order<T: Copy>(array: Array3<T>) -> Array3<T> {
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
-/// The pictures of one file: the planes of a stack, or the frames of a time series. At least one.
+/// The pictures of one file: the planes of a stack, or the frames of a time series. There is at least one.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stack {
-    /// The pictures, all of one shape and type, in the order of the file (time before z).
+    /// The pictures, by time, then by any other axis, then by z. All have the same shape and type.
     pub planes: Vec<Image>,
 }

@@ -1,12 +1,12 @@
-//! The types of numbers that a pixel can have: the one list of them.
+//! The types of numbers that a pixel can have. This is the only list of them.
 //!
-//! `typed!` makes an enum that holds an array or a buffer of any of them, `each!` a match with the same code for all. A
-//! match that is written out elsewhere treats the types differently.
+//! `typed!` makes an enum that holds an array or a buffer of any of the types; `each!` makes a match that runs the same
+//! code for every type. Elsewhere, a `match` on the type is written out only where the types are treated differently.
 
 use ndarray::Array3;
 
-/// The same code whatever the type: `each!(pixels, Pixels(array) => array.dim())`, and for a type without a value
-/// `each!(kind, T => size_of::<T>())`.
+/// Runs the same code for every type: `each!(pixels, Pixels(array) => array.dim())` with a value,
+/// `each!(kind, T => size_of::<T>())` with a [`PixelType`].
 macro_rules! each {
     ($kind:expr, $type:ident => $code:expr) => {
         match $kind {
@@ -37,16 +37,16 @@ macro_rules! each {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelType {
-    /// 8-bit integers.
+    /// Unsigned 8-bit integers.
     U8,
-    /// 16-bit integers.
+    /// Unsigned 16-bit integers.
     U16,
     /// Single precision.
     F32,
 }
 
 impl PixelType {
-    /// Bytes of one number.
+    /// The length of one number in bytes.
     pub fn bytes(self) -> usize {
         each!(self, T => size_of::<T>())
     }
@@ -54,10 +54,10 @@ impl PixelType {
 
 /// A number type that an [`Image`](crate::Image) can hold.
 pub trait Pixel: Copy + sealed::Sealed {
-    /// Wraps an array of this type, `[height, width, channels]`.
+    /// The pixels in an array, `[height, width, channels]`.
     fn wrap(array: Array3<Self>) -> Pixels;
 
-    /// The array, when the pixels are of this type.
+    /// The array, if the pixels are of this type.
     fn array(pixels: Pixels) -> Option<Array3<Self>>;
 }
 
@@ -65,13 +65,13 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// An enum with a `$holder` of each type of number.
+/// Makes an enum that has a variant with a `$holder<T>` for each type `T`.
 macro_rules! typed {
     ($(#[$about:meta])* $name:ident, $holder:ident) => {
         typed!($(#[$about])* $name, $holder: {
-            /// 8-bit integers.
+            /// Unsigned 8-bit integers.
             U8: u8,
-            /// 16-bit integers.
+            /// Unsigned 16-bit integers.
             U16: u16,
             /// Single precision.
             F32: f32,
@@ -105,9 +105,9 @@ pub(crate) use each;
 pub(crate) use typed;
 
 typed! {
-    /// Pixels as they were stored, `[height, width, channels]`.
+    /// The pixels of an image, `[height, width, channels]`, with the values that the file has.
     ///
-    /// Signed, 32-bit and 64-bit numbers are kept as `f32`, which is what the original computes with.
+    /// Signed, 32-bit and 64-bit numbers are stored as `f32`, in which the original computes.
     #[non_exhaustive]
     #[derive(Clone, Debug, PartialEq)]
     Pixels, Array3

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::detection::of;
 use super::distance::distances;
 use super::overlaps::{check_sizes, dense};
-use crate::cpu::components::{Bounds, bounds, outside, sizes};
+use crate::cpu::components::{Bounds, areas, bounds, outside};
 use crate::plan::diameter::median_diameter;
 use crate::{Error, Result};
 
@@ -43,7 +43,7 @@ pub fn boundary_scores(
     check_sizes(truth, pred)?;
     let width = truth.ncols();
     let (truth, pred) = (dense(truth).0, dense(pred).0);
-    let diameter = median_diameter(sizes(&truth)[1..].to_vec());
+    let diameter = median_diameter(areas(&truth)[1..].to_vec());
     let squares = |labels: &[u32]| Ok(distances(&outlines(labels, width)?, width));
     let (to_truth, to_pred) = (squares(&truth)?, squares(&pred)?);
     let score = |&scale: &f64| {

@@ -1,28 +1,28 @@
-//! Which network a set of tensors is.
+//! Recognises the network that a set of tensors belongs to.
 
 use super::tensors::Tensors;
 use crate::{Error, Result};
 
-/// The sizes of a U-Net with residual blocks, style and added skips.
+/// The levels and channels of a U-Net with residual blocks, style and added skips.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Architecture {
-    /// Channels of the image, then of each level, finest first (the original: 2, 32, 64, 128, 256).
+    /// Channels of the image, then of each level, finest first (2, 32, 64, 128, 256 in the original).
     pub nbase: Vec<usize>,
-    /// Channels of the output: 3, flow along y, flow along x and cell probability, in a network that segments.
+    /// Channels of the output. A network that segments has 3: flow along y, flow along x and cell probability.
     pub nout: usize,
 }
 
-/// Reads the sizes from the tensors.
+/// Reads the architecture from the names and shapes of the tensors.
 ///
 /// # Errors
-/// [`Error::Model`] for another network than a 2D U-Net of this kind, [`Error::Tensor`] for a tensor that tells a size and
-/// is missing or not a convolution's.
+/// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] when a convolution that it is read from
+/// is missing or has a wrong shape.
 pub(super) fn of(tensors: &Tensors) -> Result<Architecture> {
     refuse_others(tensors)?;
-    sizes(tensors)
+    read(tensors)
 }
 
-/// Other networks of the same authors, told by what only they have.
+/// Refuses other networks of the same authors, which are recognised by tensors that only they have.
 fn refuse_others(tensors: &Tensors) -> Result<()> {
     let fail = |what: &str| {
         let reason = format!("is {what}; 2D U-Nets of cellpose 1 to 3 with residual blocks can be read");
@@ -39,7 +39,7 @@ fn refuse_others(tensors: &Tensors) -> Result<()> {
             return fail("a U-Net without residual blocks");
         }
     }
-    // With concatenation the second convolution of a block takes the skip as further channels.
+    // With concatenation, the skip adds channels to the input of the second convolution of a block.
     let rows = |name| tensors.shape(name).ok().and_then(|shape| shape.first().copied());
     let full = rows("upsample.up.res_up_0.conv.conv_1.full.weight");
     let out = rows("upsample.up.res_up_0.conv.conv_1.conv.2.weight");
@@ -51,7 +51,7 @@ fn refuse_others(tensors: &Tensors) -> Result<()> {
     Ok(())
 }
 
-fn sizes(tensors: &Tensors) -> Result<Architecture> {
+fn read(tensors: &Tensors) -> Result<Architecture> {
     let first = |n| format!("downsample.down.res_down_{n}.conv.conv_0.2.weight");
     if tensors.shape(&first(0)).is_err() {
         let reason = format!("is not a network of cellpose 1 to 3 (it has no tensor {})", first(0));

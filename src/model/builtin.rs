@@ -1,17 +1,17 @@
-//! The models that come with flowmask: inside the program, or on disk.
+//! The models that come with flowmask, compiled into the program or read from disk.
 
 use std::borrow::Cow;
 
 use super::safetensors;
 use crate::Result;
 
-/// A model that was trained for flowmask, CC0-1.0.
+/// A model that was trained for flowmask. Its weights are in the public domain (CC0-1.0).
 #[derive(Debug, PartialEq)]
 pub(super) struct BuiltIn {
     pub name: &'static str,
     #[cfg(feature = "builtin-models")]
     bytes: &'static [u8],
-    /// SHA-256 of its file.
+    /// SHA-256 of the file with its weights.
     #[cfg(not(feature = "builtin-models"))]
     hash: &'static str,
 }
@@ -29,16 +29,16 @@ pub(super) static BUILT_IN: [BuiltIn; 2] = [
 ];
 
 impl BuiltIn {
-    /// The model of this name, if it is one of them.
+    /// The built-in model with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         BUILT_IN.iter().find(|model| model.name == name)
     }
 
-    /// The content of its file.
+    /// The content of the file with its weights.
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) when it is not inside the program, and there is no such file on disk or
-    /// one with another content.
+    /// In a program that was built without the weights: [`Error::Model`](crate::Error::Model) when their file is
+    /// missing or has another hash, and [`Error::Read`](crate::Error::Read) when it cannot be read.
     pub fn load(&self) -> Result<Cow<'static, [u8]>> {
         #[cfg(feature = "builtin-models")]
         return Ok(Cow::Borrowed(self.bytes));
@@ -46,13 +46,13 @@ impl BuiltIn {
         return disk::load(self).map(Cow::Owned);
     }
 
-    /// The diameter of the cells that it was trained on, in pixels; none where its file is missing.
+    /// The diameter in pixels to which the network expects cells to be scaled; `None` if its file is missing.
     pub fn diam_mean(&self) -> Option<f32> {
         safetensors::read_scalar(&self.load().ok()?, "diam_mean")
     }
 }
 
-/// A build without the feature `builtin-models` finds the files.
+/// Finds the files in a build without the feature `builtin-models`.
 #[cfg(not(feature = "builtin-models"))]
 mod disk {
     use std::fmt::Write;
@@ -63,8 +63,8 @@ mod disk {
     use super::BuiltIn;
     use crate::{Error, Result, folders};
 
-    /// Where the weights may be: the folder that `FLOWMASK_WEIGHTS` names and no other, or else the checkout that the
-    /// program was built from and the user's own.
+    /// The folders that may have the weights. If `FLOWMASK_WEIGHTS` is set, only the folder that it names; otherwise
+    /// the `weights` of the source tree that the program was built from, then those in the user's data folder.
     fn places() -> Vec<PathBuf> {
         match folders::variable("FLOWMASK_WEIGHTS") {
             Some(folder) => vec![folder],

@@ -1,4 +1,4 @@
-//! Models to files.
+//! Writes models to files, and converts between formats.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -8,11 +8,11 @@ use super::{Model, safetensors, torch};
 use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
-/// Reads the model `input` (as [`Model::named`] does) and writes it to `output`, as [`Model::save`] does. A file
-/// `size` takes the place of its size model.
+/// Reads the model that [`Model::named`] finds as `input`, and writes it to `output` with [`Model::save`]. The size
+/// model in the file `size`, if any, replaces that of the model.
 ///
 /// # Errors
-/// [`Error::Model`], [`Error::Tensor`], [`Error::Read`], [`Error::Write`].
+/// The errors of [`Model::named`], [`Model::with_size_file`] and [`Model::save`].
 pub fn convert(input: &str, output: &Path, half: bool, size: Option<&Path>) -> Result<()> {
     Format::of(output)?;
     let mut model = Model::named(input)?;
@@ -42,13 +42,13 @@ impl Format {
 }
 
 impl Model {
-    /// Writes the model to a file that ends with `.safetensors`, its size model in it, or with `.pth`, which the
-    /// original loads, the size model beside it in `PATH_size.npy`. With `half`, matrices and convolutions are in
-    /// half precision. The same model always gives the same bytes.
+    /// Writes the model to a file whose name ends with `.safetensors`, which includes the size model, or with `.pth`,
+    /// which cellpose can load. Beside a `.pth` file, the size model is written to `PATH_size.npy`. With `half`,
+    /// matrices and convolutions are in half precision. The same model always gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Write`], [`Error::Model`] for another ending, [`Error::Tensor`] for a weight beyond the range of
-    /// half precision.
+    /// [`Error::Write`] when a file cannot be written; [`Error::Model`] for another ending of the name;
+    /// [`Error::Tensor`] for a weight beyond the range of half precision.
     pub fn save(&self, path: &Path, half: bool) -> Result<()> {
         let params = self.params()?;
         let (nbase, nout) = (params.nbase.clone(), params.nout);
@@ -72,7 +72,7 @@ impl Model {
     }
 }
 
-/// Where the original looks for the size model of a model of one's own.
+/// Where cellpose looks for the size model of a model that a user trained.
 fn size_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push("_size.npy");

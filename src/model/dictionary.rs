@@ -1,4 +1,4 @@
-//! The dictionary that `np.save` pickles into an npy file: how the original keeps its size models.
+//! Dictionaries that `np.save` pickles into an NPY file, such as size models and `_seg.npy` of the original.
 
 use std::borrow::Cow;
 
@@ -8,9 +8,9 @@ use crate::npy::Array;
 const ARRAY: &[&str] = &["numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"];
 const SCALAR: &[&str] = &["numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"];
 const DTYPE: &str = "numpy.dtype";
-/// How Python 3 writes bytes in protocol 2.
+/// The function by which Python 3 writes bytes in protocol 2.
 const ENCODE: &str = "_codecs.encode";
-/// The last three stand beside the masks of the original's graphical program, and are not looked at.
+/// The globals that a file may refer to. The last three are in a `_seg.npy` of the original's GUI, and are ignored.
 const ALLOWED: &[&str] = &[
     ARRAY[0],
     ARRAY[1],
@@ -31,7 +31,7 @@ pub(crate) struct Dictionary<'a>(Pickle<'a>, Value<'a>);
 /// Reads the file of `np.save(file, dictionary)`.
 ///
 /// # Errors
-/// Says what is wrong with the file.
+/// A sentence about what is wrong with the file.
 pub(crate) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
     let array = Array::parse(bytes)?;
     if array.kind != "O" || !array.shape.is_empty() {
@@ -39,7 +39,7 @@ pub(crate) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
     }
     let mut data = &bytes[bytes.len() - array.data.len()..];
     let pickle = pickle::read(&mut data, ALLOWED)?;
-    // An array of no axes and of one object: its state ends with the list of its objects.
+    // The file is an array without axes, of one object. Its state ends with the list of its objects.
     let items = pickle.call(pickle.root, ARRAY).and_then(|(_, _, state)| pickle.list(state)?.last().copied());
     match items.and_then(|items| pickle.list(items)) {
         Some(&[root]) if pickle.dict(root).is_some() => Ok(Dictionary(pickle, root)),
@@ -48,10 +48,10 @@ pub(crate) fn read(bytes: &[u8]) -> pickle::Result<Dictionary<'_>> {
 }
 
 impl<'a> Dictionary<'a> {
-    /// The numbers of an entry, in their order in memory; one for a single number.
+    /// The numbers of an entry, in the order of the file. A single number gives a list of one.
     ///
     /// # Errors
-    /// Says that the entry is missing, or of another kind.
+    /// A sentence saying that the entry is missing, or has another type.
     pub(super) fn numbers(&self, key: &str) -> pickle::Result<Vec<f64>> {
         let value = self.0.get(self.1, key).ok_or_else(|| format!("has no entry {key}"))?;
         match value {
@@ -70,14 +70,14 @@ impl<'a> Dictionary<'a> {
     /// The array of an entry.
     ///
     /// # Errors
-    /// Says that the entry is missing, or that it is no array in this machine's byte order.
+    /// A sentence saying that the entry is missing, or is not a little-endian array of numbers.
     #[cfg(feature = "files")]
     pub(crate) fn entry(&self, key: &str) -> pickle::Result<Array<'a>> {
         let value = self.0.get(self.1, key).ok_or_else(|| format!("has no entry {key}"))?;
         self.raw(value).ok_or_else(|| format!("has the entry {key}, but it is not an array of numbers"))
     }
 
-    /// An array, or a number of NumPy as one without axes.
+    /// An array; a scalar of NumPy becomes an array without axes.
     fn raw(&self, value: Value<'a>) -> Option<Array<'a>> {
         let (shape, dtype, fortran, data) = match self.0.call(value, SCALAR) {
             Some((_, &[dtype, data], _)) => (vec![], dtype, false, data),
@@ -90,7 +90,7 @@ impl<'a> Dictionary<'a> {
         };
         let (_, arguments, state) = self.0.call(dtype, &[DTYPE])?;
         let &Value::Str(kind) = arguments.first()? else { return None };
-        // "|" is the order of single bytes.
+        // "|" is the byte order of single bytes.
         if !matches!(self.0.list(state)?.get(1)?, Value::Str("<" | "=" | "|")) {
             return None;
         }
@@ -98,11 +98,11 @@ impl<'a> Dictionary<'a> {
     }
 
     fn shape(&self, value: Value<'a>) -> Option<Vec<usize>> {
-        let side = |side: &Value| match *side {
-            Value::Int(side) => usize::try_from(side).ok(),
+        let length = |length: &Value| match *length {
+            Value::Int(length) => usize::try_from(length).ok(),
             _ => None,
         };
-        self.0.list(value)?.iter().map(side).collect()
+        self.0.list(value)?.iter().map(length).collect()
     }
 
     fn bytes(&self, value: Value<'a>) -> Option<Cow<'a, [u8]>> {
@@ -110,16 +110,16 @@ impl<'a> Dictionary<'a> {
             return Some(bytes.into());
         }
         match self.0.call(value, &[ENCODE])?.1 {
-            // Code points 0 to 255 are the bytes.
+            // In Latin-1, each byte is the code point of the same number.
             [Value::Str(text), Value::Str("latin1")] => text.chars().map(|c| u8::try_from(c).ok()).collect(),
             _ => None,
         }
     }
 }
 
-/// A file from which `np.load(file, allow_pickle=True).item()` reads a dictionary of arrays and numbers.
+/// Writes a file from which `np.load(file, allow_pickle=True).item()` reads a dictionary of arrays and numbers.
 pub(super) fn write(arrays: &[(&str, &[f64])], numbers: &[(&str, f64)]) -> Vec<u8> {
-    // Protocol 3 has bytes. Each NumPy, before and after 2.0, finds `numpy.core`.
+    // Protocol 3 is the first with bytes. NumPy finds `numpy.core` both before and after version 2.0.
     let mut pickle = Writer::new(3);
     begin_array(&mut pickle, &[], "O8", "|");
     pickle.raw(b"](}(");
@@ -140,14 +140,14 @@ pub(super) fn write(arrays: &[(&str, &[f64])], numbers: &[(&str, f64)]) -> Vec<u
     [header, pickle.finish()].concat()
 }
 
-/// `_reconstruct(ndarray, (0,), b"b")` and its state up to the data: `(1, shape, dtype, False, `.
+/// Writes `_reconstruct(ndarray, (0,), b"b")` and its state up to the data: `(1, shape, dtype, False, `.
 fn begin_array(pickle: &mut Writer, shape: &[usize], dtype: &str, order: &str) {
     pickle.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray");
-    pickle.sizes(&[0]).bytes(b"b").raw(b"\x87R(").size(1).sizes(shape);
-    pickle.global("numpy", "dtype").text(dtype).raw(b"\x89\x88\x87R(").size(3).text(order);
-    // No subtype, names or fields; size and alignment are the type's own. Flags: 63 marks objects.
+    pickle.tuple(&[0]).bytes(b"b").raw(b"\x87R(").integer(1).tuple(shape);
+    pickle.global("numpy", "dtype").text(dtype).raw(b"\x89\x88\x87R(").integer(3).text(order);
+    // There are no subtype, names or fields; -1 means the type's own size and alignment; flags of 63 mark objects.
     let flags = if dtype == "O8" { 63 } else { 0 };
-    pickle.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").size(flags).raw(b"tb\x89");
+    pickle.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").integer(flags).raw(b"tb\x89");
 }
 
 #[cfg(test)]

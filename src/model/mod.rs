@@ -1,4 +1,4 @@
-//! Weights: files and names to a network that can run.
+//! Models: from a name or a file to a network that can run.
 
 mod architecture;
 mod builtin;
@@ -30,12 +30,12 @@ use tensors::Tensors;
 
 use crate::{Error, Result};
 
-/// The original's `diam_mean` of a network that does not hold one, in pixels.
+/// The diameter in pixels that the original assumes for a network whose file has no `diam_mean`.
 const DIAM_MEAN: f32 = 30.0;
-/// A U-Net of the original has 26 MB; larger files are not even read.
+/// Larger files are refused without reading them. A U-Net of the original has 26 MB.
 const MAX_FILE: u64 = 2 << 30;
 
-/// A network with its sizes, ready to run. Clones share the weights.
+/// A network with its diameters and its size model, ready to run. Clones share the weights.
 #[derive(Clone, Debug)]
 pub struct Model {
     name: String,
@@ -47,11 +47,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// A built-in model (`cyto`, `nuclei`), a model of the original (`cellpose:cyto3`, looked up where the original
-    /// keeps it), or the path of a file.
+    /// Loads a built-in model (`cyto`, `nuclei`), a model of the original (such as `cellpose:cyto3`, from the folder
+    /// where the original keeps it), or the file with this path.
     ///
     /// # Errors
-    /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
+    /// [`Error::Model`] when there is no such model; otherwise the errors of [`Model::open`].
     pub fn named(name: &str) -> Result<Self> {
         match places::find(name)? {
             places::Place::BuiltIn(model) => Self::from_file(name, model.load()?),
@@ -59,11 +59,11 @@ impl Model {
         }
     }
 
-    /// A file of safetensors or of `torch.save`. A size model in a file beside it, by the original's names
-    /// (`MODEL_size.npy`, `size_MODEL.npy`), is read too.
+    /// Loads a file of safetensors or of `torch.save`. If the file has no size model, one is loaded from a file beside
+    /// it with the original's names: `MODEL_size.npy` or `size_MODEL.npy`.
     ///
     /// # Errors
-    /// [`Error::Model`], [`Error::Tensor`], [`Error::Read`].
+    /// [`Error::Read`] when a file cannot be read; otherwise the errors of [`Model::from_bytes`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::open_as(&path.to_string_lossy(), path)
@@ -77,11 +77,11 @@ impl Model {
         }
     }
 
-    /// The content of a file of safetensors or of `torch.save`; `name` is for messages.
+    /// Loads the content of a file of safetensors or of `torch.save`; `name` is used in messages.
     ///
     /// # Errors
-    /// [`Error::Model`] for a file that is none of these, that is damaged, or that holds another network than a U-Net
-    /// of cellpose 1 to 3; [`Error::Tensor`] for a tensor that is missing, of another shape, or not finite.
+    /// [`Error::Model`] for another format, a damaged file, or a network that is not a U-Net of cellpose 1 to 3;
+    /// [`Error::Tensor`] for a tensor that is missing, has another shape, or has values that are not finite.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
         Self::from_file(name, Cow::Owned(bytes.to_vec()))
     }
@@ -102,11 +102,11 @@ impl Model {
         }
     }
 
-    /// A model of these parameters, as if it were read from a file of them; `name` is for messages.
+    /// Makes a model of these parameters; `name` is used in messages.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for values that are not finite, not as many as their shape says, or a negative variance;
-    /// [`Error::Model`] for a size model of another network.
+    /// [`Error::Tensor`] when an array has values that are not finite, another number of values than its shape, or a
+    /// negative variance; [`Error::Model`] for a size model that belongs to another network.
     pub fn from_params(name: &str, params: Params, size: Option<SizeModel>) -> Result<Self> {
         let (nbase, nout) = (params.nbase.clone(), params.nout);
         let tensors = params.into_tensors(name)?;
@@ -118,10 +118,11 @@ impl Model {
         }
     }
 
-    /// The same model with the size model of a file of the original (`size_cyto3.npy`).
+    /// The same model with the size model in a file of the original, such as `size_cyto3.npy`.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Model`] for a file that is not a size model, or is one of another network.
+    /// [`Error::Read`] when the file cannot be read; [`Error::Model`] when it is not a size model, or belongs to
+    /// another network.
     pub fn with_size_file(self, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let name = path.to_string_lossy();
@@ -142,7 +143,7 @@ impl Model {
         Ok(self)
     }
 
-    /// The name or path that it was loaded by.
+    /// The name or path by which the model was loaded.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -152,24 +153,24 @@ impl Model {
         self.diam_mean
     }
 
-    /// The mean diameter in pixels of the cells that it was trained on, which the original takes for the cells of an
-    /// image when no diameter is given.
+    /// The mean diameter in pixels of the cells that the network was trained on. The original assumes it for an image
+    /// when the user names no diameter.
     pub fn diam_labels(&self) -> f32 {
         self.diam_labels
     }
 
-    /// The parameters, unfolded. They are read from the model's file again, since the network's weights are these, folded
-    /// in place.
+    /// The parameters before folding, for training and for writing. They are decoded from the content of the model's
+    /// file, because loading folds them in place.
     ///
     /// # Errors
-    /// [`Error::Model`], [`Error::Tensor`]: none that did not come when the model was loaded.
+    /// The errors of loading; a model that was loaded does not cause any.
     pub fn params(&self) -> Result<Params> {
         let mut tensors = self.file.tensors(&self.name)?;
-        SizeModel::take(&mut tensors)?; // this model's may be another
+        SizeModel::take(&mut tensors)?; // the model may have another size model than its file
         Params::take(tensors)
     }
 
-    /// The weights, folded.
+    /// The network with folded weights.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -180,8 +181,8 @@ impl Model {
     }
 }
 
-/// What a model was read from. It is read again when the model is written, which is seldom: its tensors become the
-/// network's.
+/// The content of the file that a model was loaded from. It is decoded a second time when the parameters are needed,
+/// which is rare, because the network takes the tensors over.
 #[derive(Clone)]
 struct File(Arc<Cow<'static, [u8]>>);
 
@@ -200,7 +201,7 @@ impl File {
     }
 }
 
-/// Without the bytes, which would fill a screen.
+/// Prints the length only: the bytes would fill a screen.
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "File({} bytes)", self.0.len())

@@ -1,5 +1,4 @@
-//! The network's weights in the form in which they run: batch norms folded into what follows or precedes
-//! them.
+//! The weights in the form in which the network runs: batch norms are folded into the layers before or after them.
 
 use super::params::{BatchNorm, DownParams, Layer, Params, Styled, UpParams};
 pub use super::params::{Conv, Linear};
@@ -10,80 +9,80 @@ const BATCH_NORM_EPS: f32 = 1e-5;
 /// The U-Net, ready to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// Channels: of the image, then of each level from the finest to the deepest.
+    /// Channels of the image, then of each level from the finest to the deepest.
     pub nbase: Vec<usize>,
-    /// Outputs a pixel: flow along y, along x, cell probability; or any other number.
+    /// Outputs for each pixel. A network that segments has 3: flow along y, flow along x and cell probability.
     pub nout: usize,
-    /// One block a level, finest first.
+    /// The residual blocks of the way down, one for each level, finest first.
     pub down: Vec<ResDown>,
-    /// One block a level, finest first.
+    /// The residual blocks of the way up, one for each level, finest first.
     pub up: Vec<ResUp>,
-    /// Batch norm before the last convolution.
+    /// The batch norm before the last convolution.
     pub before_output: Affine,
     /// The last convolution, 1×1.
     pub output: Conv,
 }
 
-/// `y = scale · x + shift`, a channel each: a batch norm in evaluation.
+/// `y = scale · x + shift` for each channel: a batch norm outside of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
-    /// `[channel]`.
+    /// The factors, `[channel]`.
     pub scale: Vec<f32>,
-    /// `[channel]`.
+    /// The summands, `[channel]`.
     pub shift: Vec<f32>,
 }
 
-/// A residual block of the way down. With `a` the ReLU of an affine map:
+/// A residual block of the way down, where `a0` and `a2` are `before0` and `before2` followed by a ReLU:
 /// `x ← proj(x) + conv1(relu(conv0(a0(x))))`, then `x ← x + conv3(relu(conv2(a2(x))))`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResDown {
-    /// The batch norm of `conv0`, which stands before a ReLU.
+    /// The batch norm before `conv0`.
     pub before0: Affine,
-    /// Followed by the batch norm of `conv1`, folded in.
+    /// 3×3, with the batch norm of `conv1` folded in.
     pub conv0: Conv,
-    /// Its bias contains the projection's.
+    /// 3×3. Its bias includes that of the projection.
     pub conv1: Conv,
-    /// With the batch norm before it, folded in.
+    /// The 1×1 projection, with the batch norm before it folded in.
     pub proj: Conv,
-    /// The batch norm of `conv2`, which stands before a ReLU.
+    /// The batch norm before `conv2`.
     pub before2: Affine,
-    /// Followed by the batch norm of `conv3`, folded in.
+    /// 3×3, with the batch norm of `conv3` folded in.
     pub conv2: Conv,
-    /// As it is.
+    /// 3×3, with nothing folded in.
     pub conv3: Conv,
 }
 
-/// A residual block of the way up: as [`ResDown`], but the skip is added before the batch norm of `conv1`,
-/// and a linear map of the style before those of `conv1`, `conv2` and `conv3`. Folded: the style gives each
-/// of them its shift.
+/// A residual block of the way up. It differs from [`ResDown`] in two ways: the skip is added before the batch norm of
+/// `conv1`, and a linear map of the style is added before the batch norms of `conv1`, `conv2` and `conv3`. After
+/// folding, this map gives each of these batch norms its shift.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResUp {
-    /// The batch norm of `conv0`, which stands before a ReLU.
+    /// The batch norm before `conv0`.
     pub before0: Affine,
-    /// Without bias, which is in `shift1`.
+    /// 3×3, with the batch norm of `conv1` folded in. Its bias is not used: `shift1` includes it.
     pub conv0: Conv,
-    /// The batch norm's scale on the skip.
+    /// The scale of the skip, from the batch norm of `conv1`, `[channel]`.
     pub skip_scale: Vec<f32>,
-    /// The style's shift before `conv1`.
+    /// The shift before `conv1`, a linear map of the style.
     pub shift1: Linear,
-    /// Its bias contains the projection's.
+    /// 3×3. Its bias includes that of the projection.
     pub conv1: Conv,
-    /// With the batch norm before it, folded in.
+    /// The 1×1 projection, with the batch norm before it folded in.
     pub proj: Conv,
-    /// The batch norm's scale before `conv2`; `shift2` is its shift.
+    /// The scale of the batch norm before `conv2`, `[channel]`; its shift is `shift2`.
     pub scale2: Vec<f32>,
-    /// The style's shift before `conv2`.
+    /// The shift before `conv2`, a linear map of the style.
     pub shift2: Linear,
-    /// Without bias, which is in `shift3`.
+    /// 3×3, with the batch norm of `conv3` folded in. Its bias is not used: `shift3` includes it.
     pub conv2: Conv,
-    /// The style's shift before `conv3`.
+    /// The shift before `conv3`, a linear map of the style.
     pub shift3: Linear,
-    /// As it is.
+    /// 3×3, with nothing folded in.
     pub conv3: Conv,
 }
 
 impl Network {
-    /// Folds the parameters of a model. Weights are moved, not copied.
+    /// Folds the batch norms of a model's parameters. Weights are moved, not copied.
     pub(super) fn fold(params: Params) -> Self {
         let Params { nbase, nout, down, up, output, .. } = params;
         Network {
@@ -96,7 +95,7 @@ impl Network {
         }
     }
 
-    /// Levels of the pyramid.
+    /// The number of levels.
     pub fn levels(&self) -> usize {
         self.nbase.len() - 1
     }
@@ -185,8 +184,8 @@ impl Linear {
     }
 }
 
-fn add(values: &mut [f32], more: &[f32]) {
-    values.iter_mut().zip(more).for_each(|(value, more)| *value += more);
+fn add(values: &mut [f32], others: &[f32]) {
+    values.iter_mut().zip(others).for_each(|(value, other)| *value += other);
 }
 
 impl Affine {
@@ -198,7 +197,7 @@ impl Affine {
         Affine { scale, shift }
     }
 
-    /// `weights` are `[channel, .]`.
+    /// Multiplies each row of `weights`, `[channel, .]`, by the scale of its channel.
     fn apply_to_rows(&self, weights: &mut [f32]) {
         let length = weights.len() / self.scale.len();
         for (row, scale) in weights.chunks_exact_mut(length).zip(&self.scale) {

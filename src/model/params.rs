@@ -1,7 +1,7 @@
-//! A network's parameters as training changes them and files store them: nothing is folded.
+//! The parameters of a network as training changes them and as files store them, before batch norms are folded.
 //!
-//! [`Model::params`](super::Model::params) gives those of a model, [`Model::from_params`](super::Model::from_params) makes
-//! a model of them.
+//! [`Model::params`](super::Model::params) returns the parameters of a model, and
+//! [`Model::from_params`](super::Model::from_params) makes a model of parameters.
 
 use std::collections::BTreeMap;
 
@@ -12,109 +12,110 @@ use crate::{Error, Result};
 /// All parameters of a U-Net with residual blocks, style and added skips.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
-    /// Channels: of the image, then of each level from the finest to the deepest (the original: 2, 32, 64, 128, 256).
-    /// The style vector is as long as the last.
+    /// Channels of the image, then of each level from the finest to the deepest (2, 32, 64, 128, 256 in the original).
+    /// The last is also the length of the style vector.
     pub nbase: Vec<usize>,
-    /// Outputs a pixel: 3 in a network that segments (flow along y, flow along x, cell probability).
+    /// Outputs for each pixel. A network that segments has 3: flow along y, flow along x and cell probability.
     pub nout: usize,
-    /// One block a level, finest first.
+    /// The residual blocks of the way down, one for each level, finest first.
     pub down: Vec<DownParams>,
-    /// One block a level, finest first.
+    /// The residual blocks of the way up, one for each level, finest first.
     pub up: Vec<UpParams>,
     /// The last layer, 1×1.
     pub output: Layer,
-    /// What the file holds beside the network, by name. The original stores `diam_mean` and `diam_labels` there, each a
-    /// diameter in pixels.
+    /// Tensors in the file that are not part of the network, by name. The original stores `diam_mean` and
+    /// `diam_labels`, which are diameters in pixels.
     pub others: BTreeMap<String, Tensor>,
 }
 
 /// A residual block of the way down: `x ← proj(x) + conv1(conv0(x))`, then `x ← x + conv3(conv2(x))`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DownParams {
-    /// 1×1, without ReLU.
+    /// The projection, 1×1, without ReLU.
     pub proj: Layer,
-    /// 3×3.
+    /// `conv0` to `conv3`, 3×3.
     pub conv: [Layer; 4],
 }
 
-/// A residual block of the way up: `x ← proj(x) + conv1(conv0(x) + skip)`, then `x ← x + conv3(conv2(x))`, where the
-/// input of `conv1` to `conv3` gets a linear map of the style added.
+/// A residual block of the way up: `x ← proj(x) + conv1(conv0(x) + skip)`, then `x ← x + conv3(conv2(x))`, where a
+/// linear map of the style is added to the input of `conv1`, `conv2` and `conv3`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpParams {
-    /// 1×1, without ReLU.
+    /// The projection, 1×1, without ReLU.
     pub proj: Layer,
-    /// 3×3.
+    /// `conv0`, 3×3.
     pub conv0: Layer,
-    /// `conv1` to `conv3`.
+    /// `conv1` to `conv3`, 3×3.
     pub styled: [Styled; 3],
 }
 
-/// A layer whose input gets a linear map of the style added, a number a channel (`batchconvstyle`).
+/// A layer with a linear map of the style, which is added to the layer's input (`batchconvstyle`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Styled {
-    /// From the style to a number for each channel.
+    /// The linear map: from the style to one number for each channel of the input.
     pub full: Linear,
-    /// 3×3.
+    /// The layer.
     pub layer: Layer,
 }
 
 /// Batch norm, ReLU and a convolution, in this order (`batchconv`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// Of the convolution's input.
+    /// The batch norm of the input.
     pub norm: BatchNorm,
     /// The convolution.
     pub conv: Conv,
 }
 
-/// `y = weight · (x − running_mean) / √(running_var + 1e-5) + bias`, a channel each.
+/// `y = weight · (x − running_mean) / √(running_var + 1e-5) + bias` for each channel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchNorm {
-    /// `[channel]`.
+    /// The learned factors, `[channel]`.
     pub weight: Vec<f32>,
-    /// `[channel]`.
+    /// The learned summands, `[channel]`.
     pub bias: Vec<f32>,
-    /// `[channel]`: the mean of the inputs that the network was trained on. It has no gradient.
+    /// The mean of the inputs during training, `[channel]`. It has no gradient.
     pub running_mean: Vec<f32>,
-    /// `[channel]`: their variance, not negative. It has no gradient.
+    /// The variance of the inputs during training, `[channel]`, not negative. It has no gradient.
     pub running_var: Vec<f32>,
 }
 
-/// A convolution of 9 taps (3×3) or 1 (1×1).
+/// A convolution with 9 taps (3×3) or one tap (1×1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conv {
-    /// Channels of its input.
+    /// Channels of the input.
     pub inputs: usize,
-    /// Channels of its output.
+    /// Channels of the output.
     pub outputs: usize,
-    /// `[out, in, tap]`, taps row by row.
+    /// The weights, `[out, in, tap]`, the taps row by row.
     pub weight: Vec<f32>,
-    /// `[out]`.
+    /// The bias, `[out]`.
     pub bias: Vec<f32>,
 }
 
 /// `y = weight · style + bias`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Linear {
-    /// `[out, in]`.
+    /// The weights, `[out, in]`.
     pub weight: Vec<f32>,
-    /// `[out]`.
+    /// The bias, `[out]`.
     pub bias: Vec<f32>,
 }
 
 /// One array of parameters.
 #[derive(Debug, PartialEq)]
 pub struct Parameter<'a> {
-    /// Its name in the original's state dict, such as `output.2.weight`.
+    /// The name in the original's state dict, such as `output.2.weight`.
     pub name: String,
-    /// Lengths of its axes, outermost first: `[out, in, 3, 3]` for a convolution.
+    /// Lengths of the axes, outermost first: `[out, in, 3, 3]` for a 3×3 convolution.
     pub shape: Vec<usize>,
-    /// Its values in C order.
+    /// The values in C order.
     pub values: &'a mut Vec<f32>,
 }
 
 impl Params {
-    /// Every array of parameters with its name and shape, in the order in which the network uses them.
+    /// Every array of parameters, first those of the way down, then of the way up, then of the output. Changing the
+    /// values changes the parameters.
     pub fn parameters(&mut self) -> Vec<Parameter<'_>> {
         let style = self.nbase.last().copied().unwrap_or(0);
         let mut list = List(Vec::new());
@@ -139,10 +140,10 @@ impl Params {
         list.0
     }
 
-    /// The diameter in pixels to which the network expects cells to be scaled, where it is stored.
+    /// The diameter in pixels that is stored as `name`, if any.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when it is not positive; `model` is for the message.
+    /// [`Error::Tensor`] when it is not positive; the message names the `model`.
     pub(super) fn diameter(&self, model: &str, name: &str) -> Result<Option<f32>> {
         match self.others.get(name).map(|tensor| &tensor.data[..]) {
             Some(&[diameter]) if diameter <= 0.0 => {
@@ -154,11 +155,11 @@ impl Params {
         }
     }
 
-    /// Takes all tensors of a model. They are moved, not copied.
+    /// Makes parameters of all tensors of a model. They are moved, not copied.
     ///
     /// # Errors
-    /// [`Error::Model`] for another network than a 2D U-Net of this kind, [`Error::Tensor`] for a missing tensor, a
-    /// wrong shape, or a negative variance.
+    /// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] for a missing tensor, a wrong shape,
+    /// or a negative variance.
     pub(super) fn take(mut tensors: Tensors) -> Result<Self> {
         let mut params = Params::empty(architecture::of(&tensors)?);
         for Parameter { name, shape, values } in params.parameters() {
@@ -171,10 +172,10 @@ impl Params {
         Ok(params)
     }
 
-    /// The same as tensors, for a file. They are moved, not copied; `model` is for messages.
+    /// Makes tensors of the parameters, for a file. They are moved, not copied; messages name the `model`.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for values that are not finite or not as many as their shape says.
+    /// [`Error::Tensor`] for values that are not finite, or another number of values than the shape has.
     pub(super) fn into_tensors(mut self, model: &str) -> Result<Tensors> {
         let mut tensors = Tensors::new(model);
         for (name, tensor) in std::mem::take(&mut self.others) {
@@ -186,7 +187,7 @@ impl Params {
         Ok(tensors)
     }
 
-    /// All arrays without values.
+    /// Parameters whose arrays are empty.
     fn empty(Architecture { nbase, nout }: Architecture) -> Self {
         let levels = nbase.len() - 1;
         let down = |n: usize| {
@@ -194,7 +195,7 @@ impl Params {
             let conv = [inputs, outputs, outputs, outputs].map(|inputs| Layer::empty(inputs, outputs));
             DownParams { proj: Layer::empty(inputs, outputs), conv }
         };
-        // The deepest block's input is as wide as the style.
+        // The input of the deepest block is its own skip, which has the channels of the last level.
         let up = |n: usize| {
             let (inputs, outputs) = (nbase[(n + 2).min(levels)], nbase[n + 1]);
             let styled = || Styled { full: Linear::default(), layer: Layer::empty(outputs, outputs) };
@@ -222,7 +223,7 @@ impl Layer {
     }
 }
 
-/// The arrays so far.
+/// Collects the arrays.
 struct List<'a>(Vec<Parameter<'a>>);
 
 impl<'a> List<'a> {
@@ -230,7 +231,7 @@ impl<'a> List<'a> {
         self.0.push(Parameter { name, shape: shape.into(), values });
     }
 
-    /// The batch norm `at.0` and the convolution `at.index` of `side` by `side`.
+    /// Adds the batch norm `at.0` and the convolution `at.index` with `side` by `side` taps.
     fn layer(&mut self, at: &str, index: usize, Layer { norm, conv }: &'a mut Layer, side: usize) {
         let (inputs, outputs) = (conv.inputs, conv.outputs);
         self.add(format!("{at}.0.weight"), &[inputs], &mut norm.weight);

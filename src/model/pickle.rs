@@ -1,20 +1,21 @@
-//! Reads Python pickles as data. Nothing is ever called: the call of an allowed global becomes an
-//! [`Object::Call`], which names the global and holds its arguments, and the readers of PyTorch and NumPy files
-//! make of it what they know. Every other global and opcode is refused by its name.
+//! Reads Python pickles as data. Nothing is ever executed: a call of an allowed global becomes an [`Object::Call`] with
+//! the name of the global and its arguments, which the readers of PyTorch and NumPy files interpret. All other globals
+//! and opcodes are refused, and the error names them.
 //!
-//! Opcodes are those of Python's `pickletools`, protocols 2 to 5, as far as state dicts and arrays use them.
-//! Every opcode makes at most one value of a fixed size, so memory is bounded by the length of the pickle, and
-//! objects are held in one flat list, so that neither deep nor cyclic ones are a danger.
+//! It understands the opcodes of protocols 2 to 5 that state dicts and arrays use; Python's `pickletools` documents
+//! them. Every opcode makes at most one value of a fixed size, so memory is bounded by the length of the pickle. All
+//! objects are in one flat list, so deep or cyclic objects need no recursion.
 
 mod machine;
 mod write;
 
 pub(super) use machine::read;
 pub(super) use write::Writer;
-/// What is wrong with a pickle.
+
+/// The error is a sentence about what is wrong with a pickle.
 pub(super) type Result<T> = std::result::Result<T, String>;
 
-/// A Python value; text and bytes are where they are in the pickle.
+/// A Python value. Text and bytes are borrowed from the pickle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     None,
@@ -25,11 +26,11 @@ pub(super) enum Value<'a> {
     Bytes(&'a [u8]),
     /// An allowed class or function, as `module.name`.
     Global(&'static str),
-    /// A place in [`Pickle::objects`].
+    /// An index in [`Pickle::objects`].
     Object(usize),
 }
 
-/// A Python value that holds others.
+/// A Python object that contains other values.
 #[derive(Debug)]
 pub(super) enum Object<'a> {
     /// A tuple or a list.
@@ -37,7 +38,7 @@ pub(super) enum Object<'a> {
     Dict(Vec<(Value<'a>, Value<'a>)>),
     /// A reference to something outside the pickle (a storage of PyTorch).
     Persistent(Value<'a>),
-    /// What `function(*arguments)` would make, with the state that it is given afterwards.
+    /// The call `function(*arguments)`, and the state that is set on its result.
     Call {
         function: &'static str,
         arguments: Value<'a>,
@@ -45,7 +46,7 @@ pub(super) enum Object<'a> {
     },
 }
 
-/// All objects of a pickle, and the one that it stands for.
+/// All objects of a pickle, and its root value.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
     objects: Vec<Object<'a>>,
@@ -80,13 +81,13 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The entry of a dictionary, the last one if there are several.
+    /// The value of a key in a dictionary. If the key occurs several times, the last one counts.
     pub(super) fn get(&self, dict: Value<'a>, key: &str) -> Option<Value<'a>> {
         let (_, value) = self.dict(dict)?.iter().rev().find(|(name, _)| *name == Value::Str(key))?;
         Some(*value)
     }
 
-    /// The arguments and the state of a call of `function`, which may have several names.
+    /// If the value is a call of one of the functions in `names`: the name, the arguments and the state.
     pub(super) fn call(
         &self,
         value: Value<'a>,
@@ -172,7 +173,7 @@ mod tests {
         ] {
             assert!(read_all(bytes, &[]).is_err(), "{bytes:?}");
         }
-        // A list that holds itself, a million deep: read, and freed, without recursion.
+        // A list that contains itself, nested a million deep, must be read and freed without recursion.
         let mut deep = b"]q\0h\0a".to_vec();
         deep.extend(std::iter::repeat_n(b"\x85", 1_000_000).flatten());
         deep.push(b'.');

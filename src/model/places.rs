@@ -1,30 +1,30 @@
-//! Where models are: in the program, in the original's folder, anywhere.
+//! Finds models by name: built-in models, those in the original's folder, and files with any path.
 
 use std::path::{Path, PathBuf};
 
 use super::builtin::{BUILT_IN, BuiltIn};
 use crate::{Error, Result, folders};
 
-/// What a name of a model of the original begins with.
+/// The prefix of the names of the original's models.
 const ORIGINAL: &str = "cellpose:";
 
-/// The original's models whose files have another name; the rest are files of their own name.
+/// The original's models whose files have another name than the model.
 const FILES: [(&str, &str); 3] =
     [("cyto", "cytotorch_0"), ("cyto2", "cyto2torch_0"), ("nuclei", "nucleitorch_0")];
 
-/// A model that can be named.
+/// A model that can be loaded by name.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
     /// The name that [`Model::named`](super::Model::named) takes.
     pub name: String,
-    /// Its file; none for a built-in model.
+    /// The file of the model; `None` for a built-in model.
     pub path: Option<PathBuf>,
-    /// The diameter of the cells that it was trained on, in pixels; known of built-in models.
+    /// The diameter in pixels to which the network expects cells to be scaled; `None` for files, which are not read.
     pub diam_mean: Option<f32>,
 }
 
-/// The built-in models, then the files in the original's folder, by name.
+/// The built-in models, then the models in the original's folder, sorted by name.
 pub fn list() -> Vec<Listed> {
     let built_in =
         |model: &BuiltIn| Listed { name: model.name.into(), path: None, diam_mean: model.diam_mean() };
@@ -41,7 +41,7 @@ fn list_folder(folder: &Path) -> Vec<Listed> {
         .filter(|entry| entry.path().is_file())
         .filter_map(|entry| {
             let file = entry.file_name().into_string().ok()?;
-            // Size models, the list of the graphical program, downloads that are not done.
+            // These are size models, the model list of the GUI, and unfinished downloads.
             if file.starts_with('.') || [".npy", ".txt", ".tmp"].iter().any(|end| file.ends_with(end)) {
                 return None;
             }
@@ -53,17 +53,17 @@ fn list_folder(folder: &Path) -> Vec<Listed> {
     listed
 }
 
-/// What a name stands for.
+/// Where a model is.
 #[derive(Debug, PartialEq)]
 pub(super) enum Place {
     BuiltIn(&'static BuiltIn),
     File(PathBuf),
 }
 
-/// Looks a name up: a built-in model, `cellpose:NAME`, or a path.
+/// Finds a model by name: a built-in one, `cellpose:NAME`, or a path.
 ///
 /// # Errors
-/// [`Error::Model`] says where it was looked for.
+/// [`Error::Model`] when there is no such model; it names the places where it was looked for.
 pub(super) fn find(name: &str) -> Result<Place> {
     find_in(name, folder().as_deref())
 }
@@ -103,14 +103,14 @@ fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Pl
     Ok(Place::File(path))
 }
 
-/// Where the original keeps its models.
+/// The folder where the original keeps its models.
 fn folder() -> Option<PathBuf> {
     folders::variable("CELLPOSE_LOCAL_MODELS_PATH")
         .or_else(|| Some(folders::home()?.join(".cellpose").join("models")))
 }
 
-/// The size model of a model's file, by the original's names: `MODEL_size.npy` for trained ones (with or without
-/// the ending of `MODEL.pth`), `size_MODEL.npy` for its own.
+/// The file of the size model that belongs to a model's file, by the original's names: `MODEL_size.npy` for models that
+/// users trained (with or without the ending of `MODEL.pth`), `size_MODEL.npy` for the original's own.
 pub(super) fn size_file(model: &Path) -> Option<PathBuf> {
     let (file, stem) = (model.file_name()?.to_str()?, model.file_stem()?.to_str()?);
     [format!("{file}_size.npy"), format!("{stem}_size.npy"), format!("size_{file}.npy")]

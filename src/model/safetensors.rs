@@ -1,4 +1,4 @@
-//! Files of the safetensors format: a length, a JSON header, and the tensors.
+//! Files in safetensors format, which have a length, a JSON header and the tensors.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,12 @@ use serde_json::{Map, Value, json};
 use super::tensors::{COUNTER, Dtype, Tensor, Tensors};
 use crate::{Error, Result};
 
-/// Whether a file begins as these do: the length of the header, of at most 100 MB (a limit of the format), then
-/// its brace.
+/// Whether a file begins like safetensors: with the length of its header, at most 100 MB in this format, and a brace.
 pub(super) fn is_safetensors(bytes: &[u8]) -> bool {
     matches!(bytes, [_, _, _, ..=5, 0, 0, 0, 0, b'{', ..])
 }
 
-/// Reads a file; counters are left out.
+/// Reads a file. Counters are ignored.
 ///
 /// # Errors
 /// [`Error::Model`] for a damaged file, [`Error::Tensor`] for a tensor that is not of a floating point type.
@@ -22,7 +21,7 @@ pub(super) fn read(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::model(model, format!("is a damaged safetensors file ({e})")))?;
     let mut views: Vec<_> = file.iter().filter(|(name, _)| !name.ends_with(COUNTER)).collect();
-    // The library's order is a hash map's: of several faults the same one is to be told.
+    // The library's order is random. Sorted, a file with several faults always gives the same error.
     views.sort_unstable_by_key(|(name, _)| *name);
     let mut tensors = Tensors::new(model);
     for (name, view) in views {
@@ -41,34 +40,35 @@ pub(super) fn read(model: &str, bytes: &[u8]) -> Result<Tensors> {
     Ok(tensors)
 }
 
-/// The first element of a tensor of single precision, without reading the others.
+/// The first element of a tensor in single precision, without decoding the others.
 pub(super) fn read_scalar(bytes: &[u8], name: &str) -> Option<f32> {
     let file = SafeTensors::deserialize(bytes).ok()?;
     let element = file.tensor(name).ok().filter(|view| view.dtype() == Stored::F32)?.data().first_chunk()?;
     Some(f32::from_le_bytes(*element))
 }
 
-/// A file of a network's tensors and of `more`, with the channels of its levels and outputs, the same bytes for the same tensors; see [`Tensor::encode`] for
-/// `half`. (The library's own writer puts the metadata in the random order of a hash map.)
+/// The content of a file with a network's tensors and the `others`; its metadata states the channels of the levels
+/// (`nbase`) and of the output (`nout`). See [`Tensor::encode`] for `half`. The same tensors always give the same
+/// bytes, unlike with the library's own writer, which writes the metadata in the random order of a hash map.
 ///
 /// # Errors
 /// [`Error::Tensor`] for an element beyond the range of half precision.
 pub(super) fn to_bytes(
     tensors: &Tensors,
-    more: &BTreeMap<&'static str, Tensor>,
+    others: &BTreeMap<&'static str, Tensor>,
     (nbase, nout): (&[usize], usize),
     name: &str,
     half: bool,
 ) -> Result<Vec<u8>> {
     let mut all = Vec::new();
-    for (name, tensor) in tensors.iter().chain(more.iter().map(|(name, tensor)| (*name, tensor))) {
+    for (name, tensor) in tensors.iter().chain(others.iter().map(|(name, tensor)| (*name, tensor))) {
         let (dtype, data) = tensor.encode(half).ok_or_else(|| {
             Error::tensor(tensors.model(), name, "has an element beyond the range of half precision")
         })?;
         all.push((name, tensor, dtype, data));
     }
-    // Wide elements first: so each lies at a multiple of its own size.
-    all.sort_by_key(|&(name, _, dtype, _)| (std::cmp::Reverse(dtype.size()), name));
+    // With the widest elements first, each element is aligned to its own length.
+    all.sort_by_key(|&(name, _, dtype, _)| (std::cmp::Reverse(dtype.bytes()), name));
 
     let mut header = Map::new();
     header.insert("__metadata__".into(), metadata(nbase, nout, name));

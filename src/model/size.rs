@@ -1,4 +1,4 @@
-//! The size model: a line through the style vectors that gives the logarithm of the cells' diameter.
+//! The size model: a linear map from the style vector to the logarithm of the cells' diameter.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::dictionary;
 use super::tensors::{Tensor, Tensors};
 use crate::{Error, Result};
 
-/// Tells the diameter of the cells from a style vector.
+/// Estimates the diameter of the cells in an image from its style vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SizeModel {
     a: Vec<f64>,
@@ -19,7 +19,7 @@ impl SizeModel {
     /// Takes `size.A`, `size.smean`, `size.ymean` and `size.diam_mean` out of the tensors, if they are there.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there is only a part of them, [`Error::Model`] if they do not fit each other.
+    /// [`Error::Tensor`] if only some of them are there; [`Error::Model`] if they do not fit together.
     pub(super) fn take(tensors: &mut Tensors) -> Result<Option<Self>> {
         let [a, smean, ymean, diam_mean] =
             ["A", "smean", "ymean", "diam_mean"].map(|key| tensors.remove(&format!("size.{key}")));
@@ -39,10 +39,10 @@ impl SizeModel {
         size.map(Some).map_err(|reason| Error::model(tensors.model(), reason))
     }
 
-    /// Reads a file of the original (`size_cyto3.npy`); `name` is for messages.
+    /// Reads a file of the original, such as `size_cyto3.npy`; `name` is used in messages.
     ///
     /// # Errors
-    /// [`Error::Model`].
+    /// [`Error::Model`] when it is not a size model.
     pub(super) fn from_npy(name: &str, bytes: &[u8]) -> Result<Self> {
         let read = || {
             let file = dictionary::read(bytes)?;
@@ -64,7 +64,7 @@ impl SizeModel {
         if a.len() != smean.len() {
             return Err(format!("has a size model with {} and {} factors", a.len(), smean.len()));
         }
-        // As f32, in which tensors hold them.
+        // They must be finite as f32, because tensors store them so.
         if !a.iter().chain(&smean).chain([&ymean, &diam_mean]).all(|&x| (x as f32).is_finite()) {
             return Err("has a size model with a number that is not a finite f32".into());
         }
@@ -74,19 +74,19 @@ impl SizeModel {
         Ok(SizeModel { a, smean, ymean, diam_mean })
     }
 
-    /// How long the style vectors are that it takes.
+    /// The length of the style vectors that it takes.
     pub fn style_len(&self) -> usize {
         self.a.len()
     }
 
-    /// The mean diameter, in pixels, of the cells that it was trained on.
+    /// The mean diameter in pixels of the cells that it was trained on.
     pub fn diam_mean(&self) -> f64 {
         self.diam_mean
     }
 
-    /// The diameter in pixels, at the scale at which the network gave `style` (of [`style_len`] elements):
-    /// `max(5, exp(A·(style − smean) + ln(diam_mean) + ymean))`, and [`diam_mean`] if that is not a finite
-    /// number (cellpose 3.1.1, `SizeModel`).
+    /// The diameter in pixels that belongs to `style`, which has [`style_len`] elements, at the scale at which the
+    /// network saw the image: `max(5, exp(A·(style − smean) + ln(diam_mean) + ymean))`, or [`diam_mean`] if that is not
+    /// finite (`SizeModel` of cellpose 3.1.1).
     ///
     /// [`style_len`]: Self::style_len
     /// [`diam_mean`]: Self::diam_mean
@@ -97,7 +97,7 @@ impl SizeModel {
         if diameter.is_finite() { diameter.max(5.0) } else { self.diam_mean }
     }
 
-    /// As the tensors that a safetensors file holds it in.
+    /// The tensors in which a safetensors file stores it.
     pub(super) fn tensors(&self) -> BTreeMap<&'static str, Tensor> {
         let tensor = |values: &[f64]| Tensor {
             shape: vec![values.len()],
@@ -111,7 +111,7 @@ impl SizeModel {
         ])
     }
 
-    /// As a file that the original reads.
+    /// The content of a file that the original can read.
     pub(super) fn to_npy(&self) -> Vec<u8> {
         dictionary::write(
             &[("A", &self.a), ("smean", &self.smean)],

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 
 use crate::{Error, Result};
 
-/// Its counters play no part when a network runs; they are the only integers of a state dict.
+/// The ending of the names of batch norm counters, the only integers of a state dict. Results do not depend on them.
 pub(super) const COUNTER: &str = "num_batches_tracked";
 
 /// One array of weights.
@@ -21,9 +21,9 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// How the elements are written to a file: with `half`, those of matrices and convolutions in half
-    /// precision. Vectors (normalisation, biases) stay single, as they are few and folded into the rest.
-    /// `None` if an element is beyond the range of half precision.
+    /// The bytes of the elements for a file. With `half`, matrices and convolutions are in half precision; vectors
+    /// (batch norms and biases) stay in single precision, as they are few and are folded into other weights. `None` if
+    /// an element is beyond the range of half precision.
     pub(super) fn encode(&self, half: bool) -> Option<(Dtype, Vec<u8>)> {
         if !half || self.shape.len() < 2 {
             return Some((Dtype::F32, bytemuck::cast_slice(&self.data).to_vec()));
@@ -35,7 +35,7 @@ impl Tensor {
     }
 }
 
-/// How the elements of a tensor are stored in a file, little endian.
+/// The type of the elements of a tensor in a file. All are little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dtype {
     F16,
@@ -45,8 +45,8 @@ pub(super) enum Dtype {
 }
 
 impl Dtype {
-    /// Bytes of an element.
-    pub(super) fn size(self) -> usize {
+    /// The length of an element in bytes.
+    pub(super) fn bytes(self) -> usize {
         match self {
             Dtype::F16 | Dtype::Bf16 => 2,
             Dtype::F32 => 4,
@@ -54,9 +54,9 @@ impl Dtype {
         }
     }
 
-    /// The elements in `bytes`, which need not be aligned; a rest shorter than an element is left out.
+    /// Decodes the elements in `bytes`, which need not be aligned. An incomplete last element is ignored.
     pub(super) fn decode(self, bytes: &[u8]) -> Vec<f32> {
-        let bytes = &bytes[..bytes.len() - bytes.len() % self.size()];
+        let bytes = &bytes[..bytes.len() - bytes.len() % self.bytes()];
         match self {
             Dtype::F16 => halves(bytes, |bits| bits.reinterpret_cast::<f16>().to_f32_vec()),
             Dtype::Bf16 => halves(bytes, |bits| bits.reinterpret_cast::<bf16>().to_f32_vec()),
@@ -68,7 +68,7 @@ impl Dtype {
     }
 }
 
-/// Gives `convert` the 16 bits of each element: in place where `bytes` are aligned.
+/// Converts elements of 16 bits. They are copied only if `bytes` are not aligned.
 fn halves(bytes: &[u8], convert: impl Fn(&[u16]) -> Vec<f32>) -> Vec<f32> {
     match bytemuck::try_cast_slice(bytes) {
         Ok(bits) => convert(bits),
@@ -76,7 +76,7 @@ fn halves(bytes: &[u8], convert: impl Fn(&[u16]) -> Vec<f32>) -> Vec<f32> {
     }
 }
 
-/// `bytes`, of a whole number of elements, where elements are aligned.
+/// Copies `bytes` into aligned memory. They must be a whole number of elements.
 fn copy<T: bytemuck::Pod>(bytes: &[u8]) -> Vec<T> {
     let mut elements = vec![T::zeroed(); bytes.len() / size_of::<T>()];
     bytemuck::cast_slice_mut(&mut elements).copy_from_slice(bytes);
@@ -94,16 +94,16 @@ impl Tensors {
         Tensors { model: model.into(), tensors: BTreeMap::new() }
     }
 
-    /// The model's name, for messages.
+    /// The name of the model, for messages.
     pub(crate) fn model(&self) -> &str {
         &self.model
     }
 
-    /// Adds a tensor, or takes the place of the one of that name.
+    /// Adds a tensor, or replaces the one with this name.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for an element that is not finite: it would make every output of the network NaN,
-    /// which reads as "no cells"; and for a shape of another number of elements.
+    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite: it would
+    /// make every output of the network NaN, which would look like an image without cells.
     pub(super) fn insert(&mut self, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<()> {
         if elements(&shape) != Some(data.len()) {
             let reason = format!("has {} elements, which are not a {shape:?}", data.len());
@@ -116,12 +116,12 @@ impl Tensors {
         Ok(())
     }
 
-    /// Takes a tensor out.
+    /// Removes a tensor, if it is there.
     pub(super) fn remove(&mut self, name: &str) -> Option<Tensor> {
         self.tensors.remove(name)
     }
 
-    /// The elements of a tensor that must have the shape `shape`.
+    /// The elements of a tensor, which must have this shape.
     ///
     /// # Errors
     /// [`Error::Tensor`] if it is missing or has another shape.
@@ -140,7 +140,7 @@ impl Tensors {
         }
     }
 
-    /// Takes the elements of a tensor out, as [`tensor`](Self::tensor) gives them.
+    /// Removes a tensor, which must have this shape, and returns its elements.
     ///
     /// # Errors
     /// [`Error::Tensor`] if it is missing or has another shape.
@@ -158,30 +158,31 @@ impl Tensors {
         Ok(&tensor.shape)
     }
 
-    /// All tensors that were not taken.
+    /// The tensors that were not removed.
     pub(super) fn rest(self) -> BTreeMap<String, Tensor> {
         self.tensors
     }
 
-    /// All tensors, by name.
+    /// All tensors, sorted by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 }
 
-/// Without the weights, which would fill a screen.
+/// Prints the number of tensors only: the weights would fill a screen.
 impl fmt::Debug for Tensors {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Tensors({}, {})", self.model, self.tensors.len())
     }
 }
 
-/// The number of elements of a shape, unless it overflows.
+/// The number of elements of a shape; `None` if it overflows.
 pub(super) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }
 
-/// In chunks without an early exit, so that it vectorises: six million weights are looked at on every start.
+/// Whether all values are finite. Chunks without an early exit let the compiler use vectors; every start checks six
+/// million weights.
 fn all_finite(data: &[f32]) -> bool {
     data.chunks(4096).all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite()))
 }

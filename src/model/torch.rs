@@ -1,5 +1,5 @@
-//! Files of `torch.save` that hold a state dict: the zip archive of PyTorch 1.6 and later, and the row of
-//! pickles that came before it (layout: `torch/serialization.py`).
+//! Files of `torch.save` with a state dict: the zip archive of PyTorch 1.6 and later, and the older format, a sequence
+//! of pickles (`torch/serialization.py` defines both).
 
 mod state;
 mod write;
@@ -10,24 +10,24 @@ use std::io::{Cursor, Read};
 
 use zip::ZipArchive;
 
-use self::state::{ALLOWED, Storages, element_size};
+use self::state::{ALLOWED, Storages, element_bytes};
 use super::pickle::{self, Object, Value};
 use super::tensors::Tensors;
 use crate::{Error, Result};
 
 pub(super) use write::to_bytes;
 
-/// How an archive begins.
+/// The first bytes of an archive.
 pub(super) const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
-/// How a file older than PyTorch 1.6 begins: a pickle of the number 0x1950a86a20f9469cfc6c.
+/// The first bytes of the older format: a pickle of the number 0x1950a86a20f9469cfc6c.
 pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-/// A state dict's pickle has some 50 kB; this is enough for any network and too little to hurt.
+/// The largest pickle that is read, in bytes. The pickle of a state dict has about 50 kB.
 const MAX_PICKLE: u64 = 16 << 20;
 
-/// Reads the archive that current PyTorch writes.
+/// Reads the zip archive of PyTorch 1.6 and later.
 ///
 /// # Errors
-/// [`Error::Model`] for an archive or a pickle that cannot be read, [`Error::Tensor`] for a tensor.
+/// [`Error::Model`] for an archive or a pickle that cannot be read; [`Error::Tensor`] for a tensor that cannot.
 pub(super) fn read_zip(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let fail = |reason: String| Error::model(model, reason);
     let mut archive =
@@ -47,7 +47,8 @@ pub(super) fn read_zip(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let pickle = pickle::read(&mut &data[..], ALLOWED).map_err(fail)?;
     let views = state::views(model, &pickle)?;
 
-    // Entries of an archive can overlap; those of torch.save do not, so all of them are no longer than it is.
+    // Entries of a zip archive can overlap, so that a small file unpacks to a huge one. Those of torch.save are stored
+    // side by side, so together they are no longer than the file.
     let mut left = bytes.len() as u64;
     let mut storages = Storages::new();
     for view in &views {
@@ -60,7 +61,7 @@ pub(super) fn read_zip(model: &str, bytes: &[u8]) -> Result<Tensors> {
     state::tensors(model, &views, &storages, bytes.len())
 }
 
-/// One entry of an archive, of at most `limit` bytes. The archive's check sum is verified.
+/// Reads an entry of an archive, which may have at most `limit` bytes. The zip reader verifies its checksum.
 fn entry(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64) -> pickle::Result<Vec<u8>> {
     let file = archive.by_name(name).map_err(|e| format!("cannot read {name} in its archive ({e})"))?;
     let mut content = Vec::with_capacity(file.size().min(limit) as usize);
@@ -73,11 +74,12 @@ fn entry(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64) -> pic
     Ok(content)
 }
 
-/// Reads what PyTorch before 1.6 wrote: pickles of a protocol number, of the machine's sizes, of the state dict
-/// and of the storages' keys, then the storages in that order, each after its number of elements.
+/// Reads the format of PyTorch before 1.6: after the magic number, pickles of the protocol number, of the machine's
+/// byte order and integer sizes, of the state dict and of the keys of the storages; then the storages in the order of
+/// the keys, each after its number of elements.
 ///
 /// # Errors
-/// As [`read_zip`].
+/// The errors of [`read_zip`].
 pub(super) fn read_legacy(model: &str, bytes: &[u8]) -> Result<Tensors> {
     let fail = |reason: String| Error::model(model, reason);
     let cut = || Error::model(model, "is cut off or damaged");
@@ -89,11 +91,11 @@ pub(super) fn read_legacy(model: &str, bytes: &[u8]) -> Result<Tensors> {
     }
     let pickle = pickle::read(&mut rest, ALLOWED).map_err(fail)?;
     let views = state::views(model, &pickle)?;
-    let sizes: HashMap<&str, usize> = pickle
+    let widths: HashMap<&str, usize> = pickle
         .objects()
         .filter_map(|object| match object {
             Object::Persistent(id) => match *pickle.list(*id)? {
-                [_, Value::Global(class), Value::Str(key), ..] => Some((key, element_size(class)?)),
+                [_, Value::Global(class), Value::Str(key), ..] => Some((key, element_bytes(class)?)),
                 _ => None,
             },
             _ => None,
@@ -105,9 +107,9 @@ pub(super) fn read_legacy(model: &str, bytes: &[u8]) -> Result<Tensors> {
     for key in keys.list(keys.root).ok_or_else(cut)? {
         let Value::Str(key) = *key else { return Err(cut()) };
         let (count, after) = rest.split_first_chunk::<8>().ok_or_else(cut)?;
-        let length = sizes
+        let length = widths
             .get(key)
-            .and_then(|&size| usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(size));
+            .and_then(|&width| usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(width));
         let (storage, after) = after.split_at_checked(length.ok_or_else(cut)?).ok_or_else(cut)?;
         storages.insert(key, Cow::Borrowed(storage));
         rest = after;

@@ -1,11 +1,11 @@
-//! The header of an NPY file: a dictionary in Python.
+//! The header of an NPY file: the text of a Python dictionary.
 
-/// As many axes as NumPy allows.
-pub(super) const MOST_AXES: usize = 64;
+/// The largest number of axes that NumPy allows.
+pub(super) const MAX_AXES: usize = 64;
 
-/// What `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }` says.
+/// The entries of a header such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
 pub(super) struct Header<'a> {
-    /// The type and its byte order.
+    /// The type with its byte order, such as `<f4`.
     pub descr: &'a str,
     /// Whether the first axis runs fastest.
     pub fortran: bool,
@@ -24,7 +24,7 @@ impl<'a> Header<'a> {
                 "descr" if python.skip("[") => return Err("arrays of records are not supported".into()),
                 "descr" => descr = Some(python.string()?),
                 "fortran_order" => fortran = Some(python.truth()?),
-                "shape" => shape = Some(python.sides()?),
+                "shape" => shape = Some(python.tuple()?),
                 _ => return Err("the NPY header has an unknown entry".into()),
             }
             if !python.skip(",") {
@@ -40,7 +40,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The header's text and what follows it.
+/// Splits a file into the text of the header and the numbers after it.
 pub(super) fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
     match file.strip_prefix(b"\x93NUMPY")? {
         [1, _, a, b, rest @ ..] => rest.split_at_checked(u16::from_le_bytes([*a, *b]).into()),
@@ -51,7 +51,7 @@ pub(super) fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// The type and the byte order that a description such as `<f4` names.
+/// Splits a description such as `<f4` into the type and whether it is big-endian.
 pub(super) fn order(descr: &str) -> (&str, bool) {
     let native = cfg!(target_endian = "big");
     match descr.split_at_checked(1) {
@@ -62,12 +62,12 @@ pub(super) fn order(descr: &str) -> (&str, bool) {
     }
 }
 
-/// What is left of a text in Python, as far as headers need it: no literal is within another, so that none can be too
-/// deep.
+/// The unread part of a text in Python. Only the literals of headers are understood. None of them contains another one,
+/// so no nesting can be too deep.
 struct Python<'a>(&'a [u8]);
 
 impl<'a> Python<'a> {
-    /// Goes past `token`, and white space before it, if it comes next.
+    /// Skips white space, then `token`. Returns whether the token was there.
     fn skip(&mut self, token: &str) -> bool {
         self.0 = self.0.trim_ascii_start();
         let rest = self.0.strip_prefix(token.as_bytes());
@@ -102,23 +102,23 @@ impl<'a> Python<'a> {
     }
 
     /// `(3, 4)`
-    fn sides(&mut self) -> Result<Vec<usize>, String> {
-        let mut sides = Vec::new();
+    fn tuple(&mut self) -> Result<Vec<usize>, String> {
+        let mut numbers = Vec::new();
         self.expect("(")?;
         while !self.skip(")") {
-            if sides.len() == MOST_AXES {
-                return Err(format!("the NPY header has more than {MOST_AXES} axes"));
+            if numbers.len() == MAX_AXES {
+                return Err(format!("the NPY header has more than {MAX_AXES} axes"));
             }
-            sides.push(self.number()?);
+            numbers.push(self.number()?);
             if !self.skip(",") {
                 self.expect(")")?;
                 break;
             }
         }
-        Ok(sides)
+        Ok(numbers)
     }
 
-    /// `3`, which Python 2 may have written as `3L`
+    /// `3`, or `3L` as Python 2 may have written it
     fn number(&mut self) -> Result<usize, String> {
         self.0 = self.0.trim_ascii_start();
         let end = self.0.iter().take_while(|b| b.is_ascii_digit()).count();

@@ -10,19 +10,19 @@ use crate::{Error, Result};
 
 mod header;
 
-use header::{Header, MOST_AXES};
+use header::{Header, MAX_AXES};
 
 /// A number that an NPY file can hold.
 pub trait Number: Copy + sealed::Sealed {
-    /// NumPy's name of the type without its byte order, such as `u2`.
+    /// NumPy's name of the type without the byte order, such as `u2`.
     const KIND: &'static str;
 }
 
 mod sealed {
     pub trait Sealed: Sized {
-        /// The number in as many `bytes` as it has.
+        /// Reads the number from exactly its `bytes`.
         fn read(bytes: &[u8], big_endian: bool) -> Self;
-        /// Its bytes, the lowest first.
+        /// The bytes of the number, little-endian.
         fn bytes(self) -> impl AsRef<[u8]>;
     }
 }
@@ -49,10 +49,10 @@ numbers!(
     f64: "f8"
 );
 
-/// Reads a file that holds an array of this type, whatever its byte order and the order of its axes in memory.
+/// Reads a file with an array of numbers of type `T`, in either byte order and in C or Fortran order.
 ///
 /// # Errors
-/// [`Error::Read`], and [`Error::ImageFile`] when the file is damaged or holds something else.
+/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is damaged or has another type.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -69,26 +69,26 @@ pub fn read<T: Number>(path: &Path) -> Result<ArrayD<T>> {
         if array.kind != T::KIND {
             return Err(format!("holds numbers of type {}, not {}", array.kind, T::KIND));
         }
-        array.shaped(array.numbers(|number: T| number)?)
+        array.with_shape(array.numbers(|number: T| number)?)
     };
     read().map_err(|reason| Error::image_file(path, reason))
 }
 
-/// Writes the numbers of an array of this shape, the last axis fastest.
+/// Writes an array of this shape in NPY format. `numbers` are in C order: the last axis runs fastest.
 ///
 /// # Errors
-/// Those of the writer, and [`io::ErrorKind::InvalidInput`] when there are more or fewer `numbers` than the shape has,
-/// or more than 64 axes.
+/// The errors of the writer; [`io::ErrorKind::InvalidInput`] when the count of `numbers` does not match the shape, or
+/// the shape has more than 64 axes.
 pub fn write<T: Number>(
     mut writer: impl Write,
     shape: &[usize],
     numbers: impl IntoIterator<Item = T>,
 ) -> io::Result<()> {
     let invalid = |reason| io::Error::new(io::ErrorKind::InvalidInput, reason);
-    if shape.len() > MOST_AXES {
-        return Err(invalid(format!("{} axes are more than {MOST_AXES}", shape.len())));
+    if shape.len() > MAX_AXES {
+        return Err(invalid(format!("{} axes are more than {MAX_AXES}", shape.len())));
     }
-    writer.write_all(&before::<T>(shape))?;
+    writer.write_all(&preamble::<T>(shape))?;
     let mut count = 0;
     for number in numbers {
         writer.write_all(number.bytes().as_ref())?;
@@ -100,12 +100,12 @@ pub fn write<T: Number>(
     writer.flush()
 }
 
-/// All that stands before the numbers, padded to a multiple of 64 bytes as NumPy does: with at least one space.
-fn before<T: Number>(shape: &[usize]) -> Vec<u8> {
+/// Everything before the numbers, padded as NumPy does: with one or more spaces to a multiple of 64 bytes.
+fn preamble<T: Number>(shape: &[usize]) -> Vec<u8> {
     let order = if size_of::<T>() == 1 { '|' } else { '<' };
     let shape = match shape {
-        [side] => format!("({side},)"),
-        sides => format!("({})", sides.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+        [length] => format!("({length},)"),
+        lengths => format!("({})", lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
     };
     let text = format!("{{'descr': '{order}{}', 'fortran_order': False, 'shape': {shape}}}", T::KIND);
     let length = (10 + text.len() + 2).next_multiple_of(64) - 10;
@@ -113,20 +113,20 @@ fn before<T: Number>(shape: &[usize]) -> Vec<u8> {
     [b"\x93NUMPY\x01\0", &lengths[..], format!("{text:width$}\n", width = length - 1).as_bytes()].concat()
 }
 
-/// An array as it is in a file.
+/// An array in a file, whose numbers are not decoded yet.
 pub(crate) struct Array<'a> {
-    /// NumPy's name of the type without its byte order: `u2`, or `O` for objects of Python.
+    /// NumPy's name of the type without the byte order: `u2`, or `O` for Python objects.
     pub(crate) kind: &'a str,
     pub(crate) big_endian: bool,
     /// Whether the first axis runs fastest.
     pub(crate) fortran: bool,
     pub(crate) shape: Vec<usize>,
-    /// The numbers, or what there is of them: its length has nothing to do with the shape.
+    /// The bytes after the header. Their number may not match the shape: the file may be cut off or damaged.
     pub(crate) data: Cow<'a, [u8]>,
 }
 
 impl<'a> Array<'a> {
-    /// Reads the header. Whatever it promises, this and the methods allocate no more than the file has data for.
+    /// Reads the header. No shape in it makes this function or the methods allocate more than the file has data for.
     pub(crate) fn parse(file: &'a [u8]) -> Result<Self, String> {
         let (header, data) = header::split(file).ok_or("the NPY header is incomplete")?;
         let Header { descr, fortran, shape } = Header::parse(header)?;
@@ -134,7 +134,7 @@ impl<'a> Array<'a> {
         Ok(Array { kind, big_endian, fortran, shape, data: data.into() })
     }
 
-    /// The numbers in the order of the file. `T` is the type that `kind` names.
+    /// Decodes the numbers, in the order of the file. `T` must be the type that `kind` names.
     pub(crate) fn numbers<T: Number, U>(&self, convert: impl Fn(T) -> U) -> Result<Vec<U>, String> {
         let length = product(&self.shape, size_of::<T>());
         let length = length.ok_or("the array is larger than memory, the file ends before it does")?;
@@ -142,19 +142,19 @@ impl<'a> Array<'a> {
         Ok(numbers(data, self.big_endian, convert))
     }
 
-    /// The numbers in the array's shape.
-    pub(crate) fn shaped<U>(&self, numbers: Vec<U>) -> Result<ArrayD<U>, String> {
+    /// Arranges numbers in the shape and axis order of the array.
+    pub(crate) fn with_shape<U>(&self, numbers: Vec<U>) -> Result<ArrayD<U>, String> {
         ArrayD::from_shape_vec(IxDyn(&self.shape).set_f(self.fortran), numbers).map_err(|e| e.to_string())
     }
 }
 
-/// The numbers that lie one after the other in `bytes`.
+/// Decodes the numbers in `bytes`, which follow each other without gaps.
 pub(crate) fn numbers<T: Number, U>(bytes: &[u8], big_endian: bool, convert: impl Fn(T) -> U) -> Vec<U> {
     bytes.chunks_exact(size_of::<T>()).map(|bytes| convert(T::read(bytes, big_endian))).collect()
 }
 
 fn product(shape: &[usize], unit: usize) -> Option<usize> {
-    shape.iter().try_fold(unit, |n, &side| n.checked_mul(side))
+    shape.iter().try_fold(unit, |n, &length| n.checked_mul(length))
 }
 
 #[cfg(test)]
@@ -177,13 +177,13 @@ mod tests {
         }
     }
 
-    /// What was written comes back, also with the bytes of each number the other way round or its axes.
+    /// Checks that a written array can be read, also after swapping the bytes of the numbers and the order of the axes.
     fn round_trip<T: Number + PartialEq + std::fmt::Debug>(shape: &[usize], numbers: &[T]) {
         let mut written = Vec::new();
         write(&mut written, shape, numbers.iter().copied()).unwrap();
         let array = Array::parse(&written).unwrap();
         assert_eq!((array.kind, &array.shape[..], array.fortran), (T::KIND, shape, false));
-        let back = array.shaped(array.numbers(|number: T| number).unwrap()).unwrap();
+        let back = array.with_shape(array.numbers(|number: T| number).unwrap()).unwrap();
         assert!(back.iter().eq(numbers), "{back:?}");
         for length in 0..written.len() {
             let whole = Array::parse(&written[..length]).is_ok_and(|array| array.numbers(|n: T| n).is_ok());
@@ -195,7 +195,7 @@ mod tests {
             .flat_map(|bytes| bytes.iter().rev().copied())
             .collect();
         let turned = Array { big_endian: true, fortran: true, data: data.into(), ..array };
-        let turned = turned.shaped(turned.numbers(|number: T| number).unwrap()).unwrap();
+        let turned = turned.with_shape(turned.numbers(|number: T| number).unwrap()).unwrap();
         assert!(turned.t().iter().count() == numbers.len() && turned.shape() == shape);
         let mut reversed: Vec<usize> = shape.to_vec();
         reversed.reverse();
@@ -224,7 +224,7 @@ mod tests {
             damaged[at] = byte;
             if let Ok(array) = Array::parse(&damaged) && let Ok(numbers) = array.numbers(|n: f64| n) {
                 prop_assert!(numbers.len() <= 3);
-                let _ = array.shaped(numbers);
+                let _ = array.with_shape(numbers);
             }
         }
     }
@@ -238,7 +238,7 @@ mod tests {
         ] {
             let bytes = file(version, header, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 0, 1]);
             let array = Array::parse(&bytes).unwrap();
-            let numbers = array.shaped(array.numbers(|n: u16| n).unwrap()).unwrap();
+            let numbers = array.with_shape(array.numbers(|n: u16| n).unwrap()).unwrap();
             assert_eq!(numbers, array![[1, 3, 5], [2, 4, 256]].into_dyn(), "{header}");
         }
         assert_eq!(
@@ -302,7 +302,7 @@ mod tests {
         let text = "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 1)}";
         assert_eq!(written, file(1, &format!("{text:117}\n"), &[1, 0, 3, 2]));
         for (shape, text) in [(vec![], "()}"), (vec![3], "(3,)}"), (vec![4, 30, 2], "(4, 30, 2)}")] {
-            let header = String::from_utf8(before::<u8>(&shape)[10..].to_vec()).unwrap();
+            let header = String::from_utf8(preamble::<u8>(&shape)[10..].to_vec()).unwrap();
             assert!(
                 header.starts_with(&format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {text} "))
             );

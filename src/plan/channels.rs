@@ -1,10 +1,10 @@
-//! Which images and channels can be taken.
+//! Checks of an image and of the channels chosen from it.
 
 use ndarray::ArrayView3;
 
 use crate::{Error, Result};
 
-/// Refuses channels that are not there.
+/// Refuses a choice of channels (from 1; 0 stands for all or none) of which the image, with `has` channels, lacks one.
 pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
     match choice.into_iter().find(|&channel| channel > has) {
         None => Ok(()),
@@ -12,7 +12,7 @@ pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
     }
 }
 
-/// Refuses the first pixel that is not finite.
+/// Refuses pixels that are not all finite; the error names the first that is not.
 pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
     match pixels.indexed_iter().find(|(_, v)| !v.is_finite()) {
         None => Ok(()),

@@ -1,45 +1,47 @@
-//! Where the tiles of an image lie: padding and tiling (`get_pad_yx`, `make_tiles`).
+//! The padding of an image and its tiles (`get_pad_yx`, `make_tiles`).
 
 use super::scale::scaled;
 use crate::Options;
 
-/// A tile of the padded image. Flipped tiles come with `augment`.
+/// The place of a tile in the padded image. Tiles are flipped only with `augment`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tile {
     /// First row.
     pub y: usize,
     /// First column.
     pub x: usize,
-    /// The network sees its rows in reverse.
+    /// Whether the network gets the rows in reverse order.
     pub flip_y: bool,
-    /// The network sees its columns in reverse.
+    /// Whether the network gets the columns in reverse order.
     pub flip_x: bool,
 }
 
-/// Where the tiles of an image lie.
+/// The tiles of an image. All lengths and positions are in pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    /// The image, (height, width).
+    /// Size of the image, (height, width).
     pub image: (usize, usize),
-    /// Zeros before the image, (above, left).
+    /// Rows and columns of zeros before the image, (above, left).
     pub before: (usize, usize),
-    /// The padded image, (height, width): multiples of 16, with `augment` at least a tile.
+    /// Size of the padded image, (height, width): multiples of 16, and with `augment` at least a tile.
     pub padded: (usize, usize),
-    /// A tile, (height, width): multiples of 16.
+    /// Size of a tile, (height, width): multiples of 16.
     pub tile: (usize, usize),
-    /// First rows and first columns of the tiles.
+    /// The first row of each row of tiles, and the first column of each column of tiles.
     pub starts: (Vec<usize>, Vec<usize>),
     pub(crate) augment: bool,
 }
 
-/// Zeros before and after a side: to a multiple of 16, and 16 more.
-pub fn padding(side: usize) -> (usize, usize) {
-    let missing = side.next_multiple_of(16) - side;
+/// The number of zeros before and after the pixels of an axis: up to a multiple of 16, and 16 more.
+pub fn padding(length: usize) -> (usize, usize) {
+    let missing = length.next_multiple_of(16) - length;
     (8 + missing / 2, 8 + missing - missing / 2)
 }
 
 impl Grid {
-    /// The tiles of an image of `height` by `width`.
+    /// The tiles of an image of `height` by `width` pixels. `bsize` is the length of a tile's sides, a multiple of 16;
+    /// `overlap` is the part of a tile that overlaps its neighbour, 0.05 to 0.5; `augment` makes tiles overlap by half
+    /// and flips some (cellpose's options of these names).
     pub fn new(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
         let ((top, bottom), (left, right)) = (padding(height), padding(width));
         let (padded_height, padded_width) = (top + height + bottom, left + width + right);
@@ -47,9 +49,9 @@ impl Grid {
         Grid { image: (height, width), before: (top, left), ..grid }
     }
 
-    /// The tiles of an image that has its padding.
+    /// The tiles of an image that is padded already; the other arguments are those of [`Grid::new`].
     pub fn of_padded(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
-        let (y, x) = (Side::new(height, bsize, overlap, augment), Side::new(width, bsize, overlap, augment));
+        let (y, x) = (Axis::new(height, bsize, overlap, augment), Axis::new(width, bsize, overlap, augment));
         Grid {
             image: (height, width),
             before: (0, 0),
@@ -60,22 +62,22 @@ impl Grid {
         }
     }
 
-    /// The tiles of an image of this size, (height, width), as the options say.
+    /// The tiles of an image of this size, (height, width), with these options.
     pub(crate) fn of((height, width): (usize, usize), options: &Options) -> Self {
         Grid::new(height, width, options.bsize, options.tile_overlap, options.augment)
     }
 
-    /// How many tiles an image of this size has when it is scaled by `scale`.
+    /// The number of tiles of an image of this size when it is scaled by `scale`.
     pub(crate) fn count_of((height, width): (usize, usize), scale: f64, options: &Options) -> usize {
         Grid::of((scaled(height, scale), scaled(width, scale)), options).count()
     }
 
-    /// How many tiles there are.
+    /// The number of tiles.
     pub fn count(&self) -> usize {
         self.starts.0.len() * self.starts.1.len()
     }
 
-    /// The tiles, row by row. With `augment`, odd columns are flipped in y and odd rows in x (sic).
+    /// The tiles, row by row. As in the original, `augment` flips odd columns of tiles in y and odd rows of tiles in x.
     pub fn tiles(&self) -> Vec<Tile> {
         let rows = self.starts.0.iter().enumerate();
         rows.flat_map(|(j, &y)| {
@@ -90,14 +92,14 @@ impl Grid {
     }
 }
 
-/// One direction of a grid.
-struct Side {
+/// The tiles along one axis of an image.
+struct Axis {
     padded: usize,
     tile: usize,
     starts: Vec<usize>,
 }
 
-impl Side {
+impl Axis {
     fn new(padded: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
         let (padded, tiles) = match augment {
             true => (padded.max(bsize), ((2.0 * padded as f64 / bsize as f64).ceil() as usize).max(2)),
@@ -105,7 +107,7 @@ impl Side {
             false => (padded, ((1.0 + 2.0 * overlap) * padded as f64 / bsize as f64).ceil() as usize),
         };
         let tile = bsize.min(padded);
-        Side { padded, tile, starts: starts(padded - tile, tiles) }
+        Axis { padded, tile, starts: starts(padded - tile, tiles) }
     }
 }
 

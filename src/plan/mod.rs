@@ -1,5 +1,5 @@
-//! What the stages on any device are planned by, computed once on the host: sizes, places and weights that have to be the
-//! same wherever an image is segmented.
+//! Values that the stages need on every device, computed on the host: where tiles lie, their weights, scaled sizes,
+//! percentile ranks and diameters. CPU and GPU use the same functions, so that their results agree.
 
 pub(crate) mod channels;
 pub mod diameter;

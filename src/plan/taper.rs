@@ -1,9 +1,12 @@
-//! The weights of a tile's pixels in the average of overlapping tiles (`_taper_mask`).
+//! The weights of pixels in the average of overlapping tiles (`_taper_mask`).
 
 use super::grid::Grid;
 
-/// Weights along one side of a tile: a sigmoid that falls to a half 20 pixels before the border of a tile of
-/// at least 224 pixels, cropped to the tile's centre. The weight of a pixel is the product of both sides'.
+/// The weights of the rows and of the columns of a tile of this size, (height, width). The weight of a pixel is the
+/// product of both.
+///
+/// They are the centre of a sigmoid for a square whose side is the larger of 224 and the tile's height and width. It
+/// falls to one half 20 pixels before the border of that square.
 pub fn taper(tile: (usize, usize)) -> (Vec<f64>, Vec<f64>) {
     let side = tile.0.max(tile.1).max(224);
     let middle = (side - 1) as f64 / 2.0;
@@ -18,7 +21,8 @@ pub fn taper(tile: (usize, usize)) -> (Vec<f64>, Vec<f64>) {
     (crop(tile.0), crop(tile.1))
 }
 
-/// The sum of all tiles' weights is, as each of them, a product of a row's and a column's, of the padded image.
+/// The sums of all tiles' weights for the rows and for the columns of the padded image. The total weight of a pixel is
+/// the product of both.
 pub(crate) fn total_weight(grid: &Grid, taper: &(Vec<f64>, Vec<f64>)) -> (Vec<f64>, Vec<f64>) {
     let total = |length: usize, starts: &[usize], taper: &[f64]| {
         let mut total = vec![0.0; length];

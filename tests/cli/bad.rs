@@ -186,7 +186,7 @@ fn usage_errors_name_the_flag() {
         ("segment a.png --sampling nearest", "--sampling"),
         ("segment a.png --sampling bilinear --no-interp", "--no-interp"),
         ("segment a.png --threads many", "--threads"),
-        ("segment a.png --cpu-kernel sse", "cpu_kernel"),
+        ("segment a.png --cpu-isa sse", "cpu_isa"),
         ("segment a.png --norm-percentile 1", "--norm-percentile"),
         ("segment a.png --unheard-of", "--unheard-of"),
         ("unheard-of", "unheard-of"),

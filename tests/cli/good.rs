@@ -34,16 +34,18 @@ fn each_format_holds_the_same_labels() {
     assert_eq!(values("a_masks.npy"), tif);
 }
 
-/// Rounding differs between the kernels, cells do not.
+/// Rounding differs between instruction sets; the cells do not.
 #[test]
-fn every_kernel_of_this_processor_finds_the_same_cells() {
+fn every_instruction_set_of_this_processor_finds_the_same_cells() {
     let scene = Scene::new();
     scene.nuclei("a.png");
-    for kernel in flowmask::cpu::conv::Kernel::all() {
-        scene.run(&format!("segment a.png {NUCLEI} --cpu-kernel {}", kernel.name())).done();
+    for isa in flowmask::cpu::conv::Isa::all() {
+        scene.run(&format!("segment a.png {NUCLEI} --cpu-isa {}", isa.name())).done();
         let (_, cells) = scene.labels("a_masks.tif");
-        assert_eq!(cells, 37, "{}", kernel.name());
+        assert_eq!(cells, 37, "{}", isa.name());
     }
+    // The flag's earlier name.
+    scene.run(&format!("segment a.png {NUCLEI} --cpu-kernel portable")).done();
 }
 
 #[test]

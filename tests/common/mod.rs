@@ -1,5 +1,5 @@
-//! Golden files and comparisons.
-#![allow(dead_code, reason = "each test program uses its part")]
+//! Golden files, and comparisons with them.
+#![allow(dead_code, reason = "no test program uses all of it")]
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors};
 
-/// A file of `tests/data`.
+/// The path of a file in `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-/// An array of a golden file, as double precision.
+/// An array of a golden file, converted to double precision.
 #[derive(Clone)]
 pub struct Array {
     pub shape: Vec<usize>,
@@ -28,13 +28,13 @@ impl Array {
         self.values.iter().map(|&v| v as u32).collect()
     }
 
-    /// (height, width): the last two axes.
+    /// (height, width): the lengths of the last two axes.
     pub fn size(&self) -> (usize, usize) {
         (self.shape[self.shape.len() - 2], self.shape[self.shape.len() - 1])
     }
 }
 
-/// The arrays of one file of `tests/data/golden`.
+/// The arrays in a file of `tests/data/golden`.
 pub struct Golden(HashMap<String, Array>);
 
 impl Golden {
@@ -66,7 +66,7 @@ impl Golden {
         self.get(name).u32()
     }
 
-    /// The names that begin so, sorted; there is one at least.
+    /// The names of the arrays that begin with `begin`, sorted. There is at least one.
     pub fn names(&self, begin: &str) -> Vec<String> {
         let mut names: Vec<String> = self.0.keys().filter(|name| name.starts_with(begin)).cloned().collect();
         assert!(!names.is_empty(), "no array's name begins with {begin}");
@@ -96,7 +96,7 @@ fn values(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
     }
 }
 
-/// `|got - want| ≤ atol + rtol · |want|` everywhere. Prints how much of the tolerance was used.
+/// Asserts `|got - want| ≤ atol + rtol · |want|` for all values. Prints how much of the tolerance was used.
 #[track_caller]
 pub fn assert_close(what: &str, got: &[f32], want: &[f32], atol: f64, rtol: f64) {
     assert_eq!(got.len(), want.len(), "{what}: lengths");
@@ -113,8 +113,8 @@ pub fn assert_close(what: &str, got: &[f32], want: &[f32], atol: f64, rtol: f64)
     assert!(used <= 1.0, "{what}: at {i}: {} instead of {}, {used:.1} times the tolerance", got[i], want[i]);
 }
 
-/// The part of the pixels in which two label images are the same partition: each cell of the one is paired
-/// with the cell of the other that shares most pixels with it, and background with background.
+/// The fraction of pixels on which two label images agree. Each cell of one image is paired with the cell of the other
+/// that shares the most pixels with it, and background with background; a pixel agrees if its two labels are a pair.
 pub fn same_partition(a: &[u32], b: &[u32]) -> f64 {
     assert_eq!(a.len(), b.len(), "sizes");
     let mut overlaps: HashMap<(u32, u32), usize> = HashMap::new();
@@ -133,13 +133,13 @@ pub fn same_partition(a: &[u32], b: &[u32]) -> f64 {
     same as f64 / a.len().max(1) as f64
 }
 
-/// The number of labels that are not 0.
+/// The number of different labels, without 0.
 pub fn cells(labels: &[u32]) -> usize {
     labels.iter().filter(|label| **label != 0).collect::<std::collections::HashSet<_>>().len()
 }
 
-/// The bounds of the project: the same partition for 99.8 % of the pixels, and the number of cells within 1
-/// or 1 %, whichever is more.
+/// Asserts the bounds of the project: 99.8 % of the pixels agree, and the numbers of cells differ by at most 1 or 1 %,
+/// whichever is more.
 #[track_caller]
 pub fn assert_same_masks(what: &str, got: &[u32], want: &[u32]) {
     let (same, got, want) = (same_partition(got, want), cells(got), cells(want));

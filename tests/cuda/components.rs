@@ -6,7 +6,7 @@ use flowmask::cuda::components::{
     Boxes, Scratch, bounds, diameter, drop_edges, fill_holes_and_drop_small, sizes,
 };
 use flowmask::cuda::{Buffer, Gpu};
-use flowmask::plan::diameter::sizes_of;
+use flowmask::plan::diameter::areas_of;
 
 use crate::device::on_device;
 use crate::follow::common::Golden;
@@ -208,7 +208,7 @@ fn boxes_and_sizes() {
             for (label, (got, want)) in (1..).zip(found.zip(want.iter().chain(none))) {
                 assert_eq!(&got, want, "{size:?}: the box of label {label}");
             }
-            let want = sizes_of(labels.iter().copied());
+            let want = areas_of(labels.iter().copied());
             assert_eq!(sizes(gpu, &buffer, size, most, &mut scratch).unwrap(), want, "{size:?}");
             let found = diameter(gpu, &buffer, size, most, &mut scratch).unwrap();
             assert_eq!(found.to_bits(), cpu::diameter(&labels).to_bits(), "{size:?}");

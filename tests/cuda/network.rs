@@ -1,6 +1,6 @@
 //! The U-Net against the processor's, and against itself in other batches.
 
-use flowmask::cpu::{conv::Kernel, network as cpu};
+use flowmask::cpu::{conv::Isa, network as cpu};
 use flowmask::cuda::conv::{CHANNELS_IN, Map};
 use flowmask::cuda::network::{State, Unet, forward};
 use flowmask::cuda::{Buffer, Gpu};
@@ -30,7 +30,7 @@ fn tiles(count: usize, (height, width): (usize, usize), nchan: usize) -> Vec<Vec
 }
 
 fn on_cpu(network: &Network, tile: &[f32], (height, width): (usize, usize)) -> Result {
-    let unet = cpu::Unet::new(network, Kernel::best());
+    let unet = cpu::Unet::new(network, Isa::best());
     let mut state = cpu::State::new(&unet, height, width);
     state.set_input(tile);
     let mut output = vec![0.0; height * width * unet.nout()];

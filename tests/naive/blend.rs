@@ -1,4 +1,4 @@
-//! Each pixel is the weighted mean over the tiles that cover it.
+//! `blend`: each pixel is the weighted mean of the tiles that cover it.
 
 use flowmask::cpu::blend::Blend;
 use flowmask::plan::grid::{Grid, Tile};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::check::{ULP, close, config, noise, side};
 
-/// The weight of a pixel in a tile: the outer product over the larger square, then its centre.
+/// The weight of a pixel in a tile: a product of two sigmoids over a square, of which the tile is the centre.
 fn weight((height, width): (usize, usize), y: usize, x: usize) -> f64 {
     let side = height.max(width).max(224);
     let along = |i: usize| {
@@ -16,7 +16,7 @@ fn weight((height, width): (usize, usize), y: usize, x: usize) -> f64 {
     along(y + side / 2 - height / 2) * along(x + side / 2 - width / 2)
 }
 
-/// The mean, and the number of tiles.
+/// The weighted mean at a pixel, and the number of tiles that cover it.
 fn reference(grid: &Grid, tiles: &[(Tile, Vec<f32>)], channel: usize, y: usize, x: usize) -> (f64, usize) {
     let (height, width) = grid.tile;
     let (y, x) = (y + grid.before.0, x + grid.before.1);
@@ -64,8 +64,8 @@ proptest! {
             }
         }
         let (want, counts): (Vec<f64>, Vec<usize>) = want.into_iter().unzip();
-        // Values are at most 1, so each sum is at most the total weight: a rounding of each addition, of
-        // the product and of its factor, and of the quotient.
+        // Values are at most 1, so a sum is at most the total weight. One rounding each comes from every addition, from
+        // the product and its factor, and from the quotient.
         close(&blend.finish(), &want, |i| ULP * (counts[i] + 3) as f64, size.1)?;
     }
 }

@@ -1,14 +1,14 @@
-//! Random inputs and comparisons.
+//! Random inputs and comparisons for the tests of this folder.
 
 use std::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseResult};
 
-/// Half the distance from 1 to the next number of single precision: the relative error of one operation.
+/// The largest relative error of one operation in single precision: half the distance from 1 to the next number.
 pub const ULP: f64 = 1.0 / (1 << 24) as f64;
 
-/// The same cases on every run.
+/// A number of random cases, which are the same on every run.
 pub fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -18,12 +18,12 @@ pub fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-/// A side of an image: one pixel often.
+/// The height or width of an image, with 1 more often than other lengths.
 pub fn side(max: usize) -> impl Strategy<Value = usize> {
     prop_oneof![1 => Just(1), 6 => 1..=max]
 }
 
-/// `n` numbers from -1 to 1, for arrays too large to be drawn and shrunk a number at a time (splitmix64).
+/// `n` random numbers from -1 to 1 (splitmix64), for arrays that are too large to be drawn and shrunk number by number.
 pub fn noise(seed: u64, n: usize) -> Vec<f32> {
     let value = |i: u64| {
         let mut z = seed.wrapping_add((i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -34,7 +34,7 @@ pub fn noise(seed: u64, n: usize) -> Vec<f32> {
     (0..n as u64).map(value).collect()
 }
 
-/// A label image.
+/// A label image, `[height, width]`.
 #[derive(Clone, Debug)]
 pub struct Labels {
     pub height: usize,
@@ -42,8 +42,8 @@ pub struct Labels {
     pub data: Vec<u32>,
 }
 
-/// Small label images: either every pixel by itself, or rectangles painted over each other, which touch,
-/// enclose and cut each other. Labels have gaps and exceed 16 bits.
+/// Small label images: either random pixels, or rectangles painted over each other, which touch, enclose and cut each
+/// other. Some labels are missing in between, and some exceed 16 bits.
 pub fn labels() -> impl Strategy<Value = Labels> {
     const NUMBERS: [u32; 9] = [0, 0, 1, 2, 3, 5, 65535, 65536, 70001];
     (side(13), side(13)).prop_flat_map(|(height, width)| {
@@ -63,7 +63,7 @@ pub fn labels() -> impl Strategy<Value = Labels> {
     })
 }
 
-/// Bit for bit, or the first coordinate (row, column) that differs.
+/// Passes if all values are equal; otherwise the error names the first (row, column) that differs.
 pub fn same<T: PartialEq + Debug>(got: &[T], want: &[T], width: usize) -> TestCaseResult {
     prop_assert_eq!(got.len(), want.len(), "lengths");
     if let Some(i) = (0..got.len()).find(|&i| got[i] != want[i]) {
@@ -73,7 +73,7 @@ pub fn same<T: PartialEq + Debug>(got: &[T], want: &[T], width: usize) -> TestCa
     Ok(())
 }
 
-/// Each within a tolerance of its own, or the first coordinate (row, column) that is not.
+/// Passes if each value is within its own tolerance; otherwise the error names the first (row, column) that is not.
 pub fn close(got: &[f32], want: &[f64], tolerance: impl Fn(usize) -> f64, width: usize) -> TestCaseResult {
     prop_assert_eq!(got.len(), want.len(), "lengths");
     for (i, (&g, &w)) in got.iter().zip(want).enumerate() {

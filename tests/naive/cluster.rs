@@ -1,4 +1,4 @@
-//! The histogram's peaks on padded arrays.
+//! `cluster`: the peaks of the histogram, on arrays with a margin of 20 pixels as in the original.
 
 use flowmask::cpu::cluster::cluster;
 use flowmask::cpu::follow::Points;
@@ -8,10 +8,10 @@ use crate::check::{config, noise, same, side};
 
 type Grid<T> = Vec<Vec<T>>;
 
-/// The maximum over the square of `reach` around each element.
+/// The maximum over the square of pixels up to `reach` away from each element.
 fn max_pool(grid: &Grid<usize>, reach: usize) -> Grid<usize> {
     let (height, width) = (grid.len(), grid[0].len());
-    let around = |i: usize, side: usize| i.saturating_sub(reach)..(i + reach + 1).min(side);
+    let around = |i: usize, length: usize| i.saturating_sub(reach)..(i + reach + 1).min(length);
     let pixel =
         |y: usize, x: usize| grid[around(y, height)].iter().flat_map(|row| &row[around(x, width)]).max();
     (0..height).map(|y| (0..width).map(|x| *pixel(y, x).unwrap()).collect()).collect()
@@ -42,10 +42,10 @@ fn reference(points: &Points, (height, width): (usize, usize), max_size_fraction
     }
     let mut labels = vec![0; height * width];
     points.pixels.iter().zip(bins).for_each(|(&pixel, (y, x))| labels[pixel as usize] = painted[y][x]);
-    let sizes: Vec<_> =
+    let areas: Vec<_> =
         labels.iter().map(|label| labels.iter().filter(|other| *other == label).count()).collect();
-    let big = |size: usize| size as f64 > max_size_fraction * (height * width) as f64;
-    labels.iter_mut().zip(sizes).for_each(|(label, size)| *label *= usize::from(!big(size)));
+    let big = |area: usize| area as f64 > max_size_fraction * (height * width) as f64;
+    labels.iter_mut().zip(areas).for_each(|(label, area)| *label *= usize::from(!big(area)));
     let mut order = vec![0];
     for label in &labels {
         if !order.contains(label) {
@@ -55,8 +55,8 @@ fn reference(points: &Points, (height, width): (usize, usize), max_size_fraction
     labels.iter().map(|label| order.iter().position(|other| other == label).unwrap() as u32).collect()
 }
 
-/// Walks of part of the pixels that end in random sinks, which lie close to each other or not, some of them a
-/// little beside. A sink gets few walks more or less than a seed needs, so that counts are often equal.
+/// Walks of some of the pixels. Each ends in one of a few random sinks, or a little beside it; the sinks lie close
+/// together or far apart. About as many walks end in a sink as a seed needs, so that counts are often equal.
 fn points() -> impl Strategy<Value = ((usize, usize), Points)> {
     let ends = (8..50usize, 0.05..1.0f32, 0.0..0.5f32);
     (side(36), side(36), ends, 0.0..0.6f32, any::<u64>()).prop_map(

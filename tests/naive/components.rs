@@ -1,7 +1,7 @@
-//! What is done to finished masks, a label at a time.
+//! `components`: the operations on finished masks, one label at a time.
 
 use flowmask::Compat;
-use flowmask::cpu::components::{bounds, diameter, drop_edges, fill_holes_and_drop_small, renumber, sizes};
+use flowmask::cpu::components::{areas, bounds, diameter, drop_edges, fill_holes_and_drop_small, renumber};
 use proptest::prelude::*;
 
 use crate::check::{Labels, config, labels, same};
@@ -33,7 +33,7 @@ fn numbered(labels: &[u32]) -> Vec<u32> {
         .collect()
 }
 
-/// First and last row, first and last column.
+/// The first and last row, and the first and last column, of a label.
 fn limits(labels: &[u32], width: usize, label: u32) -> [usize; 4] {
     let pixels = || (0..labels.len()).filter(|&i| labels[i] == label);
     let (rows, columns) = (|| pixels().map(|i| i / width), || pixels().map(|i| i % width));
@@ -41,8 +41,8 @@ fn limits(labels: &[u32], width: usize, label: u32) -> [usize; 4] {
     ends.map(Option::unwrap)
 }
 
-/// Labels with fewer pixels. The original takes the second of the sorted numbers that are there for label 1,
-/// the third for label 2, and so on.
+/// The labels with fewer than `min_size` pixels. The original's fault: for label 1 it uses the area of the second of
+/// the sorted numbers that occur, for label 2 that of the third, and so on.
 fn small(labels: &[u32], min_size: usize, compat: Compat) -> Vec<u32> {
     let mut unique = labels.to_vec();
     unique.sort();
@@ -53,17 +53,17 @@ fn small(labels: &[u32], min_size: usize, compat: Compat) -> Vec<u32> {
             let ranks = 1..unique.len();
             ranks.filter(|&k| count(labels, unique[k]) < min_size).map(|k| k as u32).collect()
         }
-        other => panic!("{other:?} has no judge"),
+        other => panic!("{other:?} has no reference"),
     }
 }
 
-/// Floods the box of a label from around it, by four neighbours; what stays dry gets the label's new number.
+/// Floods the box of a label from outside through 4-neighbours without the label. Pixels that stay dry get `number`.
 fn fill(labels: &mut [u32], width: usize, label: u32, number: u32) {
     let [top, bottom, left, right] = limits(labels, width, label);
     let (rows, columns) = (bottom - top + 3, right - left + 3);
     let mut wet = vec![vec![false; columns]; rows];
     wet[0][0] = true;
-    // Every pixel as often as there are pixels, which is enough for any path.
+    // As many passes as there are pixels are enough for any path.
     for _ in 0..rows * columns {
         for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
             let border = y == 0 || x == 0 || y == rows - 1 || x == columns - 1;
@@ -82,7 +82,7 @@ fn fill(labels: &mut [u32], width: usize, label: u32, number: u32) {
     }
 }
 
-/// Without the mistake, labels are renumbered before and after; the original does so only when it drops.
+/// `Compat::None` renumbers the labels first and last; the original renumbers only after dropping.
 fn reference(image: &Labels, min_size: usize, compat: Compat) -> Vec<u32> {
     let mut labels = image.data.clone();
     let drop = |labels: &mut Vec<u32>| {
@@ -100,7 +100,7 @@ fn reference(image: &Labels, min_size: usize, compat: Compat) -> Vec<u32> {
     let mut sorted = order(&labels);
     sorted.sort();
     for (number, label) in (1..).zip(sorted) {
-        // Not when an earlier one has covered it.
+        // A label can be gone because the hole that it was in was filled.
         if labels.contains(&label) {
             fill(&mut labels, image.width, label, number);
         }
@@ -113,18 +113,18 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    fn numbers_sizes_and_boxes(image in labels()) {
+    fn numbers_areas_and_boxes(image in labels()) {
         let Labels { width, data, .. } = image;
         let mut got = data.clone();
         prop_assert_eq!(renumber(&mut got), order(&data).len());
         same(&got, &numbered(&data), width)?;
         let max = data.iter().copied().max().unwrap();
-        let (sizes, boxes) = (sizes(&data), bounds(&data, width));
-        prop_assert_eq!((sizes.len(), boxes.len()), (max as usize + 1, max as usize));
-        prop_assert_eq!(sizes.iter().sum::<usize>(), data.len());
+        let (areas, boxes) = (areas(&data), bounds(&data, width));
+        prop_assert_eq!((areas.len(), boxes.len()), (max as usize + 1, max as usize));
+        prop_assert_eq!(areas.iter().sum::<usize>(), data.len());
         prop_assert_eq!(boxes.iter().flatten().count(), order(&data).len());
         for label in order(&data) {
-            prop_assert_eq!(sizes[label as usize], count(&data, label), "label {}", label);
+            prop_assert_eq!(areas[label as usize], count(&data, label), "label {}", label);
             let found = boxes[label as usize - 1].as_ref().unwrap();
             let found = [found.rows.start, found.rows.end - 1, found.columns.start, found.columns.end - 1];
             prop_assert_eq!(found, limits(&data, width, label), "label {}", label);
@@ -163,13 +163,13 @@ proptest! {
         let n = roots.len();
         let median = if n == 0 { 0.0 } else { (roots[(n - 1) / 2] + roots[n / 2]) / 2.0 };
         let want = median / (std::f64::consts::PI.sqrt() / 2.0);
-        // A few roundings of double precision.
+        // The bound is a few roundings of double precision.
         prop_assert!((diameter(&image.data) - want).abs() <= 4.0 * f64::EPSILON * want);
     }
 }
 
 #[test]
 fn nothing() {
-    assert_eq!((renumber(&mut []), sizes(&[]), diameter(&[])), (0, vec![0], 0.0));
+    assert_eq!((renumber(&mut []), areas(&[]), diameter(&[])), (0, vec![0], 0.0));
     assert!(bounds(&[], 1).is_empty());
 }

@@ -1,15 +1,16 @@
-//! A convolution with all that belongs to it, from its sum in double precision, with each set of instructions.
+//! `conv`: a convolution with its other terms against the plain sum in double precision, for each instruction set.
 
-use flowmask::cpu::conv::{BLOCK, ConvSum, Kernel, Map, Weights};
+use flowmask::cpu::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights};
 use flowmask::model::network::Conv;
 use proptest::prelude::*;
 
 use crate::check::{close, config, noise};
 
-/// Of the largest sum of absolute terms: Winograd's transforms lose two digits of single precision's seven.
+/// The largest error, relative to the largest sum of absolute terms. Winograd's transforms lose two of the seven digits
+/// of single precision.
 const BOUND: f64 = 2e-6;
 
-/// What a case is made of.
+/// A convolution with some of the terms and operations of [`ConvSum`].
 #[derive(Clone, Copy, Debug)]
 struct Case {
     height: usize,
@@ -20,7 +21,7 @@ struct Case {
     act: bool,
     accumulate: bool,
     skip: bool,
-    /// Channels of the projection's map, and whether it is of half the size.
+    /// The channels of the projected map, and whether it has half the height and width.
     proj: Option<(usize, bool)>,
     relu: bool,
     pooled: bool,
@@ -47,7 +48,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Noise in a map; the channels beyond the last are zero, as they are in every map.
+/// A map of noise. The added channels are zero, as in every map.
 fn map(seed: u64, (height, width): (usize, usize), channels: usize) -> Map {
     let mut map = Map::new(height, width, channels);
     let stored = map.channels;
@@ -62,10 +63,10 @@ fn conv(seed: u64, taps: usize, inputs: usize, outputs: usize) -> Conv {
     Conv { inputs, outputs, weight: noise(seed, taps * inputs * outputs), bias: noise(seed + 1, outputs) }
 }
 
-/// A row of numbers for a map's channels.
+/// One number for each channel of a map; those of the added channels are zero.
 fn row(seed: u64, channels: usize) -> Vec<f32> {
     let mut row = noise(seed, channels);
-    row.resize(channels.next_multiple_of(BLOCK), 0.0);
+    row.resize(channels.next_multiple_of(WIDEST_VECTOR), 0.0);
     row
 }
 
@@ -82,7 +83,7 @@ proptest! {
         let seed = 1000 * u64::from(seed);
         let half = |half: bool| if half { (height / 2, width / 2) } else { (height, width) };
         let src = map(seed, half(case.doubled), inputs);
-        let kernel = conv(seed + 10, 9, inputs, outputs);
+        let taps = conv(seed + 10, 9, inputs, outputs);
         let (scale, shift) = (row(seed + 20, inputs), row(seed + 21, inputs));
         let before = map(seed + 30, (height, width), outputs);
         let (skip, skip_scale) = (map(seed + 40, (height, width), outputs), row(seed + 41, outputs));
@@ -90,10 +91,10 @@ proptest! {
             (map(seed + 50, half(up), inputs), up, conv(seed + 60, 1, inputs, outputs))
         });
 
-        // Each pixel, and the sum of the absolute values of its terms.
-        let (mut want, mut size) = (vec![], 0f64);
+        // The expected values, and the largest sum of absolute terms.
+        let (mut want, mut extent) = (vec![], 0f64);
         for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-            for (o, &bias) in kernel.bias.iter().enumerate() {
+            for (o, &bias) in taps.bias.iter().enumerate() {
                 let mut terms = vec![f64::from(bias)];
                 for tap in 0..9 {
                     let (y, x) = ((y + tap / 3).wrapping_sub(1), (x + tap % 3).wrapping_sub(1));
@@ -104,7 +105,7 @@ proptest! {
                     for i in 0..inputs {
                         let value = f64::from(pixel[i]);
                         let active = (value * f64::from(scale[i]) + f64::from(shift[i])).max(0.0);
-                        let weight = f64::from(kernel.weight[(o * inputs + i) * 9 + tap]);
+                        let weight = f64::from(taps.weight[(o * inputs + i) * 9 + tap]);
                         terms.push(weight * if case.act { active } else { value });
                     }
                 }
@@ -119,15 +120,15 @@ proptest! {
                     let weights = conv.weight[o * conv.inputs..].iter();
                     terms.extend(weights.zip(&pixel[..conv.inputs]).map(|(w, v)| f64::from(*w) * f64::from(*v)));
                 }
-                size = size.max(terms.iter().map(|term| term.abs()).sum());
+                extent = extent.max(terms.iter().map(|term| term.abs()).sum());
                 let sum = terms.iter().sum::<f64>();
                 want.push(if case.relu { sum.max(0.0) } else { sum });
             }
         }
 
-        let weights = if case.doubled { Weights::doubled(&kernel) } else { Weights::new(&kernel) };
+        let weights = if case.doubled { Weights::doubled(&taps) } else { Weights::new(&taps) };
         let proj = proj.map(|(map, up, conv)| (map, up, Weights::new(&conv)));
-        for instructions in Kernel::all() {
+        for isa in Isa::all() {
             let (mut dst, mut pooled) = (before.clone(), Map::new(height / 2, width / 2, outputs));
             let mut sum = ConvSum::of(&src, &weights);
             if case.act {
@@ -146,12 +147,12 @@ proptest! {
                 sum = sum.relu();
             }
             match case.pooled {
-                true => sum.write_pooled(instructions, &mut dst, &mut pooled),
-                false => sum.write(instructions, &mut dst),
+                true => sum.write_pooled(isa, &mut dst, &mut pooled),
+                false => sum.write(isa, &mut dst),
             }
             let got = dst.data.chunks_exact(dst.channels).flat_map(|pixel| &pixel[..outputs]);
-            close(&got.copied().collect::<Vec<_>>(), &want, |_| BOUND * size, width * outputs)
-                .map_err(|e| TestCaseError::fail(format!("{}: {e}", instructions.name())))?;
+            close(&got.copied().collect::<Vec<_>>(), &want, |_| BOUND * extent, width * outputs)
+                .map_err(|e| TestCaseError::fail(format!("{}: {e}", isa.name())))?;
             for (y, x) in (0..height / 2).flat_map(|y| (0..width / 2).map(move |x| (y, x))).filter(|_| case.pooled) {
                 for (o, got) in at(&pooled, y, x).iter().enumerate() {
                     let four = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(j, i)| at(&dst, 2 * y + j, 2 * x + i)[o]);

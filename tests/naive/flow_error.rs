@@ -1,11 +1,12 @@
-//! Heat in a padded box, its gradient, and the mean squared difference to the network's flows.
+//! `flow_error`: heat in a padded box, the direction of its gradient, and the mean squared difference from the
+//! network's flows.
 
 use flowmask::cpu::flow_error::{drop_bad_flows, flow_errors, masks_to_flows};
 use proptest::prelude::*;
 
 use crate::check::{Labels, ULP, close, config, labels, noise, same};
 
-/// `[2, height, width]`, and a bound of the error a pixel.
+/// The flows of the masks, `[2, height, width]`, and a bound of the error of each pixel.
 fn reference(image: &Labels) -> (Vec<f64>, Vec<f64>) {
     let (n, width) = (image.data.len(), image.width);
     let (mut out, mut bound) = (vec![0.0; 2 * n], vec![0.0; n]);
@@ -15,7 +16,7 @@ fn reference(image: &Labels) -> (Vec<f64>, Vec<f64>) {
         let (top, bottom) = (pixels[0].0, pixels[pixels.len() - 1].0);
         let left = pixels.iter().map(|p| p.1).min().unwrap();
         let right = pixels.iter().map(|p| p.1).max().unwrap();
-        // In the box with a margin of one pixel.
+        // The pixels in the box of the label, which has a margin of one pixel.
         let inner: Vec<_> = pixels.iter().map(|&(y, x)| (y - top + 1, x - left + 1)).collect();
         let (height, columns) = (bottom - top + 3, right - left + 3);
         let centre = centre(&inner);
@@ -35,7 +36,7 @@ fn reference(image: &Labels) -> (Vec<f64>, Vec<f64>) {
             let norm = dy.hypot(dx);
             out[row * width + column] = dy / (1e-60 + norm);
             out[n + row * width + column] = dx / (1e-60 + norm);
-            // Ten roundings a step, relative to the heat; where the gradient vanishes, they are its direction.
+            // A step has ten roundings, relative to the heat. Where the gradient vanishes, they decide its direction.
             let around = heat[y + 1][x].max(heat[y - 1][x]).max(heat[y][x + 1]).max(heat[y][x - 1]);
             let relative = 10.0 * steps as f64 * f64::EPSILON * around / (1e-60 + norm);
             bound[row * width + column] = (4.0 * relative).min(2.0) + 2.0 * ULP;
@@ -52,7 +53,7 @@ fn numbers(image: &Labels) -> Vec<u32> {
     numbers
 }
 
-/// The pixel nearest to the mean, the first in memory of equals.
+/// The pixel nearest to the mean; where distances tie, the first in row-major order.
 fn centre(pixels: &[(usize, usize)]) -> (usize, usize) {
     let mean = |sum: usize| sum as f64 / pixels.len() as f64;
     let (my, mx) = (mean(pixels.iter().map(|p| p.0).sum()), mean(pixels.iter().map(|p| p.1).sum()));
@@ -75,7 +76,7 @@ fn errors(image: &Labels, network: &[f32]) -> Vec<(u32, f64, f64)> {
         for i in (0..n).filter(|&i| image.data[i] == label) {
             for i in [i, i + n] {
                 let d = flows[i] - f64::from(network[i]) / 5.0;
-                // The fifth is a rounding, too.
+                // Dividing by 5 rounds too.
                 let off = bounds[i % n] + ULP * f64::from(network[i] / 5.0).abs();
                 sum += d * d;
                 bound += 2.0 * d.abs() * off + off * off + 4.0 * ULP * d * d;
@@ -108,7 +109,7 @@ proptest! {
             let got = got[label as usize - 1];
             prop_assert!((got - want).abs() <= bound, "label {label}: {got} instead of {want}, bound {bound:e}");
         }
-        // Rounding decides.
+        // Where an error is too close to the threshold, rounding decides.
         prop_assume!(want.iter().all(|&(_, error, bound)| (error - threshold).abs() > bound));
         let bad: Vec<u32> = want.iter().filter(|w| w.1 > threshold).map(|w| w.0).collect();
         let kept: Vec<u32> = image.data.iter().map(|l| if bad.contains(l) { 0 } else { *l }).collect();

@@ -1,4 +1,4 @@
-//! Every step of every pixel from the definition of the sampling, without a stop.
+//! `follow`: every step of every pixel from the definition of the sampling, without skipping cycles.
 
 use flowmask::Sampling;
 use flowmask::cpu::follow::{Points, follow};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::check::{ULP, close, config, noise, same, side};
 
-/// Flows in pixels a step, `[2, height, width]`, zero outside cells.
+/// The step of each pixel in pixels, `[2, height, width]`, zero outside cells.
 struct Field {
     height: usize,
     width: usize,
@@ -18,7 +18,7 @@ impl Field {
         self.flows[(axis * self.height + y) * self.width + x].into()
     }
 
-    /// Between the four pixels around; the last row and column go on outside.
+    /// A step by bilinear interpolation between four pixels. Beyond the image, the last row and column are repeated.
     fn bilinear(&self, p: [f64; 2]) -> [f64; 2] {
         let [top, left] = p.map(|v| v as usize);
         let (bottom, right) = ((top + 1).min(self.height - 1), (left + 1).min(self.width - 1));
@@ -33,14 +33,15 @@ impl Field {
         [0, 1].map(|axis| (p[axis] + d[axis]).clamp(0.0, last[axis]))
     }
 
-    /// `torch.nn.functional.grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`: on its
-    /// scale, -1 and 1 are the outer borders of the image, so pixel `i` has its centre at `(2i + 1) / L - 1`.
+    /// A step by `torch.nn.functional.grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`. In its
+    /// coordinates -1 and 1 are the outer borders of the image, so of `L` pixels, pixel `i` has its centre at
+    /// `(2i + 1) / L - 1`.
     fn grid_sample(&self, p: [f64; 2]) -> [f64; 2] {
         let last = [self.height - 1, self.width - 1].map(|v| v as f64);
         let pt = [0, 1].map(|axis| p[axis] / last[axis] * 2.0 - 1.0);
-        let weight = |pt: f64, i: usize, side: usize| {
-            let centre = (2 * i + 1) as f64 / side as f64 - 1.0;
-            (1.0 - (pt - centre).abs() * side as f64 / 2.0).max(0.0)
+        let weight = |pt: f64, i: usize, length: usize| {
+            let centre = (2 * i + 1) as f64 / length as f64 - 1.0;
+            (1.0 - (pt - centre).abs() * length as f64 / 2.0).max(0.0)
         };
         let mut d = [0.0; 2];
         for y in 0..self.height {
@@ -52,7 +53,7 @@ impl Field {
         [0, 1].map(|axis| ((pt[axis] + d[axis]).clamp(-1.0, 1.0) + 1.0) / 2.0 * last[axis])
     }
 
-    /// In single precision, where a step is one addition.
+    /// A step by the flow of the nearest pixel, in single precision: it is a single addition.
     fn nearest(&self, p: [f32; 2]) -> [f32; 2] {
         let [y, x] = p.map(|v| v as usize);
         let last = [self.height - 1, self.width - 1].map(|v| v as f32);
@@ -60,7 +61,7 @@ impl Field {
     }
 }
 
-/// Random flows, up to many pixels a step, and cells of part of the pixels.
+/// Random flows of up to 8 pixels a step. Some of the pixels are in cells.
 #[derive(Clone, Debug)]
 struct Case {
     size: (usize, usize),
@@ -81,7 +82,7 @@ impl Case {
         follow(&self.flows, &self.cellprob, self.size, self.threshold, niter, sampling)
     }
 
-    /// The pixels of cells and their positions.
+    /// The pixels in cells, and their positions.
     fn starts(&self) -> (Vec<u32>, Vec<[f32; 2]>) {
         let inside = |i: &usize| self.cellprob[*i] > self.threshold;
         let pixels = (0..self.cellprob.len()).filter(inside);
@@ -102,7 +103,8 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Step `k + 1` from the end after `k` steps: so the bound is that of one step, however chaotic the walk.
+/// Compares step by step: each starts from the point that `follow` reached before. So the bound is that of one step,
+/// even if the walk is chaotic.
 fn every_step(
     case: &Case,
     sampling: Sampling,
@@ -127,7 +129,7 @@ fn doubles(points: &[[f32; 2]]) -> Vec<f64> {
     points.as_flattened().iter().map(|&v| v.into()).collect()
 }
 
-/// The largest side and the largest flow.
+/// The larger of height and width, and the largest step.
 fn extent(case: &Case) -> (f64, f64) {
     let largest = case.flows.iter().fold(0.0f32, |a, b| a.max(b.abs()));
     (case.size.0.max(case.size.1) as f64, f64::from(largest) / 5.0)
@@ -139,8 +141,8 @@ proptest! {
     #[test]
     fn bilinear(case in case()) {
         let (side, largest) = extent(&case);
-        // Two roundings in a weight, two in a term, three in their sum, for each of four terms whose weights
-        // sum to 1; one of the new position.
+        // Four terms, whose weights sum to 1, have two roundings in the weight, two in the term and three in the sum.
+        // The new position adds one.
         let bound = ULP * (7.0 * largest + side);
         let field = case.field();
         every_step(&case, Sampling::Bilinear, |p| field.bilinear(p), bound)?;
@@ -150,8 +152,8 @@ proptest! {
     fn grid_sample(case in case()) {
         prop_assume!(case.size.0 > 1 && case.size.1 > 1);
         let (side, largest) = extent(&case);
-        // A position is off by a few roundings on the scale of 2 a side, there and back, and the flow changes
-        // by at most twice its largest value a pixel along each of two axes; its own roundings as above.
+        // Converting a position to the coordinates of `grid_sample` and back costs a few roundings. They change the
+        // flow by at most twice its largest value a pixel along each axis. The flow has roundings of its own, as above.
         let bound = ULP * (4.0 * side * (1.0 + 4.0 * largest) + 11.0 * largest);
         let field = case.field();
         every_step(&case, Sampling::GridSample, |p| field.grid_sample(p), bound)?;
@@ -168,7 +170,7 @@ proptest! {
         same(&got.ends, &ends, 1)?;
     }
 
-    /// On a side of one pixel, `grid_sample`'s scale divides by zero; whatever stands for it stays inside.
+    /// Also in images that are one pixel high or wide, where the coordinates of `grid_sample` would divide by zero.
     #[test]
     fn ends_lie_in_the_image(case in case(), niter in 0..50u32) {
         for sampling in [Sampling::Bilinear, Sampling::GridSample, Sampling::Nearest] {

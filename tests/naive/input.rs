@@ -1,4 +1,4 @@
-//! Any part of the image as the network sees it, against the whole of it, stage by stage.
+//! `input`: any part of the network's input against the whole image, computed stage by stage.
 
 use flowmask::cpu::channels::{Channels, channels};
 use flowmask::cpu::input::{Input, Scratch};
@@ -10,13 +10,13 @@ use proptest::prelude::*;
 
 use crate::check::{config, noise, side};
 
-/// Noise in each of the three types.
+/// Images of noise, one of each type.
 fn images(seed: u64, size: (usize, usize, usize)) -> [Image; 3] {
     let values = Array3::from_shape_vec(size, noise(seed, size.0 * size.1 * size.2)).unwrap();
     [
         Image::from_channels(values.mapv(|v| (v * 127.0 + 128.0) as u8).view()).unwrap(),
         Image::from_channels(values.mapv(|v| (v * 32767.0 + 32768.0) as u16).view()).unwrap(),
-        // As rows of columns, so that the pixels do not lie in the order in which they are read.
+        // Transposed, so that the array is not in C order.
         Image::new(flowmask::Pixels::F32(values.permuted_axes([1, 0, 2]))).unwrap(),
     ]
 }

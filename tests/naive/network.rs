@@ -1,10 +1,10 @@
-//! The U-Net from its formula, in double precision, one tensor at a time: batch norms are not folded, maps are
+//! `network`: the U-Net in double precision, one operation at a time. Batch norms are not folded, and maps are
 //! `[channels, height, width]`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use flowmask::Model;
-use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::conv::Isa;
 use flowmask::cpu::network::{State, Unet, down, up};
 use proptest::prelude::*;
 use safetensors::Dtype;
@@ -12,7 +12,7 @@ use safetensors::tensor::TensorView;
 
 use crate::check::{close, config, noise};
 
-/// Tensors by their names in the original's state dict.
+/// The tensors of a network, by their names in the original's state dict.
 struct Weights {
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     seed: u64,
@@ -45,15 +45,15 @@ impl Weights {
         weights
     }
 
-    /// Numbers up to `scale`.
+    /// Adds a tensor of random numbers from `-scale` to `scale`.
     fn add(&mut self, name: String, shape: &[usize], scale: f32) {
         self.seed += 1;
         let values = noise(self.seed, shape.iter().product()).into_iter().map(|v| v * scale).collect();
         self.tensors.insert(name, (shape.to_vec(), values));
     }
 
-    /// A batch norm `AT.0` and the convolution `AT.INDEX` after it. Variances go down to the norm's epsilon,
-    /// with a weight that makes up for them, so that a wrong epsilon shows.
+    /// Adds a batch norm `AT.0` and the convolution `AT.INDEX` after it. Some variances are as small as the epsilon of
+    /// the norm, and the weights compensate for them, so that a wrong epsilon would show.
     fn norm_conv(&mut self, at: &str, index: usize, [inputs, outputs]: [usize; 2], side: usize) {
         for part in ["weight", "bias", "running_mean", "running_var"] {
             self.add(format!("{at}.0.{part}"), &[inputs], 1.0);
@@ -133,7 +133,7 @@ impl Weights {
         })
     }
 
-    /// Zeros around the map.
+    /// A convolution with zeros around the map.
     fn conv(&self, at: &str, x: &Maps) -> Maps {
         let shape = &self.tensors[&format!("{at}.weight")].0;
         let (outputs, inputs, side) = (shape[0], shape[1], shape[2]);
@@ -183,7 +183,7 @@ impl Weights {
         x.plus(&styled(3, &styled(2, &x)))
     }
 
-    /// The output, the style, and the skips.
+    /// The output, the style vector and the skips.
     fn forward(&self, x: &Maps) -> (Maps, Vec<f64>, Vec<Maps>) {
         let mut skips = vec![self.res_down(0, x)];
         for n in 1..4 {
@@ -209,9 +209,9 @@ impl Weights {
     }
 }
 
-/// Of the largest value of a map. 33 convolutions in a row, of at most 72 terms that are not larger than the map,
-/// round like a random walk of √(33 · 72) steps: 50 · 2⁻²⁴ = 3e-6, a little more where norms stretch the error.
-/// Measured: 1.9e-6.
+/// The largest error, relative to the largest value of a map. 33 convolutions in a row, each with at most 72 terms that
+/// are not larger than the map, round like a random walk of 33 · 72 steps: √(33 · 72) · 2⁻²⁴ = 3e-6, and a little more
+/// where norms amplify the error. The measured error is 1.9e-6.
 const BOUND: f64 = 5e-6;
 
 /// The largest value, at least 1.
@@ -234,9 +234,9 @@ proptest! {
         let model = Model::from_bytes("tiny", &weights.bytes()).unwrap();
         for (i, (rows, columns)) in tiles.into_iter().enumerate() {
             let (height, width) = (16 * rows, 16 * columns);
-            let kernels = Kernel::all().into_iter().map(|kernel| Unet::new(model.network(), kernel));
-            let mut kernels: Vec<_> = kernels.map(|unet| (State::new(&unet, height, width), unet)).collect();
-            // Twice with the same state: nothing of the first tile may show in the second.
+            let unets = Isa::all().into_iter().map(|isa| Unet::new(model.network(), isa));
+            let mut unets: Vec<_> = unets.map(|unet| (State::new(&unet, height, width), unet)).collect();
+            // Two tiles with the same state: the first one must not change the result of the second.
             for i in [2 * i, 2 * i + 1] {
                 let pixels = noise(u64::from(seed) ^ i as u64 ^ 99, nbase[0] * height * width);
                 let at = |c: usize, y: usize, x: usize| pixels[(c * height + y) * width + x];
@@ -244,13 +244,13 @@ proptest! {
                 let value = |j: usize| at(j % nbase[0], j / nbase[0] / width, j / nbase[0] % width);
                 let pixels: Vec<f32> = (0..pixels.len()).map(value).collect();
                 let (want, style, skips) = weights.forward(&input);
-                for (state, unet) in &mut kernels {
+                for (state, unet) in &mut unets {
                     state.set_input(&pixels);
                     down(unet, state);
                     for (level, want) in skips.iter().enumerate() {
-                        let size = want.height * want.width;
+                        let plane = want.height * want.width;
                         let skip =
-                            |i: usize| state.skip(level, i / size, i % size / want.width, i % want.width);
+                            |i: usize| state.skip(level, i / plane, i % plane / want.width, i % want.width);
                         let got: Vec<f32> = (0..want.data.len()).map(skip).collect();
                         let bound = BOUND * extent(&want.data);
                         close(&got, &want.data, |_| bound, want.width)

@@ -1,4 +1,4 @@
-//! `(x - low) / (high - low)` with percentiles of the sorted channel.
+//! `normalize`: `(x - low) / (high - low)` with the percentiles of the sorted channel.
 
 use flowmask::Normalize;
 use flowmask::cpu::normalize::{normalize, percentile};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::check::{ULP, close, config, noise};
 
-/// The values, and how far single precision may be off.
+/// The normalised values, and a bound of the error of each. `None` if rounding decides whether a channel has contrast.
 fn reference(
     pixels: &[f32],
     (height, width, nchan): (usize, usize, usize),
@@ -14,7 +14,7 @@ fn reference(
 ) -> Option<(Vec<f64>, Vec<f64>)> {
     let (mut out, mut bound) = (vec![0.0; pixels.len()], vec![0.0; pixels.len()]);
     let large = height * width > 224 * 224 * 224;
-    let step = |side: usize| if large { (side / 224).max(1) } else { 1 };
+    let step = |length: usize| if large { (length / 224).max(1) } else { 1 };
     for c in 0..nchan {
         let at = |y: usize, x: usize| (y * width + x) * nchan + c;
         let all = (0..height * width).map(|i| pixels[i * nchan + c]);
@@ -29,22 +29,21 @@ fn reference(
         }
         sorted.sort_by(f64::total_cmp);
         let [low, high] = options.percentile.map(|q| of_sorted(&sorted, q));
-        let (contrast, size) = (high - low, low.abs() + high.abs());
-        // Rounding decides.
-        if (contrast - 1e-3).abs() <= 4.0 * ULP * size + 1e-9 {
+        let (contrast, extent) = (high - low, low.abs() + high.abs());
+        if (contrast - 1e-3).abs() <= 4.0 * ULP * extent + 1e-9 {
             return None;
         }
         for (i, value) in all.enumerate() {
             let y = if contrast > 1e-3 { (f64::from(value) - low) / contrast } else { 0.0 };
             out[i * nchan + c] = if options.invert { 1.0 - y } else { y };
-            // Roundings of `low` and `high` against the contrast, two subtractions, a division, `1 - y`.
-            bound[i * nchan + c] = 1.01 * ULP * (size / contrast.max(1e-3) + 5.0) * (1.0 + y.abs());
+            // The roundings of `low` and `high` relative to the contrast, of two subtractions, a division and `1 - y`.
+            bound[i * nchan + c] = 1.01 * ULP * (extent / contrast.max(1e-3) + 5.0) * (1.0 + y.abs());
         }
     }
     Some((out, bound))
 }
 
-/// The linear rule: between the two neighbours of the fractional rank.
+/// The percentile by linear interpolation between the two values around the fractional rank.
 fn of_sorted(sorted: &[f64], q: f64) -> f64 {
     let rank = q / 100.0 * (sorted.len() - 1) as f64;
     let (below, above) = (rank.floor() as usize, rank.ceil() as usize);
@@ -59,7 +58,7 @@ fn options() -> impl Strategy<Value = Normalize> {
     })
 }
 
-/// Channels of few values (ties), of many, of no contrast, and constant ones.
+/// Channels with few different values (ties), with many, without contrast, and constant ones.
 fn image() -> impl Strategy<Value = (usize, usize, usize, Vec<f32>)> {
     let channel = (
         proptest::sample::select(vec![0.0f32, -3.0, 10.0]),
@@ -97,12 +96,12 @@ proptest! {
         let mut sorted: Vec<f64> = values.iter().map(|&v| v.into()).collect();
         sorted.sort_by(f64::total_cmp);
         let want = of_sorted(&sorted, q);
-        // One rounding, and of the rank in double precision.
+        // One rounding in single precision, and the rounding of the rank in double precision.
         close(&[percentile(&mut values, q)], &[want], |_| ULP * want.abs() + 1e-10, 1)?;
     }
 }
 
-/// More than 224³ values: the percentiles come from a grid with a step of its own along each side.
+/// An image with more than 224³ pixels: the percentiles are those of a grid, whose step differs along the two axes.
 fn large(height: usize, width: usize, pixel: impl Fn(usize, f32) -> f32) {
     let options = Normalize::default().invert(true);
     let pixels: Vec<f32> =
@@ -115,7 +114,7 @@ fn large(height: usize, width: usize, pixel: impl Fn(usize, f32) -> f32) {
 
 #[test]
 fn large_image() {
-    // Steps of 1 and 275; the ramp makes the grid's percentiles others than the image's.
+    // The steps are 1 and 275. The ramp makes the percentiles of the grid differ from those of the image.
     large(182, 61_801, |i, v| v * 3.0 + (i % 61_801 % 275) as f32);
 }
 

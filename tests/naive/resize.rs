@@ -1,4 +1,4 @@
-//! Interpolation at `(i + ½) · from / to - ½`.
+//! `resize`: interpolation at the positions `(i + ½) · from / to - ½`.
 
 use flowmask::cpu::resize::{linear, nearest};
 use flowmask::plan::scale::scaled;
@@ -17,7 +17,7 @@ fn reference(source: &[f32], from: (usize, usize), to: (usize, usize), channels:
             for c in 0..channels {
                 let (sy, sx) = (position(y, from.0, to.0), position(x, from.1, to.1));
                 let mut sum = 0.0;
-                // Each source pixel weighs by a triangle of half width 1.
+                // The weight of a source pixel falls linearly to 0 at a distance of 1.
                 for j in 0..from.0 {
                     for i in 0..from.1 {
                         let weight =
@@ -45,8 +45,8 @@ proptest! {
         let source = noise(seed, from.0 * from.1 * channels);
         let want = reference(&source, from, to, channels);
         let got = linear(&source, from, to, channels);
-        // A position of single precision is off by its own rounding, times a slope of at most 2; then four
-        // products and their sums of values of at most 1.
+        // The position is rounded to single precision, and the slope is at most 2. Then come four products of values of
+        // at most 1, and their sums.
         let bound = ULP * (2 * (from.0 + from.1) + 12) as f64;
         close(&got, &want, |_| bound, to.1 * channels)?;
     }
@@ -67,9 +67,9 @@ proptest! {
     }
 }
 
-/// `floor(i · from / to)` with the roundings of `cv2.resize`, which divides the sides, takes the inverse, and
-/// multiplies: on a boundary of two pixels they decide (OpenCV 4.11 and 5.0 agree with this on every pair of
-/// sides below 130, and with neither `i · (from / to)` nor whole numbers).
+/// `floor(i · from / to)` with the roundings of `cv2.resize`, which multiplies by the inverse of `to / from`. The
+/// roundings decide where a position lies on the boundary of two pixels. OpenCV 4.11 and 5.0 agree with this for all
+/// lengths below 130; they agree neither with `i · (from / to)` nor with integer arithmetic.
 fn sources(from: usize, to: usize) -> Vec<usize> {
     let step = 1.0 / (to as f64 / from as f64);
     (0..to).map(|i| ((i as f64 * step) as usize).min(from - 1)).collect()

@@ -1,18 +1,18 @@
-//! Number, positions and contents of tiles.
+//! `tiles`: the number, the positions and the contents of tiles.
 
 use flowmask::plan::grid::{Grid, padding};
 use proptest::prelude::*;
 
 use crate::check::{config, noise, same, side};
 
-/// Sides before and after padding, and the tiles along one direction.
-fn reference(side: usize, bsize: usize, overlap: f64, augment: bool) -> (usize, usize, usize, Vec<usize>) {
+/// Along one axis: the zeros before the image, the padded length, the length of a tile, and where the tiles start.
+fn reference(length: usize, bsize: usize, overlap: f64, augment: bool) -> (usize, usize, usize, Vec<usize>) {
     let mut missing = 0;
-    while !(side + missing).is_multiple_of(16) {
+    while !(length + missing).is_multiple_of(16) {
         missing += 1;
     }
     let before = 8 + missing / 2;
-    let mut padded = side + missing + 16;
+    let mut padded = length + missing + 16;
     let (tile, n) = if augment {
         padded = padded.max(bsize);
         (bsize, ((2.0 * padded as f64 / bsize as f64).ceil() as usize).max(2))
@@ -21,7 +21,7 @@ fn reference(side: usize, bsize: usize, overlap: f64, augment: bool) -> (usize, 
     } else {
         (bsize, ((1.0 + 2.0 * overlap) * padded as f64 / bsize as f64).ceil() as usize)
     };
-    // numpy.linspace(0, padded - tile, n): i times the step, and the end itself.
+    // numpy.linspace(0, padded - tile, n) is i times the step, and exactly the end for the last.
     let mut starts = vec![0; n];
     for (i, start) in starts.iter_mut().enumerate() {
         *start = (i as f64 * ((padded - tile) as f64 / (n.max(2) - 1) as f64)) as usize;
@@ -67,9 +67,9 @@ proptest! {
     }
 
     #[test]
-    fn padding_of_a_side(side in 1..3000usize) {
-        let (before, after) = padding(side);
-        prop_assert_eq!((before + side + after) % 16, 0);
+    fn padding_of_an_axis(length in 1..3000usize) {
+        let (before, after) = padding(length);
+        prop_assert_eq!((before + length + after) % 16, 0);
         prop_assert!(before >= 8 && before <= after && after - before <= 1 && before + after < 32);
     }
 }

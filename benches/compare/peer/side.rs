@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use flowmask::cpu::conv::Kernel;
+use flowmask::cpu::conv::Isa;
 use flowmask::cpu::network::{State, Unet, forward};
 use flowmask::{Diameter, Image, Model, Options, Segmenter, output};
 use ndarray::{Array2, IxDyn};
@@ -28,9 +28,9 @@ impl Side {
     }
 
     pub fn about(&self) -> Value {
-        let kernel = format!("{:?}", Kernel::best());
+        let isa = Isa::best().name();
         json!({"version": env!("CARGO_PKG_VERSION"), "threads": self.pool.current_num_threads(),
-               "device": "cpu", "kernel": kernel})
+               "device": "cpu", "isa": isa})
     }
 
     pub fn run(&self, run: &mut Run) -> Result<Output> {
@@ -64,7 +64,7 @@ impl Side {
             .map(|tile| tile.permuted_axes(IxDyn(&[1, 2, 0])).iter().copied().collect())
             .collect();
         let model = Model::open(&self.path)?;
-        let unet = self.pool.install(|| Unet::new(model.network(), Kernel::best()));
+        let unet = self.pool.install(|| Unet::new(model.network(), Isa::best()));
         let nout = unet.nout();
         let workers = count.min(self.pool.current_num_threads());
         let share = count.div_ceil(workers);

@@ -1,17 +1,19 @@
 //! Feature maps and the 3×3 convolutions on them.
 //!
-//! A convolution goes by Winograd's F(4×4, 3×3): 36 multiplications for 16 pixels where the plain sum takes 144.
+//! A convolution uses Winograd's F(4×4, 3×3), which takes 36 multiplications for 16 pixels where the plain sum takes
+//! 144. With the matrices of Lavin & Gray (arXiv 1509.09308):
+//! * a patch `d` of 6×6 pixels becomes `Bᵀ d B`, and the 3×3 taps `g` become `G g Gᵀ`;
+//! * these are multiplied value by value and summed over the channels: a matrix product for each of the 36 values;
+//! * `Aᵀ m A` of the products `m` gives 4×4 pixels of the result.
 //!
-//! With the matrices of Lavin & Gray (arXiv 1509.09308): a patch `d` of 6×6 pixels becomes `Bᵀ d B`, a kernel
-//! `g` becomes `G g Gᵀ`; they are multiplied value by value and summed over the channels, which is a matrix
-//! product for each of the 36 values; and `Aᵀ m A` are 4×4 pixels of the result. For a map that is taken at twice
-//! its size, 25 products do (`Doubled` in `transform.rs`).
+//! A map that is taken at twice its size needs only 25 products (`Doubled` in `transform.rs`).
 //!
-//! Work goes through in blocks of patches that stay in the L2 cache from the first transform to the last. All
-//! that stands before and after the convolution happens in the transforms.
+//! Each thread takes a band of rows at a time. Its patches go through in portions that stay in the L2 cache from the
+//! first transform to the last. What stands before and after the convolution (batch norm, ReLU, sums, pooling) is
+//! computed within the transforms.
 
-mod block;
-mod kernel;
+mod band;
+mod isa;
 mod product;
 mod read;
 mod simd;
@@ -21,43 +23,43 @@ mod weights;
 mod write;
 
 pub use super::memory::Floats;
-pub use kernel::Kernel;
+pub use isa::Isa;
 pub use sum::ConvSum;
 pub use weights::Weights;
 
-/// Outputs that a product computes together.
+/// Output channels that a matrix product computes together; the weights are stored in panels of as many columns.
 const PANEL: usize = 32;
 
-/// Channels of a map are stored in a multiple of this: the widest vector. Those beyond the last are zero.
-pub const BLOCK: usize = 16;
+/// Floats in the widest vector, that of AVX-512. Maps store a multiple of this many channels, the added ones zero.
+pub const WIDEST_VECTOR: usize = 16;
 
 /// A feature map `[height, width, channels]`, channels innermost.
 #[derive(Clone, Debug)]
 pub struct Map {
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
-    /// Stored channels, a multiple of [`BLOCK`].
+    /// Stored channels, a multiple of [`WIDEST_VECTOR`].
     pub channels: usize,
-    /// The values, and perhaps more that are not used.
+    /// The values; it may be longer than the map, whose values come first.
     pub data: Floats,
 }
 
 impl Map {
-    /// A map of zeros with room for `channels`.
+    /// A map of zeros with at least `channels` channels.
     pub fn new(height: usize, width: usize, channels: usize) -> Self {
-        let channels = channels.next_multiple_of(BLOCK);
+        let channels = channels.next_multiple_of(WIDEST_VECTOR);
         Map { height, width, channels, data: Floats::zeros(height * width * channels) }
     }
 
-    /// Gives it the size of another map. What it held is lost.
+    /// Takes the shape of another map. The values are lost.
     pub fn resize(&mut self, other: &Map) {
         (self.height, self.width, self.channels) = (other.height, other.width, other.channels);
         self.data.grow(self.len());
     }
 
-    /// Values in use.
+    /// The number of values in use.
     pub(super) fn len(&self) -> usize {
         self.height * self.width * self.channels
     }

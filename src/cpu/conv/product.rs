@@ -3,8 +3,8 @@
 use super::PANEL;
 use super::simd::Vector;
 
-/// `c = a · panels`: `a` is `[rows, stride]`, of which `depth` numbers count; `panels` are `[panel, depth, PANEL]`,
-/// `c` is `[rows, outputs]`.
+/// `c = a · panels`. `a` is `[rows, stride]`, and the first `depth` numbers of each row are used; `panels` is
+/// `[panel, depth, PANEL]`; `c` is `[rows, outputs]`.
 ///
 /// # Safety
 /// The processor must have the instructions of `V`.
@@ -21,12 +21,12 @@ pub(super) unsafe fn multiply<V: Vector>(
     assert_eq!(panels.len(), depth * outputs);
     let groups = rows.div_ceil(V::ROWS);
     for (i, panel) in panels.chunks_exact(depth * PANEL).enumerate() {
-        for half in (0..PANEL).step_by(2 * V::LANES) {
+        for half in (0..PANEL).step_by(2 * V::WIDTH) {
             for group in 0..groups {
-                // Groups as equal as can be, so that none is short.
+                // The groups are of nearly equal length: a short one would use the registers badly.
                 let first = group * rows / groups;
                 let count = (group + 1) * rows / groups - first;
-                // SAFETY: the lengths were checked; a group ends at most at `rows`.
+                // SAFETY: the lengths were checked above, and no group ends beyond `rows`.
                 unsafe {
                     let a = a.as_ptr().add(first * stride);
                     let b = panel.as_ptr().add(half);
@@ -49,7 +49,7 @@ pub(super) unsafe fn multiply<V: Vector>(
     }
 }
 
-/// `R` rows of a product, two vectors wide, with all sums in registers.
+/// `R` rows of a product, two vectors wide. All sums stay in registers.
 #[inline(always)]
 unsafe fn rows_of<V: Vector, const R: usize>(
     (a, stride): (*const f32, usize),
@@ -62,7 +62,7 @@ unsafe fn rows_of<V: Vector, const R: usize>(
         let mut sums = [[V::splat(0.0); 2]; R];
         for k in 0..depth {
             let b = b.add(k * PANEL);
-            let weights = [V::load(b), V::load(b.add(V::LANES))];
+            let weights = [V::load(b), V::load(b.add(V::WIDTH))];
             for (r, sums) in sums.iter_mut().enumerate() {
                 let pixel = V::splat(*a.add(r * stride + k));
                 sums[0] = pixel.mul_add(weights[0], sums[0]);
@@ -71,7 +71,7 @@ unsafe fn rows_of<V: Vector, const R: usize>(
         }
         for (r, sums) in sums.iter().enumerate() {
             sums[0].store(c.add(r * outputs));
-            sums[1].store(c.add(r * outputs + V::LANES));
+            sums[1].store(c.add(r * outputs + V::WIDTH));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From pixels of the source to transformed patches.
+//! Pixels of the source become transformed patches.
 #![expect(
     clippy::needless_range_loop,
     reason = "a closure would not be inlined with the instructions of a vector"
@@ -6,18 +6,18 @@
 
 use std::ops::Range;
 
-use super::block::Block;
+use super::band::Band;
 use super::simd::Vector;
 use super::transform::Lines;
 
-/// The row of a pixel that lies above or below the map.
+/// Stands for the offset of a row that lies above or below the map.
 const OUTSIDE: usize = usize::MAX;
 
-impl Block<'_> {
-    /// `count` patches from `first` on, to `[value, patch, in]` with `stride` floats from value to value.
+impl Band<'_> {
+    /// Writes `count` patches from `first` on to `to`, `[value, patch, in]`, `stride` floats from value to value.
     ///
     /// # Safety
-    /// As for the block.
+    /// The processor must have the instructions of `V`, and [`ConvSum::check`](super::ConvSum) must have passed.
     #[inline(always)]
     pub(super) unsafe fn read<V: Vector, L: Lines>(
         &self,
@@ -47,7 +47,7 @@ impl Block<'_> {
         }
     }
 
-    /// Patches of a row. `WHOLE`: all `lines` lie in the map. `ACT`: its pixels are activated.
+    /// Patches of one row. `WHOLE`: all `lines` lie in the map. `ACT`: the pixels get their affine map and ReLU.
     #[inline(always)]
     unsafe fn read_row<V: Vector, L: Lines, const WHOLE: bool, const ACT: bool>(
         &self,
@@ -58,11 +58,11 @@ impl Block<'_> {
     ) {
         let channels = self.sum.src.channels;
         let kept = L::PIXELS - L::STEP;
-        for channel in (0..channels).step_by(V::LANES) {
-            // SAFETY: `to` was checked by the caller.
+        for channel in (0..channels).step_by(V::WIDTH) {
+            // SAFETY: the caller checked the length of `to`.
             unsafe {
                 let mut to = to.as_mut_ptr().add(channel);
-                // The columns of a patch, each transformed. Those that two patches share are kept.
+                // The transformed columns of a patch. The columns that the next patch shares are kept.
                 let mut columns = [[V::splat(0.0); 6]; 6];
                 let mut x = (patches.start * L::STEP).wrapping_sub(1);
                 for i in 0..kept {
@@ -93,7 +93,7 @@ impl Block<'_> {
         }
     }
 
-    /// A column of pixels, transformed.
+    /// A transformed column of pixels.
     #[inline(always)]
     unsafe fn column<V: Vector, L: Lines, const WHOLE: bool, const ACT: bool>(
         &self,
@@ -103,7 +103,7 @@ impl Block<'_> {
     ) -> [V; 6] {
         let src = self.sum.src;
         let (scale, shift) = self.sum.act.unwrap_or((&[], &[]));
-        // SAFETY: the lines begin in the map and have `width` pixels of `channels` floats, a multiple of LANES.
+        // SAFETY: the lines begin in the map and have `width` pixels of `channels` floats, a multiple of `V::WIDTH`.
         unsafe {
             let zero = V::splat(0.0);
             let mut column = [zero; 6];
@@ -125,7 +125,7 @@ impl Block<'_> {
         }
     }
 
-    /// Where the source's lines of a row of patches begin.
+    /// Where the lines of the source begin that a row of patches reads.
     #[inline(always)]
     fn lines<L: Lines>(&self, row: usize) -> [usize; 6] {
         let src = self.sum.src;

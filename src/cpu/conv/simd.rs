@@ -1,13 +1,13 @@
-//! Vectors of single precision, one type an instruction set, and the proof that the processor has it.
+//! Vectors of single precision: one type for each instruction set.
 
 /// A vector of floats.
 ///
 /// # Safety
-/// Every method needs the instruction set of the type; pointers are to `LANES` floats.
+/// The processor must have the instruction set of the type, and pointers must point to `WIDTH` floats.
 pub(super) trait Vector: Copy {
     /// Floats in a vector.
-    const LANES: usize;
-    /// Rows of a matrix product that two vectors a row keep in registers.
+    const WIDTH: usize;
+    /// Rows of a matrix product, two vectors wide, whose sums fit into the registers.
     const ROWS: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -20,27 +20,27 @@ pub(super) trait Vector: Copy {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 }
 
-/// The reference for the others. Rounds `mul_add` twice, since some processors would need a call to round once.
+/// Plain Rust, for every processor. `mul_add` rounds twice: to round once, some processors would need a function call.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes([f32; 8]);
+pub(super) struct Portable([f32; 8]);
 
-impl Lanes {
+impl Portable {
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Lanes(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+        Portable(std::array::from_fn(|i| f(self.0[i], other.0[i])))
     }
 }
 
-impl Vector for Lanes {
-    const LANES: usize = 8;
+impl Vector for Portable {
+    const WIDTH: usize = 8;
     const ROWS: usize = 4;
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        Lanes([value; 8])
+        Portable([value; 8])
     }
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        Lanes(unsafe { from.cast::<[f32; 8]>().read_unaligned() })
+        Portable(unsafe { from.cast::<[f32; 8]>().read_unaligned() })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -75,9 +75,9 @@ mod x86 {
     use super::Vector;
 
     macro_rules! vector {
-        ($type:ty, $lanes:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $max:ident, $fma:ident) => {
+        ($type:ty, $width:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $max:ident, $fma:ident) => {
             impl Vector for $type {
-                const LANES: usize = $lanes;
+                const WIDTH: usize = $width;
                 const ROWS: usize = $rows;
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
@@ -114,8 +114,8 @@ mod x86 {
             }
         };
     }
-    // Registers: 2 a row for the sums, 2 for the weights, 1 for the pixel; of 32 in AVX-512 and 16 in AVX2 some must be
-    // left, since the compiler takes two steps at once (with 12 and 6 rows it spills, which costs 4 %).
+    // The sums take 2 registers a row, the weights 2 and the pixel 1. Some of the 32 of AVX-512 and the 16 of AVX2 must
+    // stay free, because the compiler unrolls two steps: with 12 and 6 rows it spills, which costs 4 %.
     vector!(
         __m512,
         16,
@@ -150,13 +150,13 @@ mod arm {
 
     use super::Vector;
 
-    /// Two registers, so that a row of a product takes four. With 6 rows these are 24 registers for the sums, 4 for the
-    /// weights and 1 for the pixel, of 32.
+    /// Two registers. With 6 rows, a product takes 24 of the 32 registers for the sums, 4 for the weights and 1 for the
+    /// pixel.
     #[derive(Clone, Copy)]
     pub(in super::super) struct Neon(float32x4_t, float32x4_t);
 
     impl Vector for Neon {
-        const LANES: usize = 8;
+        const WIDTH: usize = 8;
         const ROWS: usize = 6;
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {

@@ -1,17 +1,17 @@
-//! A convolution with all that stands before and after it.
+//! A convolution with the operations before and after it.
 
 use rayon::prelude::*;
 
-use super::block::Block;
-use super::{Kernel, Map, Weights};
+use super::band::Band;
+use super::{Isa, Map, Weights};
 
-/// Patches of a block, about: enough blocks for the threads also in the small maps.
+/// Patches of a band, about. It is small so that the deep, small maps too have a band for every thread.
 const PATCHES: usize = 28;
 
-/// `start + bias + conv3x3(act(src)) + proj(x)`, then ReLU and 2×2 maxima if asked for.
+/// `bias + conv3x3(src)`, to which each method below adds an operation. ReLU and 2×2 maxima come last.
 pub struct ConvSum<'a> {
     pub(super) src: &'a Map,
-    /// ReLU of an affine map on the source, before the zeros around it.
+    /// Scale and shift of the affine map before a ReLU. The zeros around the source are added after it.
     pub(super) act: Option<(&'a [f32], &'a [f32])>,
     pub(super) weights: &'a Weights,
     pub(super) bias: &'a [f32],
@@ -22,7 +22,7 @@ pub struct ConvSum<'a> {
 }
 
 impl<'a> ConvSum<'a> {
-    /// The convolution and its bias. The source is taken at twice its size if the weights were prepared for that.
+    /// The convolution and its bias. The source is taken at twice its size if the weights are [`Weights::doubled`].
     pub fn of(src: &'a Map, weights: &'a Weights) -> Self {
         ConvSum {
             src,
@@ -41,22 +41,22 @@ impl<'a> ConvSum<'a> {
         ConvSum { act: Some((scale, shift)), ..self }
     }
 
-    /// Another bias.
+    /// Takes this bias instead of the convolution's, one number a channel.
     pub fn bias(self, bias: &'a [f32]) -> Self {
         ConvSum { bias, ..self }
     }
 
-    /// Adds what the destination holds.
+    /// Adds the values that are in the destination.
     pub fn accumulate(self) -> Self {
         ConvSum { accumulate: true, ..self }
     }
 
-    /// Adds a map with a factor a channel.
+    /// Adds `scale · map`, one factor a channel.
     pub fn skip(self, map: &'a Map, scale: &'a [f32]) -> Self {
         ConvSum { skip: Some((map, scale)), ..self }
     }
 
-    /// Adds a 1×1 convolution of another map, `up` at twice its size. Its bias is not added.
+    /// Adds a 1×1 convolution of another map, which is taken at twice its size if `up`. Its bias is not added.
     pub fn proj(self, map: &'a Map, up: bool, proj: &'a Weights) -> Self {
         ConvSum { proj: Some((map, up, proj)), ..self }
     }
@@ -66,57 +66,57 @@ impl<'a> ConvSum<'a> {
         ConvSum { relu: true, ..self }
     }
 
-    /// Computes the sum.
-    pub fn write(self, kernel: Kernel, dst: &mut Map) {
-        self.run(kernel, dst, None);
+    /// Computes the sum and writes it to `dst`.
+    pub fn write(self, isa: Isa, dst: &mut Map) {
+        self.run(isa, dst, None);
     }
 
-    /// Computes the sum and the maxima of its 2×2 pixels.
-    pub fn write_pooled(self, kernel: Kernel, dst: &mut Map, pooled: &mut Map) {
-        self.run(kernel, dst, Some(pooled));
+    /// Computes the sum, and in `pooled` the maximum of each 2×2 pixels.
+    pub fn write_pooled(self, isa: Isa, dst: &mut Map, pooled: &mut Map) {
+        self.run(isa, dst, Some(pooled));
     }
 
-    fn run(self, kernel: Kernel, dst: &mut Map, pooled: Option<&mut Map>) {
+    fn run(self, isa: Isa, dst: &mut Map, pooled: Option<&mut Map>) {
         self.check(dst);
         let (height, width, channels) = (dst.height, dst.width, dst.channels);
         let across = width.div_ceil(4);
         let rows = 4 * (PATCHES / across).max(1);
         let chunk = rows * width * channels;
-        let block = |i: usize, out: &mut [f32], pooled: Option<&mut [f32]>| {
-            Block { sum: &self, top: i * rows, width, across, out, pooled }.run(kernel);
+        let band = |i: usize, out: &mut [f32], pooled: Option<&mut [f32]>| {
+            Band { sum: &self, top: i * rows, width, across, out, pooled }.run(isa);
         };
         let length = dst.len();
-        let blocks = dst.data[..length].par_chunks_mut(chunk).enumerate();
+        let bands = dst.data[..length].par_chunks_mut(chunk).enumerate();
         match pooled {
-            None => blocks.for_each(|(i, out)| block(i, out, None)),
+            None => bands.for_each(|(i, out)| band(i, out, None)),
             Some(pooled) => {
                 assert_eq!((pooled.height * 2, pooled.width * 2, pooled.channels), (height, width, channels));
                 let pools = pooled.data.par_chunks_mut(chunk / 4);
-                blocks.zip(pools).for_each(|((i, out), pooled)| block(i, out, Some(pooled)));
+                bands.zip(pools).for_each(|((i, out), pooled)| band(i, out, Some(pooled)));
             }
         }
     }
 
-    /// What the unchecked loads of a block rely on.
+    /// Panics unless the shapes are those that the unchecked loads of a band rely on.
     fn check(&self, dst: &Map) {
-        let sized = |map: &Map, up: bool, channels: usize| {
+        let check_shape = |map: &Map, up: bool, channels: usize| {
             let factor = if up { 2 } else { 1 };
             let size = (map.height * factor, map.width * factor, map.channels);
             assert_eq!(size, (dst.height, dst.width, channels));
             assert!(map.data.len() >= map.len());
         };
-        sized(dst, false, self.weights.outputs);
-        sized(self.src, self.weights.doubled, self.weights.inputs);
+        check_shape(dst, false, self.weights.outputs);
+        check_shape(self.src, self.weights.doubled, self.weights.inputs);
         assert_eq!(self.bias.len(), dst.channels);
         if let Some((scale, shift)) = self.act {
             assert_eq!((scale.len(), shift.len()), (self.src.channels, self.src.channels));
         }
         if let Some((map, scale)) = self.skip {
-            sized(map, false, dst.channels);
+            check_shape(map, false, dst.channels);
             assert_eq!(scale.len(), dst.channels);
         }
         if let Some((map, up, weights)) = self.proj {
-            sized(map, up, weights.inputs);
+            check_shape(map, up, weights.inputs);
             assert_eq!(weights.outputs, dst.channels);
         }
     }

@@ -3,32 +3,32 @@
 use super::PANEL;
 use super::simd::Vector;
 
-/// How four pixels of a line come about: pixels of the source become values, these are multiplied by values of the
-/// kernel, and sums of the products are the pixels. A patch goes along both axes. Arrays are as long as the longest
-/// line; what is beyond a line's own length is not used.
+/// The transforms of one line of four pixels: pixels of the source become values, the values are multiplied by
+/// transformed taps, and sums of the products are the four pixels. A patch is transformed along both axes. All arrays
+/// have six elements, as the longest line needs; shorter lines do not use the last ones.
 pub(super) trait Lines {
-    /// Pixels of the source that a patch takes; the first lies one before those that it is about.
+    /// Pixels of the source that a patch reads. The first lies one before the pixels that the patch computes.
     const PIXELS: usize;
-    /// Pixels of the source from a patch to the next.
+    /// Pixels of the source from one patch to the next.
     const STEP: usize;
-    /// Values that they become.
+    /// Values that the pixels become.
     const VALUES: usize;
-    /// Which value each product is of.
+    /// For each product, the index of its value.
     const PRODUCTS: &'static [usize];
 
-    /// Pixels to values.
+    /// Transforms pixels to values.
     ///
     /// # Safety
-    /// As for the vector.
+    /// The processor must have the instructions of `V`.
     unsafe fn spread<V: Vector>(pixels: [V; 6]) -> [V; 6];
 
-    /// Products to four pixels.
+    /// Transforms products to four pixels.
     ///
     /// # Safety
-    /// As for the vector.
+    /// The processor must have the instructions of `V`.
     unsafe fn gather<V: Vector>(products: [V; 6]) -> [V; 4];
 
-    /// Three taps to a value for each product.
+    /// Three taps to a factor for each product.
     fn expand(taps: [&[f32; PANEL]; 3]) -> [[f32; PANEL]; 6];
 }
 
@@ -75,7 +75,7 @@ impl Lines for Plain {
         let mut out = [[0.0; PANEL]; 6];
         for o in 0..PANEL {
             let (a, b, c) = (a[o], b[o], c[o]);
-            // Products, since divisions take ten times as long and there are six million weights.
+            // Multiplied by reciprocals: divisions take ten times as long, and there are six million weights.
             let (even, odd) = (a * (1.0 / 24.0) + c * (1.0 / 6.0), b * (1.0 / 12.0));
             out[0][o] = a / 4.0;
             out[1][o] = (a + b + c) * (-1.0 / 6.0);
@@ -88,8 +88,8 @@ impl Lines for Plain {
     }
 }
 
-/// Four pixels of a line of which each pixel `a b c d` stands twice, `a b b c c d`: with taps `u v w` they are
-/// `ua + vb + wb`, `ub + vb + wc`, `ub + vc + wc` and `uc + vc + wd`, for which five products will do.
+/// Four pixels of a line in which every pixel is repeated: from `a b b c c d` and the taps `u v w`, they are
+/// `ua + vb + wb`, `ub + vb + wc`, `ub + vc + wc` and `uc + vc + wd`, which need only five products.
 pub(super) struct Doubled;
 
 impl Lines for Doubled {

@@ -1,45 +1,45 @@
-//! The weights of a convolution as the products take them.
+//! The weights of a convolution, in the layout that the products read.
 
 use super::transform::{Doubled, Lines, Plain};
-use super::{BLOCK, Floats, PANEL};
+use super::{Floats, PANEL, WIDEST_VECTOR};
 use crate::model::network::Conv;
 
-/// Inputs whose kernels are written together: line by line, the products' panels lie so far apart that they would
-/// drive each other out of the cache.
+/// Inputs whose taps are written together. Written one by one, the panels of the products, which lie far apart, would
+/// evict each other from the cache.
 const RUN: usize = 8;
 
 /// The weights of a convolution, transformed and in panels.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// Channels of the input that count.
+    /// Channels of the input.
     pub(super) depth: usize,
-    /// All of them, padded to a multiple of [`BLOCK`].
+    /// Stored channels of the input, a multiple of [`WIDEST_VECTOR`].
     pub(super) inputs: usize,
-    /// Channels of the output, padded likewise.
+    /// Stored channels of the output, a multiple of [`WIDEST_VECTOR`].
     pub(super) outputs: usize,
-    /// The input is taken at twice its size.
+    /// Whether the input is taken at twice its size.
     pub(super) doubled: bool,
     /// 3×3: `[product, panel, depth, PANEL]`; 1×1: the same with one product.
     pub(super) panels: Floats,
-    /// `[out]`, padded.
+    /// `[out]`, with zeros for the added channels.
     pub bias: Vec<f32>,
 }
 
 impl Weights {
-    /// Prepares a convolution of 9 taps or of 1.
+    /// Prepares a 3×3 or a 1×1 convolution.
     pub fn new(conv: &Conv) -> Self {
         match conv.weight.len() == conv.inputs * conv.outputs {
-            true => Self::of(conv, false, 1, |kernels: &[[f32; PANEL]; 1], to| to(&kernels[0])),
+            true => Self::of(conv, false, 1, |taps: &[[f32; PANEL]; 1], to| to(&taps[0])),
             false => Self::of(conv, false, Plain::PRODUCTS.len().pow(2), transform::<Plain>),
         }
     }
 
-    /// Prepares a convolution of 9 taps of a map that is taken at twice its size: each pixel counts four times.
+    /// Prepares a 3×3 convolution of a map that is taken at twice its size: each pixel is repeated as 2×2.
     pub fn doubled(conv: &Conv) -> Self {
         Self::of(conv, true, Doubled::PRODUCTS.len().pow(2), transform::<Doubled>)
     }
 
-    /// `transform` gives the values of a panel of kernels of one input, product by product.
+    /// `transform` passes on the factors of one input for a panel of outputs, product by product.
     fn of<const TAPS: usize>(
         conv: &Conv,
         doubled: bool,
@@ -49,13 +49,13 @@ impl Weights {
         let (depth, count) = (conv.inputs, conv.outputs.div_ceil(PANEL));
         let mut panels = Floats::zeros(products * count * depth * PANEL);
         let mut run = vec![[[0.0; PANEL]; RUN]; products];
-        for (panel, kernels) in conv.weight.chunks(PANEL * depth * TAPS).enumerate() {
+        for (panel, weights) in conv.weight.chunks(PANEL * depth * TAPS).enumerate() {
             for first in (0..depth).step_by(RUN) {
                 let inputs = first..depth.min(first + RUN);
                 for (i, input) in inputs.clone().enumerate() {
                     let mut to = run.iter_mut();
-                    transform(&taps(kernels, depth, input), &mut |values| {
-                        to.next().into_iter().for_each(|to| to[i] = *values);
+                    transform(&taps(weights, depth, input), &mut |factors| {
+                        to.next().into_iter().for_each(|to| to[i] = *factors);
                     });
                 }
                 let to = panels.chunks_exact_mut(depth * PANEL).skip(panel).step_by(count);
@@ -64,25 +64,26 @@ impl Weights {
                 }
             }
         }
-        let (inputs, outputs) = (depth.next_multiple_of(BLOCK), conv.outputs.next_multiple_of(BLOCK));
+        let (inputs, outputs) =
+            (depth.next_multiple_of(WIDEST_VECTOR), conv.outputs.next_multiple_of(WIDEST_VECTOR));
         let mut bias = conv.bias.clone();
         bias.resize(outputs, 0.0);
         Weights { depth, inputs, outputs, doubled, panels, bias }
     }
 }
 
-/// The kernels of one input for a panel of outputs, which are `[out, depth, TAPS]`, tap by tap; zeros for outputs that
-/// are not there.
-fn taps<const TAPS: usize>(kernels: &[f32], depth: usize, input: usize) -> [[f32; PANEL]; TAPS] {
+/// The taps of one input for a panel of outputs, `[tap, out]`, with zeros for outputs beyond the last. `weights` is
+/// `[out, depth, tap]`.
+fn taps<const TAPS: usize>(weights: &[f32], depth: usize, input: usize) -> [[f32; PANEL]; TAPS] {
     let mut taps = [[0.0; PANEL]; TAPS];
-    for (o, kernels) in kernels.chunks_exact(depth * TAPS).enumerate() {
-        let kernel = &kernels[input * TAPS..][..TAPS];
-        taps.iter_mut().zip(kernel).for_each(|(tap, weight)| tap[o] = *weight);
+    for (o, weights) in weights.chunks_exact(depth * TAPS).enumerate() {
+        let weights = &weights[input * TAPS..][..TAPS];
+        taps.iter_mut().zip(weights).for_each(|(tap, weight)| tap[o] = *weight);
     }
     taps
 }
 
-/// A panel of kernels, along both axes.
+/// Transforms 3×3 taps along both axes, for a panel of outputs.
 fn transform<L: Lines>(g: &[[f32; PANEL]; 9], to: &mut dyn FnMut(&[f32; PANEL])) {
     let columns = [0, 1, 2].map(|x| L::expand([&g[x], &g[3 + x], &g[6 + x]]));
     let [left, middle, right] = &columns;

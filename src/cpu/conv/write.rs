@@ -1,20 +1,20 @@
-//! From the products of a patch to pixels of the destination.
+//! The products of a patch become pixels of the destination.
 #![expect(
     clippy::needless_range_loop,
     reason = "a closure would not be inlined with the instructions of a vector"
 )]
 
 use super::PANEL;
-use super::block::Block;
+use super::band::Band;
 use super::simd::Vector;
 use super::transform::Lines;
 
-impl Block<'_> {
-    /// The pixels of a patch, and all that is added to them. `from` is `[product, ., out]` with `stride` floats from
-    /// product to product, `projected` is `[pixel, out]`.
+impl Band<'_> {
+    /// Writes the pixels of a patch with everything that the sum adds to them. `from` is `[product, ., out]`, `stride`
+    /// floats from product to product; `projected` is `[pixel, out]`.
     ///
     /// # Safety
-    /// As for the block.
+    /// The processor must have the instructions of `V`, and [`ConvSum::check`](super::ConvSum) must have passed.
     #[inline(always)]
     pub(super) unsafe fn write_patch<V: Vector, L: Lines>(
         &mut self,
@@ -25,12 +25,12 @@ impl Block<'_> {
     ) {
         let channels = self.sum.weights.outputs;
         let (y0, x0) = (patch / self.across * 4, patch % self.across * 4);
-        // The last patches may reach over the map.
+        // The last patches may reach beyond the map.
         let (down, right) = ((self.rows() - y0).min(4), (self.width - x0).min(4));
         let side = L::PRODUCTS.len();
         assert!(from.len() >= (side * side - 1) * stride + channels);
-        for channel in (0..channels).step_by(V::LANES) {
-            // SAFETY: `from` was checked; the pixels written lie in the block.
+        for channel in (0..channels).step_by(V::WIDTH) {
+            // SAFETY: the length of `from` was checked, and the pixels written lie in the band.
             unsafe {
                 let from = from.as_ptr().add(channel);
                 let mut lines = [[V::splat(0.0); 4]; 6];
@@ -53,7 +53,7 @@ impl Block<'_> {
                     }
                 }
                 match (down, right) {
-                    // Of a size that is known here, so that they stay in registers.
+                    // With constant bounds the compiler keeps the pixels in registers.
                     (4, 4) => self.finish(pixels, channel, (y0, x0), (4, 4), projected),
                     size => self.finish(pixels, channel, (y0, x0), size, projected),
                 }
@@ -61,7 +61,7 @@ impl Block<'_> {
         }
     }
 
-    /// Adds what belongs to the sum at `down` by `right` pixels of the block, and writes them.
+    /// Adds the other terms of the sum to `down` by `right` pixels, and writes these.
     #[inline(always)]
     unsafe fn finish<V: Vector>(
         &mut self,

@@ -1,23 +1,23 @@
-//! Pages to planes with channels.
+//! The pages of a file become planes with channels.
 
 use ndarray::{Array3, s};
 
+use super::limits;
 use super::samples::{Decoded, from_samples};
-use super::size;
 use crate::image::pixel::each;
 use crate::image::{Image, Pixel, Pixels, Stack};
 
-/// An axis over which the pages of a file run: its letter (`C` channel, `Z` depth, `T` time, or any other) and
-/// its length.
+/// An axis over which the pages of a file run: its letter (`C` for channel, `Z` for depth, `T` for time, or any other
+/// letter) and its length.
 pub(super) type Axis = (char, usize);
 
-/// The number of pages that fill the axes.
+/// The number of pages that fill the axes; `None` if it overflows.
 pub(super) fn count(axes: &[Axis]) -> Option<usize> {
     axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.1))
 }
 
-/// Arranges pages, stored with the first of `axes` slowest, as planes: time, then other axes as they come, then
-/// z. The pages along `C` become the channels of a plane.
+/// Arranges pages as planes: sorted by time, then by other axes in the order of `axes`, then by z. The pages along `C`
+/// become the channels of a plane. In `pages`, the first of `axes` runs slowest.
 pub(super) fn arrange(pages: Vec<Pixels>, axes: &[Axis]) -> Decoded<Stack> {
     if count(axes) != Some(pages.len()) || pages.is_empty() {
         return Err(format!("{} pages do not fill the axes {axes:?}", pages.len()));
@@ -36,7 +36,7 @@ pub(super) fn arrange(pages: Vec<Pixels>, axes: &[Axis]) -> Decoded<Stack> {
     }
 }
 
-/// Where page `index` belongs: its indices along time, the other axes, z and the channels.
+/// The key by which page `index` is sorted: its indices along time, other axes, z and channels.
 fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
     let mut key = vec![(0, 0); axes.len()];
     for (slot, &(letter, length)) in axes.iter().enumerate().rev() {
@@ -53,7 +53,7 @@ fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
     key.into_iter().map(|(_, index)| index).collect()
 }
 
-/// The channels of all pages in one array.
+/// Joins the channels of all pages.
 fn merge(mut pages: Vec<Pixels>) -> Decoded<Pixels> {
     if pages.len() == 1 {
         return Ok(pages.remove(0));
@@ -67,8 +67,8 @@ fn concatenate<T: Pixel + Default>(pages: Vec<Pixels>) -> Decoded<Pixels> {
     let pages = pages.ok_or("pages of different sizes or types")?;
     let (height, width, each) = pages[0].dim();
     let channels = each * pages.len();
-    let n = size::samples(height as u64, width as u64, channels as u64)?;
-    let mut all = from_samples(height, width, channels, size::zeros(n)?)?;
+    let n = limits::samples(height as u64, width as u64, channels as u64)?;
+    let mut all = from_samples(height, width, channels, limits::zeros(n)?)?;
     for (i, page) in pages.iter().enumerate() {
         all.slice_mut(s![.., .., i * each..(i + 1) * each]).assign(page);
     }
@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn planes_are_time_before_z_whatever_the_order_of_the_file() {
-        // The page of (t, z, c) is 4 t + 2 z + c, then 4 z + 2 c + t, then 4 c + 2 t + z.
+        // The page at (t, z, c) is number 4t + 2z + c in the first order, 4z + 2c + t in the second, 4c + 2t + z in the
+        // third.
         let tzc = [[0, 1], [2, 3], [4, 5], [6, 7]];
         assert_eq!(values(8, &[('T', 2), ('Z', 2), ('C', 2)]), tzc);
         let zct = [[0, 2], [4, 6], [1, 3], [5, 7]];

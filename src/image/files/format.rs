@@ -1,4 +1,4 @@
-//! Which reader a file needs, told by its first bytes.
+//! The format of a file, recognised by its first bytes.
 
 use std::path::Path;
 
@@ -7,24 +7,24 @@ use super::{jpeg, npy, png, tiff};
 use crate::image::Stack;
 use crate::{Error, Result};
 
-/// The extensions of the files that [`read`] understands, in lower case. The content decides; these are for
-/// listing a folder.
+/// The extensions of the files that [`read`] understands, in lower case. They are meant for listing a folder: [`read`]
+/// itself looks at the content of a file and not at its name.
 pub const EXTENSIONS: &[&str] = &["tif", "tiff", "png", "jpg", "jpeg", "npy"];
 
 /// Reads an image file: TIFF (also BigTIFF, OME-TIFF and ImageJ stacks), PNG, JPEG or NPY.
 ///
-/// Samples keep their values: nothing is scaled, and an inverted grey scale stays inverted. Unsigned 8- and
-/// 16-bit integers keep their type, all other numbers become `f32`. Colours are channels, the opacity of an RGB
-/// image is left out. What is a plane and what is a channel:
-/// * TIFF: the axes of OME-XML, ImageJ or tifffile's JSON where the file has them. Without: two to four pages of
-///   one sample each are channels, any other number of pages are planes. Pages of reduced resolution, and pages
-///   unlike the first, are left out.
-/// * NPY: `[Y, X]`; with three axes the first or the last is the channels if it is the smallest and below 10,
-///   else the first is the planes; with four axes the first is the planes.
+/// Samples keep their values: nothing is scaled, and an inverted grey scale stays inverted. Unsigned 8- and 16-bit
+/// integers keep their type; all other numbers become `f32`. Colours become channels, without the opacity of an RGB
+/// image. Planes and channels are told apart by these rules:
+/// * TIFF: if the file describes its axes (OME-XML, ImageJ, or tifffile's JSON), the description decides. Without one,
+///   two to four pages of one sample each are channels, and any other number of pages are planes. Pages of reduced
+///   resolution, and pages with another size or type than the first, are ignored.
+/// * NPY: two axes are `[Y, X]`. Of three axes, the first or the last is the channels if it is the shortest and shorter
+///   than 10; otherwise the first is the planes. Of four axes, the first is the planes.
 ///
 /// # Errors
-/// [`Error::Read`] when the file cannot be opened, [`Error::ImageFile`] when it is empty, of another format,
-/// incomplete, or holds something that is not supported (the message says what).
+/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is empty, incomplete, of an unknown
+/// format, or has a feature that is not supported (the message names it).
 pub fn read(path: &Path) -> Result<Stack> {
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     decode(bytes).map_err(|reason| Error::image_file(path, reason))

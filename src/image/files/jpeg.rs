@@ -5,17 +5,17 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::limits;
 use super::samples::{Decoded, from_samples};
-use super::size;
 use crate::image::{Image, Pixels, Stack};
 
-/// Decodes a JPEG: grey stays one channel, YCbCr, CMYK and YCCK become RGB.
+/// Decodes a JPEG. Grey stays one channel; YCbCr, CMYK and YCCK become RGB.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     read(bytes).map(|image| Stack { planes: vec![image] })
 }
 
 fn read(bytes: &[u8]) -> Decoded<Image> {
-    // Strict: an incomplete file is an error, not an image with a grey rest.
+    // In strict mode an incomplete file is an error. Otherwise its missing part would be grey.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -28,8 +28,8 @@ fn read(bytes: &[u8]) -> Decoded<Image> {
         Some(ColorSpace::Luma) => (ColorSpace::Luma, 1),
         _ => (ColorSpace::RGB, 3),
     };
-    let samples = size::samples(height as u64, width as u64, channels as u64)?;
-    size::check(samples as u64, bytes.len())?;
+    let samples = limits::samples(height as u64, width as u64, channels as u64)?;
+    limits::check(samples as u64, bytes.len())?;
     decoder.set_options(options.jpeg_set_out_colorspace(space));
     let pixels = decoder.decode().map_err(|e| e.to_string())?;
     Image::new(Pixels::U8(from_samples(height, width, channels, pixels)?)).map_err(|e| e.to_string())

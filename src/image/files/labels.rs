@@ -1,4 +1,4 @@
-//! Label images: one whole number a pixel.
+//! Files of label images, which have one whole number a pixel.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -15,16 +15,16 @@ use crate::{Error, Result};
 /// The extensions of the files that [`read_labels`] understands, in lower case.
 pub const LABEL_EXTENSIONS: &[&str] = &["tif", "tiff", "png", "npy"];
 
-/// Single precision holds every whole number below this.
+/// Single precision represents every whole number below this exactly.
 const EXACT: f32 = (1 << 24) as f32;
 
-/// Reads a label image, `[height, width]` with 0 for background: TIFF or PNG of grey pixels, NPY, or Cellpose's
-/// `_seg.npy`, whose entry `masks` is taken (the file is read as data, nothing in it is run).
+/// Reads a label image, `[height, width]` with 0 for background, from a grey TIFF or PNG, an NPY file, or the entry
+/// `masks` of Cellpose's `_seg.npy`. That file is a Python pickle; it is read as data, and nothing in it is executed.
 ///
 /// # Errors
-/// [`Error::Read`] when the file cannot be opened; [`Error::ImageFile`] when it is not one plane of whole numbers
-/// from 0 to `u32::MAX`: colours and palettes, JPEG, several planes, negative or broken numbers, and 32-bit TIFF with
-/// numbers from 2^24 on, which are not read exactly.
+/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is not one plane of whole numbers from 0
+/// to `u32::MAX`. Refused are colours and palettes, JPEG, several planes, negative numbers, fractions, and 32-bit TIFF
+/// with numbers from 2^24 on, which cannot be read exactly.
 pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
     let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
     labels(bytes).map_err(|reason| Error::image_file(path, reason))
@@ -55,8 +55,8 @@ fn grey(image: &Image) -> Decoded<Array2<u32>> {
         Pixels::U8(a) => a.mapv(u32::from),
         Pixels::U16(a) => a.mapv(u32::from),
         Pixels::F32(a) => match a.iter().find(|v| !(0.0..EXACT).contains(*v) || v.fract() != 0.0) {
-            Some(odd) => {
-                return Err(format!("has the value {odd}, which is no whole number from 0 to 16777215"));
+            Some(value) => {
+                return Err(format!("has the value {value}, which is no whole number from 0 to 16777215"));
             }
             None => a.mapv(|v| v as u32),
         },
@@ -64,7 +64,7 @@ fn grey(image: &Image) -> Decoded<Array2<u32>> {
     Ok(plane.remove_axis(Axis(2)))
 }
 
-/// An array, or the dictionary of a `_seg.npy`.
+/// Labels from the array of an NPY file, or from the dictionary of a `_seg.npy`.
 fn numpy(bytes: &[u8]) -> Decoded<Array2<u32>> {
     let array = Array::parse(bytes)?;
     if array.kind.starts_with('O') {
@@ -73,11 +73,11 @@ fn numpy(bytes: &[u8]) -> Decoded<Array2<u32>> {
     plane(array)
 }
 
-/// An array that has two axes beside those of length 1.
+/// Labels from an array with two axes, not counting axes of length 1.
 fn plane(mut array: Array) -> Decoded<Array2<u32>> {
     if array.shape.len() != 2 {
         let shape = array.shape.clone();
-        array.shape.retain(|&side| side != 1);
+        array.shape.retain(|&length| length != 1);
         if array.shape.len() != 2 {
             return Err(format!("has the axes {shape:?}, labels are one plane"));
         }
@@ -93,10 +93,10 @@ fn plane(mut array: Array) -> Decoded<Array2<u32>> {
         "i8" => whole::<i64>(&array),
         kind => Err(format!("values of type {kind} are no labels: whole numbers are")),
     }?;
-    array.shaped(labels)?.into_dimensionality().map_err(|e| e.to_string())
+    array.with_shape(labels)?.into_dimensionality().map_err(|e| e.to_string())
 }
 
-/// Numbers of type `T` as labels.
+/// Converts numbers of type `T` to labels.
 fn whole<T: Number + TryInto<u32> + Display>(array: &Array) -> Decoded<Vec<u32>> {
     if !array.data.len().is_multiple_of(size_of::<T>()) {
         return Err("the array ends within a number".into());
@@ -106,8 +106,8 @@ fn whole<T: Number + TryInto<u32> + Display>(array: &Array) -> Decoded<Vec<u32>>
         return Err("the file goes on after the array".into());
     }
     let label = |number: T| {
-        let odd = |_| format!("has the value {number}, which is no label from 0 to {}", u32::MAX);
-        number.try_into().map_err(odd)
+        let not_a_label = |_| format!("has the value {number}, which is no label from 0 to {}", u32::MAX);
+        number.try_into().map_err(not_a_label)
     };
     numbers.into_iter().map(label).collect()
 }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    /// What `numpy.save` writes.
+    /// A file as `numpy.save` writes it.
     fn npy(kind: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
         let order = if fortran { "True" } else { "False" };
         let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
@@ -168,7 +168,7 @@ mod tests {
         expected.slice_mut(ndarray::s![4..9, 7..11]).fill(5);
         let small: &[u8] = include_bytes!("../../../tests/data/labels/small_seg.npy");
         assert_eq!(labels(small.to_vec()).unwrap(), expected);
-        // 32 bits, the first axis fastest, beside dates and numbers of NumPy.
+        // Masks of 32 bits in Fortran order, beside dates and scalars of NumPy.
         let gui: &[u8] = include_bytes!("../../../tests/data/labels/gui_seg.npy");
         assert_eq!(labels(gui.to_vec()).unwrap(), expected.mapv(|label| 70_000 * label));
         for length in 0..gui.len() {

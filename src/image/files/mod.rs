@@ -1,13 +1,13 @@
-//! Files to pixels: one file a format, and what they share.
+//! Image files: a module for each format, and what the formats share.
 
 mod axes;
 mod format;
 mod jpeg;
 mod labels;
+mod limits;
 mod npy;
 mod png;
 mod samples;
-mod size;
 mod tiff;
 
 pub use format::{EXTENSIONS, read};

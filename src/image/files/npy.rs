@@ -1,13 +1,13 @@
-//! NPY files of NumPy to pixels.
+//! Images in NPY files.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Dimension, IxDyn};
 
+use super::limits;
 use super::samples::Decoded;
-use super::size;
 use crate::image::{Image, Pixel, Stack};
 use crate::npy::{Array, Number};
 
-/// Decodes an array of numbers or truth values with two to four axes.
+/// Decodes an array of numbers or booleans with two to four axes.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     let array = Array::parse(bytes)?;
     match array.kind {
@@ -28,7 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
 }
 
 fn planes<T: Number, U: Pixel>(array: &Array, convert: impl Fn(T) -> U) -> Decoded<Stack> {
-    let array: ArrayD<U> = array.shaped(array.numbers(convert)?)?;
+    let array: ArrayD<U> = array.with_shape(array.numbers(convert)?)?;
     let planes = match array.ndim() {
         2 => vec![image(array.view().insert_axis(Axis(2)))?],
         3 => volume(array.view())?,
@@ -44,15 +44,15 @@ fn planes<T: Number, U: Pixel>(array: &Array, convert: impl Fn(T) -> U) -> Decod
     Ok(Stack { planes })
 }
 
-/// Three axes: one plane with channels, or planes of one channel.
+/// Decodes an array with three axes: one plane with channels, or planes with one channel each.
 fn volume<T: Pixel>(array: ArrayViewD<T>) -> Decoded<Vec<Image>> {
     let shape = array.raw_dim();
-    let sides = shape.slice();
-    let smallest = sides.iter().copied().min().unwrap_or(0);
-    let is_channels = |side: usize| side == smallest && side < 10;
-    if is_channels(sides[2]) && sides[2] < sides[0] {
+    let lengths = shape.slice();
+    let shortest = lengths.iter().copied().min().unwrap_or(0);
+    let is_channels = |length: usize| length == shortest && length < 10;
+    if is_channels(lengths[2]) && lengths[2] < lengths[0] {
         Ok(vec![image(array)?])
-    } else if is_channels(sides[0]) {
+    } else if is_channels(lengths[0]) {
         Ok(vec![image(array.permuted_axes(IxDyn(&[1, 2, 0])))?])
     } else {
         array.outer_iter().map(|plane| image(plane.insert_axis(Axis(2)))).collect()
@@ -60,8 +60,8 @@ fn volume<T: Pixel>(array: ArrayViewD<T>) -> Decoded<Vec<Image>> {
 }
 
 fn image<T: Pixel>(view: ArrayViewD<T>) -> Decoded<Image> {
-    let sides: Vec<u64> = view.shape().iter().map(|&side| side as u64).collect();
-    size::samples(sides[0], sides[1], sides[2])?;
+    let lengths: Vec<u64> = view.shape().iter().map(|&length| length as u64).collect();
+    limits::samples(lengths[0], lengths[1], lengths[2])?;
     let view = view.into_dimensionality().map_err(|e| e.to_string())?;
     Image::from_channels(view).map_err(|e| e.to_string())
 }

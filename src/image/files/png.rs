@@ -4,31 +4,31 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
+use super::limits;
 use super::samples::{Decoded, from_samples, keep};
-use super::size;
 use crate::image::{Image, Pixels, Stack};
 
-/// Decodes a PNG. Palettes become colours; 1, 2 and 4 bits become 8 over the full range; opacity is left out.
+/// Decodes a PNG. Palettes become colours, 1, 2 and 4 bits are scaled to the range of 8 bits, opacity is ignored.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     read(bytes).map(|image| Stack { planes: vec![image] })
 }
 
 fn read(bytes: &[u8]) -> Decoded<Image> {
     let text = |e: png::DecodingError| e.to_string();
-    // The bound on memory is ours, below; that of the crate would refuse large images.
+    // Memory is bounded by our own limits below; the crate's default limit would refuse large images.
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: usize::MAX });
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let header = decoder.read_header_info().map_err(text)?;
     let (width, height) = header.size();
-    // Four samples of two bytes are the largest pixel.
-    size::samples(height.into(), width.into(), 4)?;
-    size::check(u64::from(width) * u64::from(height) * header.bytes_per_pixel() as u64, bytes.len())?;
+    // The largest pixel has four samples.
+    limits::samples(height.into(), width.into(), 4)?;
+    limits::check(u64::from(width) * u64::from(height) * header.bytes_per_pixel() as u64, bytes.len())?;
 
     let mut reader = decoder.read_info().map_err(text)?;
     let length = reader.output_buffer_size().ok_or("the image is larger than memory")?;
-    let mut buffer = size::zeros::<u8>(length)?;
+    let mut buffer = limits::zeros::<u8>(length)?;
     reader.next_frame(&mut buffer).map_err(text)?;
     let (color, depth) = reader.output_color_type();
     let (channels, kept) = match color {

@@ -1,11 +1,11 @@
-//! What the readers of all formats share: samples in a row to arrays.
+//! Helpers that the readers of all formats share: from a list of samples to an array.
 
 use ndarray::Array3;
 
-/// What a reader returns: the reason of a failure, to which [`read`](super::read) adds the file's name.
+/// The result of a reader. Its error is a reason, to which [`read`](super::read) adds the name of the file.
 pub(super) type Decoded<T> = std::result::Result<T, String>;
 
-/// An array `[height, width, channels]` of samples in that order.
+/// An array `[height, width, channels]` of samples in C order.
 pub(super) fn from_samples<T>(
     height: usize,
     width: usize,
@@ -15,7 +15,7 @@ pub(super) fn from_samples<T>(
     Array3::from_shape_vec((height, width, channels), samples).map_err(|e| e.to_string())
 }
 
-/// The first `kept` of `channels` samples a pixel.
+/// Keeps the first `kept` of the `channels` samples of each pixel.
 pub(super) fn keep<T: Copy>(samples: Vec<T>, channels: usize, kept: usize) -> Vec<T> {
     if kept == channels {
         return samples;

@@ -1,17 +1,17 @@
-//! The stack machine of a pickle.
+//! The stack machine that reads a pickle.
 
 use std::collections::HashMap;
 
 use super::{Object, Pickle, Result, Value};
 
-/// The global whose call makes an ordinary dictionary here.
+/// A call of this global becomes an ordinary dictionary.
 const ORDERED_DICT: &str = "collections.OrderedDict";
 
-/// Reads one pickle from the start of `input`, which is moved past it. The `allowed` globals are
+/// Reads one pickle from the start of `input`, and moves `input` past it. The `allowed` globals are written as
 /// `module.name`.
 ///
 /// # Errors
-/// Says which opcode or which global is not allowed, or that the pickle is damaged.
+/// A sentence that names an opcode or a global that is not allowed, or says that the pickle is damaged.
 pub(in crate::model) fn read<'a>(input: &mut &'a [u8], allowed: &[&'static str]) -> Result<Pickle<'a>> {
     let mut machine = Machine {
         input,
@@ -29,7 +29,7 @@ struct Machine<'a, 'b> {
     input: &'b mut &'a [u8],
     allowed: &'b [&'static str],
     stack: Vec<Value<'a>>,
-    /// Lengths of the stack at the marks that are open.
+    /// Lengths of the stack at the open marks.
     marks: Vec<usize>,
     memo: HashMap<usize, Value<'a>>,
     objects: Vec<Object<'a>>,
@@ -48,7 +48,7 @@ impl<'a> Machine<'a, '_> {
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
             0x80 => self.protocol()?,
-            0x95 => drop(self.array::<8>()?), // FRAME: how much to read ahead
+            0x95 => drop(self.array::<8>()?), // FRAME: the number of bytes to read ahead
             b'(' => self.marks.push(self.stack.len()),
             b'N' => self.push(Value::None),
             0x88 => self.push(Value::Bool(true)),
@@ -131,7 +131,7 @@ impl<'a> Machine<'a, '_> {
         Ok(())
     }
 
-    /// What follows a length of one byte (SHORT_BINUNICODE, SHORT_BINBYTES), eight (the "8" opcodes) or four.
+    /// Bytes after their length of one byte (SHORT_BINUNICODE, SHORT_BINBYTES), eight (the "8" opcodes) or four.
     fn counted(&mut self, opcode: u8) -> Result<&'a [u8]> {
         let length = match opcode {
             0x8c | b'C' => self.array::<1>()?[0].into(),
@@ -207,7 +207,7 @@ impl<'a> Machine<'a, '_> {
         let arguments = self.pop()?;
         let Value::Global(function) = self.pop()? else { return Err(damaged()) };
         self.make(match function {
-            // Its argument would be a list of pairs; pickles of a state dict give none and add items later.
+            // The argument could be a list of pairs. Pickles of state dicts have none, and set the items later.
             ORDERED_DICT => Object::Dict(Vec::new()),
             function => Object::Call { function, arguments, state: Value::None },
         });
@@ -218,7 +218,7 @@ impl<'a> Machine<'a, '_> {
         let new = self.pop()?;
         match self.top()? {
             Object::Call { state, .. } => *state = new,
-            // The `_metadata` of a state dict: version numbers of its layers.
+            // This is the `_metadata` of a state dict, version numbers of its layers, which is ignored.
             Object::Dict(_) => {}
             _ => return Err(damaged()),
         }
@@ -247,7 +247,7 @@ impl<'a> Machine<'a, '_> {
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
 
-    /// The object on top of the stack, to be changed.
+    /// The object on top of the stack.
     fn top(&mut self) -> Result<&mut Object<'a>> {
         match self.stack.last() {
             Some(&Value::Object(index)) => self.objects.get_mut(index).ok_or_else(damaged),
@@ -277,7 +277,7 @@ fn damaged() -> String {
     "its pickle is damaged".into()
 }
 
-/// The name of an opcode that is not read.
+/// The name of an opcode that is not understood.
 fn opcode_name(opcode: u8) -> String {
     let name = match opcode {
         b'0' => "POP",

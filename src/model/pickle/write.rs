@@ -1,6 +1,6 @@
-//! Writes the opcodes of pickles that Python 3 and PyTorch's restricted reader load.
+//! Writes pickles that Python 3 and PyTorch's restricted reader can load.
 
-/// A pickle under construction. Its memo stays empty: nothing that we write is large and repeated.
+/// A pickle under construction. It uses no memo, because nothing large is repeated.
 pub(in crate::model) struct Writer(Vec<u8>);
 
 impl Writer {
@@ -9,7 +9,7 @@ impl Writer {
         Writer(vec![0x80, protocol])
     }
 
-    /// Opcodes that stand alone.
+    /// Opcodes, with their arguments if they have any.
     pub(in crate::model) fn raw(&mut self, opcodes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(opcodes);
         self
@@ -29,11 +29,11 @@ impl Writer {
         self.raw(b"B").raw(&(bytes.len() as u32).to_le_bytes()).raw(bytes)
     }
 
-    /// An integer that is a size, so not negative.
-    pub(in crate::model) fn size(&mut self, value: usize) -> &mut Self {
+    /// An integer that is not negative.
+    pub(in crate::model) fn integer(&mut self, value: usize) -> &mut Self {
         match i32::try_from(value) {
             Ok(value) => self.raw(b"J").raw(&value.to_le_bytes()),
-            // A leading zero byte, because the last one holds the sign.
+            // The ninth byte, the highest, is zero because it holds the sign.
             Err(_) => self.raw(&[0x8a, 9]).raw(&(value as u64).to_le_bytes()).raw(&[0]),
         }
     }
@@ -42,11 +42,11 @@ impl Writer {
         self.raw(b"G").raw(&value.to_be_bytes())
     }
 
-    /// A tuple of sizes.
-    pub(in crate::model) fn sizes(&mut self, values: &[usize]) -> &mut Self {
+    /// A tuple of such integers.
+    pub(in crate::model) fn tuple(&mut self, values: &[usize]) -> &mut Self {
         self.raw(b"(");
         for &value in values {
-            self.size(value);
+            self.integer(value);
         }
         self.raw(b"t")
     }

@@ -1,4 +1,4 @@
-//! A pickled state dict: names, and views of storages that lie outside the pickle.
+//! A pickled state dict: names of tensors, and views of storages that lie outside the pickle.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,16 +7,16 @@ use super::super::pickle::{Object, Pickle, Value};
 use super::super::tensors::{COUNTER, Dtype, Tensors, elements};
 use crate::{Error, Result};
 
-/// The bytes of the storages, by their keys.
+/// The bytes of each storage, by key.
 pub(super) type Storages<'a> = HashMap<&'a str, Cow<'a, [u8]>>;
 
 const TENSOR: &str = "torch._utils._rebuild_tensor_v2";
 const PARAMETER: &str = "torch._utils._rebuild_parameter";
 
-/// More than any layer's weight has.
+/// The largest number of axes of a tensor; the weight of a convolution has 4.
 const MAX_AXES: usize = 8;
 
-/// What the pickle of a state dict may refer to.
+/// The globals that the pickle of a state dict may refer to.
 pub(super) const ALLOWED: &[&str] = &[
     "collections.OrderedDict",
     TENSOR,
@@ -33,8 +33,8 @@ pub(super) const ALLOWED: &[&str] = &[
     "torch.BoolStorage",
 ];
 
-/// Bytes of an element of a storage class.
-pub(super) fn element_size(class: &str) -> Option<usize> {
+/// The length in bytes of an element of a storage class.
+pub(super) fn element_bytes(class: &str) -> Option<usize> {
     match class {
         "torch.DoubleStorage" | "torch.LongStorage" => Some(8),
         "torch.FloatStorage" | "torch.IntStorage" => Some(4),
@@ -54,7 +54,7 @@ fn dtype(class: &str) -> Option<Dtype> {
     }
 }
 
-/// Where a tensor lies in its storage. Offset and strides are in elements.
+/// Where the elements of a tensor lie in a storage. Offset and strides are in elements.
 pub(super) struct View<'a> {
     name: &'a str,
     pub(super) storage: &'a str,
@@ -64,12 +64,11 @@ pub(super) struct View<'a> {
     strides: Vec<usize>,
 }
 
-/// The tensors that a pickle names. A state dict may lie in a dictionary under `state_dict`, and its names may
-/// begin with `module.`, as those of a `DataParallel` network do. Counters, and entries that are no tensors, are
-/// left out.
+/// The views of all tensors in a pickle. The state dict may be the entry `state_dict` of another dictionary, and its
+/// names may begin with `module.`, as in a `DataParallel` network. Ignores counters and entries that are not tensors.
 ///
 /// # Errors
-/// [`Error::Model`] if it is no state dict, [`Error::Tensor`] for a tensor that is not of a floating point type.
+/// [`Error::Model`] if it is not a state dict; [`Error::Tensor`] for a tensor whose type is not floating point.
 pub(super) fn views<'a>(model: &str, pickle: &Pickle<'a>) -> Result<Vec<View<'a>>> {
     let root = pickle.get(pickle.root, "state_dict").unwrap_or(pickle.root);
     let entries =
@@ -100,27 +99,27 @@ fn view<'a>(pickle: &Pickle<'a>, name: &'a str, value: Value<'a>) -> std::result
         return Err(not_plain());
     };
     let dtype = dtype(class).ok_or_else(|| format!("is of {class}, which is not a floating point type"))?;
-    let offset = size(offset).ok_or_else(not_plain)?;
-    let sizes = |value| pickle.list(value)?.iter().map(|&item| size(item)).collect::<Option<Vec<_>>>();
-    let (shape, strides) = sizes(shape).zip(sizes(strides)).ok_or_else(not_plain)?;
+    let offset = unsigned(offset).ok_or_else(not_plain)?;
+    let lengths = |value| pickle.list(value)?.iter().map(|&item| unsigned(item)).collect::<Option<Vec<_>>>();
+    let (shape, strides) = lengths(shape).zip(lengths(strides)).ok_or_else(not_plain)?;
     if shape.len() != strides.len() || shape.len() > MAX_AXES {
         return Err(not_plain());
     }
     Ok(View { name, storage, dtype, offset, shape, strides })
 }
 
-fn size(value: Value) -> Option<usize> {
+fn unsigned(value: Value) -> Option<usize> {
     match value {
         Value::Int(value) => usize::try_from(value).ok(),
         _ => None,
     }
 }
 
-/// Reads the views. All of them may have together at most `limit` elements, the length of the file in bytes: views
-/// that share a storage could be any number otherwise.
+/// Reads the tensors. Together they may have at most `limit` elements, which is the length of the file in bytes.
+/// Without this limit, many views of one storage could make a small file fill the memory.
 ///
 /// # Errors
-/// [`Error::Tensor`] for a view beyond its storage, or a tensor that [`Tensors::insert`] refuses.
+/// [`Error::Tensor`] for a view that reaches beyond its storage, or a tensor that [`Tensors::insert`] refuses.
 pub(super) fn tensors(model: &str, views: &[View], storages: &Storages, limit: usize) -> Result<Tensors> {
     let mut tensors = Tensors::new(model);
     let mut left = limit;
@@ -136,7 +135,7 @@ pub(super) fn tensors(model: &str, views: &[View], storages: &Storages, limit: u
 }
 
 impl View<'_> {
-    /// The `count` elements in C order; `None` if one lies outside of the storage.
+    /// The `count` elements in C order; `None` if one lies outside the storage.
     fn read(&self, storage: &[u8], count: usize) -> Option<Vec<f32>> {
         if count == 0 {
             return Some(Vec::new());
@@ -145,19 +144,19 @@ impl View<'_> {
         let reach = axes().try_fold(0usize, |reach, (&length, &stride)| {
             reach.checked_add((length - 1).checked_mul(stride)?)
         })?;
-        let size = self.dtype.size();
-        let start = self.offset.checked_mul(size)?;
-        let end = self.offset.checked_add(reach)?.checked_add(1)?.checked_mul(size)?;
+        let width = self.dtype.bytes();
+        let start = self.offset.checked_mul(width)?;
+        let end = self.offset.checked_add(reach)?.checked_add(1)?.checked_mul(width)?;
         let bytes = storage.get(start..end)?;
         if self.is_contiguous() {
             return Some(self.dtype.decode(bytes));
         }
-        let mut gathered = Vec::with_capacity(count.checked_mul(size)?);
+        let mut gathered = Vec::with_capacity(count.checked_mul(width)?);
         let mut index = vec![0; self.shape.len()];
         for _ in 0..count {
-            // No overflow: each index is below its length, so this is at most `reach`.
+            // This cannot overflow: each index is below its length, so the sum is at most `reach`.
             let at: usize = index.iter().zip(&self.strides).map(|(i, stride)| i * stride).sum();
-            gathered.extend_from_slice(bytes.get(at * size..(at + 1) * size)?);
+            gathered.extend_from_slice(bytes.get(at * width..(at + 1) * width)?);
             for (i, &length) in index.iter_mut().zip(&self.shape).rev() {
                 *i += 1;
                 if *i < length {
@@ -169,7 +168,7 @@ impl View<'_> {
         Some(self.dtype.decode(&gathered))
     }
 
-    /// Whether its elements lie in C order without gaps. Its strides are known not to overflow.
+    /// Whether the elements lie in C order without gaps. The strides must have been checked for overflow.
     fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         self.shape.iter().zip(&self.strides).rev().all(|(&length, &stride)| {

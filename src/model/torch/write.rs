@@ -1,4 +1,4 @@
-//! Writes a state dict as `torch.save` does.
+//! Writes a state dict in the format of `torch.save`.
 
 use std::io::{Cursor, Write};
 
@@ -9,8 +9,8 @@ use super::super::pickle::Writer;
 use super::super::tensors::{COUNTER, Dtype, Tensors};
 use crate::{Error, Result};
 
-/// The archive of a state dict, whose folder inside is `root`; see [`Tensor::encode`] for `half`.
-/// Every normalisation gets its counter, at 0, because the original's loader may be strict.
+/// The zip archive of a state dict, with the folder `root` inside; see [`Tensor::encode`] for `half`. Every batch norm
+/// gets a counter of 0, because a strict loader refuses a state dict without them.
 ///
 /// [`Tensor::encode`]: super::super::tensors::Tensor::encode
 ///
@@ -36,7 +36,7 @@ pub(in crate::model) fn to_bytes(tensors: &Tensors, root: &str, half: bool) -> R
     archive(root, &pickle.finish(), &storages).map_err(|e| Error::model(tensors.model(), e))
 }
 
-/// A key and a call of `_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)`.
+/// Writes a key and a call of `_rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)`.
 fn write_tensor(pickle: &mut Writer, name: &str, class: &str, storage: usize, shape: &[usize]) {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
@@ -44,12 +44,13 @@ fn write_tensor(pickle: &mut Writer, name: &str, class: &str, storage: usize, sh
     }
     pickle.text(name).global("torch._utils", "_rebuild_tensor_v2").raw(b"((");
     pickle.text("storage").global("torch", class).text(&storage.to_string()).text("cpu");
-    pickle.size(shape.iter().product()).raw(b"tQ").size(0).sizes(shape).sizes(&strides).raw(b"\x89");
+    pickle.integer(shape.iter().product()).raw(b"tQ").integer(0).tuple(shape).tuple(&strides).raw(b"\x89");
     pickle.global("collections", "OrderedDict").raw(b")RtR");
 }
 
 fn archive(root: &str, pickle: &[u8], storages: &[Vec<u8>]) -> zip::result::ZipResult<Vec<u8>> {
-    // Aligned as torch.save does it, so that the file can be memory-mapped; no time, so that it is always the same.
+    // Entries are aligned as torch.save does, so that the file can be memory-mapped, and have no time, so that its
+    // bytes are always the same.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())

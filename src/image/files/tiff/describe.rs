@@ -1,4 +1,4 @@
-//! What the pages are, from the description of the first: OME-XML, ImageJ's lines or tifffile's JSON.
+//! The axes of the pages, from the description in the first page: OME-XML, ImageJ's lines or tifffile's JSON.
 
 use std::collections::HashSet;
 
@@ -8,16 +8,16 @@ use super::super::axes::{Axis, count};
 use super::super::samples::Decoded;
 use super::directory::Page;
 
-/// The meaning of the pages.
+/// What a description says about the pages.
 #[derive(Debug, PartialEq)]
 pub(super) struct Meaning {
-    /// The axes over which the pages run, the slowest first.
+    /// The axes over which the pages run, slowest first.
     pub axes: Vec<Axis>,
-    /// The pages in the order of the axes by their number in the file, where that is not the file's own order.
+    /// The numbers of the pages in the file, in the order of the axes; `None` if the file is in that order.
     pub order: Option<Vec<usize>>,
 }
 
-/// The meaning that a description gives in a file of `pages` pages; `None` when it is of none of the three kinds.
+/// Reads the description of a file with `pages` pages; `None` if it is none of the three kinds.
 pub(super) fn meaning(text: &str, first: &Page, pages: usize) -> Decoded<Option<Meaning>> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('<') && (start.contains("<OME") || start.contains(":OME")) {
@@ -26,14 +26,14 @@ pub(super) fn meaning(text: &str, first: &Page, pages: usize) -> Decoded<Option<
     let axes = if start.starts_with("ImageJ=") {
         Some(imagej(start))
     } else if start.starts_with("{\"shape\":") {
-        shaped(start, first)
+        tifffile(start, first)
     } else {
         None
     };
     Ok(axes.map(|axes| Meaning { axes, order: None }))
 }
 
-/// `key=value` lines; channels run fastest, then slices, then frames.
+/// ImageJ's description: lines of `key=value`. Channels run fastest, then slices, then frames.
 fn imagej(text: &str) -> Vec<Axis> {
     let value = |key: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
@@ -46,8 +46,8 @@ fn imagej(text: &str) -> Vec<Axis> {
     if count(&axes) == Some(images) { axes } else { vec![('Q', images)] }
 }
 
-/// `{"shape": [5, 2, 64, 64], "axes": "ZCYX"}`; the axes may be missing.
-fn shaped(text: &str, first: &Page) -> Option<Vec<Axis>> {
+/// tifffile's description: `{"shape": [5, 2, 64, 64], "axes": "ZCYX"}`, in which the axes may be missing.
+fn tifffile(text: &str, first: &Page) -> Option<Vec<Axis>> {
     let json: serde_json::Value = serde_json::from_str(text).ok()?;
     let shape: Vec<u64> = json.get("shape")?.as_array()?.iter().map(|n| n.as_u64()).collect::<Option<_>>()?;
     let samples = u64::from(first.samples);
@@ -67,7 +67,7 @@ fn shaped(text: &str, first: &Page) -> Option<Vec<Axis>> {
     (letters.len() == lengths.len()).then(|| letters.into_iter().zip(lengths).collect())
 }
 
-/// The last of several axes is the channels when it is short, as it is for pages that nothing describes.
+/// Guesses the letters of axes: the last one is the channels if it is 2 to 4 long, as for pages without a description.
 fn guess(lengths: &[usize], samples: u64) -> Vec<char> {
     let mut letters = vec!['Q'; lengths.len()];
     if let (Some(last), 1, Some(2..=4)) = (letters.last_mut(), samples, lengths.last()) {
@@ -76,14 +76,14 @@ fn guess(lengths: &[usize], samples: u64) -> Vec<char> {
     letters
 }
 
-/// The first image of OME-XML (2016-06): its sizes, the order of its dimensions, and its pages in this file.
+/// OME-XML (2016-06): the sizes of the first image, the order of its axes, and its pages in this file.
 fn ome(text: &str, samples: usize, pages: usize) -> Decoded<Meaning> {
     let xml = Document::parse(text).map_err(|e| format!("the OME-XML cannot be understood: {e}"))?;
     let pixels = xml.descendants().find(|n| n.tag_name().name() == "Pixels");
     let pixels = pixels.ok_or("the OME-XML describes no pixels")?;
     let size = |name| number(&pixels, name).unwrap_or(1);
     let order = pixels.attribute("DimensionOrder").unwrap_or("XYCZT");
-    // The samples of a page are channels too.
+    // OME counts the samples of a page as channels.
     let channels = size("SizeC");
     let each = if channels.is_multiple_of(samples) { samples } else { 1 };
     let mut axes: Vec<Axis> = Vec::new();
@@ -99,16 +99,16 @@ fn ome(text: &str, samples: usize, pages: usize) -> Decoded<Meaning> {
     }
 }
 
-/// The pages that `TiffData` lists, in the order of the axes; without a list they are in this order in the file.
+/// The page numbers that `TiffData` elements list, in the order of the axes. Without a list, the file is in that order.
 fn listed(pixels: &Node, axes: &[Axis], each: usize, total: usize) -> Decoded<Vec<usize>> {
-    // The parts of a data set in several files list pages of the same numbers.
+    // A data set in several files lists the same page numbers once for each file.
     let wrong = "the OME-XML lists other pages than its sizes declare, or pages of other files";
     let mut order = Vec::new();
     for data in pixels.children().filter(|n| n.tag_name().name() == "TiffData") {
         let index = |name| number(&data, name);
         let page = index("IFD");
         if page.is_none() && index("PlaneCount").is_none() {
-            return Ok((0..total).collect()); // All pages, from the first on.
+            return Ok((0..total).collect()); // `TiffData` without attributes means all pages in order.
         }
         let place = |letter| match letter {
             'C' => index("FirstC").unwrap_or(0) / each,

@@ -1,41 +1,41 @@
 //! The pages of a TIFF and the tags that say how they are stored.
 //!
-//! The crate `tiff` interprets colours while it unpacks (it inverts white-is-zero, drops extra samples with the
-//! wrong predictor stride, refuses palettes), its arithmetic trusts the sizes, and it reads the tiles at the
-//! edges row by row, which its LZW does not survive. So the tags are read here first: the sizes are checked, and
-//! every page is declared black-is-zero and its sides multiples of the tiles, with which the crate returns whole
-//! tiles with all samples as they are stored.
+//! The crate `tiff` has some limits: it interprets colours while it unpacks (it inverts white-is-zero, drops extra
+//! samples with the wrong predictor stride, and refuses palettes), its arithmetic trusts the sizes, and it reads tiles
+//! at the edges row by row, which fails with LZW. So this module reads the tags first. It checks the sizes, and changes
+//! the tags of every page in memory: to black-is-zero, and to a height and width that are multiples of the tiles. The
+//! crate then returns whole tiles with all samples unchanged.
 
 use std::collections::HashSet;
 
+use super::super::limits;
 use super::super::samples::Decoded;
-use super::super::size;
 use super::entry::{Entry, Layout};
 
 /// The directory of one page (TIFF 6.0, sections 2 and 8).
 #[derive(Debug, PartialEq)]
 pub(super) struct Page {
-    /// Its number in the chain of directories.
+    /// The number of the page in the chain of directories, from 0.
     pub index: usize,
     pub width: u64,
     pub height: u64,
     pub samples: u16,
     pub bits: u64,
-    /// 1 unsigned, 2 signed, 3 floating point.
+    /// The sample format: 1 is unsigned, 2 signed, 3 floating point.
     pub format: u64,
     pub compression: u64,
     pub photometric: u64,
-    /// Each sample in strips or tiles of its own.
+    /// Whether each sample has its own strips or tiles.
     pub planar: bool,
-    /// The fourth sample of RGB is opacity.
+    /// Whether the fourth sample of RGB is opacity.
     pub alpha: bool,
-    /// Bits of a byte from the lowest up.
+    /// Whether the bits of a byte are stored lowest first.
     pub reversed_bits: bool,
-    /// A smaller copy of another page.
+    /// Whether the page is a smaller copy of another one.
     pub reduced: bool,
-    /// Width and height of a tile.
+    /// (width, height) of a tile, if the page has tiles.
     pub tile: Option<(u64, u64)>,
-    /// The place of the first strip or tile in the file.
+    /// Where the first strip or tile begins in the file.
     pub offset: u64,
     pub big_endian: bool,
     pub description: Option<String>,
@@ -44,15 +44,15 @@ pub(super) struct Page {
 /// Photometric interpretations of TIFF 6.0.
 pub(super) const RGB: u64 = 2;
 pub(super) const YCBCR: u64 = 6;
-/// JPEG after technical note 2.
+/// Compression by JPEG (TIFF technical note 2).
 pub(super) const JPEG: u64 = 7;
 
 impl Page {
-    /// Refuses what cannot be read, and sizes that cannot be true.
+    /// Refuses pages that cannot be read, and sizes that cannot be true.
     pub fn check(&self) -> Decoded<()> {
-        size::samples(self.height, self.width, self.samples.into())?;
+        limits::samples(self.height, self.width, self.samples.into())?;
         if let Some((width, height)) = self.tile {
-            size::samples(height, width, self.samples.into()).map_err(|e| format!("tiles: {e}"))?;
+            limits::samples(height, width, self.samples.into()).map_err(|e| format!("tiles: {e}"))?;
         }
         match self.compression {
             // None, LZW, deflate (two numbers), PackBits, Zstandard.
@@ -76,22 +76,22 @@ impl Page {
         Ok(())
     }
 
-    /// Whether both hold pixels of the same number and type.
+    /// Whether both pages have the same size and type of pixels, and can be read.
     pub fn same_pixels(&self, other: &Page) -> bool {
         let kind = |p: &Page| (p.width, p.height, p.samples, p.bits, p.format);
         kind(self) == kind(other) && self.check().is_ok()
     }
 
-    /// Width and height with the padding of the tiles.
+    /// (width, height) with the padding of the tiles.
     pub fn padded(&self) -> (u64, u64) {
-        let pad = |side: u64, tile: u64| side.checked_next_multiple_of(tile).unwrap_or(side);
+        let pad = |length: u64, tile: u64| length.checked_next_multiple_of(tile).unwrap_or(length);
         match self.tile {
             Some((width, height)) => (pad(self.width, width), pad(self.height, height)),
             None => (self.width, self.height),
         }
     }
 
-    /// The bytes of the unpacked pixels, or of one tile when that is more. The sizes were checked.
+    /// The number of bytes of the unpacked pixels, or of one tile if that is more. The sizes must have been checked.
     pub fn bytes(&self) -> u64 {
         let (width, height) = self.tile.unwrap_or((0, 0));
         let pixels = (self.width * self.height).max(width * height);
@@ -99,7 +99,7 @@ impl Page {
     }
 }
 
-/// All pages, in the order of the file. In `bytes` each is made black-is-zero and as large as its tiles.
+/// All pages, in the order of the file. Changes `bytes`: each page becomes black-is-zero and as large as its tiles.
 pub(super) fn pages(bytes: &mut [u8]) -> Decoded<Vec<Page>> {
     let cut = "the TIFF is incomplete";
     // The version is a 16-bit number below 256 in either byte order.
@@ -125,7 +125,7 @@ pub(super) fn pages(bytes: &mut [u8]) -> Decoded<Vec<Page>> {
 }
 
 fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded<Page> {
-    // Of a repeated tag the crate takes the last.
+    // Where a tag is repeated, the crate takes the last one.
     let entry = |tag| entries.iter().rfind(|e| e.tag == tag);
     let first = |tag| match entry(tag) {
         None => Ok(None),
@@ -139,7 +139,7 @@ fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded
         None => None,
     };
     let photometric = number(262, 1)?;
-    // A number of samples beyond the type is as wrong as none, and refused like it.
+    // Too many samples become 0, which is refused later.
     let samples = u16::try_from(number(277, 1)?).unwrap_or(0);
     Ok(Page {
         index,

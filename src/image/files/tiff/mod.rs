@@ -1,15 +1,15 @@
-//! TIFF files: BigTIFF, OME-TIFF and the stacks of ImageJ among them.
+//! TIFF files, including BigTIFF, OME-TIFF and the stacks of ImageJ.
 //!
-//! The crate `tiff` unpacks strips and tiles. What it leaves open is here: the list of pages (`directory`, `entry`), their
-//! assembly (`page`) and the meaning of the pages (`describe`).
+//! The crate `tiff` unpacks strips and tiles. These modules do the rest: `directory` and `entry` list the pages, `page`
+//! assembles a page, `raw` reads pages without a directory, and `describe` finds the axes of the pages.
 
 use std::io::Cursor;
 
 use tiff::decoder::{Decoder, Limits};
 
 use super::axes::{Axis, arrange, count};
+use super::limits;
 use super::samples::Decoded;
-use super::size;
 use crate::image::{Pixels, Stack};
 use directory::Page;
 
@@ -28,7 +28,7 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Decoded<Stack> {
         Some(text) => describe::meaning(text, first, chain.len())?,
         None => None,
     };
-    // Thumbnails, pyramid levels and label images are pages too, but no planes.
+    // Thumbnails, pyramid levels and label images are pages too, but not planes.
     let is_plane = |page: &&Page| page.index == 0 || !page.reduced && page.same_pixels(first);
     let mut pages: Vec<&Page> = chain.iter().filter(is_plane).collect();
     if let Some(order) = meaning.as_ref().and_then(|m| m.order.as_ref()) {
@@ -37,26 +37,26 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Decoded<Stack> {
         pages = ordered.ok_or("the OME-XML lists pages that are not in this file")?;
     }
     let promised = pages.iter().fold(0_u64, |n, page| n.saturating_add(page.bytes()));
-    size::check(promised, bytes.len())?;
+    limits::check(promised, bytes.len())?;
     let axes = match meaning {
         Some(meaning) if count(&meaning.axes) == Some(pages.len()) => meaning.axes,
         Some(meaning) if pages.len() == 1 => {
             return arrange(raw::pages(&bytes, first, count(&meaning.axes))?, &meaning.axes);
         }
-        // A description that came along from another file says nothing.
+        // A description that does not match the pages was copied from another file, and is ignored.
         _ => unnamed(pages.len(), first.samples),
     };
     arrange(read(&bytes, &pages)?, &axes)
 }
 
-/// What several pages are when the file does not say.
+/// The axes of pages that have no description.
 fn unnamed(pages: usize, samples: u16) -> Vec<Axis> {
     let letter = if samples == 1 && (2..=4).contains(&pages) { 'C' } else { 'Q' };
     vec![(letter, pages)]
 }
 
 fn read(bytes: &[u8], pages: &[&Page]) -> Decoded<Vec<Pixels>> {
-    // The sizes were checked against the file; the crate's own limits (256 MiB a strip) are lower.
+    // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large images.
     let limits = Limits::unlimited();
     let decoder = Decoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
     let mut decoder = decoder.with_limits(limits);

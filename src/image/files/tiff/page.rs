@@ -1,7 +1,7 @@
-//! The pixels of one page from its strips or tiles.
+//! The pixels of one page, assembled from its strips or tiles.
 //!
-//! Chunk by chunk, because the crate's functions for whole images return only the first plane of planar files and
-//! panic on planar tiles.
+//! They are read chunk by chunk, because the crate's functions for whole images return only the first plane of planar
+//! files and panic on planar tiles.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -9,12 +9,12 @@ use ndarray::{ArrayView3, s};
 use tiff::decoder::{ChunkType, Decoder, DecodingResult};
 use tiff::tags::Tag;
 
+use super::super::limits;
 use super::super::samples::{Decoded, from_samples, keep};
-use super::super::size;
 use super::directory::{JPEG, Page, YCBCR};
 use crate::image::{Pixel, Pixels};
 
-/// Reads the page at which the decoder stands.
+/// Reads the current page of the decoder.
 pub(super) fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Decoded<Pixels> {
     match (page.format, page.bits) {
         (1, 1..=8) => assemble(decoder, page, |chunk, row| match chunk {
@@ -31,21 +31,21 @@ pub(super) fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Dec
     }
 }
 
-/// Copies the chunks of a page to their places. `convert` also gets the number of values in a row of the chunk.
+/// Copies the chunks of a page to their places. `convert` gets a chunk and the number of values in a row of it.
 fn assemble<R: Read + Seek, T: Pixel + Default>(
     decoder: &mut Decoder<R>,
     page: &Page,
     convert: impl Fn(DecodingResult, usize) -> Option<Vec<T>>,
 ) -> Decoded<Pixels> {
     let samples = usize::from(page.samples);
-    let n = size::samples(page.height, page.width, page.samples.into())?;
+    let n = limits::samples(page.height, page.width, page.samples.into())?;
     let (height, width) = (page.height as usize, page.width as usize);
-    // A width of 16 bits cannot hold the padding of tiles at 65 535.
+    // They differ where a tag of 16 bits cannot hold the padded width or height.
     if decoder.dimensions().ok().map(|(w, h)| (w.into(), h.into())) != Some(page.padded()) {
         return Err("the sides of the TIFF are not consistent with its tiles".into());
     }
     let length = decoder.inner().seek(SeekFrom::End(0)).map_err(|e| e.to_string())?;
-    let mut image = from_samples(height, width, samples, size::zeros::<T>(n)?)?;
+    let mut image = from_samples(height, width, samples, limits::zeros::<T>(n)?)?;
 
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
     let across = width.div_ceil(chunk_width as usize);
@@ -56,7 +56,7 @@ fn assemble<R: Read + Seek, T: Pixel + Default>(
         if size == 0 {
             continue; // A chunk that was never written is zero.
         }
-        // The crate fills what is missing of a JPEG with grey.
+        // The crate would fill the missing part of a JPEG with grey.
         if page.compression == JPEG && offset.saturating_add(size) > length {
             return Err("the TIFF is incomplete".into());
         }
@@ -70,7 +70,7 @@ fn assemble<R: Read + Seek, T: Pixel + Default>(
 
         let (part, place) = (index / chunks, index % chunks);
         let (top, left) = (place / across * chunk_height as usize, place % across * chunk_width as usize);
-        // What reaches over the edge is padding.
+        // Pixels beyond the edge are padding.
         let (bottom, right) = (height.min(top + rows), width.min(left + columns));
         image.slice_mut(s![top..bottom, left..right, part..part + depth]).assign(&chunk.slice(s![
             ..bottom - top,
@@ -85,7 +85,7 @@ fn assemble<R: Read + Seek, T: Pixel + Default>(
     Ok(T::wrap(image))
 }
 
-/// Where the packed chunks lie in the file, and their sizes.
+/// The offset and the length in bytes of each packed chunk in the file.
 fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> {
     let (offsets, sizes) = match decoder.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
@@ -98,7 +98,7 @@ fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> 
     Ok(list(offsets)?.into_iter().zip(list(sizes)?).collect())
 }
 
-/// Values of 1, 2 or 4 bits, the highest bits of a byte first; every row of `row` values starts a byte.
+/// Unpacks values of 1, 2 or 4 bits, the highest bits of a byte first. Every row, of `row` values, begins a new byte.
 fn unpack(bytes: &[u8], bits: u64, row: usize) -> Vec<u8> {
     let bits = bits as usize;
     let mask = (1_u8 << bits) - 1;
@@ -107,7 +107,7 @@ fn unpack(bytes: &[u8], bits: u64, row: usize) -> Vec<u8> {
     rows.flat_map(|bytes| (0..row).map(move |i| value(bytes, i))).collect()
 }
 
-/// Full-range YCbCr of ITU-R BT.601, as in JFIF, to RGB.
+/// Converts full-range YCbCr (ITU-R BT.601, as in JFIF) to RGB.
 fn rgb(mut values: Vec<u8>) -> Vec<u8> {
     for pixel in values.chunks_exact_mut(3) {
         let (y, cb, cr) = (f32::from(pixel[0]), f32::from(pixel[1]) - 128.0, f32::from(pixel[2]) - 128.0);
@@ -117,7 +117,7 @@ fn rgb(mut values: Vec<u8>) -> Vec<u8> {
     values
 }
 
-/// All numbers as `f32`, which the original computes with.
+/// Converts all numbers to `f32`, in which the original computes.
 fn floats(chunk: DecodingResult) -> Vec<f32> {
     macro_rules! cast {
         ($($variant:ident),*) => {

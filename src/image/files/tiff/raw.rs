@@ -1,15 +1,15 @@
-//! Stacks with one directory, whose other pages follow the first without directories.
+//! Stacks that have a directory only for the first page; the pixels of the other pages follow those of the first.
 //!
-//! ImageJ writes stacks above 4 GiB like this, because a classic TIFF has no offsets beyond; tifffile does when asked
-//! to truncate.
+//! ImageJ writes stacks above 4 GiB in this way, because the offsets of a classic TIFF have 32 bits; tifffile does with
+//! `truncate=True`.
 
+use super::super::limits;
 use super::super::samples::{Decoded, from_samples, keep};
-use super::super::size;
 use super::directory::Page;
 use crate::image::{Pixel, Pixels};
 use crate::npy::{Number, numbers};
 
-/// The `count` uncompressed pages from the place of `first` on.
+/// Reads `count` uncompressed pages, which begin with the pixels of `first`.
 pub(super) fn pages(bytes: &[u8], first: &Page, count: Option<usize>) -> Decoded<Vec<Pixels>> {
     let missing = || "the description of the TIFF declares more pages than the file has".to_string();
     let count = count.ok_or_else(missing)?;
@@ -39,7 +39,7 @@ fn pixels(bytes: &[u8], page: &Page) -> Decoded<Pixels> {
 fn assemble<T: Number, U: Pixel>(bytes: &[u8], page: &Page, convert: impl Fn(T) -> U) -> Decoded<Pixels> {
     let samples = usize::from(page.samples);
     let (height, width) = (page.height as usize, page.width as usize);
-    size::samples(page.height, page.width, page.samples.into())?;
+    limits::samples(page.height, page.width, page.samples.into())?;
     let kept = if page.alpha { samples - 1 } else { samples };
     let values = keep(numbers(bytes, page.big_endian, convert), samples, kept);
     Ok(U::wrap(from_samples(height, width, kept, values)?))

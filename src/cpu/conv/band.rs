@@ -1,24 +1,24 @@
-//! Some rows of patches, from the source to the destination.
+//! The part of a convolution that one thread computes at a time: a band of rows, from the source to the destination.
 
 use std::cell::RefCell;
 
-use super::kernel::{Isa, Kernel};
+use super::isa::{Isa, Set};
 use super::product::multiply;
 #[cfg(target_arch = "aarch64")]
 use super::simd::Neon;
-use super::simd::{Lanes, Vector};
+use super::simd::{Portable, Vector};
 use super::sum::ConvSum;
 use super::transform::{Doubled, Lines, Plain};
 use super::{Floats, PANEL};
 
-/// Bytes of transformed patches and products that stay in the L2 cache (1 MB a core, of which the weights and
-/// the pixels want a part).
+/// Bytes of transformed patches and products that go through at a time. They stay in the L2 cache of 1 MB a core, with
+/// room for the weights and the pixels.
 const CACHE: usize = 512 << 10;
-/// Patches that go through the products together at the least: fewer would read the weights too often.
+/// The fewest patches that go through the products together: with fewer, the weights would be read too often.
 const MIN_PATCHES: usize = 24;
 
 thread_local! {
-    /// Allocated at the first block of a thread.
+    /// Allocated when a thread computes its first band.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
@@ -26,42 +26,42 @@ thread_local! {
 struct Scratch {
     /// Transformed patches, `[value, patch, in]`.
     patches: Floats,
-    /// Their products with the weights, `[product, patch, out]`.
+    /// Products of the patches and the weights, `[product, patch, out]`.
     products: Floats,
-    /// The projection of the block's pixels, `[pixel, out]`.
+    /// The projection of the band's pixels, `[pixel, out]`.
     projected: Floats,
 }
 
-/// Some rows of patches.
-pub(super) struct Block<'a> {
+/// A band of rows of the destination.
+pub(super) struct Band<'a> {
     pub sum: &'a ConvSum<'a>,
-    /// First row of pixels.
+    /// The first row of pixels.
     pub top: usize,
     /// Pixels in a row.
     pub width: usize,
     /// Patches in a row.
     pub across: usize,
-    /// Its rows of the destination.
+    /// The band's rows of the destination.
     pub out: &'a mut [f32],
-    /// Its rows of the pooled map.
+    /// The band's rows of the pooled map.
     pub pooled: Option<&'a mut [f32]>,
 }
 
-impl Block<'_> {
-    /// Computes its rows.
-    pub fn run(mut self, kernel: Kernel) {
-        SCRATCH.with_borrow_mut(|scratch| match kernel.0 {
+impl Band<'_> {
+    /// Computes the rows.
+    pub fn run(mut self, isa: Isa) {
+        SCRATCH.with_borrow_mut(|scratch| match isa.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a `Kernel` of AVX-512 is only made where the processor has it.
-            Isa::Avx512 => unsafe { self.avx512(scratch) },
+            // SAFETY: an `Isa` of AVX-512 is only made where the processor has it.
+            Set::Avx512 => unsafe { self.avx512(scratch) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above, for AVX2 and FMA.
-            Isa::Avx2 => unsafe { self.avx2(scratch) },
-            // SAFETY: needs no instruction set.
+            Set::Avx2 => unsafe { self.avx2(scratch) },
             #[cfg(target_arch = "aarch64")]
-            // SAFETY: every processor of this kind has them.
-            Isa::Neon => unsafe { self.with::<Neon>(scratch) },
-            Isa::Portable => unsafe { self.with::<Lanes>(scratch) },
+            // SAFETY: every 64-bit ARM processor has NEON.
+            Set::Neon => unsafe { self.with::<Neon>(scratch) },
+            // SAFETY: plain Rust needs no instruction set.
+            Set::Portable => unsafe { self.with::<Portable>(scratch) },
         });
     }
 
@@ -77,13 +77,13 @@ impl Block<'_> {
         unsafe { self.with::<std::arch::x86_64::__m256>(scratch) }
     }
 
-    /// Rows of pixels.
+    /// Rows of pixels in the band.
     pub(super) fn rows(&self) -> usize {
         self.out.len() / (self.width * self.sum.weights.outputs)
     }
 
     /// # Safety
-    /// The processor must have the instructions of `V`; the sum was checked ([`ConvSum::check`]).
+    /// The processor must have the instructions of `V`, and [`ConvSum::check`] must have passed.
     #[inline(always)]
     unsafe fn with<V: Vector>(&mut self, scratch: &mut Scratch) {
         unsafe {
@@ -101,9 +101,9 @@ impl Block<'_> {
         let (inputs, outputs) = (weights.inputs, weights.outputs.next_multiple_of(PANEL));
         let (values, products) = (L::VALUES * L::VALUES, L::PRODUCTS.len() * L::PRODUCTS.len());
         let patches = self.rows().div_ceil(4) * self.across;
-        let most = CACHE / ((values * inputs + products * outputs) * size_of::<f32>());
-        let step = patches.div_ceil(patches.div_ceil(most.max(MIN_PATCHES)));
-        // 16 floats more, so that the values of a patch do not fall on one set of the cache.
+        let max_patches = CACHE / ((values * inputs + products * outputs) * size_of::<f32>());
+        let step = patches.div_ceil(patches.div_ceil(max_patches.max(MIN_PATCHES)));
+        // With 16 floats more, the values of one patch do not all fall into one set of the cache.
         let (stride_in, stride_out) = (step * inputs + 16, step * outputs + 16);
         scratch.patches.grow(values * stride_in);
         scratch.products.grow(products * stride_out);
@@ -125,7 +125,7 @@ impl Block<'_> {
         }
     }
 
-    /// The 1×1 convolution of the block's pixels, at the size of its source.
+    /// The 1×1 convolution of the band's pixels, at the size of the map that it reads.
     #[inline(always)]
     unsafe fn project<V: Vector>(&self, to: &mut Floats) {
         let Some((map, up, weights)) = self.sum.proj else { return };

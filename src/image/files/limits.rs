@@ -1,17 +1,17 @@
-//! Bounds on what a header may promise.
+//! Limits on the sizes that the header of a file may declare.
 
 use super::samples::Decoded;
 
-/// The most samples of one picture: 2^31, or 46 340 by 46 340 pixels of one channel.
+/// The largest number of samples of one picture: 2^31, such as 46 340 by 46 340 pixels with one channel.
 const MAX_SAMPLES: u64 = 1 << 31;
 
-/// What any file may unpack to, in bytes; beyond it at most [`RATIO`] times its own size.
+/// Any file may unpack to this many bytes. Beyond that, a file may unpack to [`RATIO`] times its own length.
 const ALWAYS: u64 = 256 << 20;
 
-/// Deflate packs at most 1032 to 1, LZW and PackBits less.
+/// Larger than the best compression: Deflate reaches 1032 to 1, LZW and PackBits less.
 const RATIO: u64 = 2048;
 
-/// The samples of a picture, when its sides can be believed.
+/// The number of samples of a picture. An error if there are none, or more than [`MAX_SAMPLES`].
 pub(super) fn samples(height: u64, width: u64, channels: u64) -> Decoded<usize> {
     let samples = height.checked_mul(width).and_then(|n| n.checked_mul(channels));
     match samples {
@@ -21,7 +21,7 @@ pub(super) fn samples(height: u64, width: u64, channels: u64) -> Decoded<usize> 
     }
 }
 
-/// Refuses a header that promises far more `bytes` of pixels than a file of `length` bytes can hold.
+/// Refuses a header that declares far more `bytes` of pixels than a file of `length` bytes can hold.
 pub(super) fn check(bytes: u64, length: usize) -> Decoded<()> {
     if bytes > ALWAYS.max(RATIO.saturating_mul(length as u64)) {
         return Err(format!("the header promises {bytes} bytes of pixels, the file has {length} bytes"));
@@ -29,9 +29,9 @@ pub(super) fn check(bytes: u64, length: usize) -> Decoded<()> {
     Ok(())
 }
 
-/// Memory for `n` values, without ending the program where there is not enough.
+/// Allocates `n` zeros. Without enough memory this is an error, where `vec!` would end the program.
 pub(super) fn zeros<T: Clone + Default>(n: usize) -> Decoded<Vec<T>> {
-    // Only asked for, and given back: the system's own zeros below cost nothing until they are used.
+    // This only tests the allocation and frees it. `vec!` gets zeros from the system, which cost nothing until used.
     Vec::<T>::new().try_reserve_exact(n).map_err(|_| format!("not enough memory for {n} samples"))?;
     Ok(vec![T::default(); n])
 }
