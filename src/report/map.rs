@@ -50,13 +50,13 @@ struct Dot<'a> {
 
 impl<'a> StyleMap<'a> {
     /// The fewest images that make a map.
-    pub const LEAST: usize = 4;
+    pub const MIN_IMAGES: usize = 4;
 
-    /// Places the images by [`tsne`]; nothing when there are fewer than [`StyleMap::LEAST`], or their style vectors
+    /// Places the images by [`tsne`]; nothing when there are fewer than [`StyleMap::MIN_IMAGES`], or their style vectors
     /// have different lengths.
     pub fn new(images: &'a [StyleImage], options: &TsneOptions) -> Option<Self> {
         let length = images.first()?.style.len();
-        if images.len() < Self::LEAST || images.iter().any(|image| image.style.len() != length) {
+        if images.len() < Self::MIN_IMAGES || images.iter().any(|image| image.style.len() != length) {
             return None;
         }
         let points = Array2::from_shape_fn((images.len(), length), |(i, j)| images[i].style[j]);
