@@ -85,7 +85,7 @@ void test_many(flowmask_model *model, const scene *s) {
     CHECK(!results[i] == !!expected[i], "%d", i);
     CHECK(!*flowmask_image_error(session, (uint64_t)i) == !expected[i], "%d", i);
   }
-  CHECK(strstr(flowmask_image_error(session, 3), "9 is no flowmask_type"), "%s", flowmask_image_error(session, 3));
+  CHECK(strstr(flowmask_image_error(session, 3), "9 is not a flowmask_type"), "%s", flowmask_image_error(session, 3));
   CHECK(!*flowmask_image_error(session, 6) && !*flowmask_image_error(session, UINT64_MAX), "there is no such image");
   check_labels(results[0], s);
   check_labels(results[5], s);

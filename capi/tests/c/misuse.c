@@ -199,8 +199,8 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "points: is NULL", flowmask_result_polygon(result, 0, &label, NULL, &n));
   BAD(A, "count: is NULL", flowmask_result_polygon(result, 0, &label, &words, NULL));
   BAD(A, "index", flowmask_result_polygon(result, UINT64_MAX, &label, &words, &n));
-  BAD(A, "7 is no flowmask_array", flowmask_result_copy(result, 7, NULL, 0, &n));
-  BAD(A, "-1 is no flowmask_array", flowmask_result_copy(result, -1, NULL, 0, &n));
+  BAD(A, "7 is not a flowmask_array", flowmask_result_copy(result, 7, NULL, 0, &n));
+  BAD(A, "-1 is not a flowmask_array", flowmask_result_copy(result, -1, NULL, 0, &n));
   BAD(A, "buffer: is NULL", flowmask_result_copy(result, FLOWMASK_LABELS, NULL, 8, NULL));
 
   flowmask_device device;
