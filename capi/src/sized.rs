@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn older_callers_get_defaults_and_later_ones_must_not_want_more() {
+    fn older_callers_get_defaults_and_newer_ones_must_leave_unknown_fields_0() {
         assert_eq!(read_words(&[8, 5]), Ok(Later { size: 8, old: 5, new: 2 }));
         assert_eq!(read_words(&[16, 5, 6, 0]), Ok(Later { size: 16, old: 5, new: 6 }));
         assert_eq!(read_words(&[24, 5, 6, 0, 0, 0]), Ok(Later { size: 24, old: 5, new: 6 }));

@@ -156,7 +156,7 @@ pub mod tests {
     }
 
     #[test]
-    fn an_input_that_leads_to_nothing_is_told_and_the_others_stay() {
+    fn an_input_without_images_is_an_error_and_the_others_stay() {
         let dir = dir_with(&["a.png"]);
         let found = find(&[dir.path().join("missing.png"), dir.path().join("a.png")], None);
         assert_eq!(names(&found), ["a.png"]);

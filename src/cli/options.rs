@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_arrives() {
+    fn every_flag_sets_its_option() {
         let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
                      --sampling grid-sample --exclude_on_edges --augment --batch_size 2 \

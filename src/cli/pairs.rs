@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_ending_is_taken_off_and_other_files_are_left_out() {
+    fn the_longest_ending_is_removed_and_other_files_are_ignored() {
         let files = ["a.png", "a_labels.png", "b_cp_masks.TIF", "c_seg.npy", "._d_masks.png", "e_masks.txt"];
         assert_eq!(names(&files, None), ["a", "b", "c"]);
         assert_eq!(names(&["a.png", "b.npy", "c.jpg"], None), ["a", "b"]);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_paired_in_natural_order_and_what_is_alone_is_told() {
+    fn names_are_paired_in_natural_order_and_files_without_a_partner_are_problems() {
         let truth = dir_with(&["im10_labels.png", "im2_labels.png", "im3_labels.png", "two_labels.png"]);
         let pred =
             dir_with(&["im2_masks.tif", "im10_seg.npy", "im4_masks.tif", "two_masks.tif", "two_seg.npy"]);

@@ -178,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_choice_is_worth_more(
+        fn no_other_choice_has_a_higher_sum(
             weights in prop::collection::vec(prop::collection::vec(prop_oneof![
                 Just(0.0), (1..5_u8).prop_map(f64::from), 0.01..2.0_f64
             ], 6), 0..7)

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_photograph_is_no_label_image() {
+    fn a_photograph_is_not_a_label_image() {
         let noise =
             |n: u32| -> Vec<u32> { (0..1_210_000_u32).map(|i| i.wrapping_mul(2_654_435_769) % n).collect() };
         assert!(outlines(&noise(4000), 1100).unwrap_err().to_string().contains("grey values"));

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_holes_have_their_own() {
+    fn parts_and_holes_have_polygons_of_their_own() {
         let masks = array![[4, 4, 4, 0], [4, 0, 4, 0], [4, 4, 4, 0], [0, 0, 0, 4]];
         let points: Vec<_> = polygons(masks.view()).into_iter().map(|polygon| polygon.points).collect();
         let hole = vec![[1, 2], [2, 2], [2, 1], [1, 1]];

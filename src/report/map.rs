@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn images_find_their_like_and_groups_their_colour() {
+    fn the_most_similar_images_come_first_and_groups_keep_their_order() {
         let picture = Image::from_gray(Array2::<u8>::zeros((4, 4)).view()).unwrap();
         let image = |group: &str, style: [f32; 2]| {
             StyleImage::new("x", group, &picture, Array1::from(style.to_vec()))

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_leave_their_place() {
+    fn texts_are_escaped() {
         assert_eq!(escape("<b a=\"1\">&\u{1}\u{ffff}ü"), "&lt;b a=&quot;1&quot;&gt;&amp;\u{fffd}\u{fffd}ü");
     }
 }
