@@ -107,8 +107,8 @@ pub struct Options {
     pub channels: [usize; 2],
     /// How intensities are scaled.
     pub normalize: Normalize,
-    /// A mask is dropped when the mean squared difference between the flows of its shape and the network's flows exceeds
-    /// this; 0 drops none.
+    /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
+    /// flows exceeds this; 0 drops none.
     pub flow_threshold: f64,
     /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,

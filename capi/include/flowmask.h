@@ -239,8 +239,8 @@ typedef struct {
   double percentile_low;
   // The percentile of each channel that becomes 1. Default 99.
   double percentile_high;
-  // A mask is dropped when the mean squared difference between the flows of its shape and the network's flows exceeds
-  // this; 0 drops none. Default 0.4.
+  // A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
+  // flows exceeds this; 0 drops none. Default 0.4.
   double flow_threshold;
   // Pixels whose cellprob (a logit, about -6 to 6) exceeds this are in a cell. Default 0.
   double cellprob_threshold;

@@ -75,8 +75,8 @@ pub struct flowmask_options {
     pub percentile_low: f64,
     /// The percentile of each channel that becomes 1. Default 99.
     pub percentile_high: f64,
-    /// A mask is dropped when the mean squared difference between the flows of its shape and the network's flows exceeds
-    /// this; 0 drops none. Default 0.4.
+    /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
+    /// flows exceeds this; 0 drops none. Default 0.4.
     pub flow_threshold: f64,
     /// Pixels whose cellprob (a logit, about -6 to 6) exceeds this are in a cell. Default 0.
     pub cellprob_threshold: f64,

@@ -114,7 +114,7 @@ fn device_pointers_through_the_c_interface() {
         good(flowmask_result_labels(result, &mut lent));
         assert_eq!(std::slice::from_raw_parts(lent, 31 * 35), want.masks.as_slice().unwrap());
         good(flowmask_result_free(result));
-        // Many images in host memory, which two GPUs share.
+        // Many images in host memory, on both lanes of the GPU.
         let images = [&raw const host_image; 5];
         let mut results = [null_mut(); 5];
         good(flowmask_segment_many(session, images.as_ptr(), 5, &options, results.as_mut_ptr(), null_mut()));
