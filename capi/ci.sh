@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The C interface as a user has it: the header is current, programs in C and C++ run under sanitizers, and the examples of
-# docs/linking.md run as they stand there.
+# Tests the C interface as a user gets it: checks that the header is current, runs programs in C and C++ under sanitizers, and
+# runs the examples of docs/linking.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -33,14 +33,14 @@ step "AddressSanitizer"
 FLOWMASK_C_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" FLOWMASK_C_SIDE=64 \
     cargo test --quiet --release -p flowmask-capi --test c programs
 step "valgrind"
-# What is only reachable at the end is the library's list of handles.
-# Rust's own lists, to which pointers lead that are tagged or not to their beginning, would be possibly lost.
+# "Still reachable" memory is no leak: it is the library's list of handles. Nor is "possibly lost" memory: pointers to
+# Rust's own lists have tag bits or point into the middle, and valgrind does not follow those.
 kinds=definite,indirect
 FLOWMASK_C_RUN="valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=$kinds
     --errors-for-leak-kinds=$kinds" FLOWMASK_C_SIDE=24 FLOWMASK_C_ONLY=cc FLOWMASK_C_MODEL=$root/tests/data/models/tiny.pth \
     cargo test --quiet --release -p flowmask-capi --test c programs
 
-# Files and commands of the document.
+# Takes files and commands out of the document.
 export PREFIX="$work/prefix"
 part() { sed -n "/^<!-- $1 -->\$/,/^\`\`\`\$/p" "$root/docs/linking.md" | grep -v -e '^<!--' -e '^```'; }
 run() {
@@ -51,7 +51,7 @@ run() {
     eval "$commands" > "$work/said" || { cat "$work/said"; exit 1; }
 }
 run install
-# From where the user is.
+# The user works in another folder.
 mkdir "$work/user"
 cd "$work/user"
 for file in cells.c many.cpp CMakeLists.txt; do part "file: $file" > "$file"; done

@@ -1,4 +1,4 @@
-//! Files that are there as a whole or not at all.
+//! Writes files as a whole or not at all.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,10 +8,10 @@ use tempfile::Builder;
 
 use crate::{Error, Result};
 
-/// Writes a file through another one in the same folder, which takes its name when it is complete.
+/// Writes a temporary file in the same folder, and renames it to `path` when it is complete.
 ///
 /// # Errors
-/// [`Error::Write`] with `path`; then the other file is gone, and what was at `path` is as before.
+/// [`Error::Write`] with `path`. The temporary file is then removed, and a file that was at `path` is unchanged.
 pub(crate) fn write_atomic(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
@@ -28,11 +28,11 @@ fn try_write(
     builder.prefix(".").suffix(".part");
     #[cfg(unix)]
     {
-        // As any other file, less what the process masks; a temporary file is private otherwise.
+        // The permissions of any new file, less the process's umask. A temporary file would be private.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    // The error names the temporary file, of which nobody knows; its kind says the same.
+    // The error would name the temporary file, which the user does not know, so only its kind is kept.
     let mut file = builder.tempfile_in(folder).map_err(|e| io::Error::from(e.kind()))?;
     let mut writer = BufWriter::new(file.as_file_mut());
     content(&mut writer)?;

@@ -1,4 +1,4 @@
-//! What the pipeline asks of a device: one method a stage.
+//! The stages that the pipeline runs on a device, and how their results come back to the host.
 
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
@@ -7,8 +7,9 @@ use crate::{Image, Result};
 /// (height, width).
 pub(crate) type Size = (usize, usize);
 
-/// An image as a backend takes it.
+/// The pixels of an image, in the form that a backend reads.
 pub(crate) trait Input: Copy {
+    /// (height, width) of the image.
     fn size(self) -> Size;
 }
 
@@ -18,23 +19,25 @@ impl Input for &Image {
     }
 }
 
-/// What runs the stages. The arrays of an image stay where it runs, from the pixels to the labels.
+/// A processor or a GPU that runs the stages. The arrays of an image stay in its memory, from the pixels to the labels.
+///
+/// Each method names the stage that it runs, which is a module of `cpu` and of `cuda`.
 pub(crate) trait Backend: Sized {
-    /// An image before the first stage.
+    /// The pixels that the first stage reads.
     type Input<'a>: Input;
 
-    /// The arrays of one image. They are kept for the next one, so that their memory is.
+    /// The arrays of one image. The next image reuses their memory.
     type Work: Default;
 
-    /// `channels`: the network's channels, at the image's own scale and as they were stored.
+    /// `channels`: takes the network's channels from the image, with its size and its values unchanged.
     fn channels(&mut self, work: &mut Self::Work, input: Self::Input<'_>, options: &Options) -> Result<()>;
 
-    /// `normalize`: the same channels in their common range.
+    /// `normalize`: scales the intensities of these channels, so that the chosen percentiles become 0 and 1.
     fn normalize(&mut self, work: &mut Self::Work, input: Self::Input<'_>, options: &Options) -> Result<()>;
 
-    /// `resize`, `tiles`, `network`, `blend`: the maps of each image at the size `small`, and its style vector. These are
-    /// one step because the tiles of all images go through the network together; the result is that of each image
-    /// alone.
+    /// `resize`, `tiles`, `network`, `blend`: computes the maps (flows and cellprob) of each image at the size
+    /// [`Job::small`], and its style vector. These four stages are one method because tiles of several images go through
+    /// the network together. Each image still gets the result that it would get alone.
     fn network(
         &mut self,
         jobs: &mut [&mut Job<'_, Self>],
@@ -42,22 +45,22 @@ pub(crate) trait Backend: Sized {
         watch: &mut Watch,
     ) -> Result<()>;
 
-    /// `resize`: the maps at another size.
+    /// `resize`: scales the maps to another size.
     fn resize_maps(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
-    /// `follow`: where the pixels in cells end after `niter` steps along the flows of the maps.
+    /// `follow`: moves each pixel that is in a cell `niter` steps along the flows.
     fn follow(&mut self, work: &mut Self::Work, size: Size, niter: u32, options: &Options) -> Result<()>;
 
-    /// `cluster`: labels from these end points.
+    /// `cluster`: gives pixels whose end points lie together the same label.
     fn cluster(&mut self, work: &mut Self::Work, size: Size, max_size_fraction: f64) -> Result<()>;
 
-    /// `flow_error`: the labels without those whose flows differ from the maps'.
+    /// `flow_error`: drops the masks whose own flows differ too much from the network's.
     fn drop_bad_flows(&mut self, work: &mut Self::Work, size: Size, threshold: f64) -> Result<()>;
 
-    /// `resize`: the labels at another size.
+    /// `resize`: scales the labels to another size.
     fn resize_labels(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
-    /// `components`: the labels without holes and without small masks.
+    /// `components`: fills holes and drops small masks.
     fn fill_holes_and_drop_small(
         &mut self,
         work: &mut Self::Work,
@@ -66,32 +69,32 @@ pub(crate) trait Backend: Sized {
         compat: Compat,
     ) -> Result<()>;
 
-    /// `components`: the labels without masks that touch the border.
+    /// `components`: drops masks that touch the border of the image.
     fn drop_edges(&mut self, work: &mut Self::Work, size: Size) -> Result<()>;
 
-    /// `components`: the median diameter of the masks, 0 without masks.
+    /// `components`: the median diameter of the masks in pixels; 0 without masks.
     fn diameter(&mut self, work: &mut Self::Work, size: Size) -> Result<f64>;
 
-    /// The style vector, on the host.
+    /// Copies the style vector to the host.
     fn style(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
 
-    /// The maps, `[nout, height, width]`, on the host.
+    /// Copies the maps, `[nout, height, width]`, to the host.
     fn maps(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
 
-    /// The labels, `[height, width]`, on the host.
+    /// Copies the labels, `[height, width]`, to the host.
     fn labels(&mut self, work: &mut Self::Work) -> Result<Vec<u32>>;
 }
 
-/// An image on its way.
+/// An image on its way through the stages.
 pub(crate) struct Job<'a, B: Backend> {
     pub work: B::Work,
     pub input: B::Input<'a>,
-    /// Its size.
+    /// The size of the image.
     pub image: Size,
-    /// Of the network's input to the image.
+    /// The network's input is this many times as large as the image.
     pub scale: f64,
-    /// The image at that scale.
+    /// The size of the network's input.
     pub small: Size,
-    /// In pixels of the image.
+    /// The diameter of the cells, in pixels of the image.
     pub diameter: f64,
 }

@@ -1,4 +1,4 @@
-//! From a model and devices to a segmenter: the one place that knows every backend.
+//! Makes a segmenter from a model and devices. Only this file knows every backend.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
 impl Segmenter {
-    /// Begins a segmenter.
+    /// Starts to build a segmenter; [`Builder::build`] finishes it.
     pub fn builder() -> Builder {
         Builder::default()
     }
 }
 
-/// Collects what a [`Segmenter`] needs.
+/// The choices from which a [`Segmenter`] is built. All have defaults.
 #[derive(Default)]
 pub struct Builder {
     model: Option<Model>,
@@ -25,13 +25,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The model; without it, the built-in `cyto`.
+    /// The model. The default is the built-in `cyto`.
     pub fn model(mut self, model: Model) -> Self {
         self.model = Some(model);
         self
     }
 
-    /// How many threads; 0, the default, takes `RAYON_NUM_THREADS`, or one a core.
+    /// How many threads. The default, 0, takes the number in `RAYON_NUM_THREADS`, or one for each core.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
@@ -43,37 +43,39 @@ impl Builder {
         self
     }
 
-    /// Where the work is done: the processor, which is the default, or GPUs, which share the images.
+    /// Where images are segmented: on the processor, which is the default, or on one or more GPUs, which share the
+    /// images.
     pub fn devices(mut self, devices: impl IntoIterator<Item = Device>) -> Self {
         self.devices = devices.into_iter().collect();
         self
     }
 
-    /// In what a GPU computes the network.
+    /// The number format in which a GPU computes the network. The processor always uses single precision.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
-    /// Is called while kernels are compiled, which takes seconds at the first use of a kind of GPU, with how many files
-    /// are done and how many there are.
+    /// Sets a function that is called while GPU kernels are compiled, with the number of files that are done and the
+    /// number of all files. Compiling takes seconds, at the first use of a kind of GPU.
     pub fn compiling(mut self, progress: impl Fn(usize, usize) + Send + 'static) -> Self {
         self.compiling = Some(Box::new(progress));
         self
     }
 
-    /// Starts the threads; opens the GPUs, and compiles their kernels where they are not in the cache.
+    /// Starts the threads, opens the GPUs, and compiles kernels that are not in the cache.
     ///
     /// # Errors
-    /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`], [`Error::Option`] for
-    /// devices that do not go together, [`Error::Device`] for one that cannot be used.
+    /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`] when the threads cannot be
+    /// started, [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
+    /// used.
     pub fn build(self) -> Result<Segmenter> {
         let pool = Arc::new(Pool::new(self.threads)?);
         let model = match self.model {
             Some(model) => model,
             None => Model::named("cyto")?,
         };
-        segments(&model)?;
+        check_segments(&model)?;
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
@@ -87,15 +89,18 @@ impl Builder {
     }
 }
 
-/// Refuses networks of the same build that do something else, as those that restore images.
-fn segments(model: &Model) -> Result<()> {
+/// Refuses networks that have the same layers but do something else, such as Cellpose's denoising networks.
+fn check_segments(model: &Model) -> Result<()> {
     let (nbase, nout) = (&model.network().nbase, model.network().nout);
     let reason = if nout != 3 {
         format!("has {nout} outputs; a segmentation needs 3 (two flows and the cell probability)")
     } else if nbase[0] > 2 {
-        format!("takes images of {} channels; 1 or 2 can be given", nbase[0])
+        format!("takes {} channels; flowmask gives a network 1 or 2", nbase[0])
     } else if nbase.len() > 6 {
-        format!("has {} levels; tiles are multiples of 16 pixels, which serve 5", nbase.len() - 1)
+        format!(
+            "has {} levels; tile sizes, which are multiples of 16 pixels, allow at most 5",
+            nbase.len() - 1
+        )
     } else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! Which processor or GPU runs the network and the rest.
+//! The devices that images are segmented on, and their names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,19 +6,20 @@ use std::str::FromStr;
 use crate::cuda;
 use crate::{Error, Result};
 
-/// Where images are segmented.
+/// A device that images are segmented on.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Device {
     /// The processor.
     #[default]
     Cpu,
-    /// An NVIDIA GPU, counted from 0. A program that is built without the feature `cuda` cannot use it.
+    /// An NVIDIA GPU by its index, from 0. It needs the feature `cuda`.
     Cuda(usize),
 }
 
 impl Device {
-    /// The devices of a list such as `cuda:0,cuda:1`. `auto` is all GPUs that can be used, or else the processor.
+    /// The devices that a list such as `cuda:0,cuda:1` names. `auto` stands for all GPUs that can be used, or for the
+    /// processor where there are none.
     ///
     /// ```
     /// use flowmask::Device;
@@ -28,8 +29,8 @@ impl Device {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Option`] for a name that is none, a device that comes twice, and the processor beside a GPU: their
-    /// results differ in the last digits, so that the masks of an image would depend on who took it.
+    /// [`Error::Option`] for an unknown name, for a device that is named twice, and for the processor beside a GPU: their
+    /// results differ in the last digits, so the masks of an image would depend on which of them took it.
     pub fn list(names: &str) -> Result<Vec<Device>> {
         if names == "auto" {
             let gpus: Vec<Device> = (0..cuda::count().unwrap_or(0)).map(Device::Cuda).collect();
@@ -40,7 +41,7 @@ impl Device {
         Ok(devices)
     }
 
-    /// Which GPU.
+    /// The index of a GPU; nothing for the processor.
     pub(crate) fn ordinal(self) -> Option<usize> {
         match self {
             Device::Cpu => None,
@@ -48,6 +49,7 @@ impl Device {
         }
     }
 
+    /// Refuses devices that cannot be used together.
     pub(crate) fn check(devices: &[Device]) -> Result<()> {
         let fail = |reason: String| Err(Error::option("device", reason));
         if let Some((_, twice)) =
@@ -56,7 +58,9 @@ impl Device {
             return fail(format!("{twice} is named twice"));
         }
         if devices.len() > 1 && devices.contains(&Device::Cpu) {
-            return fail("the processor and a GPU cannot share the work: their last digits differ".into());
+            return fail(
+                "the processor and a GPU cannot share images: their results differ in the last digits".into(),
+            );
         }
         Ok(())
     }
@@ -73,7 +77,10 @@ impl FromStr for Device {
             _ => name.strip_prefix("cuda:").and_then(gpu),
         };
         device.ok_or_else(|| {
-            Error::option("device", format!("{name} is none of cpu, cuda, cuda:0, cuda:0,cuda:1 and auto"))
+            Error::option(
+                "device",
+                format!("{name} is not a device; use cpu, cuda, cuda:0, cuda:0,cuda:1 or auto"),
+            )
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong. Every message is a sentence that names the file, the tensor or the option.
+/// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -11,7 +11,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file could not be written.
@@ -19,7 +19,7 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file is not an image that can be read.
@@ -30,13 +30,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The pixels of an image cannot be segmented (no pixels, not finite, a channel that is not there).
+    /// An image or its labels cannot be used: there are no pixels, a pixel is not finite, a channel is missing, or the
+    /// sizes of two arrays differ.
     #[error("image: {0}")]
     Image(String),
     /// An option has a value outside its range.
     #[error("option {name}: {reason}")]
     Option {
-        /// The option, by the name of its field.
+        /// The name of the option, such as a field of [`crate::Options`].
         name: &'static str,
         /// What is wrong with it.
         reason: String,
@@ -49,7 +50,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A tensor of a model is missing or has another shape than the network needs.
+    /// A tensor of a model is missing, or does not have the shape that the network needs.
     #[error("model {model}: tensor {tensor}: {reason}")]
     Tensor {
         /// The model's name or path.
@@ -59,33 +60,33 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A GPU, its driver or its compiler is missing, or failed.
+    /// A GPU, its driver or its compiler (NVRTC) is missing or failed.
     #[error("{device}: {reason}")]
     Device {
-        /// `cuda`, or `cuda:1` for one GPU.
+        /// The GPU, such as `cuda:1`; `cuda` when no single GPU is meant.
         device: String,
         /// What is missing or went wrong.
         reason: String,
     },
-    /// The progress callback said to stop.
+    /// The progress callback returned `false`.
     #[error("cancelled")]
     Cancelled,
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
-        /// How many were asked for; 0 stands for one a core.
+        /// How many threads were asked for; 0 means one for each core.
         threads: usize,
-        /// What the thread pool said.
+        /// What the thread pool reported.
         reason: String,
     },
 }
 
-/// A result of this library, or one with another error.
+/// The result of a function of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The same for another image of those that failed together.
-    pub(crate) fn again(&self) -> Self {
+    /// A copy for one more image of a batch that failed as a whole. (`std::io::Error` cannot be cloned.)
+    pub(crate) fn duplicate(&self) -> Self {
         match self {
             Error::Device { device, reason } => Error::device(device, reason),
             Error::Model { model, reason } => Error::model(model, reason),
@@ -106,12 +107,12 @@ impl Error {
         Error::ImageFile { path: path.into(), reason: reason.to_string() }
     }
 
-    /// An image without pixels of this height, width and number of channels.
+    /// One of height, width and number of channels is 0.
     pub(crate) fn no_pixels([height, width, channels]: [usize; 3]) -> Self {
         Error::Image(format!("no pixels ({height} by {width}, {channels} channels)"))
     }
 
-    /// A pixel at this row, column and channel (all from 0) has a value that cannot be computed with.
+    /// The pixel at this row, column and channel (all counted from 0) is NaN or infinite.
     pub(crate) fn not_finite([row, column, channel]: [usize; 3], value: f32) -> Self {
         let channel = channel + 1;
         Error::Image(format!("the pixel at row {row}, column {column}, channel {channel} is {value}"))

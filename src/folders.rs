@@ -1,29 +1,29 @@
-//! Where a user's files are, by the rules of the platform.
+//! The user's folders, by the rules of the platform.
 
 use std::path::PathBuf;
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 
-/// The program's folder for what can be made again: `flowmask` in `~/.cache` or `XDG_CACHE_HOME` (`Library/Caches` on
-/// macOS, `AppData\Local` on Windows). None where the user has no home.
+/// The folder for files that can be remade: `flowmask` in `~/.cache` or `XDG_CACHE_HOME` (`Library/Caches` on macOS,
+/// `AppData\Local` on Windows). `None` when the user has no home folder.
 #[cfg(feature = "cuda")]
 pub(crate) fn cache() -> Option<PathBuf> {
     Some(choose_native_strategy().ok()?.cache_dir().join("flowmask"))
 }
 
-/// The program's folder for what is kept: `flowmask` in `~/.local/share` or `XDG_DATA_HOME` (`Library/Application
-/// Support` on macOS, `AppData\Roaming` on Windows). None where the user has no home.
-#[cfg_attr(feature = "builtin-models", allow(dead_code, reason = "the weights are inside"))]
+/// The folder for files to keep: `flowmask` in `~/.local/share` or `XDG_DATA_HOME` (`Library/Application Support` on
+/// macOS, `AppData\Roaming` on Windows). `None` when the user has no home folder.
+#[cfg_attr(feature = "builtin-models", allow(dead_code, reason = "the weights are in the program"))]
 pub(crate) fn data() -> Option<PathBuf> {
     Some(choose_native_strategy().ok()?.data_dir().join("flowmask"))
 }
 
-/// The user's home.
+/// The user's home folder.
 pub(crate) fn home() -> Option<PathBuf> {
     etcetera::home_dir().ok()
 }
 
-/// The path that an environment variable names. None when it is empty, which is how a shell switches one off.
+/// The path in an environment variable. `None` when it is not set, or empty, which is how a shell switches one off.
 pub(crate) fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

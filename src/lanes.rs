@@ -1,4 +1,4 @@
-//! Who does the work of a segmenter: lanes, each of which takes some images at a time from pixels to masks.
+//! The lanes of a segmenter: each takes a few images at a time from pixels to masks, and lanes work side by side.
 
 use std::any::Any;
 use std::sync::{Condvar, Mutex};
@@ -7,47 +7,47 @@ use crate::pipeline::Segmented;
 use crate::watch::Watch;
 use crate::{Device, Image, Options, Result};
 
-/// A pipeline with its memory.
+/// A pipeline on one device, with the memory that it needs.
 pub(crate) trait Lane: Any + Send {
-    /// Where it runs.
+    /// The device that the lane runs on.
     fn device(&self) -> Device;
 
-    /// How many tiles it wants together; images are taken together until there are so many.
+    /// How many tiles the lane should get at once. Images are handed to it together until they have so many.
     fn tiles(&self, options: &Options) -> usize;
 
-    /// Pixels to masks: of several images, in their order.
+    /// Turns the pixels of several images into masks. The results are in the order of the images.
     fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>>;
 
-    /// Pixels to the style vector alone.
+    /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
 }
 
 /// Makes one more lane.
 pub(crate) type More = Box<dyn Fn() -> Box<dyn Lane> + Send + Sync>;
 
-/// The lanes that wait for work.
+/// The lanes of a segmenter. A caller takes an idle one, and gives it back when it is done.
 pub(crate) struct Lanes {
     idle: Mutex<Vec<Box<dyn Lane>>>,
     returned: Condvar,
-    /// The devices of the lanes from the start, idle or at work.
+    /// The devices of the lanes that were there at the start, whether idle or taken now.
     devices: Vec<Device>,
-    /// Where a lane costs little, another one is made rather than waited for.
+    /// Makes another lane when none is idle, where a lane costs little; without it, callers wait.
     more: Option<More>,
 }
 
 impl Lanes {
-    /// `lanes` are those that can work at the same time with profit.
+    /// `lanes` are as many as are faster together than one after the other.
     pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>) -> Self {
         let devices = lanes.iter().map(|lane| lane.device()).collect();
         Lanes { idle: Mutex::new(lanes), returned: Condvar::new(), devices, more }
     }
 
-    /// An idle lane, once there is one. It goes back when it is dropped.
+    /// Takes an idle lane, or waits for one. The lane goes back when the [`Taken`] is dropped.
     pub fn take(&self) -> Taken<'_> {
         self.take_where(|_| true)
     }
 
-    /// An idle lane that is wanted, once there is one.
+    /// Takes an idle lane for which `wanted` is true, or waits for one.
     pub fn take_where(&self, wanted: impl Fn(&dyn Lane) -> bool) -> Taken<'_> {
         let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
         loop {
@@ -61,13 +61,13 @@ impl Lanes {
         }
     }
 
-    /// The device of each lane that can work at the same time with profit.
+    /// The devices of the lanes that were there at the start.
     pub fn devices(&self) -> &[Device] {
         &self.devices
     }
 }
 
-/// A lane at work.
+/// A lane that was taken.
 pub(crate) struct Taken<'a> {
     lane: Option<Box<dyn Lane>>,
     lanes: &'a Lanes,
@@ -75,14 +75,14 @@ pub(crate) struct Taken<'a> {
 
 impl Taken<'_> {
     pub fn lane(&mut self) -> &mut dyn Lane {
-        self.lane.as_deref_mut().expect("it is there until the drop")
+        self.lane.as_deref_mut().expect("the lane is there until the drop")
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         self.lanes.idle.lock().unwrap_or_else(|e| e.into_inner()).extend(self.lane.take());
-        // All, since some may wait for a lane of another device.
+        // All callers wake up, since the first may wait for a lane of another device.
         self.lanes.returned.notify_all();
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::Error;
 
-    /// A backend that this file knows nothing of.
+    /// A lane of a backend that the crate does not have.
     struct Other(Device);
 
     impl Lane for Other {
@@ -129,7 +129,7 @@ mod tests {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| lanes.take_where(on(devices[0])).lane().device());
             drop(second);
-            // One of the other device does not end the wait.
+            // A lane of the other device does not end the wait.
             std::thread::sleep(std::time::Duration::from_millis(20));
             assert!(!waiting.is_finished());
             drop(first);

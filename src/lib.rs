@@ -1,4 +1,4 @@
-//! Cellpose (the U-Net of versions 1 to 3): finds every cell in a microscope image.
+//! Finds every cell in a microscope image, with the network of Cellpose 1 to 3 (a residual U-Net).
 //!
 //! ```
 //! use flowmask::{Diameter, Image, Model, Options, Segmenter};
@@ -13,12 +13,13 @@
 //! # Ok::<(), flowmask::Error>(())
 //! ```
 //!
-//! Arrays are in C order, y before x. The same image and options give the same bytes with any number of threads
-//! and any batch size. Nothing is printed, and only the segmenter's own threads are used.
+//! Arrays are in C order: y comes before x. The same image and options give the same bytes with any number of threads
+//! and any batch size. The library prints nothing. A [`Segmenter`] computes on threads of its own.
 //!
-//! The modules are the path of the data: [`image`] → [`cpu`] (normalise, resize, tile, network, average, follow,
-//! cluster, check, fill) → [`output`], with the weights from [`model`]. [`plan`] has what has to be the same on every
-//! device: where tiles lie, how they are weighted, how images are scaled.
+//! The modules follow the path of the data: [`image`] reads pixels, [`cpu`] turns them into masks (normalise, resize,
+//! cut into tiles, run the network, blend the tiles, follow the flows, cluster, check the flows, fill holes), or the
+//! module `cuda` does the same on a GPU, and [`output`] writes the masks. [`model`] loads the weights. [`plan`] computes
+//! what must be the same on every device: where tiles lie, how they are weighted, how images are scaled.
 
 /// The example of the README compiles.
 #[cfg(all(doctest, feature = "files"))]
@@ -35,6 +36,7 @@ pub mod cuda;
 #[path = "without_cuda.rs"]
 mod cuda;
 mod device;
+mod diameters;
 mod error;
 mod folders;
 pub mod image;
@@ -52,23 +54,22 @@ mod pool;
 pub mod report;
 mod segmentation;
 mod segmenter;
-mod size;
 mod watch;
 
 pub use builder::Builder;
 #[cfg(feature = "cuda")]
 pub use cuda::OnDevice;
 pub use device::Device;
+pub use diameters::diameters;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, PixelType, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
-pub use size::diameters;
 pub use watch::Progress;
 
-/// What a program shares between its threads, or hands from one to another. It would not compile otherwise.
+/// Checks at compile time that programs can share these types between threads, or send them to another thread.
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     const fn sent<T: Send>() {}

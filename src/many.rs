@@ -1,4 +1,4 @@
-//! Many files at once: loaded ahead, and given to whichever lane is free.
+//! Many files at once: threads load files ahead, and each lane takes the next ones when it is free.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -11,10 +11,11 @@ use crate::segmentation::Segmentation;
 use crate::watch::Watch;
 use crate::{Error, Image, Options, Result};
 
-/// Threads that load files for each lane of a GPU; the processor's threads are busy, and get one.
+/// Threads that load files, for each lane, when there are several. A single lane gets one: on the processor, the other
+/// threads are busy.
 const LOADERS: usize = 4;
 
-/// What becomes of a file.
+/// The images of a file and what was found in them, or why not.
 type Found<E> = Result<(Vec<Image>, Vec<Segmentation>), E>;
 
 /// A file that was loaded.
@@ -52,7 +53,7 @@ pub(crate) fn run<F, E>(
     });
 }
 
-/// Loads one file after the other. What cannot be loaded is done.
+/// Loads one file after the other. For a file that cannot be loaded, `done` is called at once.
 fn load<F, E>(
     files: &Mutex<impl Iterator<Item = (usize, F)>>,
     loaded: &SyncSender<File>,
@@ -73,7 +74,7 @@ fn load<F, E>(
     }
 }
 
-/// Takes as many files as fill the device, and segments them.
+/// Takes as many files as fill the device, segments them, and repeats until there are no more.
 fn work<E: From<Error>>(
     lanes: &Lanes,
     scale: f64,
@@ -88,15 +89,16 @@ fn work<E: From<Error>>(
         let mut results = lane.segment(&images, options, &mut Watch::none()).into_iter();
         for File { index, images } in files {
             let results: Vec<Result<Segmented>> = results.by_ref().take(images.len()).collect();
-            let shaped =
-                results.into_iter().zip(&images).map(|(found, image)| Ok(found?.shaped(image.size())));
-            let found: Result<Vec<Segmentation>> = shaped.collect();
+            let found = results.into_iter().zip(&images);
+            let found: Result<Vec<Segmentation>> =
+                found.map(|(found, image)| Ok(found?.into_segmentation(image.size()))).collect();
             done(index, found.map(|found| (images, found)).map_err(E::from));
         }
     }
 }
 
-/// Waits for a file, and takes more of those that are there until they have as many tiles as the lane wants.
+/// Waits for one file, then takes further files that are already loaded, until they have as many tiles as the lane
+/// wants. Nothing when all files are done.
 fn take(loaded: &Mutex<Receiver<File>>, lane: &dyn Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
     let loaded = loaded.lock().unwrap_or_else(|e| e.into_inner());
     let mut files = vec![loaded.recv().ok()?];

@@ -1,11 +1,11 @@
-//! What a user can choose for one image. Names and defaults are those of cellpose 3.1.1.
+//! The options of a segmentation. Names and defaults are those of cellpose 3.1.1.
 
 use crate::{Error, Result};
 
-/// How large the cells are. The image is scaled so that they come to the size that the network knows.
+/// How large the cells are. The image is scaled so that the cells get the diameter that the network was trained for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Diameter {
-    /// The model's own `diam_mean`: the image is not scaled.
+    /// The cells are as large as the network expects (the model's `diam_mean`): the image is not scaled.
     #[default]
     Model,
     /// Median diameter of the cells in pixels.
@@ -14,51 +14,52 @@ pub enum Diameter {
     Auto,
 }
 
-/// How a point reads the flow under it while it follows the flows. The kernels and the C interface have the same
-/// numbers.
+/// How the flow at a point between pixels is read. The GPU kernels and the C interface use the same numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Sampling {
-    /// Bilinear, as cellpose does in 2D on a CPU.
+    /// Bilinear interpolation, as cellpose does in 2D on a CPU.
     #[default]
     Bilinear = 0,
-    /// As `torch.nn.functional.grid_sample` with `align_corners=False` does it: half a pixel off, zeros
-    /// outside. Cellpose does so on a GPU and in 3D.
+    /// Bilinear interpolation as in `torch.nn.functional.grid_sample` with `align_corners=False`, which cellpose uses on
+    /// a GPU and in 3D: half a pixel off, and 0 outside the image.
     GridSample = 1,
-    /// The flow of the pixel that the point is in (`interp=False`).
+    /// The flow of the pixel that contains the point (cellpose's `interp=False`).
     Nearest = 2,
 }
 
-/// Which faults of the original are reproduced.
+/// Which bugs of cellpose are reproduced, for comparisons with it.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compat {
     /// None.
     #[default]
     None,
-    /// The small-mask filter of cellpose 3.1.1, which removes wrong cells after the flow check.
+    /// The small-mask filter of cellpose 3.1.1. After the flow check has dropped masks, it removes other masks than the
+    /// small ones.
     V3_1_1,
 }
 
-/// In what the network computes on a GPU.
+/// The number format in which a GPU computes the network.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Maps and weights in half precision, sums in single precision, on the tensor cores. Half precision ends at 65504,
-    /// which no normalised image comes near; for images that are not normalised ([`Normalize::enabled`]) and go
-    /// beyond, take the other.
+    /// Maps and weights in half precision and sums in single precision, on the tensor cores. Half precision ends at
+    /// 65504. Normalised images stay far below; for images that are not normalised ([`Normalize::enabled`]) and have
+    /// larger values, use [`Precision::F32`].
     #[default]
     F16,
-    /// Single precision throughout: the reference on the device.
+    /// Single precision throughout: slower, and closest to what the processor computes.
     F32,
 }
 
-/// Methods that set a field each, for other crates: they cannot name all fields of a struct that will have more.
+/// Makes a method for each field that sets it. Other crates need these, since a `non_exhaustive` struct cannot be
+/// written with all its fields.
 macro_rules! setters {
     ($of:ident: $($field:ident: $kind:ty),+ $(,)?) => {
         impl $of {
             $(
-                #[doc = concat!("The same with another [`", stringify!($field), "`](field@Self::", stringify!($field), ").")]
+                #[doc = concat!("Sets [`", stringify!($field), "`](field@Self::", stringify!($field), ").")]
                 #[must_use]
                 pub fn $field(mut self, $field: $kind) -> Self {
                     self.$field = $field;
@@ -69,15 +70,15 @@ macro_rules! setters {
     };
 }
 
-/// How the intensities are brought to a common range before the network.
+/// How intensities are scaled to a common range before the network.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
-    /// `false` gives the network the pixels as they are.
+    /// Whether to scale at all; `false` gives the network the pixel values as stored.
     pub enabled: bool,
-    /// The percentiles that become 0 and 1, each from 0 to 100.
+    /// The percentiles of each channel that become 0 and 1, from 0 to 100.
     pub percentile: [f64; 2],
-    /// Dark cells on a bright ground.
+    /// Whether the cells are dark on a bright background; intensities are then inverted.
     pub invert: bool,
 }
 
@@ -89,7 +90,7 @@ impl Default for Normalize {
 
 setters!(Normalize: enabled: bool, percentile: [f64; 2], invert: bool);
 
-/// Everything that can be chosen for one image.
+/// What can be chosen for the segmentation of an image.
 ///
 /// ```
 /// use flowmask::{Diameter, Options};
@@ -99,42 +100,44 @@ setters!(Normalize: enabled: bool, percentile: [f64; 2], invert: bool);
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Size of the cells.
+    /// The diameter of the cells.
     pub diameter: Diameter,
-    /// The channel to segment and the channel of the nuclei: 0 is the mean of all channels (for the second:
-    /// none), 1 the first channel.
+    /// The channel to segment, and the channel of the nuclei. Channels are counted from 1; 0 means the mean of all
+    /// channels for the first, and none for the second.
     pub channels: [usize; 2],
-    /// Intensity range.
+    /// How intensities are scaled.
     pub normalize: Normalize,
-    /// A mask is dropped when the mean squared difference between its flows and the network's exceeds this;
-    /// 0 drops none.
+    /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
+    /// flows exceeds this; 0 drops none.
     pub flow_threshold: f64,
-    /// Pixels whose cell probability (a logit, not a probability from 0 to 1) exceeds this are in a cell.
+    /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,
-    /// Steps along the flows; `None` takes 200, times the factor to the image's scale when resampling.
+    /// Steps along the flows. `None` takes 200 or, with `resample`, 200 times the ratio of the image's size to that of the
+    /// network's input.
     pub niter: Option<u32>,
-    /// Masks of fewer pixels are dropped; 0 drops none.
+    /// Masks of fewer pixels than this are dropped; 0 drops none.
     pub min_size: usize,
-    /// Masks that cover more than this part of the image are dropped.
+    /// Masks that cover more than this fraction of the image are dropped.
     pub max_size_fraction: f64,
-    /// Follow the flows at the image's scale rather than at the network's.
+    /// Whether the flows are followed at the size of the image (`true`) or of the network's input (`false`: faster, with
+    /// coarser outlines).
     pub resample: bool,
-    /// How a point reads the flow under it.
+    /// How the flow at a point between pixels is read.
     pub sampling: Sampling,
-    /// Drop masks that touch the border of the image.
+    /// Whether masks that touch the border of the image are dropped.
     pub exclude_on_edges: bool,
-    /// Average over flipped tiles that overlap by half.
+    /// Whether to average the network over flipped tiles that overlap by half, which is slower.
     pub augment: bool,
-    /// Tiles that go through the network together; `None` takes 8 on the processor, or one a thread where
-    /// there are more, and as many as keep a GPU busy. Has no effect on the result.
+    /// How many tiles go through the network together. `None` takes as many as keep a GPU busy; on the processor, 8 or
+    /// the number of threads if that is larger. The result does not depend on it.
     pub batch_size: Option<usize>,
-    /// Part of a tile that overlaps the next one, from 0.05 to 0.5.
+    /// The fraction of a tile that overlaps the next tile, from 0.05 to 0.5.
     pub tile_overlap: f64,
-    /// Side of a tile in pixels, a multiple of 16.
+    /// Height and width of a tile in pixels: a multiple of 16, from 32 to 4096.
     pub bsize: usize,
-    /// Faults of the original to reproduce.
+    /// Which bugs of cellpose are reproduced.
     pub compat: Compat,
-    /// Whether the flows and the cell probability are returned with the masks. Without them less is copied from a GPU.
+    /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
     pub flows: bool,
 }
 
@@ -183,7 +186,7 @@ setters!(
 );
 
 impl Options {
-    /// Checks every range, so that no later stage has to.
+    /// Checks that every option is in its range. [`crate::Segmenter`] does so for each call.
     ///
     /// # Errors
     /// [`Error::Option`] for the first value that is out of its range.

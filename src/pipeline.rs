@@ -6,28 +6,28 @@ use crate::plan::scale::scaled;
 use crate::watch::Watch;
 use crate::{Diameter, Error, Options, Result, Sampling};
 
-/// The part of the work that is the network's, about.
+/// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
 
-/// What was found in an image.
+/// What was found in an image: a [`crate::Segmentation`] before its arrays have shapes.
 pub(crate) struct Segmented {
-    /// (height, width) of the two maps.
+    /// (height, width) of `flows` and `cellprob`.
     pub size: Size,
-    /// `[2, height, width]`; empty unless asked for.
+    /// `[2, height, width]`; empty unless the options ask for it.
     pub flows: Vec<f32>,
-    /// `[height, width]`; empty unless asked for.
+    /// `[height, width]`; empty unless the options ask for it.
     pub cellprob: Vec<f32>,
     pub style: Vec<f32>,
-    /// `[height, width]` of the image; empty when they stay on the device.
+    /// `[height, width]` of the image; empty when the masks stay on the device.
     pub masks: Vec<u32>,
     pub diameter: f64,
 }
 
-/// What runs images.
+/// Runs images through all stages of a backend.
 pub(crate) struct Engine<B: Backend> {
     pub model: Model,
     pub backend: B,
-    /// Those of earlier images, for the next ones.
+    /// The arrays of earlier images, which the next images reuse.
     works: Vec<B::Work>,
 }
 
@@ -36,7 +36,7 @@ impl<B: Backend> Engine<B> {
         Engine { model, backend, works: Vec::new() }
     }
 
-    /// Pixels to masks: of several images, in their order.
+    /// Turns the pixels of several images into masks. The results are in the order of the images.
     pub fn segment(
         &mut self,
         images: &[B::Input<'_>],
@@ -50,12 +50,12 @@ impl<B: Backend> Engine<B> {
         })
     }
 
-    /// Pixels to the style vector alone.
+    /// Computes only the style vector of each image.
     pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
         self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
     }
 
-    /// Everything up to the network for all images, then what is wanted of each.
+    /// Runs all images up to the network together, then calls `finish` for each.
     pub fn run<'a, T>(
         &mut self,
         images: &[B::Input<'a>],
@@ -89,7 +89,7 @@ impl<B: Backend> Engine<B> {
         Ok(Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 })
     }
 
-    /// The diameters, then the network at their scales.
+    /// Finds the diameter of each image, then runs the network at the scale that follows from it.
     fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &mut Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
         match options.diameter {
@@ -103,7 +103,7 @@ impl<B: Backend> Engine<B> {
         self.backend.network(jobs, options, watch)
     }
 
-    /// All that is found in an image, once the network has run. The masks are left in `job`.
+    /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
     pub fn find(&mut self, job: &mut Job<B>, options: &Options) -> Result<Segmented> {
         let size = self.masks(job, options)?;
         let Engine { backend, .. } = self;
@@ -116,7 +116,8 @@ impl<B: Backend> Engine<B> {
         Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter: job.diameter })
     }
 
-    /// Follow, cluster, check, fill and drop, at the scale of the maps, which is returned; then at the image's.
+    /// The stages after the network. Flows are followed, clustered and checked at the size that is returned; the masks
+    /// are then scaled to the image, filled and dropped there.
     fn masks(&mut self, job: &mut Job<B>, options: &Options) -> Result<Size> {
         let Engine { backend, .. } = self;
         let Job { work, image, scale, small, .. } = job;
@@ -144,8 +145,8 @@ impl<B: Backend> Engine<B> {
         Ok(size)
     }
 
-    /// `SizeModel.eval`: the style gives a first guess, the masks at that scale the answer. Thresholds and tiles
-    /// are the defaults in both passes, as in the original.
+    /// Cellpose's `SizeModel.eval`: the style vector gives a first diameter; the masks at that scale give the final one.
+    /// Both passes use the default thresholds and tiles, as cellpose does.
     fn estimate_diameters(
         &mut self,
         jobs: &mut [&mut Job<B>],
@@ -156,7 +157,7 @@ impl<B: Backend> Engine<B> {
         let size_model = model.size_model().ok_or_else(|| {
             Error::model(
                 model.name(),
-                "has no size model, so it cannot estimate the diameter; give one in pixels",
+                "has no size model, so it cannot estimate the diameter: give the diameter in pixels",
             )
         })?;
         let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
@@ -201,7 +202,7 @@ fn good<'a, 'b, B: Backend>(jobs: &'b mut [Result<Job<'a, B>>]) -> Vec<&'b mut J
     jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
 }
 
-/// What went wrong for all images together is the error of each.
+/// Makes an error of the whole batch the error of each image that had none.
 fn fail<B: Backend>(jobs: &mut [Result<Job<B>>], error: &Error) {
-    jobs.iter_mut().filter(|job| job.is_ok()).for_each(|job| *job = Err(error.again()));
+    jobs.iter_mut().filter(|job| job.is_ok()).for_each(|job| *job = Err(error.duplicate()));
 }

@@ -5,19 +5,19 @@ use std::thread::{self, JoinHandle};
 
 use crate::{Error, Result};
 
-/// A thread pool that is waited for when it is dropped: a program that unloads the library then has none of its
-/// threads left. rayon alone tells them to end, and goes on.
+/// A thread pool whose drop waits until its threads have ended, so that a program can unload the library safely. A
+/// plain rayon pool tells its threads to end, and does not wait.
 pub(crate) struct Pool {
-    /// There until the drop.
+    /// Taken only by the drop.
     pool: Option<rayon::ThreadPool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Starts `threads` threads, or one a core for 0.
+    /// Starts `threads` threads; 0 takes the number in `RAYON_NUM_THREADS`, or one for each core.
     ///
     /// # Errors
-    /// [`Error::Threads`].
+    /// [`Error::Threads`] when a thread cannot be started.
     pub fn new(threads: usize) -> Result<Self> {
         let mut started = Vec::new();
         let pool = rayon::ThreadPoolBuilder::new()
@@ -38,7 +38,7 @@ impl Deref for Pool {
     type Target = rayon::ThreadPool;
 
     fn deref(&self) -> &Self::Target {
-        self.pool.as_ref().expect("it is there until the drop")
+        self.pool.as_ref().expect("the pool is there until the drop")
     }
 }
 
@@ -47,7 +47,7 @@ impl Drop for Pool {
         self.pool = None;
         let me = thread::current().id();
         for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != me) {
-            // A panic of a thread was the caller's already.
+            // A thread's panic has already reached the caller.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The public way in: a model, what runs it, and `segment`.
+//! The segmenter: the entrance to the library.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
 use crate::{Error, Image, Model, Options, Result, many};
 
-/// A model and what runs it.
+/// A model together with the devices that it runs on. Threads may share a segmenter.
 pub struct Segmenter {
     model: Model,
-    /// What does the work.
+    /// The pipelines that segment images.
     pub(crate) lanes: Lanes,
     pool: Arc<Pool>,
 }
@@ -28,7 +28,7 @@ impl Segmenter {
         &self.model
     }
 
-    /// How many threads the processor's part of the work uses.
+    /// How many threads the segmenter has for what the processor computes.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
@@ -36,17 +36,18 @@ impl Segmenter {
     /// Finds the cells of one image.
     ///
     /// # Errors
-    /// [`Error::Option`] for a value out of range, [`Error::Image`] for a channel that is not there or a
-    /// pixel that is not finite.
+    /// [`Error::Option`] for an option out of its range, [`Error::Image`] when the image does not have the chosen
+    /// channel or a pixel is not finite, [`Error::Model`] for [`Diameter::Auto`](crate::Diameter::Auto) with a model that
+    /// has no size model, [`Error::Device`] when a GPU fails.
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
         self.watched(image, options, &mut Watch::none())
     }
 
-    /// [`Segmenter::segment`] that tells how far it is and can be stopped.
+    /// Like [`Segmenter::segment`], and calls `progress` after each batch of tiles with the part that is done, from 0
+    /// to 1. A smaller [`Options::batch_size`] calls it more often.
     ///
     /// # Errors
-    /// Those of [`Segmenter::segment`], and [`Error::Cancelled`] when `progress` returns `false`. It is called after
-    /// each batch of tiles, so a smaller [`Options::batch_size`] calls it more often.
+    /// Those of [`Segmenter::segment`], and [`Error::Cancelled`] when `progress` returns `false`.
     pub fn segment_with_progress<'a>(
         &self,
         image: &Image,
@@ -60,10 +61,10 @@ impl Segmenter {
         options.check()?;
         let mut lane = self.lanes.take();
         let found = lane.lane().segment(&[image], options, watch);
-        one(found).map(|found| found.shaped(image.size()))
+        one(found).map(|found| found.into_segmentation(image.size()))
     }
 
-    /// The style vector of one image: that of [`Segmentation::style`], without the work for the masks.
+    /// The style vector of one image: the same as [`Segmentation::style`], but faster, since no masks are computed.
     ///
     /// # Errors
     /// Those of [`Segmenter::segment`].
@@ -73,12 +74,12 @@ impl Segmenter {
         one(lane.lane().style(&[image], options)).map(Array1::from)
     }
 
-    /// Finds the cells of many files, each of one or more images, for the most files an hour: files are loaded ahead
-    /// on other threads, a GPU takes the tiles of several images together, and GPUs take the next images as they
-    /// become free. Each image gets the masks that [`Segmenter::segment`] gives it.
+    /// Finds the cells of many files, each of which holds one or more images, in the shortest time: other threads load
+    /// files ahead, a GPU gets the tiles of several images together, and each GPU takes the next images when it is free.
+    /// Each image gets the masks that [`Segmenter::segment`] would give it.
     ///
-    /// `files` are functions that load a file's images. `done` is called once for each, with its place in `files`, in
-    /// the order in which they are finished, from several threads at once.
+    /// Each of `files` is a function that loads the images of one file. `done` is called once for each file, with its
+    /// index in `files`, in the order in which files are finished, and from several threads at once.
     ///
     /// ```
     /// use flowmask::{Error, Image, Options, Segmenter};
@@ -94,7 +95,7 @@ impl Segmenter {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Option`] for a value out of range. What is wrong with a file or an image goes to `done`.
+    /// [`Error::Option`] for an option out of its range. Errors of a file or an image go to `done`.
     pub fn segment_many<F, E>(
         &self,
         files: impl IntoIterator<Item = F, IntoIter: Send>,
@@ -111,7 +112,7 @@ impl Segmenter {
     }
 }
 
-/// The result of one image.
+/// The result of a call with one image.
 fn one<T>(mut results: Vec<Result<T>>) -> Result<T> {
     results.pop().expect("a result for each image")
 }

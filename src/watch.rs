@@ -1,20 +1,20 @@
-//! How far the work is, and whether to go on.
+//! Progress: how much of a segmentation is done, and whether to go on.
 
 use crate::{Error, Result};
 
-/// Is told the part of the work that is done, from 0 to 1, and says whether to go on.
+/// A function that is called with the part of a segmentation that is done, from 0 to 1. It returns whether to go on.
 pub type Progress<'a> = dyn FnMut(f64) -> bool + Send + 'a;
 
-/// A part of the work on its way to who asked for progress.
+/// Reports progress to the caller, and asks it whether to go on.
 pub(crate) struct Watch<'a> {
     progress: Option<&'a mut Progress<'a>>,
-    /// Of the whole work, what this part is.
+    /// The present step reaches from `from` to `to` of the whole segmentation.
     from: f64,
     to: f64,
 }
 
 impl<'a> Watch<'a> {
-    /// Of nobody.
+    /// For a caller that wants no progress.
     pub fn none() -> Self {
         Watch { progress: None, from: 0.0, to: 1.0 }
     }
@@ -23,15 +23,15 @@ impl<'a> Watch<'a> {
         Watch { progress: Some(progress), from: 0.0, to: 1.0 }
     }
 
-    /// The work goes on with the part from `from` to `to`.
+    /// Begins the step that reaches from `from` to `to` of the whole segmentation.
     pub fn part(&mut self, from: f64, to: f64) {
         (self.from, self.to) = (from, to);
     }
 
-    /// So much of the part is done.
+    /// Reports that `done` of the `of` units of the present step are done.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] when the work is no longer wanted.
+    /// [`Error::Cancelled`] when the caller wants to stop.
     pub fn at(&mut self, done: usize, of: usize) -> Result<()> {
         let done = self.from + (self.to - self.from) * done as f64 / of.max(1) as f64;
         let go_on = self.progress.as_mut().is_none_or(|progress| progress(done));

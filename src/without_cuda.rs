@@ -1,4 +1,4 @@
-//! Stands in for the module `cuda` in a program that is built without this feature: no GPU can be used.
+//! Takes the place of the module `cuda` when the feature `cuda` is off: every use of a GPU is an error.
 
 use crate::lanes::Lanes;
 use crate::{Device, Error, Model, Precision, Result};

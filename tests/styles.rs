@@ -92,7 +92,7 @@ fn the_same_bytes_for_any_threads_and_other_places_for_another_seed() {
 fn a_few_images_have_no_map() {
     let scene = folders();
     let run = scene.run("styles a -o out --model nuclei").done();
-    assert!(run.stdout.contains("no map is drawn of fewer than 4"), "{run:?}");
+    assert!(run.stdout.contains("a map needs at least 4"), "{run:?}");
     assert_eq!(scene.names("out"), ["styles.csv", "styles.npy"]);
     // Every plane of a stack counts.
     scene.hyperstack("stack.tif", "slices", 4);

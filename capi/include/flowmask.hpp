@@ -1,4 +1,4 @@
-// flowmask for C++17: what is made is freed, and what fails throws. See flowmask.h for what everything means.
+// flowmask for C++17. Destructors free handles, and errors are thrown. flowmask.h documents the functions and structs.
 #ifndef FLOWMASK_HPP
 #define FLOWMASK_HPP
 
@@ -17,7 +17,7 @@
 
 namespace flowmask {
 
-// A call that failed: its status, and the sentence as what().
+// The error of a call: its status, and its message as what().
 struct Error : std::runtime_error {
   Error(flowmask_status status, const char *message) : std::runtime_error(message), status(status) {}
   flowmask_status status;
@@ -43,7 +43,7 @@ inline flowmask_model_options model_options() {
   return made;
 }
 
-// Pixels [height, width, channels] without gaps, of uint8_t, uint16_t or float. They are not copied.
+// An image of pixels [height, width, channels] without gaps, of uint8_t, uint16_t or float. The pixels are not copied.
 template <class T>
 flowmask_image image(const T *pixels, std::uint64_t height, std::uint64_t width, std::uint64_t channels = 1) {
   constexpr bool u8 = std::is_same_v<T, std::uint8_t>, u16 = std::is_same_v<T, std::uint16_t>;
@@ -68,7 +68,7 @@ class Result {
     return info;
   }
   std::uint32_t cells() const { return info().cells; }
-  // Arrays that live as long as this.
+  // These arrays are valid as long as the Result.
   const std::uint32_t *labels() const { return array(flowmask_result_labels); }
   const float *flows() const { return array(flowmask_result_flows); }
   const float *cellprob() const { return array(flowmask_result_cellprob); }
@@ -98,7 +98,7 @@ class Result {
   std::unique_ptr<flowmask_result, Deleter<flowmask_result_free>> handle;
 };
 
-// Threads may share it.
+// Threads may share a model.
 class Model {
  public:
   explicit Model(const std::string &name, const flowmask_model_options &options = model_options()) {
@@ -124,10 +124,10 @@ class Model {
   std::unique_ptr<flowmask_model, Deleter<flowmask_model_free>> handle;
 };
 
-// Each thread has its own.
+// Only one thread may use a session at a time: make one for each thread.
 class Session {
  public:
-  // Is told the part that is done, and says whether to go on; what it throws comes out of the call.
+  // Gets the part that is done, from 0 to 1, and returns whether to go on. An exception that it throws leaves the call.
   using Progress = std::function<bool(double)>;
 
   explicit Session(const Model &model) {
@@ -144,7 +144,7 @@ class Session {
     return Result(found);
   }
 
-  // All or, when one fails, the error of the first; flowmask_segment_many gives each its own.
+  // Segments all images, or throws the error of the first that fails. flowmask_segment_many gives each its own error.
   std::vector<Result> segment(const std::vector<flowmask_image> &images,
                               flowmask_options options = flowmask::options(), const Progress &progress = nullptr) {
     Watch watch(progress, options);
@@ -163,7 +163,7 @@ class Session {
   flowmask_session *get() const { return handle.get(); }
 
  private:
-  // A function of C++ as a callback of C.
+  // Wraps a C++ function as a C callback.
   struct Watch {
     Watch(const Progress &progress, flowmask_options &options) : progress(progress) {
       if (!progress) return;

@@ -1,4 +1,4 @@
-//! What there is to compute on.
+//! The devices of the machine.
 
 use std::ffi::c_char;
 
@@ -15,17 +15,17 @@ use flowmask::{Device, cuda};
 pub struct flowmask_device {
     /// sizeof(flowmask_device): set it before the call.
     pub size: u32,
-    /// Compute capability of a GPU: 9 of 9.0; 0 for the processor.
+    /// Compute capability of a GPU, such as the 9 of 9.0; 0 for the processor.
     pub capability_major: u32,
-    /// 0 of 9.0.
+    /// The minor number of the compute capability, such as the 0 of 9.0; 0 for the processor.
     pub capability_minor: u32,
-    /// Multiprocessors of a GPU, threads of the processor.
+    /// The number of multiprocessors of a GPU, or of threads of the processor.
     pub units: u32,
-    /// Bytes of a GPU's memory; 0 for the processor.
+    /// The memory of a GPU in bytes; 0 for the processor.
     pub memory: u64,
-    /// What device of flowmask_model_options takes: "cpu", "cuda:0".
+    /// The device's name for flowmask_model_options.device, such as "cpu" or "cuda:0".
     pub id: [c_char; 16],
-    /// The name of the card; the instructions that the processor's convolutions use.
+    /// The name of the GPU or, for the processor, of the instructions that the convolutions use.
     pub name: [c_char; 112],
 }
 
@@ -40,8 +40,8 @@ sized!(
     }
 );
 
-/// How many devices there are: the processor, which comes first, and the GPUs that the driver shows. Why there are none
-/// of these is in flowmask_last_error(NULL) after a count of 1.
+/// Counts the devices: the processor, which is the first, and the GPUs that the driver finds. After a count of 1,
+/// flowmask_last_error(NULL) says why there are no GPUs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_device_count(count: *mut u32) -> flowmask_status {
     guard(|| {
@@ -50,13 +50,13 @@ pub unsafe extern "C" fn flowmask_device_count(count: *mut u32) -> flowmask_stat
             note(&error.to_string());
             0
         });
-        // SAFETY: the caller's, checked.
+        // SAFETY: the pointer was checked.
         unsafe { count.write(1 + gpus as u32) };
         Ok(())
     })
 }
 
-/// Describes a device, counted from 0. A GPU is not opened for it.
+/// Describes the device with this index, from 0. A GPU is not opened for this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_device_describe(
     index: u32,
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn flowmask_device_describe(
             0 => cpu(),
             index => gpu(index as usize - 1)?,
         };
-        // SAFETY: the struct of the caller has the size that it says.
+        // SAFETY: the caller's struct has the size in its first field.
         unsafe { sized::write(device, &described) }
     })
 }
@@ -95,7 +95,7 @@ fn gpu(ordinal: usize) -> Result<flowmask_device, Fault> {
     })
 }
 
-/// A text that ends with a zero.
+/// A text as C characters that end with a zero; it is cut off when it is too long.
 fn chars<const N: usize>(text: &str) -> [c_char; N] {
     let mut out = [0; N];
     out.iter_mut().zip(text.bytes()).take(N - 1).for_each(|(to, from)| *to = from as c_char);

@@ -1,4 +1,4 @@
-//! Errors and panics on their way to a status and a message.
+//! Turns errors and panics into a status and a message.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -9,7 +9,7 @@ use std::sync::Once;
 use crate::flowmask_status::{self, *};
 use flowmask::Error;
 
-/// What goes to the caller.
+/// An error as the caller gets it.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub status: flowmask_status,
@@ -21,7 +21,7 @@ impl Fault {
         Fault { status, message: message.into() }
     }
 
-    /// What is wrong with an argument.
+    /// The error for a wrong argument.
     pub fn argument(name: &str, reason: impl std::fmt::Display) -> Self {
         Fault::new(FLOWMASK_ERROR_ARGUMENT, format!("{name}: {reason}"))
     }
@@ -29,7 +29,7 @@ impl Fault {
     fn panic(payload: Box<dyn Any + Send>) -> Self {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Fault::new(FLOWMASK_ERROR_INTERNAL, format!("a fault of flowmask: {text}"))
+        Fault::new(FLOWMASK_ERROR_INTERNAL, format!("a bug in flowmask: {text}"))
     }
 }
 
@@ -43,7 +43,7 @@ impl From<Error> for Fault {
             Error::Device { .. } => FLOWMASK_ERROR_DEVICE,
             Error::Cancelled => FLOWMASK_ERROR_CANCELLED,
             Error::Threads { .. } => FLOWMASK_ERROR_THREADS,
-            // The library has an error that this interface does not know yet.
+            // The library may get errors that this interface does not know yet.
             _ => FLOWMASK_ERROR_INTERNAL,
         };
         Fault { status, message: error.to_string() }
@@ -52,7 +52,7 @@ impl From<Error> for Fault {
 
 thread_local! {
     static LAST: RefCell<CString> = RefCell::default();
-    /// How many calls this thread is in.
+    /// The number of library calls that this thread is in, which may be nested.
     static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -61,18 +61,18 @@ pub(crate) fn thread_message() -> *const c_char {
     LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
-/// A message without the one byte that C cannot have in it.
+/// A message as a C string. Zero bytes, which would end it, become spaces.
 pub(crate) fn text(message: &str) -> CString {
     CString::new(message.replace('\0', " ")).unwrap_or_default()
 }
 
 /// Keeps the message for this thread.
 pub(crate) fn note(message: &str) {
-    // Fails in a thread that is at its end, where nobody can ask for it.
+    // This fails only while the thread ends, when it cannot ask for the message any more.
     let _ = LAST.try_with(|last| *last.borrow_mut() = text(message));
 }
 
-/// Runs the body of a function of the interface: no panic leaves it.
+/// Runs the body of a function of the interface. An error or a panic becomes its status and this thread's message.
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status {
     match caught(body) {
         Ok(()) => FLOWMASK_OK,
@@ -83,7 +83,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status
     }
 }
 
-/// A panic becomes a fault.
+/// Runs `body`, and turns a panic into a fault.
 pub(crate) fn caught<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     quiet();
     let count = |by: isize| CALLS.try_with(|calls| calls.set(calls.get().wrapping_add_signed(by)));
@@ -93,7 +93,7 @@ pub(crate) fn caught<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fa
     result.unwrap_or_else(|payload| Err(Fault::panic(payload)))
 }
 
-/// The panics that are caught here are not printed; others are left to the hook that was there.
+/// Sees to it that panics of the library are not printed. All others go to the program's own panic hook.
 fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(guard(|| panic!("number {}", 7)), FLOWMASK_ERROR_INTERNAL);
         // SAFETY: the message of this thread, which does not call anything meanwhile.
         let message = unsafe { CStr::from_ptr(thread_message()) };
-        assert_eq!(message, c"a fault of flowmask: number 7");
+        assert_eq!(message, c"a bug in flowmask: number 7");
         assert_eq!(guard(|| Err(Fault::argument("image", "has\0a zero"))), FLOWMASK_ERROR_ARGUMENT);
         // SAFETY: as above.
         assert_eq!(unsafe { CStr::from_ptr(thread_message()) }, c"image: has a zero");

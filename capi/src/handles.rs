@@ -1,4 +1,4 @@
-//! Handles: numbers in the place of addresses.
+//! Handles: numbers that the caller holds in place of pointers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::fault::Fault;
 use crate::flowmask_status::FLOWMASK_ERROR_HANDLE;
 
-/// The handles of one kind that were not freed. No handle is given twice, and none is one of another kind.
+/// The live handles of one kind. No number is used twice, not even for another kind.
 pub(crate) struct Handles<T> {
     kind: &'static str,
     live: Mutex<BTreeMap<usize, Arc<T>>>,
@@ -24,28 +24,28 @@ impl<T> Handles<T> {
     }
 
     pub fn insert<H>(&self, value: T) -> *mut H {
-        // Aligned as an address would be; there is nothing at it.
+        // A multiple of 16, as a real address would be. Nobody reads what is there.
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let handle = NEXT.fetch_add(1, Ordering::Relaxed) * 16;
         self.live().insert(handle, Arc::new(value));
         handle as *mut H
     }
 
-    /// What the handle stands for; it stays while the caller has it, even when another thread frees it.
+    /// The value of a handle. It stays alive while it is in use, even when another thread frees the handle.
     pub fn get<H>(&self, handle: *const H) -> Result<Arc<T>, Fault> {
-        let reason = if handle.is_null() { "is NULL" } else { "was freed, or is something else" };
+        let reason = if handle.is_null() { "is NULL" } else { "was freed, or is of another type" };
         let found = self.live().get(&(handle as usize)).cloned();
         found.ok_or_else(|| self.fault(reason))
     }
 
-    /// Frees a handle; NULL is none.
+    /// Frees a handle; NULL does nothing.
     pub fn free<H>(&self, handle: *mut H) -> Result<(), Fault> {
         if handle.is_null() {
             return Ok(());
         }
-        // Dropped after the lock: a model waits for its threads.
+        // The value is dropped after the lock is released, since a model waits for its threads.
         let freed = self.live().remove(&(handle as usize));
-        freed.map(drop).ok_or_else(|| self.fault("was freed before, or is something else"))
+        freed.map(drop).ok_or_else(|| self.fault("was freed before, or is of another type"))
     }
 
     fn fault(&self, reason: &str) -> Fault {

@@ -18,11 +18,11 @@ use flowmask::cuda::DeviceImage;
 pub struct flowmask_device_labels {
     /// sizeof(flowmask_device_labels).
     pub size: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
     /// A device pointer to the first label.
     pub data: *mut u32,
-    /// Bytes from a row to the next; 0 stands for rows without gaps.
+    /// Bytes from one row to the next; 0 means rows without gaps.
     pub stride_y: i64,
 }
 
@@ -32,18 +32,18 @@ sized!(
     flowmask_device_labels { size: 24, reserved: 0, data: std::ptr::null_mut(), stride_y: 0 }
 );
 
-/// Finds the cells of `count` images whose pixels are on a GPU, without a way through the host. data of the images are
-/// device pointers; they and the strides are multiples of the number's size.
+/// Finds the cells of count images whose pixels are in the memory of a GPU, without copying the pixels to the host. The
+/// field data of each image is a device pointer. It and the strides must be multiples of the size of a number.
 ///
-/// `device` is the 1 of "cuda:1", on which the model must have been loaded. `stream` is a CUstream or cudaStream_t of
-/// its primary context, or NULL for the default stream: pixels are read after the work that is in it, and what is put
-/// into it after the call comes after the labels.
+/// device is the index of the GPU, such as the 1 of "cuda:1"; the model must have been loaded onto it. stream is a
+/// CUstream or cudaStream_t of the GPU's primary context, or NULL for the default stream. The pixels are read after all
+/// work that is already in the stream. Work that is put into the stream after the call runs after the labels are written.
 ///
-/// `labels` are pointers to where the labels go, one for each image: where it is NULL, or one of them is, they come to
-/// the result. A result whose labels are on the device has all the rest. Without flows in the options nothing but the
-/// style vector and the number of cells comes to the host.
+/// labels has a pointer for each image, which says where its labels go. When labels or such a pointer is NULL, the labels
+/// are copied to the result. A result whose labels are on the device has everything else. With the option flows = 0, only
+/// the style vector and the number of cells are copied to the host.
 ///
-/// For `results`, `statuses` and errors see flowmask_segment_many. progress is called after each batch of tiles.
+/// For results, statuses and errors see flowmask_segment_many. progress is called after each batch of tiles.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_segment_on_device(
     session: *mut flowmask_session,
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn flowmask_segment_on_device(
     results: *mut *mut flowmask_result,
     statuses: *mut flowmask_status,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     in_session(session, |session| unsafe {
         let outputs = Outputs::new(count, images, results, statuses)?;
         if !labels.is_null() {
@@ -64,14 +64,14 @@ pub unsafe extern "C" fn flowmask_segment_on_device(
         }
         let (options, mut progress) = options::read(options)?;
         let target = |i| if labels.is_null() { std::ptr::null() } else { labels.add(i).read() };
-        let given: Vec<_> =
+        let inputs: Vec<_> =
             (0..outputs.count).map(|i| image(images.add(i).read(), target(i), stream as usize)).collect();
-        let good: Vec<DeviceImage> = given.iter().filter_map(|image| image.as_ref().ok().copied()).collect();
+        let good: Vec<DeviceImage> = inputs.iter().filter_map(|image| image.as_ref().ok().copied()).collect();
         let segmenter = &session.model.segmenter;
         let mut progress = |done| progress.at(done);
         let mut found =
             segmenter.segment_on_device(device as usize, &good, &options, &mut progress)?.into_iter();
-        let found = given.into_iter().map(|image| {
+        let found = inputs.into_iter().map(|image| {
             let size = image?.size();
             let found = found.next().expect("a result for each image");
             Ok(Found::on_device(found?, size))
@@ -85,7 +85,7 @@ unsafe fn image(
     labels: *const flowmask_device_labels,
     stream: usize,
 ) -> Result<DeviceImage, Fault> {
-    // SAFETY: of the caller; the device pointers are only looked at.
+    // SAFETY: the caller guarantees the structs; the device pointers are not followed here.
     unsafe {
         let view = View::new(image)?;
         let labels = if labels.is_null() { None } else { Some(target(labels, view.shape[1])?) };
@@ -95,18 +95,18 @@ unsafe fn image(
 }
 
 unsafe fn target(labels: *const flowmask_device_labels, width: usize) -> Result<(u64, isize), Fault> {
-    // SAFETY: of the caller.
-    let given = unsafe { sized::read(labels) }?;
+    // SAFETY: the caller guarantees it.
+    let labels = unsafe { sized::read(labels) }?;
     let wrong = |reason| Err(Fault::argument("device_labels", reason));
-    if given.reserved != 0 {
+    if labels.reserved != 0 {
         return wrong("its field reserved is not 0");
     }
-    if given.data.is_null() {
+    if labels.data.is_null() {
         return wrong("its data is NULL");
     }
-    match isize::try_from(given.stride_y) {
-        Ok(0) => Ok((given.data as u64, 4 * width as isize)),
-        Ok(stride) => Ok((given.data as u64, stride)),
-        Err(_) => wrong("its stride is larger than memory"),
+    match isize::try_from(labels.stride_y) {
+        Ok(0) => Ok((labels.data as u64, 4 * width as isize)),
+        Ok(stride) => Ok((labels.data as u64, stride)),
+        Err(_) => wrong("its field stride_y is too large"),
     }
 }

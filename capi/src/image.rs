@@ -1,4 +1,4 @@
-//! Pixels where the caller has them.
+//! The caller's pixels.
 
 use std::ffi::c_void;
 
@@ -9,7 +9,7 @@ use crate::flowmask_status::FLOWMASK_ERROR_IMAGE;
 use crate::sized::{self, sized};
 use flowmask::{Image, Pixel, PixelType, Pixels};
 
-/// The type of a pixel's numbers, in the byte order of the machine.
+/// The type of the numbers in an image, in the byte order of the machine.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum flowmask_type {
@@ -21,12 +21,12 @@ pub enum flowmask_type {
     FLOWMASK_F32 = 3,
 }
 
-/// Pixels that the caller owns: they are read during a call, and not kept.
+/// Pixels that the caller owns. They are read during a call, and not kept.
 ///
 /// The number at row y, column x and channel c is at data + y * stride_y + x * stride_x + c * stride_c. Strides are in
-/// bytes, of any alignment, and may be negative. One of 0 stands for rows, pixels and channels that follow each other
-/// without gaps: all three for [height, width, channels] as it is, stride_y alone for padded rows. Planes, one a
-/// channel, take stride_x and stride_c.
+/// bytes. They need no alignment, and may be negative. A stride of 0 means no gaps: leave all three 0 for a dense array
+/// [height, width, channels], and set only stride_y for padded rows. For one plane after the other, one for each channel,
+/// set stride_x and stride_c.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct flowmask_image {
@@ -36,17 +36,17 @@ pub struct flowmask_image {
     pub r#type: i32,
     /// The first number of the first pixel.
     pub data: *const c_void,
-    /// Rows, at least 1.
+    /// The number of rows, at least 1.
     pub height: u64,
-    /// Columns, at least 1.
+    /// The number of columns, at least 1.
     pub width: u64,
-    /// Channels, at least 1.
+    /// The number of channels, at least 1.
     pub channels: u64,
-    /// Bytes from a row to the next.
+    /// Bytes from one row to the next.
     pub stride_y: i64,
-    /// Bytes from a pixel to the next in its row.
+    /// Bytes from one pixel to the next in the same row.
     pub stride_x: i64,
-    /// Bytes from a channel to the next.
+    /// Bytes from one channel to the next of the same pixel.
     pub stride_c: i64,
 }
 
@@ -62,7 +62,7 @@ sized!(
     }
 );
 
-/// Refuses NULL, and addresses at which such a thing cannot be.
+/// Refuses NULL, and pointers that are not aligned for their type.
 pub(crate) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Fault> {
     if pointer.is_null() {
         return Err(Fault::argument(name, "is NULL"));
@@ -74,30 +74,30 @@ pub(crate) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Faul
     Ok(())
 }
 
-/// A [`flowmask_image`] whose numbers make sense.
+/// A [`flowmask_image`] whose fields were checked.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     pub data: *const u8,
     pub kind: PixelType,
-    /// Height, width, channels.
+    /// [height, width, channels].
     pub shape: [usize; 3],
-    /// In bytes, along y, x and c.
+    /// The strides along y, x and c, in bytes.
     pub strides: [isize; 3],
 }
 
-// SAFETY: the caller leaves the pixels alone until its call returns, so other threads may read them meanwhile.
+// SAFETY: the caller does not change the pixels until its call returns, so other threads may read them meanwhile.
 unsafe impl Send for View {}
 // SAFETY: as above.
 unsafe impl Sync for View {}
 
 impl View {
     /// # Safety
-    /// `image` is NULL or points to a struct of the size that it says.
+    /// `image` is NULL or points to a struct that has the size in its first field.
     pub unsafe fn new(image: *const flowmask_image) -> Result<Self, Fault> {
-        // SAFETY: of the caller.
+        // SAFETY: the caller guarantees it.
         let image = unsafe { sized::read(image) }?;
         let kind = pixel_type(image.r#type)
-            .ok_or_else(|| Fault::argument("image", format!("{} is no flowmask_type", image.r#type)))?;
+            .ok_or_else(|| Fault::argument("image", format!("{} is not a flowmask_type", image.r#type)))?;
         let sides = [image.height, image.width, image.channels];
         let [height, width, channels] = sides;
         if sides.contains(&0) {
@@ -110,24 +110,24 @@ impl View {
             Fault::new(FLOWMASK_ERROR_IMAGE, reason)
         })?;
         if image.stride_x == 0 && strides[2] != kind.bytes() as isize && channels > 1 {
-            return Err(Fault::argument("image", "stride_c needs a stride_x"));
+            return Err(Fault::argument("image", "stride_c is set, so stride_x must be set too"));
         }
         Ok(View { data: image.data.cast(), kind, shape, strides })
     }
 
-    /// A copy of the pixels without gaps.
+    /// Copies the pixels into an image without gaps.
     ///
     /// # Safety
-    /// The pixels are there.
+    /// The pixels can be read.
     pub unsafe fn image(&self) -> Result<Image, Fault> {
-        // SAFETY: of the caller.
+        // SAFETY: the caller guarantees it.
         let pixels = unsafe {
             match self.kind {
                 PixelType::U8 => self.copy::<u8>(),
                 PixelType::U16 => self.copy::<u16>(),
                 PixelType::F32 => self.copy::<f32>(),
-                // `pixel_type` gives no other.
-                other => return Err(Fault::argument("type", format!("{other:?} is not taken"))),
+                // `pixel_type` returns no other type.
+                other => return Err(Fault::argument("type", format!("{other:?} is not supported"))),
             }
         };
         Ok(Image::new(pixels)?)
@@ -137,21 +137,21 @@ impl View {
         let [height, width, channels] = self.shape;
         let mut values = Vec::<T>::with_capacity(height * width * channels);
         for y in 0..height {
-            // SAFETY: a row of the caller's; there is room for all of them.
+            // SAFETY: the caller's row can be read, and the vector has room for all rows.
             unsafe {
                 let row = self.data.wrapping_offset(y as isize * self.strides[0]);
                 self.copy_row(row, values.as_mut_ptr().add(y * width * channels));
             }
         }
-        // SAFETY: all are written.
+        // SAFETY: all values were written.
         unsafe { values.set_len(height * width * channels) };
-        T::wrap(Array3::from_shape_vec(self.shape, values).expect("as many as the shape has"))
+        T::wrap(Array3::from_shape_vec(self.shape, values).expect("the shape has as many values"))
     }
 
     unsafe fn copy_row<T: Pixel>(&self, row: *const u8, to: *mut T) {
         let ([_, width, channels], [_, step_x, step_c], bytes) = (self.shape, self.strides, size_of::<T>());
         if step_c == bytes as isize && step_x == (channels * bytes) as isize {
-            // SAFETY: a row without gaps; bytes, since its address may be any.
+            // SAFETY: the row has no gaps. It is copied as bytes, since it may not be aligned.
             return unsafe {
                 std::ptr::copy_nonoverlapping(row, to.cast::<u8>(), width * channels * bytes);
             };
@@ -159,14 +159,14 @@ impl View {
         for x in 0..width {
             for c in 0..channels {
                 let from = row.wrapping_offset(x as isize * step_x + c as isize * step_c);
-                // SAFETY: a number of the caller's, whose address may be any.
+                // SAFETY: the caller's number can be read, and may not be aligned.
                 unsafe { to.add(x * channels + c).write(from.cast::<T>().read_unaligned()) };
             }
         }
     }
 }
 
-/// What a number of flowmask_type stands for.
+/// The pixel type with this number of flowmask_type.
 fn pixel_type(number: i32) -> Option<PixelType> {
     let types = [
         (flowmask_type::FLOWMASK_U8, PixelType::U8),
@@ -176,7 +176,7 @@ fn pixel_type(number: i32) -> Option<PixelType> {
     types.into_iter().find(|&(known, _)| known as i32 == number).map(|(_, kind)| kind)
 }
 
-/// The shape, unless it has more than 2³¹ pixels, or 2³³ numbers.
+/// The shape, if it has fewer than 2³¹ pixels and 2³³ numbers.
 fn shape(sides: [u64; 3]) -> Option<[usize; 3]> {
     let pixels = sides[0].checked_mul(sides[1]).filter(|&pixels| pixels < 1 << 31)?;
     pixels.checked_mul(sides[2]).filter(|&numbers| numbers < 1 << 33)?;
@@ -184,7 +184,7 @@ fn shape(sides: [u64; 3]) -> Option<[usize; 3]> {
     Some([height?, width?, channels?])
 }
 
-/// The strides, those of 0 by those of the axes within, unless the pixels are farther apart than memory is large.
+/// The strides. One that is 0 becomes that of an array without gaps. `None` when they reach farther than an address can.
 fn strides(image: &flowmask_image, bytes: usize) -> Option<[isize; 3]> {
     let or = |stride: i64, tight: Option<i64>| if stride == 0 { tight } else { Some(stride) };
     let within = |side: u64, stride: i64| i64::try_from(side).ok()?.checked_mul(stride);

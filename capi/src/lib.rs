@@ -1,9 +1,9 @@
-//! The C interface: what `include/flowmask.h` declares, which cbindgen makes from these files and their comments.
+//! The C interface. cbindgen makes `include/flowmask.h` from these files and their comments.
 //!
-//! A handle is a number that is never given twice, so that one that was freed, or is something else, is an error and
-//! not a crash. Structs that may grow begin with their size. Every function catches panics, and returns a status.
+//! A handle is a number that is never used twice, so that a wrong or freed handle is an error and not a crash. Structs that
+//! may grow begin with their size. Every function catches panics, and all that can fail return a status.
 #![allow(non_camel_case_types)]
-// What callers must keep to is said once, at the top of the header.
+// The top of the header says once what callers must guarantee.
 #![allow(clippy::missing_safety_doc)]
 
 mod device;
@@ -33,17 +33,17 @@ pub use status::*;
 
 use std::ffi::c_char;
 
-/// The version of this interface. It rises when something that was there changes; functions, and fields at the end of
-/// structs, are added without.
+/// The version of this interface. It rises when something existing changes, but not when functions or fields at the end of
+/// structs are added.
 pub const FLOWMASK_ABI_VERSION: u32 = 1;
 
-/// The FLOWMASK_ABI_VERSION of the library that is running: check that it is the header's.
+/// The FLOWMASK_ABI_VERSION of the loaded library. Check that it is equal to that of the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_abi_version() -> u32 {
     FLOWMASK_ABI_VERSION
 }
 
-/// The version of the library, such as "0.1.0". It is there for as long as the library is.
+/// The version of the library, such as "0.1.0". The string is valid while the library is loaded.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()

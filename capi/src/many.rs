@@ -13,15 +13,15 @@ use crate::result::{Found, RESULTS, flowmask_result};
 use crate::session::{Session, flowmask_session, in_session};
 use flowmask::{Image, Options, Segmentation};
 
-/// Finds the cells of count images of any sizes and types, in the shortest time: the tiles of several images go
-/// through the network together, and GPUs share the images. Each gets the labels that flowmask_segment gives it.
+/// Finds the cells of count images of any sizes and types, in the shortest time: tiles of several images go through the
+/// network together, and several GPUs share the images. Each image gets the labels that flowmask_segment would give it.
 ///
-/// images are pointers to the images, results has room for as many handles, each of which is to be freed, and
-/// statuses, unless it is NULL, for as many statuses. An image that fails does not stop the others: its result is
-/// NULL, and the call returns the status of the first that failed. flowmask_image_error has the message of each.
+/// images has a pointer to each image. results has room for a handle for each image, which the caller frees. statuses has
+/// room for a status for each image, or is NULL. When an image fails, the others are still segmented: its result is NULL,
+/// flowmask_image_error gives its message, and the call returns the status of the first image that failed.
 ///
-/// progress of the options is called after each image; when it stops the work, the images that are not done fail with
-/// FLOWMASK_ERROR_CANCELLED.
+/// The progress callback of the options is called after each image. When it stops the call, the images that are not done
+/// fail with FLOWMASK_ERROR_CANCELLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_segment_many(
     session: *mut flowmask_session,
@@ -31,7 +31,7 @@ pub unsafe extern "C" fn flowmask_segment_many(
     results: *mut *mut flowmask_result,
     statuses: *mut flowmask_status,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     in_session(session, |session| unsafe {
         let outputs = Outputs::new(count, images, results, statuses)?;
         let views = (0..outputs.count).map(|i| View::new(images.add(i).read())).collect();
@@ -65,7 +65,7 @@ fn run(
             stop.store(true, Ordering::Relaxed);
         }
     };
-    // SAFETY: the caller's pixels are there until it gets an answer.
+    // SAFETY: the caller's pixels are valid until the call returns.
     let load = |view: &Result<View, Fault>| Ok(vec![unsafe { view.clone()?.image() }?]);
     let go_on = |_: &&_| !stop.load(Ordering::Relaxed);
     let loads = views.iter().take_while(go_on).map(|view| move || load(view));
@@ -90,16 +90,16 @@ impl Outputs {
     /// Makes all results NULL.
     ///
     /// # Safety
-    /// The pointers are NULL or have so many.
+    /// Each pointer is NULL or points to `count` elements.
     pub unsafe fn new<T>(
         count: u64,
         images: *const T,
         results: *mut *mut flowmask_result,
         statuses: *mut flowmask_status,
     ) -> Result<Self, Fault> {
-        // More cannot be in memory.
+        // More images than this cannot be in memory.
         let count = usize::try_from(count).ok().filter(|&count| count < 1 << 40);
-        let count = count.ok_or_else(|| Fault::argument("count", "so many images cannot be"))?;
+        let count = count.ok_or_else(|| Fault::argument("count", "is too large"))?;
         if count > 0 {
             check_pointer("images", images)?;
             check_pointer("results", results)?;
@@ -107,12 +107,12 @@ impl Outputs {
                 check_pointer("statuses", statuses)?;
             }
         }
-        // SAFETY: of the caller.
+        // SAFETY: the caller guarantees it.
         (0..count).for_each(|i| unsafe { results.add(i).write(std::ptr::null_mut()) });
         Ok(Outputs { count, results, statuses })
     }
 
-    /// Hands out results and statuses. The fault is that of the first image that failed.
+    /// Writes the results and statuses. Returns the fault of the first image that failed.
     ///
     /// # Safety
     /// As for [`Outputs::new`].
@@ -121,7 +121,7 @@ impl Outputs {
         for (i, found) in found.into_iter().enumerate() {
             let (status, message) = match found {
                 Ok(found) => {
-                    // SAFETY: there is room for it.
+                    // SAFETY: `results` has room for each image.
                     unsafe { self.results.add(i).write(RESULTS.insert(found)) };
                     (FLOWMASK_OK, String::new())
                 }
@@ -133,7 +133,7 @@ impl Outputs {
                 }
             };
             if !self.statuses.is_null() {
-                // SAFETY: as above.
+                // SAFETY: so has `statuses`.
                 unsafe { self.statuses.add(i).write(status) };
             }
             messages.push(text(&message));

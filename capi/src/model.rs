@@ -1,4 +1,4 @@
-//! Models: weights on their devices, shared by sessions.
+//! Models, which sessions share: a network on its devices.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::time::Instant;
@@ -12,40 +12,40 @@ use crate::log::{Log, flowmask_log_callback};
 use crate::sized::{self, sized};
 use flowmask::{Device, Error, Model, Precision, Segmenter};
 
-/// A network with its weights, ready to run on its devices. Threads may share it.
+/// A network with its weights, loaded onto its devices. Threads may share it.
 #[allow(missing_debug_implementations)]
 pub struct flowmask_model {
     _nothing: [u8; 0],
 }
 
-/// In what a GPU computes the network.
+/// The number format in which a GPU computes the network.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum flowmask_precision {
-    /// Half precision with sums in single precision, on the tensor cores.
+    /// Half precision, with sums in single precision, on the tensor cores.
     FLOWMASK_PRECISION_F16 = 0,
-    /// Single precision.
+    /// Single precision throughout.
     FLOWMASK_PRECISION_F32 = 1,
 }
 
-/// Where and how a model runs. Begin with flowmask_model_options_default.
+/// Where and how a model runs. Call flowmask_model_options_default first, then set what differs.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct flowmask_model_options {
     /// sizeof(flowmask_model_options).
     pub size: u32,
-    /// Threads of the processor; 0 takes RAYON_NUM_THREADS, or one a core. Default 0.
+    /// The number of threads; 0 takes the number in RAYON_NUM_THREADS, or one for each core. Default 0.
     pub threads: u32,
     /// A flowmask_precision. Default FLOWMASK_PRECISION_F16.
     pub precision: i32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
-    /// "cpu", "cuda", "cuda:1", "cuda:0,cuda:1", or "auto": all GPUs that can be used, or else the processor. NULL is
-    /// "cpu". Default NULL.
+    /// "cpu", "cuda" (the first GPU), "cuda:1", "cuda:0,cuda:1" or "auto" (all GPUs that can be used, or the processor if
+    /// there are none). NULL means "cpu". Default NULL.
     pub device: *const c_char,
-    /// Is told what happens to the model and in its sessions; may be NULL. The library itself prints nothing.
+    /// A function that gets the log messages of the model and its sessions; may be NULL. Default NULL.
     pub log: flowmask_log_callback,
-    /// The first argument of log.
+    /// The first argument of log. Default NULL.
     pub log_user_data: *mut c_void,
 }
 
@@ -61,21 +61,21 @@ sized!(
     }
 );
 
-/// What a model is.
+/// The properties of a model.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct flowmask_model_info {
     /// sizeof(flowmask_model_info): set it before the call.
     pub size: u32,
-    /// Channels that the network takes: 1, or 2 with the nuclei.
+    /// The number of channels that the network takes: 1, or 2 if it also takes the nuclei.
     pub channels: u32,
-    /// Numbers of a style vector.
+    /// The length of a style vector.
     pub style_length: u32,
-    /// 1 when FLOWMASK_DIAMETER_AUTO can be used.
+    /// 1 when the model can estimate the diameter (FLOWMASK_DIAMETER_AUTO), else 0.
     pub estimates_diameter: u32,
-    /// The diameter in pixels to which the network expects cells to be scaled.
+    /// The diameter in pixels that cells have in the network's input; images are scaled to it.
     pub diam_mean: f64,
-    /// The mean diameter in pixels of the cells that it was trained on.
+    /// The mean diameter in pixels of the cells that the model was trained on.
     pub diam_labels: f64,
 }
 
@@ -89,7 +89,7 @@ sized!(
     }
 );
 
-/// What is behind a handle of a model.
+/// The value behind a model handle.
 pub(crate) struct Loaded {
     pub segmenter: Segmenter,
     pub log: Log,
@@ -97,33 +97,34 @@ pub(crate) struct Loaded {
 
 pub(crate) static MODELS: Handles<Loaded> = Handles::new("model");
 
-/// Sets all fields to their defaults; size is sizeof(flowmask_model_options).
+/// Sets all fields to their defaults. size is sizeof(flowmask_model_options), so that a newer library writes no more than
+/// the caller has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_model_options_default(
     options: *mut flowmask_model_options,
     size: u32,
 ) -> flowmask_status {
-    // SAFETY: the caller has so many bytes.
+    // SAFETY: the caller's struct has `size` bytes.
     guard(|| unsafe { sized::set_defaults(options, size) })
 }
 
-/// Loads a model: "cyto" or "nuclei", which are in the library, "cellpose:NAME", which cellpose has downloaded, or the
-/// path of a file of safetensors or of PyTorch, in UTF-8. options may be NULL for the defaults. On a GPU, kernels may
-/// have to be compiled, which takes a while at the first time.
+/// Loads a model. name is in UTF-8: "cyto" or "nuclei" for the built-in models, "cellpose:NAME" for a model that cellpose
+/// has downloaded, or the path of a safetensors or PyTorch file. options may be NULL for the defaults. The first time on a
+/// GPU, kernels are compiled, which takes seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_model_load(
     name: *const c_char,
     options: *const flowmask_model_options,
     model: *mut *mut flowmask_model,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         let name = string("name", name)?.to_owned();
         load(options, model, || Ok(Model::named(&name)?))
     })
 }
 
-/// Loads a model from the content of a file; name, which may be NULL, is for messages. The bytes are not kept.
+/// Loads a model from the bytes of such a file. They are not kept. name is used in messages, and may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_model_load_bytes(
     bytes: *const c_void,
@@ -132,11 +133,12 @@ pub unsafe extern "C" fn flowmask_model_load_bytes(
     options: *const flowmask_model_options,
     model: *mut *mut flowmask_model,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         let name = if name.is_null() { "in memory" } else { string("name", name)? }.to_owned();
         let length = usize::try_from(length).ok().filter(|&length| length < 1 << 31);
-        let length = length.ok_or_else(|| Fault::argument("length", "no model has 2 GiB"))?;
+        let length =
+            length.ok_or_else(|| Fault::argument("length", "is 2 GiB or more, which no model has"))?;
         check_pointer("bytes", bytes.cast::<u8>())?;
         let bytes = std::slice::from_raw_parts(bytes.cast::<u8>(), length);
         load(options, model, || Ok(Model::from_bytes(&name, bytes)?))
@@ -148,32 +150,32 @@ unsafe fn load(
     out: *mut *mut flowmask_model,
     model: impl FnOnce() -> Result<Model, Fault>,
 ) -> Result<(), Fault> {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     unsafe {
         let start = Instant::now();
         set_null("model", out)?;
-        let given = read(options)?;
-        let precision = match given.precision {
+        let options = read(options)?;
+        let precision = match options.precision {
             0 => Precision::F16,
             1 => Precision::F32,
-            other => return Err(option("precision", format!("{other} is no flowmask_precision"))),
+            other => return Err(option("precision", format!("{other} is not a flowmask_precision"))),
         };
-        let names = if given.device.is_null() { "cpu" } else { string("device", given.device)? };
+        let names = if options.device.is_null() { "cpu" } else { string("device", options.device)? };
         let devices = Device::list(names)?;
-        if given.threads > MOST_THREADS {
-            return Err(option("threads", format!("must be at most {MOST_THREADS}")));
+        if options.threads > MAX_THREADS {
+            return Err(option("threads", format!("must be at most {MAX_THREADS}")));
         }
-        let log = Log { callback: given.log, user_data: given.log_user_data };
+        let log = Log { callback: options.log, user_data: options.log_user_data };
         let builder = Segmenter::builder().model(model()?).devices(devices.iter().copied());
-        let segmenter = builder.precision(precision).threads(given.threads as usize).build()?;
+        let segmenter = builder.precision(precision).threads(options.threads as usize).build()?;
         log.say(FLOWMASK_LOG_INFO, &loaded(&segmenter, &devices, start));
         out.write(MODELS.insert(Loaded { segmenter, log }));
     }
     Ok(())
 }
 
-/// More than any machine has: a number beyond it is a mistake, which would take all of its memory.
-const MOST_THREADS: u32 = 4096;
+/// More threads than any machine needs. A larger number is a mistake, and the threads would use up the memory.
+const MAX_THREADS: u32 = 4096;
 
 fn option(name: &'static str, reason: String) -> Fault {
     Error::Option { name, reason }.into()
@@ -193,13 +195,13 @@ fn loaded(segmenter: &Segmenter, devices: &[Device], start: Instant) -> String {
 
 unsafe fn read(options: *const flowmask_model_options) -> Result<flowmask_model_options, Fault> {
     use crate::sized::Versioned;
-    let given = match options.is_null() {
+    let options = match options.is_null() {
         true => flowmask_model_options::defaults(),
-        // SAFETY: of the caller.
+        // SAFETY: the caller guarantees it.
         false => unsafe { sized::read(options) }?,
     };
-    match given.reserved {
-        0 => Ok(given),
+    match options.reserved {
+        0 => Ok(options),
         _ => Err(Fault::argument("model_options", "its field reserved is not 0")),
     }
 }
@@ -207,26 +209,26 @@ unsafe fn read(options: *const flowmask_model_options) -> Result<flowmask_model_
 /// The text at a pointer.
 ///
 /// # Safety
-/// It is NULL or ends with a zero byte, and lives for `'a`.
+/// The pointer is NULL, or the text ends with a zero byte and lives for `'a`.
 pub(crate) unsafe fn string<'a>(name: &str, text: *const c_char) -> Result<&'a str, Fault> {
     check_pointer(name, text)?;
-    // SAFETY: of the caller.
+    // SAFETY: the caller guarantees it.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_str().map_err(|_| Fault::argument(name, "is not UTF-8"))
 }
 
-/// Makes an output NULL, which it stays when something goes wrong.
+/// Sets an output to NULL, which it keeps after an error.
 ///
 /// # Safety
-/// It is NULL or can be written.
+/// The pointer is NULL or can be written.
 pub(crate) unsafe fn set_null<H>(name: &str, out: *mut *mut H) -> Result<(), Fault> {
     check_pointer(name, out)?;
-    // SAFETY: of the caller.
+    // SAFETY: the caller guarantees it.
     unsafe { out.write(std::ptr::null_mut()) };
     Ok(())
 }
 
-/// Says what a model is.
+/// Describes a model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_model_describe(
     model: *const flowmask_model,
@@ -244,12 +246,12 @@ pub unsafe extern "C" fn flowmask_model_describe(
             diam_mean: model.diam_mean().into(),
             diam_labels: model.diam_labels().into(),
         };
-        // SAFETY: the struct of the caller has the size that it says.
+        // SAFETY: the caller's struct has the size in its first field.
         unsafe { sized::write(info, &described) }
     })
 }
 
-/// Frees a model, or does nothing for NULL. Its sessions go on until they are freed.
+/// Frees a model; NULL does nothing. Its sessions can still be used until they are freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_model_free(model: *mut flowmask_model) -> flowmask_status {
     guard(|| MODELS.free(model))

@@ -1,4 +1,4 @@
-//! What can be chosen for a call.
+//! The options of a call.
 
 use std::ffi::c_void;
 
@@ -7,29 +7,29 @@ use crate::flowmask_status;
 use crate::sized::{self, sized};
 use flowmask::{Compat, Diameter, Normalize, Options, Sampling};
 
-/// A diameter that is estimated from the image.
+/// The diameter that stands for an estimate from the image.
 pub const FLOWMASK_DIAMETER_AUTO: f64 = -1.0;
 
-/// How a point reads the flow under it.
+/// How the flow at a point between pixels is read.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum flowmask_sampling {
-    /// Bilinear, as cellpose does in 2D on a CPU.
+    /// Bilinear interpolation, as cellpose does in 2D on a CPU.
     FLOWMASK_SAMPLING_BILINEAR = 0,
-    /// Half a pixel off, as cellpose does on a GPU and in 3D.
+    /// Bilinear interpolation half a pixel off, as cellpose does on a GPU and in 3D.
     FLOWMASK_SAMPLING_GRID_SAMPLE = 1,
-    /// The flow of the pixel that the point is in.
+    /// The flow of the pixel that contains the point.
     FLOWMASK_SAMPLING_NEAREST = 2,
 }
 
-// The library and its kernels have these numbers.
+// The library and its GPU kernels use the same numbers.
 const _: () = {
     assert!(flowmask_sampling::FLOWMASK_SAMPLING_BILINEAR as i32 == Sampling::Bilinear as i32);
     assert!(flowmask_sampling::FLOWMASK_SAMPLING_GRID_SAMPLE as i32 == Sampling::GridSample as i32);
     assert!(flowmask_sampling::FLOWMASK_SAMPLING_NEAREST as i32 == Sampling::Nearest as i32);
 };
 
-/// Faults of the original that are reproduced.
+/// Bugs of cellpose that are reproduced, for comparisons with it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum flowmask_compat {
@@ -39,59 +39,64 @@ pub enum flowmask_compat {
     FLOWMASK_COMPAT_3_1_1 = 1,
 }
 
-/// Is told the part of the work that is done, from 0 to 1; 0 stops the work, anything else goes on. It may be called in
-/// a thread of the library while the call waits, never twice at the same time, and must neither throw nor jump out.
+/// A function that gets the part of the call that is done, from 0 to 1. It returns 0 to stop the call, and anything else to
+/// go on. It may be called in a thread of the library while the call waits, but never in two threads at the same time. It
+/// must not throw, and must not leave with longjmp.
 pub type flowmask_progress_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, done: f64) -> i32>;
 
-/// What can be chosen for a call, with the names and defaults of cellpose 3.1.1. Begin with flowmask_options_default.
+/// The options of a call, with the names and defaults of cellpose 3.1.1. Call flowmask_options_default first, then set what
+/// differs.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct flowmask_options {
     /// sizeof(flowmask_options).
     pub size: u32,
-    /// The channel to segment: 0 is the mean of all, 1 the first. Default 0.
+    /// The channel to segment, counted from 1; 0 means the mean of all channels. Default 0.
     pub channel: u32,
-    /// The channel of the nuclei: 0 is none, 1 the first. Default 0.
+    /// The channel of the nuclei, counted from 1; 0 means none. Default 0.
     pub channel_nuclei: u32,
     /// A flowmask_sampling. Default FLOWMASK_SAMPLING_BILINEAR.
     pub sampling: i32,
     /// A flowmask_compat. Default FLOWMASK_COMPAT_NONE.
     pub compat: i32,
-    /// Tiles that go through the network together; 0 chooses. Has no effect on the result. Default 0.
+    /// How many tiles go through the network together; 0 lets the library choose. The result does not depend on it.
+    /// Default 0.
     pub batch_size: u32,
-    /// Side of a tile in pixels, a multiple of 16. Default 224.
+    /// Height and width of a tile in pixels: a multiple of 16, from 32 to 4096. Default 224.
     pub bsize: u32,
-    /// Steps along the flows; -1 chooses. Default -1.
+    /// Steps along the flows; -1 lets the library choose. Default -1.
     pub niter: i32,
-    /// Masks of fewer pixels are dropped; 0 drops none. Default 15.
+    /// Masks of fewer pixels than this are dropped; 0 drops none. Default 15.
     pub min_size: u64,
-    /// Median diameter of the cells in pixels; 0 is the model's own, FLOWMASK_DIAMETER_AUTO estimates it. Default 0.
+    /// Median diameter of the cells in pixels; 0 takes the model's diam_mean, and FLOWMASK_DIAMETER_AUTO estimates it.
+    /// Default 0.
     pub diameter: f64,
-    /// The percentile of the intensities that becomes 0. Default 1.
+    /// The percentile of each channel that becomes 0. Default 1.
     pub percentile_low: f64,
-    /// The percentile that becomes 1. Default 99.
+    /// The percentile of each channel that becomes 1. Default 99.
     pub percentile_high: f64,
-    /// A mask is dropped when its flows differ more from the network's; 0 drops none. Default 0.4.
+    /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
+    /// flows exceeds this; 0 drops none. Default 0.4.
     pub flow_threshold: f64,
-    /// Pixels whose cell probability, a logit, exceeds this are in a cell. Default 0.
+    /// Pixels whose cellprob (a logit, about -6 to 6) exceeds this are in a cell. Default 0.
     pub cellprob_threshold: f64,
-    /// Masks that cover more than this part of the image are dropped. Default 0.4.
+    /// Masks that cover more than this fraction of the image are dropped. Default 0.4.
     pub max_size_fraction: f64,
-    /// Part of a tile that overlaps the next one, from 0.05 to 0.5. Default 0.1.
+    /// The fraction of a tile that overlaps the next tile, from 0.05 to 0.5. Default 0.1.
     pub tile_overlap: f64,
-    /// Whether intensities are brought to a common range. Default 1.
+    /// Whether intensities are scaled so that the percentiles become 0 and 1. Default 1.
     pub normalize: u32,
-    /// Whether cells are dark on a bright ground. Default 0.
+    /// Whether the cells are dark on a bright background. Default 0.
     pub invert: u32,
-    /// Whether flows are followed at the image's scale rather than at the network's. Default 1.
+    /// Whether flows are followed at the size of the image (1) or of the network's input (0). Default 1.
     pub resample: u32,
     /// Whether masks that touch the border of the image are dropped. Default 0.
     pub exclude_on_edges: u32,
-    /// Whether to average over flipped tiles that overlap by half. Default 0.
+    /// Whether to average the network over flipped tiles that overlap by half, which is slower. Default 0.
     pub augment: u32,
-    /// Whether the result has the flows and the cell probability. Default 1.
+    /// Whether the result has the flows and cellprob. Default 1.
     pub flows: u32,
-    /// Is told how far the work is, and can stop it; may be NULL. Default NULL.
+    /// A function that gets the progress of the call, and can stop it; may be NULL. Default NULL.
     pub progress: flowmask_progress_callback,
     /// The first argument of progress. Default NULL.
     pub progress_user_data: *mut c_void,
@@ -109,7 +114,7 @@ sized!(
     defaults()
 );
 
-/// Those of the library.
+/// The defaults of the library.
 fn defaults() -> flowmask_options {
     let ours = Options::default();
     flowmask_options {
@@ -140,67 +145,67 @@ fn defaults() -> flowmask_options {
     }
 }
 
-/// Sets all fields to their defaults. size is sizeof(flowmask_options), so that a library of a later version writes
-/// no more than the caller has.
+/// Sets all fields to their defaults. size is sizeof(flowmask_options), so that a newer library writes no more than the
+/// caller has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_options_default(
     options: *mut flowmask_options,
     size: u32,
 ) -> flowmask_status {
-    // SAFETY: the caller has so many bytes.
+    // SAFETY: the caller's struct has `size` bytes.
     crate::fault::guard(|| unsafe { sized::set_defaults(options, size) })
 }
 
-/// A callback and its data.
+/// The caller's progress function and its data.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     callback: flowmask_progress_callback,
     user_data: *mut c_void,
 }
 
-// SAFETY: the data is only handed to the callback, which the header says may be called in another thread.
+// SAFETY: the data is only passed to the callback, and the header says that it may be called in another thread.
 unsafe impl Send for Progress {}
 
 impl Progress {
-    /// Whether to go on.
+    /// Calls the function with the part that is done. Returns whether to go on.
     pub fn at(&mut self, done: f64) -> bool {
-        // SAFETY: the caller's function with its data.
+        // SAFETY: this calls the caller's function with its data.
         self.callback.is_none_or(|callback| unsafe { callback(self.user_data, done) } != 0)
     }
 }
 
-/// The options of a caller; NULL stands for the defaults.
+/// Reads the caller's options; NULL stands for the defaults.
 ///
 /// # Safety
-/// `options` is NULL or points to a struct of the size that it says.
+/// `options` is NULL or points to a struct that has the size in its first field.
 pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, Progress), Fault> {
-    let given = match options.is_null() {
+    let from = match options.is_null() {
         true => defaults(),
-        // SAFETY: of the caller.
+        // SAFETY: the caller guarantees it.
         false => unsafe { sized::read(options) }?,
     };
-    let options = convert(&given)?;
+    let options = convert(&from)?;
     options.check()?;
-    Ok((options, Progress { callback: given.progress, user_data: given.progress_user_data }))
+    Ok((options, Progress { callback: from.progress, user_data: from.progress_user_data }))
 }
 
-fn convert(given: &flowmask_options) -> Result<Options, Fault> {
+fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
-    let diameter = match given.diameter {
+    let diameter = match from.diameter {
         0.0 => Diameter::Model,
         FLOWMASK_DIAMETER_AUTO => Diameter::Auto,
         pixels => Diameter::Pixels(pixels),
     };
     let samplings = [Sampling::Bilinear, Sampling::GridSample, Sampling::Nearest];
-    let Some(sampling) = samplings.into_iter().find(|&sampling| sampling as i32 == given.sampling) else {
-        return wrong("sampling", format!("{} is no flowmask_sampling", given.sampling));
+    let Some(sampling) = samplings.into_iter().find(|&sampling| sampling as i32 == from.sampling) else {
+        return wrong("sampling", format!("{} is not a flowmask_sampling", from.sampling));
     };
-    let compat = match given.compat {
+    let compat = match from.compat {
         0 => Compat::None,
         1 => Compat::V3_1_1,
-        other => return wrong("compat", format!("{other} is no flowmask_compat")),
+        other => return wrong("compat", format!("{other} is not a flowmask_compat")),
     };
-    let niter = match given.niter {
+    let niter = match from.niter {
         -1 => None,
         niter => match u32::try_from(niter) {
             Ok(niter) => Some(niter),
@@ -209,27 +214,27 @@ fn convert(given: &flowmask_options) -> Result<Options, Fault> {
     };
     Ok(Options::default()
         .diameter(diameter)
-        .channels([given.channel as usize, given.channel_nuclei as usize])
+        .channels([from.channel as usize, from.channel_nuclei as usize])
         .normalize(
             Normalize::default()
-                .enabled(given.normalize != 0)
-                .percentile([given.percentile_low, given.percentile_high])
-                .invert(given.invert != 0),
+                .enabled(from.normalize != 0)
+                .percentile([from.percentile_low, from.percentile_high])
+                .invert(from.invert != 0),
         )
-        .flow_threshold(given.flow_threshold)
-        .cellprob_threshold(given.cellprob_threshold as f32)
+        .flow_threshold(from.flow_threshold)
+        .cellprob_threshold(from.cellprob_threshold as f32)
         .niter(niter)
-        .min_size(usize::try_from(given.min_size).unwrap_or(usize::MAX))
-        .max_size_fraction(given.max_size_fraction)
-        .resample(given.resample != 0)
+        .min_size(usize::try_from(from.min_size).unwrap_or(usize::MAX))
+        .max_size_fraction(from.max_size_fraction)
+        .resample(from.resample != 0)
         .sampling(sampling)
-        .exclude_on_edges(given.exclude_on_edges != 0)
-        .augment(given.augment != 0)
-        .batch_size((given.batch_size != 0).then_some(given.batch_size as usize))
-        .tile_overlap(given.tile_overlap)
-        .bsize(given.bsize as usize)
+        .exclude_on_edges(from.exclude_on_edges != 0)
+        .augment(from.augment != 0)
+        .batch_size((from.batch_size != 0).then_some(from.batch_size as usize))
+        .tile_overlap(from.tile_overlap)
+        .bsize(from.bsize as usize)
         .compat(compat)
-        .flows(given.flows != 0))
+        .flows(from.flows != 0))
 }
 
 #[cfg(test)]
@@ -239,7 +244,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_library() {
         assert_eq!(convert(&defaults()).unwrap(), Options::default());
-        // SAFETY: NULL is seen.
+        // SAFETY: the function checks for NULL.
         assert_eq!(unsafe { read(std::ptr::null()) }.unwrap().0, Options::default());
     }
 }

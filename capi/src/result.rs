@@ -1,4 +1,4 @@
-//! What was found: read in place, or copied.
+//! Results: what was found in an image. Their arrays are read in place or copied.
 
 use std::ffi::c_void;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use crate::sized::{self, sized};
 use flowmask::output::polygons;
 use flowmask::{OnDevice, Segmentation};
 
-/// What was found in an image. It does not change: threads may share it.
+/// What was found in an image. A result never changes, so threads may share it.
 #[allow(missing_debug_implementations)]
 pub struct flowmask_result {
     _nothing: [u8; 0],
@@ -27,35 +27,35 @@ pub enum flowmask_array {
     FLOWMASK_FLOWS = 1,
     /// float [flows_height, flows_width].
     FLOWMASK_CELLPROB = 2,
-    /// float: style_length of them.
+    /// float [style_length].
     FLOWMASK_STYLE = 3,
-    /// uint32_t [polygons]: the label of each.
+    /// uint32_t [polygons]: the label of each polygon.
     FLOWMASK_POLYGON_LABELS = 4,
-    /// uint64_t [polygons]: where the points of each end, and those of the next begin.
+    /// uint64_t [polygons]: the index at which the points of each polygon end, and those of the next begin.
     FLOWMASK_POLYGON_ENDS = 5,
-    /// uint32_t [points, 2]: x and y of each point of all polygons.
+    /// uint32_t [points, 2]: x and y of the points of all polygons.
     FLOWMASK_POLYGON_POINTS = 6,
 }
 
-/// Numbers of a result.
+/// The sizes of a result's arrays, the number of cells and the diameter.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct flowmask_result_info {
     /// sizeof(flowmask_result_info): set it before the call.
     pub size: u32,
-    /// How many cells: labels are 1 to so many.
+    /// The number of cells. Their labels are 1 to this number.
     pub cells: u32,
-    /// Rows of the labels.
+    /// The number of rows of the labels.
     pub height: u64,
-    /// Columns of the labels.
+    /// The number of columns of the labels.
     pub width: u64,
-    /// Rows of the flows: those of the image or, without resample, of the network's input; 0 without flows.
+    /// The number of rows of the flows: that of the image or, with resample = 0, of the network's input; 0 without flows.
     pub flows_height: u64,
-    /// Columns of the flows.
+    /// The number of columns of the flows.
     pub flows_width: u64,
-    /// Numbers of the style vector.
+    /// The length of the style vector.
     pub style_length: u64,
-    /// The diameter in pixels by which the image was scaled.
+    /// The diameter of the cells in pixels that the image was scaled by.
     pub diameter: f64,
 }
 
@@ -70,16 +70,16 @@ sized!(
     }
 );
 
-/// What is behind a handle of a result.
+/// The value behind a result handle.
 pub(crate) struct Found {
     segmentation: Segmentation,
     cells: u32,
-    /// Of the labels, which may be on a device.
+    /// (height, width) of the labels, which may be on a device.
     size: (usize, usize),
     polygons: OnceLock<Polygons>,
 }
 
-/// All in one.
+/// The polygons of all cells, as three arrays.
 struct Polygons {
     labels: Vec<u32>,
     ends: Vec<u64>,
@@ -94,13 +94,13 @@ impl Found {
         Found { segmentation, cells, size, polygons: OnceLock::new() }
     }
 
-    /// Of an image on a GPU, whose labels may have gone to the caller's memory there.
+    /// The result of an image on a GPU. Its labels may be in the caller's memory there.
     pub fn on_device(found: OnDevice, size: (usize, usize)) -> Self {
         let OnDevice { cells, segmentation, .. } = found;
         Found { segmentation, cells: cells as u32, size, polygons: OnceLock::new() }
     }
 
-    /// The labels, unless they are on a device.
+    /// The labels; an error when they are on a device.
     fn labels(&self) -> Result<&[u32], Fault> {
         match self.segmentation.masks.dim() == self.size {
             true => Ok(all(&self.segmentation.masks)),
@@ -141,7 +141,7 @@ impl Found {
             4 => bytemuck::cast_slice(&self.polygons()?.labels),
             5 => bytemuck::cast_slice(&self.polygons()?.ends),
             6 => bytemuck::cast_slice(&self.polygons()?.points),
-            other => return Err(Fault::argument("array", format!("{other} is no flowmask_array"))),
+            other => return Err(Fault::argument("array", format!("{other} is not a flowmask_array"))),
         })
     }
 }
@@ -157,14 +157,14 @@ fn with_flows(values: &[f32]) -> Result<&[f32], Fault> {
     }
 }
 
-/// Hands out an array that stays where it is.
+/// Writes a pointer to an array, which stays in the result.
 unsafe fn lend<T>(
     result: *const flowmask_result,
     name: &str,
     out: *mut *const T,
     choose: impl FnOnce(&Found) -> Result<&[T], Fault>,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         check_pointer(name, out)?;
         out.write(std::ptr::null());
@@ -173,7 +173,7 @@ unsafe fn lend<T>(
     })
 }
 
-/// Says how large the arrays of a result are, and how many cells there are.
+/// Describes a result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_describe(
     result: *const flowmask_result,
@@ -192,61 +192,62 @@ pub unsafe extern "C" fn flowmask_result_describe(
             style_length: found.segmentation.style.len() as u64,
             diameter: found.segmentation.diameter,
         };
-        // SAFETY: the struct of the caller has the size that it says.
+        // SAFETY: the caller's struct has the size in its first field.
         unsafe { sized::write(info, &described) }
     })
 }
 
-/// The labels, [height, width] without gaps: 0 is background, cells are 1 to n in the order in which their first pixel
-/// comes in memory. They are there until the result is freed.
+/// The labels, [height, width] without gaps: 0 is background, cells are numbered 1 to n in row-major order of their first
+/// pixels. The array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_labels(
     result: *const flowmask_result,
     labels: *mut *const u32,
 ) -> flowmask_status {
-    // SAFETY: of the caller.
+    // SAFETY: the caller's arguments are as the header demands.
     unsafe { lend(result, "labels", labels, Found::labels) }
 }
 
-/// The flows, [2, flows_height, flows_width]: along y and along x, five times a unit vector. They are there until the
-/// result is freed.
+/// The network's flows along y and along x, [2, flows_height, flows_width]; in cells, about five times a unit vector. The
+/// array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_flows(
     result: *const flowmask_result,
     flows: *mut *const f32,
 ) -> flowmask_status {
-    // SAFETY: of the caller.
+    // SAFETY: the caller's arguments are as the header demands.
     unsafe { lend(result, "flows", flows, Found::flows) }
 }
 
-/// The logit of being in a cell, [flows_height, flows_width]. It is there until the result is freed.
+/// The logit of the probability that a pixel is in a cell, [flows_height, flows_width]. The array is valid until the result
+/// is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_cellprob(
     result: *const flowmask_result,
     cellprob: *mut *const f32,
 ) -> flowmask_status {
-    // SAFETY: of the caller.
+    // SAFETY: the caller's arguments are as the header demands.
     unsafe { lend(result, "cellprob", cellprob, Found::cellprob) }
 }
 
-/// The style vector, style_length numbers of unit length. It is there until the result is freed.
+/// The style vector: style_length numbers, of unit length together. The array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_style(
     result: *const flowmask_result,
     style: *mut *const f32,
 ) -> flowmask_status {
-    // SAFETY: of the caller.
+    // SAFETY: the caller's arguments are as the header demands.
     unsafe { lend(result, "style", style, |found| Ok(all(&found.segmentation.style))) }
 }
 
-/// How many polygons the outlines of the cells are: one for each part of a cell, and one for each hole. They are traced
-/// at the first call.
+/// The number of polygons that outline the cells: one for each part of a cell, and one for each hole. The first call traces
+/// them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_polygon_count(
     result: *const flowmask_result,
     count: *mut u64,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         check_pointer("count", count)?;
         count.write(0);
@@ -255,9 +256,10 @@ pub unsafe extern "C" fn flowmask_result_polygon_count(
     })
 }
 
-/// A polygon: the cell's label, and x and y of count points, the last of which is joined to the first. Pixel (x, y)
-/// covers the square from (x, y) to (x + 1, y + 1); outer borders go clockwise on the screen, those of holes
-/// counterclockwise. Filled, the polygons of a cell are its pixels. The points are there until the result is freed.
+/// The polygon with this index: its cell's label, and x and y of count points. The last point is joined to the first. Pixel
+/// (x, y) covers the square from (x, y) to (x + 1, y + 1). Outer borders go clockwise on the screen, borders of holes
+/// counterclockwise. When the polygons of a cell are filled together, the result is its mask. The points are valid until
+/// the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_polygon(
     result: *const flowmask_result,
@@ -266,7 +268,7 @@ pub unsafe extern "C" fn flowmask_result_polygon(
     points: *mut *const u32,
     count: *mut u64,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         check_pointer("label", label)?;
         check_pointer("points", points)?;
@@ -285,8 +287,8 @@ pub unsafe extern "C" fn flowmask_result_polygon(
     })
 }
 
-/// Copies an array, a flowmask_array, to a buffer of capacity bytes, and says how many it needed, which may be NULL.
-/// With a buffer of NULL and a capacity of 0 it only says that.
+/// Copies an array, a flowmask_array, to a buffer of capacity bytes. needed gets the number of bytes of the array, and may
+/// be NULL. With a NULL buffer and a capacity of 0, nothing is copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_copy(
     result: *const flowmask_result,
@@ -295,7 +297,7 @@ pub unsafe extern "C" fn flowmask_result_copy(
     capacity: u64,
     needed: *mut u64,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         if !needed.is_null() {
             check_pointer("needed", needed)?;
@@ -319,7 +321,7 @@ pub unsafe extern "C" fn flowmask_result_copy(
     })
 }
 
-/// Frees a result, or does nothing for NULL.
+/// Frees a result; NULL does nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_result_free(result: *mut flowmask_result) -> flowmask_status {
     guard(|| RESULTS.free(result))

@@ -1,4 +1,4 @@
-//! Sessions: who asks, one call at a time.
+//! Sessions: each makes one call at a time.
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,24 +15,24 @@ use crate::options::{self, flowmask_options};
 use crate::result::{Found, RESULTS, flowmask_result};
 use flowmask::Segmentation;
 
-/// A user of a model. Only one thread may use it at a time: make one for each.
+/// A session uses a model. Only one thread may use a session at a time: make one for each thread.
 #[allow(missing_debug_implementations)]
 pub struct flowmask_session {
     _nothing: [u8; 0],
 }
 
-/// What is behind a handle of a session.
+/// The value behind a session handle.
 pub(crate) struct Session {
     pub model: Arc<Loaded>,
     busy: AtomicBool,
     messages: Mutex<Messages>,
 }
 
-/// What went wrong.
+/// The error messages of a session.
 #[derive(Default)]
 pub(crate) struct Messages {
     pub last: CString,
-    /// With each image of the last call for several.
+    /// The message of each image of the last call with several images; empty for images without an error.
     pub of_images: Vec<CString>,
 }
 
@@ -44,46 +44,46 @@ impl Session {
     }
 }
 
-/// A session at work.
-struct Work<'a>(&'a Session);
+/// A call that uses a session. The session is busy until it is dropped.
+struct Call<'a>(&'a Session);
 
-impl<'a> Work<'a> {
+impl<'a> Call<'a> {
     fn begin(session: &'a Session) -> Result<Self, Fault> {
         match session.busy.swap(true, Ordering::Acquire) {
-            false => Ok(Work(session)),
+            false => Ok(Call(session)),
             true => Err(Fault::new(
                 FLOWMASK_ERROR_BUSY,
-                "session: is at work in another thread, or in this one, which is in its callback",
+                "session: is in use by another thread, or by the call whose callback this is",
             )),
         }
     }
 }
 
-impl Drop for Work<'_> {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.0.busy.store(false, Ordering::Release);
     }
 }
 
-/// Runs the body of a function of a session, which keeps its message.
+/// Runs the body of a function that uses a session. The session keeps the message of an error.
 pub(crate) fn in_session(
     session: *const flowmask_session,
     body: impl FnOnce(&Session) -> Result<(), Fault>,
 ) -> flowmask_status {
     guard(|| {
         let session = SESSIONS.get(session)?;
-        let _work = Work::begin(&session)?;
+        let _call = Call::begin(&session)?;
         caught(|| body(&session)).inspect_err(|fault| session.messages().last = text(&fault.message))
     })
 }
 
-/// Makes a session.
+/// Makes a session for a model.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_session_new(
     model: *const flowmask_model,
     session: *mut *mut flowmask_session,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         set_null("session", session)?;
         let model = MODELS.get(model)?;
@@ -93,14 +93,14 @@ pub unsafe extern "C" fn flowmask_session_new(
     })
 }
 
-/// Frees a session, or does nothing for NULL. Its results stay.
+/// Frees a session; NULL does nothing. Its results stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_session_free(session: *mut flowmask_session) -> flowmask_status {
     guard(|| SESSIONS.free(session))
 }
 
-/// Finds the cells of one image. options may be NULL for the defaults. result is to be freed with
-/// flowmask_result_free; it is NULL when the call fails.
+/// Finds the cells of one image. options may be NULL for the defaults. The caller frees result with flowmask_result_free;
+/// it is NULL after an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_segment(
     session: *mut flowmask_session,
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn flowmask_segment(
     options: *const flowmask_options,
     result: *mut *mut flowmask_result,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     in_session(session, |session| unsafe {
         let start = Instant::now();
         set_null("result", result)?;
@@ -133,8 +133,8 @@ fn segmented(found: &Segmentation, start: Instant) -> String {
     )
 }
 
-/// The style vector of one image, without the work for the masks: length numbers, which is style_length of
-/// flowmask_model_describe.
+/// Computes only the style vector of one image, which is faster than finding its cells. style has room for length numbers,
+/// and length must be the style_length of flowmask_model_describe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_style(
     session: *mut flowmask_session,
@@ -143,14 +143,14 @@ pub unsafe extern "C" fn flowmask_style(
     style: *mut f32,
     length: u64,
 ) -> flowmask_status {
-    // SAFETY: what the caller gave is as the header says.
+    // SAFETY: the caller's arguments are as the header demands.
     in_session(session, |session| unsafe {
         check_pointer("style", style)?;
         let image = View::new(image)?.image()?;
         let (options, _) = options::read(options)?;
         let found = session.model.segmenter.style(&image, &options)?;
         if length != found.len() as u64 {
-            let reason = format!("style: has {} numbers, and the length is {length}", found.len());
+            let reason = format!("style: needs {} numbers, but length is {length}", found.len());
             return Err(Fault::new(FLOWMASK_ERROR_BUFFER, reason));
         }
         found.iter().enumerate().for_each(|(i, &value)| style.add(i).write(value));

@@ -1,43 +1,43 @@
-//! What a call returns, and its message.
+//! The status that a call returns, and the message of an error.
 
 use std::ffi::{CStr, c_char};
 
 use crate::fault::thread_message;
 use crate::session::{SESSIONS, flowmask_session};
 
-/// What became of a call.
+/// The outcome of a call.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum flowmask_status {
-    /// Done.
+    /// The call succeeded.
     FLOWMASK_OK = 0,
-    /// A pointer is NULL or not aligned, a struct has a wrong size, or a number stands for nothing.
+    /// A pointer is NULL or not aligned, a struct has a wrong size, or a number is not a value of its enum.
     FLOWMASK_ERROR_ARGUMENT = 1,
-    /// A handle was freed, or is one of something else.
+    /// A handle was freed, or is of another type.
     FLOWMASK_ERROR_HANDLE = 2,
-    /// The session is at work in another thread, or the call came from its callback.
+    /// Another thread uses the session, or the call came from one of its callbacks.
     FLOWMASK_ERROR_BUSY = 3,
     /// The caller's buffer is too small.
     FLOWMASK_ERROR_BUFFER = 4,
     /// An option is out of its range.
     FLOWMASK_ERROR_OPTION = 5,
-    /// An image has no pixels, a pixel that is not finite, or not the channel that was asked for.
+    /// An image has no pixels, has a pixel that is not finite, or lacks the chosen channel.
     FLOWMASK_ERROR_IMAGE = 6,
-    /// A model is not there, damaged, or of another kind.
+    /// A model was not found, or its file is damaged or not a model that can be used.
     FLOWMASK_ERROR_MODEL = 7,
     /// A file cannot be read.
     FLOWMASK_ERROR_FILE = 8,
-    /// A GPU, its driver or its compiler is missing, or failed.
+    /// A GPU, its driver or its compiler (NVRTC) is missing or failed.
     FLOWMASK_ERROR_DEVICE = 9,
-    /// A callback said to stop.
+    /// The progress callback stopped the call.
     FLOWMASK_ERROR_CANCELLED = 10,
     /// Threads cannot be started.
     FLOWMASK_ERROR_THREADS = 11,
-    /// A fault of the library.
+    /// There is a bug in the library.
     FLOWMASK_ERROR_INTERNAL = 12,
 }
 
-/// The name of a status, such as "FLOWMASK_ERROR_MODEL"; never NULL.
+/// The name of a status, such as "FLOWMASK_ERROR_MODEL". It is never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_status_name(status: i32) -> *const c_char {
     let name = match status {
@@ -59,10 +59,11 @@ pub extern "C" fn flowmask_status_name(status: i32) -> *const c_char {
     name.as_ptr()
 }
 
-/// What went wrong last: in calls with this session or, for NULL, in this thread. A sentence in UTF-8, empty when
-/// nothing did; never NULL. It is there until the next call with the session, or in the thread.
+/// The message of the last error: of calls with this session or, when session is NULL, of calls in this thread. It is a
+/// sentence in UTF-8, empty when there was no error, and never NULL. It is valid until the next call with the session, or
+/// in the thread.
 ///
-/// Where a thread is not known to be the same from one call to the next (virtual threads, async), use the session's.
+/// When successive calls may run in different threads (virtual threads, async), use the message of the session.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_last_error(session: *const flowmask_session) -> *const c_char {
     if session.is_null() {
@@ -71,8 +72,8 @@ pub extern "C" fn flowmask_last_error(session: *const flowmask_session) -> *cons
     session_message(session, |messages| messages.last.as_ptr())
 }
 
-/// What went wrong with one image of the last flowmask_segment_many or flowmask_segment_on_device of this session; empty
-/// when nothing did.
+/// The error message of one image in the last flowmask_segment_many or flowmask_segment_on_device of this session; empty
+/// when the image has no error.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_image_error(session: *const flowmask_session, image: u64) -> *const c_char {
     session_message(session, |messages| {

@@ -1,9 +1,9 @@
-//! The C interface from C and C++: `tests/c` is compiled against the header, linked to the shared library, and run.
+//! Tests the C interface from C and C++: compiles `tests/c` against the header, links it to the shared library, and runs it.
 //!
-//! `FLOWMASK_C_FLAGS` are more flags for the compiler, `FLOWMASK_C_RUN` is what the program is run by, and
-//! `FLOWMASK_C_SIDE` makes the image smaller, `FLOWMASK_C_MODEL` is a file of random weights to take, since valgrind is
-//! slow, `FLOWMASK_C_ONLY` is the one compiler to take, `FLOWMASK_C_SCENE` is a folder for the image as a PGM: `ci.sh` runs
-//! it under AddressSanitizer and valgrind.
+//! These variables let `ci.sh` run the test under AddressSanitizer and valgrind, which is slow. `FLOWMASK_C_FLAGS`: more
+//! flags for the compiler. `FLOWMASK_C_RUN`: the command that runs the program. `FLOWMASK_C_SIDE`: height and width of a
+//! smaller image. `FLOWMASK_C_MODEL`: a file of random weights to use. `FLOWMASK_C_ONLY`: the only compiler to use.
+//! `FLOWMASK_C_SCENE`: a folder to which the image is written as a PGM.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the repository.
+/// The path of a file in the repository.
 fn repository(name: &str) -> PathBuf {
     package().join("..").join(name)
 }
@@ -54,7 +54,7 @@ fn words(variable: &str) -> Vec<String> {
     std::env::var(variable).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
-/// Writes an image and its labels for the program to compare with; their sides.
+/// Writes an image, and the labels that the program must find in it. Returns their height and width.
 fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
     let Pixels::U8(pixels) = Image::open(repository("tests/data/nuclei.png")).unwrap().pixels().clone()
     else {
@@ -115,7 +115,7 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
         let line: Vec<String> =
             words("FLOWMASK_C_RUN").into_iter().chain([program.display().to_string()]).collect();
         let mut test = Command::new(&line[0]);
-        // Cargo's has the folder of another build of the library.
+        // The variable that cargo sets has the folder of another build of the library.
         test.env_remove("LD_LIBRARY_PATH");
         test.args(&line[1..]).arg(folder.path()).args([height.to_string(), width.to_string()]);
         let said = run(test.arg(&model).arg(&file));

@@ -1,5 +1,5 @@
-//! What is typed. Names and defaults are those of cellpose 3.1.1, whose spelling with underscores is accepted
-//! too.
+//! The arguments and their help texts. Names and defaults are those of cellpose 3.1.1; its spelling with underscores is
+//! accepted too.
 
 use std::path::PathBuf;
 
@@ -8,30 +8,32 @@ use flowmask::Diameter;
 
 const EXAMPLES: &str = "Examples:
   flowmask segment cells.tif                      writes cells_masks.tif beside it
-  flowmask segment scans -o results --overlay     every image of a folder
+  flowmask segment scans -o results --overlay     segments every image of the folder
   flowmask segment 'scans/*_dapi.png' --model nuclei --diameter 20
 
-Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
+Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
 
 const EVALUATE: &str = "\
 Files are paired by name: a_labels.png of the truth with a_masks.tif of a prediction. The endings _cp_masks, _masks,
-_mask, _labels, _label and _seg are no part of a name; where a folder has such files, its others are left out.
+_mask, _labels, _label and _seg do not count as part of a name. When a folder has files with such endings, its other
+files are ignored.
 
-Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75, 0.9, and its mean over 0.5 to 0.95
-(mAP); F1 is at 0.5; PQ is the panoptic quality; AJI the aggregated Jaccard index; boundary the F score of the outlines
-within a tenth of the cell diameter; Dice compares cell with background. Cells, found, splits and merges are sums.
+Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75 and 0.9; mAP is its mean from 0.5 to
+0.95. F1 is at an IoU of 0.5. PQ is the panoptic quality, AJI the aggregated Jaccard index. \"boundary\" is the F score of
+the outlines within a tenth of the cell diameter. Dice compares cells with background. \"cells\" (of the truth),
+\"found\", \"splits\" and \"merges\" are counts, summed over the images.
 
 Examples:
   flowmask evaluate --truth labels --pred results
   flowmask evaluate --truth labels --pred ours --pred stardist -o scores
 
-Exit codes: 0 all files compared, 1 some not, 2 nothing could be compared.";
+Exit codes: 0 all files were compared, 1 some were not, 2 nothing could be compared.";
 
 const STYLES_HELP: &str =
-    "Writes styles.csv and styles.npy (one row an image, of a stack one row a plane) and, \
-from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
+    "Writes styles.csv and styles.npy, with one row for each image (for each plane of a stack), \
+and, from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
 
-Exit codes: 0 all images done, 1 some images failed, 2 nothing could be started.";
+Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
 
 /// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
 #[derive(Parser)]
@@ -43,16 +45,16 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Find the cells of images and write label images: 0 is background, cells are 1 to n
+    /// Find the cells in images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
     Segment(Segment),
-    /// Score label images against the truth with the metrics of the field
+    /// Score label images against the truth: average precision, F1, AJI, boundaries and more
     #[command(after_help = EVALUATE)]
     Evaluate(Evaluate),
-    /// Show which images are alike to the network: their style vectors, and a map of them
+    /// Write the style vector of each image, and draw a map on which similar images are near each other
     #[command(after_help = STYLES_HELP)]
     Styles(Styles),
-    /// List the built-in models, and those that an installed Cellpose has downloaded
+    /// List the built-in models, and the models that Cellpose has downloaded
     Models,
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
@@ -81,11 +83,11 @@ pub struct Segment {
 
 #[derive(Args)]
 pub struct Styles {
-    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'. Images of
-    /// one folder have one colour on the map
+    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'. On the map,
+    /// images of the same folder have the same colour
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Folder of the outputs, created if missing
+    /// Folder for the outputs, created if missing
     #[arg(short = 'o', long = "output", alias = "savedir", default_value = ".", value_name = "DIR")]
     pub dir: PathBuf,
     /// Print errors only
@@ -104,10 +106,10 @@ pub struct Styles {
 #[derive(Args)]
 #[command(next_help_heading = "Map")]
 pub struct Map {
-    /// Number that chooses the map's random start: the same gives the same map
+    /// Seed of the map's random start; the same seed gives the same map
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
-    /// About how many neighbours an image has on the map; at most a third of the images is taken
+    /// Perplexity: about how many neighbours each image has on the map; at most a third of the images
     #[arg(long, default_value_t = 30.0, value_name = "N", value_parser = perplexity)]
     pub perplexity: f64,
 }
@@ -115,16 +117,16 @@ pub struct Map {
 #[derive(Args)]
 #[command(next_help_heading = "Input")]
 pub struct Input {
-    /// Take only images whose name, without the extension, ends in SUFFIX
+    /// Use only images whose name, without the extension, ends in SUFFIX
     #[arg(long, alias = "img_filter", value_name = "SUFFIX")]
     pub img_filter: Option<String>,
     /// Channel of the cells, counted from 1; 0 is the mean of all channels
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub chan: usize,
-    /// Channel of the nuclei, counted from 1; 0 is none
+    /// Channel of the nuclei, counted from 1; 0 means none
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub chan2: usize,
-    /// The cells are dark on a bright ground
+    /// The cells are dark on a bright background
     #[arg(long)]
     pub invert: bool,
     /// Percentiles of intensity that become 0 and 1 [default: 1 99]
@@ -136,7 +138,7 @@ pub struct Input {
         allow_negative_numbers = true
     )]
     pub norm_percentile: Option<Vec<f64>>,
-    /// Give the network the intensities as they are
+    /// Do not scale the intensities
     #[arg(long, alias = "no_norm", conflicts_with_all = ["norm_percentile", "invert"])]
     pub no_norm: bool,
 }
@@ -153,22 +155,22 @@ pub struct Model {
         value_name = "MODEL"
     )]
     pub model: String,
-    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image; left out, the model's own
+    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: the model's]
     #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
     pub diameter: Option<Diameter>,
-    /// Average the network over flipped, half overlapping tiles: slower
+    /// Average the network over flipped tiles that overlap by half (slower)
     #[arg(long)]
     pub augment: bool,
-    /// Part of a tile that overlaps the next one, from 0.05 to 0.5
+    /// Fraction of a tile that overlaps the next tile, from 0.05 to 0.5
     #[arg(
         long,
         alias = "tile_overlap",
         default_value_t = 0.1,
-        value_name = "PART",
+        value_name = "FRACTION",
         allow_negative_numbers = true
     )]
     pub tile_overlap: f64,
-    /// Side of the network's tiles in pixels, a multiple of 16
+    /// Height and width of the network's tiles in pixels, a multiple of 16
     #[arg(long, default_value_t = 224, value_name = "PIXELS")]
     pub bsize: usize,
 }
@@ -176,7 +178,7 @@ pub struct Model {
 #[derive(Args)]
 #[command(next_help_heading = "Cells")]
 pub struct Cells {
-    /// Drop cells whose flows differ more than this from the network's: lower is stricter, 0 drops none
+    /// Drop cells whose shape does not fit the network's flows: lower drops more, 0 drops none
     #[arg(
         long,
         alias = "flow_threshold",
@@ -185,7 +187,7 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub flow_threshold: f64,
-    /// Pixels above this are cell, about -6 to 6: lower finds more and larger cells
+    /// Pixels with a higher value (about -6 to 6) belong to cells: lower finds more and larger cells
     #[arg(
         long,
         alias = "cellprob_threshold",
@@ -194,7 +196,7 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub cellprob_threshold: f32,
-    /// Drop cells of fewer pixels; -1 drops none
+    /// Drop cells with fewer pixels than this; -1 drops none
     #[arg(
         long,
         alias = "min_size",
@@ -206,19 +208,19 @@ pub struct Cells {
     /// Drop cells that touch the border of the image
     #[arg(long, alias = "exclude_on_edges")]
     pub exclude_on_edges: bool,
-    /// Steps along the flows; 0 chooses by the diameter. Long cells need more, such as 2000
+    /// Steps along the flows; 0 chooses by the diameter. Long cells need more steps, such as 2000
     #[arg(long, default_value_t = 0, value_name = "STEPS")]
     pub niter: u32,
-    /// Follow the flows at the network's scale: faster, coarser outlines
+    /// Follow the flows at the size of the network's input: faster, with coarser outlines
     #[arg(long, alias = "no_resample")]
     pub no_resample: bool,
-    /// How flows between pixels are read: as Cellpose does on a CPU, or on a GPU
+    /// How to read flows between pixels: bilinear as Cellpose does on a CPU, grid-sample as on a GPU
     #[arg(long, value_enum, default_value_t = Sampling::Bilinear, value_name = "HOW")]
     pub sampling: Sampling,
-    /// Do not interpolate: a point takes the flow of the pixel that it is in
+    /// Do not interpolate: read the flow of the pixel that contains the point
     #[arg(long, alias = "no_interp", conflicts_with = "sampling")]
     pub no_interp: bool,
-    /// Reproduce the faults of this version of Cellpose, for comparisons
+    /// Reproduce the bugs of this version of Cellpose, for comparisons
     #[arg(long, value_enum, value_name = "VERSION")]
     pub compat: Option<Compat>,
 }
@@ -226,7 +228,7 @@ pub struct Cells {
 #[derive(Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// Folder of the outputs, created if missing; left out, they go beside each image
+    /// Folder for the outputs, created if missing [default: beside each image]
     #[arg(short = 'o', long = "output", alias = "savedir", value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// Format of the label image NAME_masks
@@ -246,18 +248,18 @@ pub struct Output {
 #[derive(Args)]
 #[command(next_help_heading = "Speed")]
 pub struct Speed {
-    /// Threads; 0 takes one for each core
+    /// Number of threads; 0 takes one for each core
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// Where to run: cpu, cuda (the first NVIDIA GPU), cuda:1, several as cuda:0,cuda:1, or auto (all GPUs, or else
-    /// the processor); see `flowmask devices`
+    /// Where to run: cpu, cuda (the first NVIDIA GPU), cuda:1, several as in cuda:0,cuda:1, or auto (all GPUs, or the
+    /// processor if there are none); see `flowmask devices`
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub device: String,
-    /// In what a GPU computes the network: half or single precision
+    /// Precision of the network on a GPU: half (f16) or single (f32)
     #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
     pub precision: Precision,
-    /// Tiles that go through the network together: more needs more memory, the result is the same; left out, 8 on the
-    /// processor, or one a thread where there are more, and as many as keep a GPU busy
+    /// Tiles that go through the network together; more need more memory, and the result is the same [default: as many
+    /// as keep a GPU busy; on the processor 8, or the number of threads if larger]
     #[arg(long, alias = "batch_size", value_name = "N")]
     pub batch_size: Option<usize>,
     /// Instruction set of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
@@ -270,20 +272,20 @@ pub struct Evaluate {
     /// Folder of the true label images: TIFF, PNG, NPY, or _seg.npy of Cellpose
     #[arg(long, value_name = "DIR")]
     pub truth: PathBuf,
-    /// Folder of predicted label images; once for each method
+    /// Folder of predicted label images; give the option once for each method
     #[arg(long, required = true, value_name = "DIR")]
     pub pred: Vec<PathBuf>,
-    /// Take only true label images whose name, without the extension, ends in SUFFIX
+    /// Use only true label images whose name, without the extension, ends in SUFFIX
     #[arg(long, alias = "truth_suffix", value_name = "SUFFIX")]
     pub truth_suffix: Option<String>,
-    /// Take only predicted label images whose name, without the extension, ends in SUFFIX
+    /// Use only predicted label images whose name, without the extension, ends in SUFFIX
     #[arg(long, alias = "pred_suffix", value_name = "SUFFIX")]
     pub pred_suffix: Option<String>,
-    /// Folder of the images, for the gallery; left out, those beside the truth are taken
+    /// Folder of the images, for the gallery [default: the folder of the truth]
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// Folder, created if missing, for evaluate.csv (a row for each image and method), evaluate.json, the plot
-    /// ap.svg and ap.png, and the gallery of images with outlines: gallery.html and gallery_METHOD.png
+    /// Folder, created if missing, for evaluate.csv (one row for each image and method), evaluate.json, the plot
+    /// (ap.svg, ap.png) and the gallery of images with outlines (gallery.html, gallery_METHOD.png)
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
@@ -296,7 +298,7 @@ pub struct Convert {
     /// The file to write: .safetensors, or .pth for Cellpose
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
-    /// Store 16-bit numbers
+    /// Store the weights in half precision
     #[arg(long)]
     pub half: bool,
     /// The size model (size_*.npy) to put into the file, for --diameter auto
@@ -329,7 +331,7 @@ pub enum Format {
     Npy,
 }
 
-/// A number of pixels, or `auto` or 0 as in the original.
+/// Reads a number of pixels or `auto`; 0 means `auto`, as in cellpose.
 fn diameter(text: &str) -> Result<Diameter, String> {
     match text.parse::<f64>() {
         _ if text == "auto" => Ok(Diameter::Auto),

@@ -1,4 +1,4 @@
-//! `flowmask convert`: a model file to another format.
+//! `flowmask convert`: writes a model in another file format.
 
 use std::process::ExitCode;
 

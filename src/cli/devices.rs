@@ -1,4 +1,4 @@
-//! `flowmask devices`: what there is to compute on, and what is missing.
+//! `flowmask devices`: shows the processor and the GPUs, and what is missing to use them.
 
 use std::process::ExitCode;
 use std::thread;
@@ -10,19 +10,19 @@ use flowmask::cuda::nvrtc::{Cache, Compiler, Images};
 use flowmask::cuda::{self, DeviceInfo};
 use serde_json::{Value, json};
 
-use super::report;
+use super::messages;
 
 pub const HELP: &str = "\
-A GPU needs NVIDIA's driver and NVRTC, the compiler library, of `pip install nvidia-cuda-nvrtc-cu12` or the CUDA toolkit;
-FLOWMASK_NVRTC names the library or its folder where it is not found. Kernels are compiled at their first use on a kind
-of card and kept in a folder: FLOWMASK_CACHE, or flowmask/kernels in the user's folder of caches.
+A GPU needs NVIDIA's driver and NVRTC, a compiler library that comes with `pip install nvidia-cuda-nvrtc-cu12` or the
+CUDA toolkit. If NVRTC is not found, set FLOWMASK_NVRTC to the library or its folder. Kernels are compiled at the first
+use of a kind of GPU, and kept in FLOWMASK_CACHE or, by default, flowmask/kernels in the user's cache folder.
 
 Examples:
   flowmask devices
-  flowmask devices --compile                      for the GPUs at hand, so that the first run need not
-  flowmask devices --compile --arch sm_80,sm_90   for others, as in the image of a container
+  flowmask devices --compile                      compiles for this machine's GPUs before the first run
+  flowmask devices --compile --arch sm_80,sm_90   compiles for other GPUs, such as in a container image
 
-Exit codes: 0, also without a GPU; 2 --compile failed.";
+Exit codes: 0 success, also without a GPU; 2 --compile failed.";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -47,7 +47,7 @@ struct Found {
     cache: Cache,
 }
 
-/// The kernels of one architecture.
+/// The compiled kernels of one architecture.
 struct Compiled {
     capability: (i32, i32),
     images: Images,
@@ -58,10 +58,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = Found::look();
     let compiled = if args.compile { found.compile(&args.arch)? } else { Vec::new() };
     match args.json {
-        true => report::print(&found.json(&compiled).to_string())?,
-        false => {
-            found.lines().into_iter().chain(found.compiled(&compiled)).try_for_each(|l| report::print(&l))?
-        }
+        true => messages::print(&found.json(&compiled).to_string())?,
+        false => found
+            .lines()
+            .into_iter()
+            .chain(found.compiled(&compiled))
+            .try_for_each(|l| messages::print(&l))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,13 +81,13 @@ impl Found {
         }
     }
 
-    /// Puts the kernels into the cache, for these architectures or those of the cards.
+    /// Compiles the kernels into the cache, for the wanted architectures or, without any, for this machine's GPUs.
     fn compile(&self, wanted: &[(i32, i32)]) -> anyhow::Result<Vec<Compiled>> {
         let compiler = self.compiler.as_ref().map_err(|e| anyhow!("{e}"))?;
         let mut wanted = wanted.to_vec();
         if wanted.is_empty() {
             let gpus = self.gpus.as_ref();
-            let gpus = gpus.map_err(|e| anyhow!("{e}; --arch names architectures to compile for"))?;
+            let gpus = gpus.map_err(|e| anyhow!("{e}; name the architectures to compile for with --arch"))?;
             wanted.extend(gpus.iter().map(|gpu| gpu.capability));
         }
         wanted.sort_unstable();
@@ -97,10 +99,10 @@ impl Found {
         let start = Instant::now();
         let images = compiler.compile_all(capability, &self.cache, &|done, files| {
             if done == 0 {
-                report::complain(&format!("compiling {files} files for {}", architecture(capability)));
+                messages::notice(&format!("compiling {files} files for {}", architecture(capability)));
             }
         })?;
-        // Who asks for a filled cache wants to know that it is not.
+        // The user asked to fill the cache, so a cache that cannot be written is an error here.
         match &images.unsaved {
             Some(error) => Err(anyhow!("{error}")),
             None => Ok(Compiled { capability, images, seconds: start.elapsed().as_secs_f64() }),

@@ -1,4 +1,4 @@
-//! `flowmask evaluate`: label images against the truth.
+//! `flowmask evaluate`: scores label images against the truth.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use flowmask::metrics::{Evaluation, ImageScores, Method};
 use rayon::prelude::*;
 
 use super::args;
+use super::messages;
 use super::pairs::{Labels, Pair};
 use super::plots;
-use super::report;
 use super::table;
 
-/// Everything that must be right before the first image, then the images.
+/// Checks everything that does not depend on an image, then scores the images.
 pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
     let truth = Labels::list(&args.truth, args.truth_suffix.as_deref())?;
     let list = |dir: &PathBuf| Labels::list(dir, args.pred_suffix.as_deref());
@@ -34,18 +34,18 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
         let (images, errors): (Vec<_>, Vec<_>) = scores.into_iter().partition(Result::is_ok);
         let errors = errors.into_iter().filter_map(Result::err);
         for problem in problems.iter().cloned().chain(errors) {
-            report::complain(&problem);
+            messages::notice(&problem);
             failed = true;
         }
         evaluation.methods.push(Method { name, images: images.into_iter().flatten().collect() });
     }
-    table::lines(&evaluation).iter().try_for_each(|line| report::print(line))?;
+    table::lines(&evaluation).iter().try_for_each(|line| messages::print(line))?;
     if let Some(dir) = &args.dir {
         evaluation.save_csv(&dir.join("evaluate.csv"))?;
         evaluation.save_json(&dir.join("evaluate.json"))?;
         let pairs: Vec<&[Pair]> = paired.iter().map(|(pairs, _)| &pairs[..]).collect();
         for problem in plots::save(dir, &evaluation, &pairs, args.images.as_deref())? {
-            report::complain(&problem);
+            messages::notice(&problem);
             failed = true;
         }
     }
@@ -59,7 +59,7 @@ fn score(pair: &Pair) -> Result<ImageScores, String> {
     scores.map_err(|error| format!("{}: {error}", pair.pred.display()))
 }
 
-/// A folder's name for each method, or its whole path where two have the same.
+/// The name of each method: that of its folder, or the whole path where two folders have the same name.
 fn names(dirs: &[PathBuf]) -> Vec<String> {
     let short = |dir: &PathBuf| dir.file_name().map(|name| name.to_string_lossy().into_owned());
     let shorts: Vec<_> = dirs.iter().map(short).collect();
@@ -70,12 +70,12 @@ fn names(dirs: &[PathBuf]) -> Vec<String> {
     dirs.iter().zip(&shorts).map(name).collect()
 }
 
-/// Files that are not clear may be the reason; otherwise the names do not fit.
+/// Why no files could be paired: several files have the same name, or no names match.
 fn nothing_paired(truth: &Labels, preds: &[Labels], paired: Vec<(Vec<Pair>, Vec<String>)>) -> anyhow::Error {
     let unclear = paired.into_iter().flat_map(|(_, problems)| problems).find(|p| p.contains(" are both "));
     let pred = preds.first().map_or("", Labels::example);
     let names = format!(
-        "no prediction has the name of a truth (the truth has {}, a prediction is {pred}): see --truth-suffix and --pred-suffix",
+        "no prediction has the same name as a true label image (for example {} and {pred}): see --truth-suffix and --pred-suffix",
         truth.example()
     );
     anyhow!(unclear.unwrap_or(names))

@@ -1,4 +1,4 @@
-//! Which images are meant: files, folders and patterns to a list of files.
+//! Turns the inputs of a command (files, folders and patterns) into a list of image files.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,19 @@ use std::{fs, io};
 
 use flowmask::{Error, Result, image};
 
-/// Endings of the names (without the extension) of outputs, this program's and the original's. The
-/// original's mask and outline images end in `_cp_masks`.
+/// Endings, before the extension, of files that flowmask and cellpose write. Cellpose's mask and outline images end in
+/// `_cp_masks`.
 const OUTPUTS: [&str; 8] =
     ["_masks", "_overlay", "_cp_output", "_flows", "_flows_0", "_flows_1", "_flows_2", "_cellprob"];
 
-/// The images, and the inputs that led to none.
+/// The images that were found, and the inputs that gave none, with the reason.
 #[derive(Debug, Default)]
 pub struct Found {
     pub images: Vec<PathBuf>,
     pub failed: Vec<(PathBuf, Error)>,
 }
 
-/// [`find`], of which it is an error to find no image.
+/// Like [`find`], but to find no image at all is an error.
 pub fn find_some(inputs: &[PathBuf], suffix: Option<&str>) -> anyhow::Result<Found> {
     let found = find(inputs, suffix);
     if found.images.is_empty() {
@@ -29,7 +29,7 @@ pub fn find_some(inputs: &[PathBuf], suffix: Option<&str>) -> anyhow::Result<Fou
     Ok(found)
 }
 
-/// Lists the images in the order of `inputs`, each once; those of a folder or pattern in natural order
+/// Lists the images in the order of `inputs`, each of them once. The images of a folder or pattern are in natural order
 /// (`im2` before `im10`).
 pub fn find(inputs: &[PathBuf], suffix: Option<&str>) -> Found {
     let mut found = Found::default();
@@ -51,8 +51,8 @@ fn list(input: &Path, suffix: Option<&str>) -> Result<Vec<PathBuf>> {
     let fits = |path: &Path| suffix.is_none_or(|suffix| stem(path).ends_with(suffix));
     let candidates = match fs::metadata(input) {
         Ok(metadata) if metadata.is_dir() => folder(input)?,
-        // A file that is named is taken whatever its name: the reader says what is wrong with it. Only the
-        // filter leaves it out, because a shell may have put it there for a pattern.
+        // A file that the user names is taken even if it does not look like an image; reading it gives the error. Only
+        // the filter applies, because the shell may have expanded a pattern.
         Ok(_) => return Ok(if fits(input) { vec![input.into()] } else { vec![] }),
         Err(_) if is_pattern(input) => pattern(input)?,
         Err(error) => return Err(cannot_read(input, error)),
@@ -60,7 +60,7 @@ fn list(input: &Path, suffix: Option<&str>) -> Result<Vec<PathBuf>> {
     let mut images: Vec<_> = candidates.into_iter().filter(|path| is_image(path) && fits(path)).collect();
     if images.is_empty() {
         let named = suffix.map(|suffix| format!(" whose names end in {suffix}")).unwrap_or_default();
-        return Err(wrong(input, format!("no images there{named}")));
+        return Err(wrong(input, format!("has no images{named}")));
     }
     images.sort_by(|a, b| natord::compare(&a.to_string_lossy(), &b.to_string_lossy()));
     Ok(images)
@@ -81,8 +81,8 @@ fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
-/// Whether a file of a folder is an image to segment. Names that begin with a dot are not: macOS puts
-/// `._NAME.png` beside each file on foreign disks.
+/// Whether a file in a folder is an image to segment. Files whose names begin with a dot are not: on foreign disks, macOS
+/// puts a `._NAME.png` beside each file.
 fn is_image(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let stem = stem(path);
@@ -156,7 +156,7 @@ pub mod tests {
     }
 
     #[test]
-    fn an_input_that_leads_to_nothing_is_told_and_the_others_stay() {
+    fn an_input_without_images_is_an_error_and_the_others_stay() {
         let dir = dir_with(&["a.png"]);
         let found = find(&[dir.path().join("missing.png"), dir.path().join("a.png")], None);
         assert_eq!(names(&found), ["a.png"]);

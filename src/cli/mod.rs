@@ -1,5 +1,5 @@
-//! The command line: what is typed (`args`), what it means (`options`, `inputs`, `outputs`), the work (one
-//! file a sub-command), and what is said about it (`report`).
+//! The command `flowmask`: its arguments (`args`), what they mean (`options`, `inputs`, `outputs`), one file for each
+//! sub-command, and everything that is printed (`messages`).
 
 mod args;
 mod convert;
@@ -7,12 +7,12 @@ mod convert;
 mod devices;
 mod evaluate;
 mod inputs;
+mod messages;
 mod models;
 mod options;
 mod outputs;
 mod pairs;
 mod plots;
-mod report;
 mod segment;
 mod styles;
 mod table;
@@ -23,10 +23,10 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
-/// Nothing could be started, or the command could not go on. Clap uses the same code for wrong usage.
+/// The exit code when nothing could be started, or the command could not go on. Clap uses the same for wrong usage.
 const CANNOT_START: u8 = 2;
 
-/// Runs the command. Exit codes: 0 all done, 1 some images failed, 2 nothing could be started.
+/// Runs the command. Exit codes: 0 all images are done, 1 some failed, 2 nothing could be started.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
     };
     done.unwrap_or_else(|error| {
-        report::complain(&error.to_string());
+        messages::notice(&error.to_string());
         ExitCode::from(CANNOT_START)
     })
 }

@@ -1,22 +1,22 @@
-//! `flowmask models`: which models there are.
+//! `flowmask models`: lists the models that `--model` can name.
 
 use std::process::ExitCode;
 
 use flowmask::model::{self, Listed};
 
-use super::report;
+use super::messages;
 
 pub fn run() -> anyhow::Result<ExitCode> {
     let models = model::list();
     let width = models.iter().map(|model| model.name.len()).max().unwrap_or(0);
     for model in &models {
         let diameter = model.diam_mean.map_or(String::new(), |pixels| format!("{pixels} px"));
-        report::print(&format!("{:width$}  {diameter:>6}  {}", model.name, about(model)))?;
+        messages::print(&format!("{:width$}  {diameter:>6}  {}", model.name, about(model)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a built-in model is for, or the file of another.
+/// What a built-in model is for, or the path of another model.
 fn about(model: &Listed) -> String {
     match (&model.path, model.name.as_str()) {
         (Some(path), _) => path.display().to_string(),

@@ -1,12 +1,12 @@
-//! What the flags mean to the library.
+//! Turns the flags into options of the library.
 
 use flowmask::cpu::conv::Isa;
 use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
 
-use super::{args, report};
+use super::{args, messages};
 
 impl args::Segment {
-    /// The options, every range checked.
+    /// The options, with every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
         let cells = &self.cells;
         let options = of_network(&self.input, &self.model, &self.speed)
@@ -29,7 +29,7 @@ impl args::Segment {
 }
 
 impl args::Styles {
-    /// The options, every range checked.
+    /// The options, with every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
         let options = of_network(&self.input, &self.model, &self.speed);
         options.check()?;
@@ -37,7 +37,7 @@ impl args::Styles {
     }
 }
 
-/// What the network is given and how it runs.
+/// The options that the network's input and its run depend on.
 fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
     let mut normalize = Normalize::default().enabled(!input.no_norm).invert(input.invert);
     if let Some([low, high]) = input.norm_percentile.as_deref() {
@@ -63,7 +63,9 @@ impl args::Speed {
         let mut builder = Segmenter::builder().model(model).threads(self.threads).precision(precision);
         builder = builder.compiling(|done, files| {
             if done == 0 {
-                report::complain(&format!("compiling {files} files for the GPU, once"));
+                messages::notice(&format!(
+                    "compiling {files} files of kernels for the GPU; they are kept for later runs"
+                ));
             }
         });
         if let Some(name) = &self.cpu_isa {
@@ -84,7 +86,7 @@ impl args::Cells {
 }
 
 impl args::Format {
-    /// The library's name for it, and the ending of the file.
+    /// The format in the library, and the extension of its files.
     pub fn of_library(self) -> (output::Format, &'static str) {
         match self {
             args::Format::Tif => (output::Format::Tif, "tif"),
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_arrives() {
+    fn every_flag_sets_its_option() {
         let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
                      --sampling grid-sample --exclude_on_edges --augment --batch_size 2 \

@@ -1,4 +1,4 @@
-//! Where the outputs of an image go, and that none overwrites an input or another image's output.
+//! Names the output files of each image, and sees to it that none overwrites an input or another image's output.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-/// The files that one image becomes.
+/// The output files of one image.
 #[derive(Debug, PartialEq)]
 pub struct Names {
     pub masks: PathBuf,
-    /// One for each plane, or none.
+    /// One for each plane; empty without `--overlay`.
     pub overlays: Vec<PathBuf>,
 }
 
-/// Names the outputs and remembers whose they are.
+/// Names output files, and remembers which image each of them belongs to.
 pub struct Outputs {
-    /// Beside the image when `None`.
+    /// The output folder; `None` puts outputs beside each image.
     dir: Option<PathBuf>,
     extension: &'static str,
     overlay: bool,
@@ -30,12 +30,12 @@ impl Outputs {
         Outputs { dir, extension, overlay, inputs, taken: HashMap::new() }
     }
 
-    /// The label file of `input`, which nothing else may write from now on.
+    /// The label file of `input`. From now on no other image can have it.
     pub fn masks(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
         self.claim(input, &format!("_masks.{}", self.extension))
     }
 
-    /// The overlays of `input`: one for each plane, or none.
+    /// The overlay files of `input`, one for each plane; empty without `--overlay`.
     pub fn overlays(&mut self, input: &Path, planes: usize) -> anyhow::Result<Vec<PathBuf>> {
         let ending = |plane| match planes {
             1 => "_overlay.png".to_string(),
@@ -51,7 +51,7 @@ impl Outputs {
         Ok(output)
     }
 
-    /// The name of the image without its extension, with this ending, in the output folder.
+    /// The name of the image without its extension and with `ending`, in the output folder.
     fn beside(&self, input: &Path, ending: &str) -> PathBuf {
         let dir = self.dir.as_deref().or(input.parent()).unwrap_or(Path::new(""));
         let mut name = OsString::from(input.file_stem().unwrap_or_default());
@@ -65,18 +65,22 @@ impl Outputs {
         }
         match self.taken.insert(identity(output), input.into()) {
             Some(other) => {
-                bail!("{} is the output of {}, so it was left as it is", output.display(), other.display())
+                bail!(
+                    "{} is already the output of {}, so it was not written again",
+                    output.display(),
+                    other.display()
+                )
             }
             None => Ok(()),
         }
     }
 }
 
-/// The same for two ways to write one path, whether or not the file exists.
+/// One form for all spellings of a path, whether or not the file exists.
 fn identity(path: &Path) -> PathBuf {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default();
-    // The usual file systems of Windows and macOS hold `A.tif` and `a.tif` for the same.
+    // To the usual file systems of Windows and macOS, `A.tif` and `a.tif` are the same file.
     let name = match cfg!(any(windows, target_os = "macos")) {
         true => name.to_string_lossy().to_lowercase().into(),
         false => name.to_os_string(),

@@ -1,4 +1,4 @@
-//! Which prediction belongs to which truth: label images of two folders, paired by name.
+//! Pairs the label images of two folders, truth and prediction, by their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use flowmask::image::LABEL_EXTENSIONS;
 
-/// Endings of the names of label images, the longest first: this program's, the original's, and common ones.
+/// Endings of the names of label images: those of flowmask and of cellpose, and common ones. An ending stands before any
+/// shorter one that it ends in.
 const SUFFIXES: [&str; 6] = ["_cp_masks", "_labels", "_masks", "_label", "_mask", "_seg"];
 
-/// The label images of a folder by the names of their images; more than one file of a name is an error.
+/// The label images of a folder, by the name of the image that each belongs to. Two files with the same name are an error
+/// when they are paired.
 #[derive(Debug)]
 pub struct Labels {
     dir: PathBuf,
     files: BTreeMap<String, Vec<PathBuf>>,
 }
 
-/// Two label images of one image.
+/// The two label images of one image.
 #[derive(Debug, PartialEq)]
 pub struct Pair {
     pub name: String,
@@ -26,9 +28,9 @@ pub struct Pair {
 }
 
 impl Labels {
-    /// Lists a folder. With a `suffix` these are the files whose names end in it. Without, they are those that end
-    /// in one of [`SUFFIXES`], or, where no name does, all files: so the images and pictures that lie beside label
-    /// images are left out. The ending is not a part of the image's name.
+    /// Lists the label images of a folder. With a `suffix`, these are the files whose names end in it. Without one, they
+    /// are the files that end in one of [`SUFFIXES`] or, if there are none, all files: so images beside their label images
+    /// are ignored. The ending is not part of the image's name.
     pub fn list(dir: &Path, suffix: Option<&str>) -> anyhow::Result<Self> {
         let cannot = |error| anyhow!("cannot read {}: {error}", dir.display());
         let mut paths = Vec::new();
@@ -56,12 +58,13 @@ impl Labels {
         }
         if files.is_empty() {
             let ending = suffix.map(|suffix| format!(" whose names end in {suffix}")).unwrap_or_default();
-            return Err(anyhow!("{}: no label images there{ending}", dir.display()));
+            return Err(anyhow!("{}: has no label images{ending}", dir.display()));
         }
         Ok(Labels { dir: dir.into(), files })
     }
 
-    /// Pairs the truth with predictions, in natural order (`im2` before `im10`), and says what is alone or not clear.
+    /// Pairs the truth with predictions, in natural order of their names (`im2` before `im10`). Also returns a message for
+    /// each file without a partner, and for each name that several files have.
     pub fn pair(&self, pred: &Labels) -> (Vec<Pair>, Vec<String>) {
         let names: BTreeSet<_> = self.files.keys().chain(pred.files.keys()).collect();
         let mut names: Vec<_> = names.into_iter().collect();
@@ -86,24 +89,25 @@ impl Labels {
             [] => Ok(None),
             [path] => Ok(Some(path)),
             [path, other, ..] => Err(format!(
-                "{} and {} are both labels of {name}: keep one, or choose it by its ending (--truth-suffix, --pred-suffix)",
+                "{} and {} are both label images of {name}: keep one, or choose by the ending (--truth-suffix, --pred-suffix)",
                 path.display(),
                 other.display()
             )),
         }
     }
 
-    /// The first name, as an example.
+    /// The first name, as an example in a message.
     pub fn example(&self) -> &str {
         self.files.keys().next().map_or("", String::as_str)
     }
 }
 
 fn alone(path: &Path, what: &str, dir: &Path) -> String {
-    format!("{}: no {what} of this name in {}", path.display(), dir.display())
+    format!("{}: no {what} with this name in {}", path.display(), dir.display())
 }
 
-/// Names that begin with a dot are not: macOS puts `._NAME.png` beside each file on foreign disks.
+/// Whether a file can be a label image. Files whose names begin with a dot are not: on foreign disks, macOS puts a
+/// `._NAME.png` beside each file.
 fn is_label(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     LABEL_EXTENSIONS.contains(&extension.as_str()) && !stem(path).starts_with('.') && path.is_file()
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_ending_is_taken_off_and_other_files_are_left_out() {
+    fn the_longest_ending_is_removed_and_other_files_are_ignored() {
         let files = ["a.png", "a_labels.png", "b_cp_masks.TIF", "c_seg.npy", "._d_masks.png", "e_masks.txt"];
         assert_eq!(names(&files, None), ["a", "b", "c"]);
         assert_eq!(names(&["a.png", "b.npy", "c.jpg"], None), ["a", "b"]);
@@ -132,11 +136,11 @@ mod tests {
         assert_eq!(names(&["a_masks.png", "a.png"], Some("")), ["a", "a_masks"]);
         let dir = dir_with(&["a_masks.png"]);
         let error = Labels::list(dir.path(), Some("_x")).unwrap_err().to_string();
-        assert!(error.ends_with("no label images there whose names end in _x"), "{error}");
+        assert!(error.ends_with("has no label images whose names end in _x"), "{error}");
     }
 
     #[test]
-    fn names_are_paired_in_natural_order_and_what_is_alone_is_told() {
+    fn names_are_paired_in_natural_order_and_files_without_a_partner_are_problems() {
         let truth = dir_with(&["im10_labels.png", "im2_labels.png", "im3_labels.png", "two_labels.png"]);
         let pred =
             dir_with(&["im2_masks.tif", "im10_seg.npy", "im4_masks.tif", "two_masks.tif", "two_seg.npy"]);

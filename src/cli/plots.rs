@@ -1,4 +1,4 @@
-//! The plot and the gallery of `flowmask evaluate`.
+//! Draws the plot and the gallery of `flowmask evaluate`.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -11,8 +11,8 @@ use flowmask::{Image, Result};
 
 use super::pairs::Pair;
 
-/// Writes `ap.svg`, `ap.png`, `gallery.html` and sheets `gallery_METHOD.png`, and says which of the images in
-/// `images` could not be shown. `pairs` are those of each method.
+/// Writes `ap.svg`, `ap.png`, `gallery.html` and a sheet `gallery_METHOD.png` for each method. `pairs` has the pairs of
+/// each method. Returns a message for each image in the folder `images` that could not be shown.
 pub fn save(
     dir: &Path,
     evaluation: &Evaluation,
@@ -50,7 +50,7 @@ fn plot(evaluation: &Evaluation) -> Figure {
     ap_curves(&curves)
 }
 
-/// The images of one method that were scored.
+/// Adds the images of one method that were scored to the gallery.
 fn add(
     gallery: &mut Gallery,
     m: usize,
@@ -76,10 +76,11 @@ fn add(
     Ok(())
 }
 
-/// The files of folders by their names without the extension.
+/// Finds images by their names without the extension.
 struct Images<'a> {
-    /// That the user named.
+    /// The folder that the user named with `--images`.
     dir: Option<&'a Path>,
+    /// The images of each folder that was looked into.
     known: HashMap<PathBuf, HashMap<String, PathBuf>>,
 }
 
@@ -88,19 +89,19 @@ impl<'a> Images<'a> {
         Images { dir, known: HashMap::new() }
     }
 
-    /// The image with the name of a pair. A named folder must have it; what happens to lie beside the truth is taken
-    /// when it fits.
+    /// The image with the name of a pair. A folder that the user named must have it. Without such a folder, an image beside
+    /// the truth is used if it has the right size.
     fn of(&mut self, pair: &Pair, size: (usize, usize)) -> std::result::Result<Option<Image>, String> {
         let dir = self.dir.or(pair.truth.parent()).unwrap_or(Path::new(""));
         let files = self.known.entry(dir.into()).or_insert_with(|| list(dir));
         let image = match files.get(&pair.name).filter(|path| **path != pair.truth) {
             Some(path) => Image::open(path).map_err(|error| error.to_string()).and_then(|image| {
                 let found = (image.height(), image.width());
-                let sizes = format!("{} by {} for {} by {}", found.0, found.1, size.0, size.1);
-                let wrong = format!("{}: another size than its truth: {sizes}", path.display());
+                let sizes = format!("{} by {} instead of {} by {}", found.0, found.1, size.0, size.1);
+                let wrong = format!("{}: another size than its true label image: {sizes}", path.display());
                 if found == size { Ok(image) } else { Err(wrong) }
             }),
-            None => Err(format!("{}: no image named {}", dir.display(), pair.name)),
+            None => Err(format!("{}: has no image named {}", dir.display(), pair.name)),
         };
         match (image, self.dir) {
             (Err(_), None) => Ok(None),
@@ -109,12 +110,12 @@ impl<'a> Images<'a> {
     }
 }
 
-/// Nothing when the folder cannot be read: then no image is found there.
+/// The images of a folder by name. A folder that cannot be read counts as empty.
 fn list(dir: &Path) -> HashMap<String, PathBuf> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let mut paths: Vec<PathBuf> =
         fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    // Of several with one name, the first in alphabetical order.
+    // When several files have the same name, the first in alphabetical order is used.
     paths.sort_by(|a, b| b.cmp(a));
     let is_image = |path: &PathBuf| {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -124,7 +125,7 @@ fn list(dir: &Path) -> HashMap<String, PathBuf> {
     paths.into_iter().filter(is_image).map(named).collect()
 }
 
-/// Names of methods as parts of file names, each another.
+/// The part of a file name for each method: without special characters, and all different.
 fn file_names(methods: &[Method]) -> Vec<String> {
     let mut taken = HashSet::new();
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };

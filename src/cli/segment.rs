@@ -1,4 +1,4 @@
-//! `flowmask segment`: images to label images.
+//! `flowmask segment`: finds the cells in images and writes label images.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use flowmask::{Error, Image, Model, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
+use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
-use super::report::{Done, Report};
 
-/// Everything that must be right before the first image, then the images.
+/// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
     let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
@@ -27,23 +27,23 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     }
     let (format, extension) = args.output.format.of_library();
     let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images);
-    let mut report = Report::new(&args.output, inputs.images.len() + inputs.failed.len());
+    let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     for (input, error) in inputs.failed {
-        report.failed(&input, &error.into())?;
+        messages.failed(&input, &error.into())?;
     }
-    // In the order of the inputs, so that of two with one output the first has it.
+    // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
     for image in inputs.images {
         match outputs.masks(&image) {
             Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
-            Err(error) => report.failed(&image, &error)?,
+            Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
         format,
         outputs: Mutex::new(outputs),
-        report: Mutex::new(report),
+        messages: Mutex::new(messages),
         fault: Mutex::default(),
     };
     let stop = AtomicBool::new(false);
@@ -51,14 +51,14 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let loads = files.map(|file| || run.load(file));
     segmenter.segment_many(loads, &options, |i, found| {
         if let Err(error) = run.done(&run.files[i], found) {
-            // What stops the run: every other image would fail in the same way, or nothing can be printed.
+            // An error comes here only when every other image would fail in the same way, or nothing can be printed.
             lock(&run.fault).get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
         }
     })?;
     match lock(&run.fault).take() {
         Some(error) => Err(error),
-        None => Ok(run.report.into_inner().unwrap_or_else(|e| e.into_inner()).finish()),
+        None => Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()),
     }
 }
 
@@ -68,21 +68,21 @@ pub fn is_of_all_images(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::Option { .. } | Error::Model { .. } | Error::Tensor { .. }))
 }
 
-/// An input.
+/// An input image.
 struct File {
     image: PathBuf,
     masks: PathBuf,
-    /// When its work began.
+    /// When its loading began.
     start: Mutex<Instant>,
 }
 
-/// What is the same for all images.
+/// The state that all images share.
 struct Run {
     files: Vec<File>,
     format: output::Format,
     outputs: Mutex<Outputs>,
-    report: Mutex<Report>,
-    /// What stopped the run.
+    messages: Mutex<Messages>,
+    /// The error that stopped the run.
     fault: Mutex<Option<anyhow::Error>>,
 }
 
@@ -91,23 +91,23 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Run {
-    /// The planes of a file, each of which is segmented by itself.
+    /// Loads the planes of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
-        lock(&self.report).begin(&file.image);
+        lock(&self.messages).begin(&file.image);
         *lock(&file.start) = Instant::now();
         Ok(image::read(&file.image)?.planes)
     }
 
-    /// Writes the outputs of a file, or says why there are none. An error stops the run.
+    /// Writes the outputs of a file, or prints why there are none. An error stops the run.
     fn done(
         &self,
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
     ) -> anyhow::Result<()> {
         match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
-            Ok(done) => lock(&self.report).done(&file.image, &done),
+            Ok(done) => lock(&self.messages).done(&file.image, &done),
             Err(error) if is_of_all_images(&error) => Err(error),
-            Err(error) => lock(&self.report).failed(&file.image, &error),
+            Err(error) => lock(&self.messages).failed(&file.image, &error),
         }
     }
 

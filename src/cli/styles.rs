@@ -1,4 +1,4 @@
-//! `flowmask styles`: the style vectors of images, as numbers and as a map.
+//! `flowmask styles`: writes the style vectors of images as numbers and as a map.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use flowmask::{Model, Options, Segmenter, image};
 
 use super::args;
 use super::inputs::{self, Found};
-use super::report::Report;
+use super::messages::Messages;
 use super::segment::is_of_all_images;
 
-/// Everything that must be right before the first image, then the images, then the files.
+/// Checks everything that does not depend on an image, computes the style vectors, then writes the files.
 pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
     let mut found = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
@@ -22,48 +22,49 @@ pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let segmenter = args.speed.segmenter(model)?;
     fs::create_dir_all(&args.dir)
         .map_err(|e| anyhow!("cannot create the folder {}: {e}", args.dir.display()))?;
-    let mut report = Report::bar(args.quiet, found.images.len() + found.failed.len());
+    let mut messages = Messages::bar(args.quiet, found.images.len() + found.failed.len());
     for (input, error) in found.failed {
-        report.failed(&input, &error.into())?;
+        messages.failed(&input, &error.into())?;
     }
     let mut images = Vec::new();
     for input in &found.images {
-        report.begin(input);
+        messages.begin(input);
         match styles(&segmenter, input, &options) {
             Ok(planes) => {
                 images.extend(planes);
-                report.step();
+                messages.step();
             }
             Err(error) if is_of_all_images(&error) => return Err(error),
-            Err(error) => report.failed(input, &error)?,
+            Err(error) => messages.failed(input, &error)?,
         }
     }
     if !images.is_empty() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(args.speed.threads).build()?;
-        report.say(&pool.install(|| write(args, &images))?)?;
+        messages.say(&pool.install(|| write(args, &images))?)?;
     }
-    Ok(report.finish())
+    Ok(messages.finish())
 }
 
-/// The files that this writes.
+/// The files that this command writes.
 const OUTPUTS: [&str; 5] = ["styles.csv", "styles.npy", "styles.svg", "styles.png", "styles.html"];
 
-/// Those of an earlier run that lie in an input folder are no inputs; one that is named is a mistake.
+/// Removes the outputs of an earlier run from the inputs, since they may lie in an input folder. It is an error when the
+/// user names one as an input.
 fn leave_out_outputs(args: &args::Styles, found: &mut Found) -> anyhow::Result<()> {
     let outputs: Vec<PathBuf> =
         OUTPUTS.iter().filter_map(|name| args.dir.join(name).canonicalize().ok()).collect();
     let is_output = |path: &Path| path.canonicalize().is_ok_and(|path| outputs.contains(&path));
     if let Some(input) = args.inputs.iter().find(|input| is_output(input)) {
-        bail!("{}: its output would overwrite this input", input.display());
+        bail!("{}: the output would overwrite this input", input.display());
     }
     found.images.retain(|path| !is_output(path));
     match found.images.is_empty() {
-        true => Err(anyhow!("the inputs have no images but those of an earlier run")),
+        true => Err(anyhow!("the inputs have no images other than the outputs of an earlier run")),
         false => Ok(()),
     }
 }
 
-/// One style vector a plane.
+/// The style vector of each plane of an image file.
 fn styles(segmenter: &Segmenter, input: &Path, options: &Options) -> anyhow::Result<Vec<StyleImage>> {
     let planes = image::read(input)?.planes;
     let folder = input.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -78,7 +79,7 @@ fn styles(segmenter: &Segmenter, input: &Path, options: &Options) -> anyhow::Res
     planes.iter().enumerate().map(style).collect()
 }
 
-/// Writes all files and says what was written.
+/// Writes all files, and returns the line that names them.
 fn write(args: &args::Styles, images: &[StyleImage]) -> anyhow::Result<String> {
     let dir = &args.dir;
     save_styles_csv(&dir.join("styles.csv"), images)?;
@@ -89,9 +90,9 @@ fn write(args: &args::Styles, images: &[StyleImage]) -> anyhow::Result<String> {
     };
     let options = TsneOptions { perplexity: args.map.perplexity, seed: args.map.seed };
     let Some(map) = StyleMap::new(images, &options) else {
-        let least = StyleMap::LEAST;
+        let min = StyleMap::MIN_IMAGES;
         return Ok(format!(
-            "{count} -> {}, .npy; no map is drawn of fewer than {least}",
+            "{count} -> {}, .npy; a map needs at least {min}",
             dir.join("styles.csv").display()
         ));
     };

@@ -1,8 +1,8 @@
-//! The table of `flowmask evaluate`: a row a method.
+//! The table that `flowmask evaluate` prints, with one row for each method.
 
 use flowmask::metrics::{Evaluation, ImageScores, Method, SCALES, THRESHOLDS};
 
-/// The boundary score that is printed: within a tenth of the diameter.
+/// The scale of the boundary score that is printed: within a tenth of the diameter.
 const SCALE: f64 = 0.1;
 
 /// The lines of the table, aligned.
@@ -51,7 +51,7 @@ fn row(method: &Method) -> Vec<String> {
     ]
 }
 
-/// The value that stands where `places` has `place`.
+/// The value at the index at which `places` has `place`.
 fn at<'a, T>(places: &[f64], place: f64, values: &'a [T]) -> Option<&'a T> {
     values.get(places.iter().position(|&other| other == place)?)
 }

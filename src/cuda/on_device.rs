@@ -110,7 +110,7 @@ impl CudaLane {
                 }
                 _ => found.masks = engine.backend.labels(&mut job.work)?,
             }
-            let segmentation = found.shaped(job.image);
+            let segmentation = found.into_segmentation(job.image);
             let cells = given.map_or(segmentation.cells(), |cells| cells as usize);
             Ok(OnDevice { cells, segmentation })
         })

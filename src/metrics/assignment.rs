@@ -1,9 +1,9 @@
-//! Linear assignment where most pairs are worth nothing.
+//! Linear assignment for sparse weights: most pairs have weight 0.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A pair that may be chosen, worth more than 0.
+/// A pair that may be chosen. Its weight is above 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub left: usize,
@@ -11,13 +11,13 @@ pub(super) struct Edge {
     pub weight: f64,
 }
 
-/// The places in `edges` of the pairs that are worth most together, each node in at most one of them. `edges` are
-/// sorted by `left`.
+/// Chooses edges with the highest sum of weights, such that no node is in two of them. Returns their indices in `edges`,
+/// which must be sorted by `left`.
 ///
-/// This is the dense assignment with weight 0 for all other pairs, by shortest augmenting paths (Jonker and
-/// Volgenant, Computing 38, 1987) that follow the edges only. Each left node has the choice to stay alone at the
-/// cost of its best edge, so a search ends close to where it began: the time is about that of sorting the edges
-/// unless the pairs contest each other over long chains.
+/// The result is that of the dense assignment with weight 0 for all other pairs. It is found by shortest augmenting paths
+/// (Jonker and Volgenant, Computing 38, 1987) that follow only the edges. A left node may also stay alone, at the cost of
+/// its best edge. A search therefore ends close to where it began, and all searches take about as long as sorting the
+/// edges, unless many pairs compete in long chains.
 pub(super) fn assign(lefts: usize, rights: usize, edges: &[Edge]) -> Vec<usize> {
     let mut search = Search::new(lefts, rights, edges);
     for left in 0..lefts {
@@ -32,21 +32,21 @@ struct Search<'a> {
     edges: &'a [Edge],
     /// The edges of left node `i` are `first[i]..first[i + 1]`.
     first: Vec<usize>,
-    /// The weight of the best edge of each left node; the cost of an edge is what it lacks to that.
+    /// The weight of the best edge of each left node. The cost of an edge is this minus its own weight.
     best: Vec<f64>,
-    /// What each right node costs beside the edge to it: at least what its partner would lose by leaving it.
+    /// What each right node costs in addition to the edge to it: at least what its partner would lose by leaving it.
     price: Vec<f64>,
     /// The chosen edge of each left and of each right node.
     of_left: Vec<Option<usize>>,
     of_right: Vec<Option<usize>>,
-    /// How the present search came to each right node: the cost so far, and the last edge.
+    /// How the present search reached each right node: the cost so far, and the last edge.
     reached: Vec<(f64, usize)>,
-    /// The right nodes that were reached, to be reset.
+    /// The right nodes that the present search reached; their entries are reset after it.
     touched: Vec<usize>,
     heap: BinaryHeap<Reverse<(Cost, usize)>>,
 }
 
-/// Where a search ends: at a right node that is free, or at a left node that had better stay alone.
+/// Where a search ends: at a free right node, or at a left node for which it is best to stay alone.
 #[derive(Clone, Copy)]
 enum End {
     Right(usize),
@@ -77,7 +77,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Gives one more left node its place by the cheapest path, along which others move on.
+    /// Adds one more left node by the cheapest path. The left nodes on the path move to the next right node.
     fn add(&mut self, start: usize) {
         let mut settled = Vec::new();
         let (mut end, mut cheapest) = (End::Left(start), self.best[start]);
@@ -87,7 +87,7 @@ impl<'a> Search<'a> {
                 break;
             }
             if cost > self.reached[right].0 {
-                continue; // Reached again at less.
+                continue; // A cheaper way to this node was found later.
             }
             let Some(edge) = self.of_right[right] else {
                 (end, cheapest) = (End::Right(right), cost);
@@ -115,11 +115,11 @@ impl<'a> Search<'a> {
         self.best[left] - weight + self.price[right]
     }
 
-    /// Goes from a left node, reached at `cost`, on to its right nodes instead of the one for which it `pays`.
+    /// Continues from a left node, reached at `cost`, to its right nodes. It saves what it `pays` for its present one.
     fn follow(&mut self, left: usize, cost: f64, pays: f64) {
         for edge in self.first[left]..self.first[left + 1] {
             let right = self.edges[edge].right;
-            // No step is below 0 but for rounding, which must not lead back to where the path came from.
+            // A step is negative only by rounding, which must not lead back to where the path came from.
             let cost = cost + (self.total(edge) - pays).max(0.0);
             if cost < self.reached[right].0 {
                 self.reached[right] = (cost, edge);
@@ -129,7 +129,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Goes back along the path from its end; each left node on it takes the right node that follows.
+    /// Goes back along the path from its end. Each left node on it takes the right node that follows.
     fn reassign(&mut self, start: usize, end: End) {
         let mut next = match end {
             End::Right(right) => Some(right),
@@ -178,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_choice_is_worth_more(
+        fn no_other_choice_has_a_higher_sum(
             weights in prop::collection::vec(prop::collection::vec(prop_oneof![
                 Just(0.0), (1..5_u8).prop_map(f64::from), 0.01..2.0_f64
             ], 6), 0..7)

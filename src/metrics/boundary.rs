@@ -1,4 +1,4 @@
-//! How well the outlines agree within a tolerance.
+//! Boundary scores: how well outlines agree within a tolerance.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -10,31 +10,30 @@ use crate::cpu::components::{Bounds, areas, bounds, outside};
 use crate::plan::diameter::median_diameter;
 use crate::{Error, Result};
 
-/// The most pixels of boxes around cells that are searched for outlines, a matter of seconds; those of cells cover
-/// an image a few times.
+/// The largest sum of the areas of the boxes around cells that is searched for outlines, which takes seconds. The boxes of
+/// real cells cover an image a few times at most.
 const MAX_BOXES: u64 = 1 << 32;
 
 /// The agreement of outlines at one tolerance, each number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Boundary {
-    /// The tolerance as a part of the median diameter of the true cells.
+    /// The tolerance, as a fraction of the median diameter of the true cells.
     pub scale: f64,
-    /// The part of the predicted boundary that is true.
+    /// The fraction of the predicted boundary that is true.
     pub precision: f64,
-    /// The part of the true boundary that was predicted.
+    /// The fraction of the true boundary that was predicted.
     pub recall: f64,
-    /// The harmonic mean of the two; 0 when both are 0.
+    /// The harmonic mean of precision and recall; 0 when both are 0.
     pub f: f64,
 }
 
-/// Boundary precision, recall and F at each scale, as the original defines them: the outlines of both images
-/// (outer pixels of each cell, not those at its holes) are thickened by a disc whose radius is the scale times the
-/// median diameter of the true cells (area-equivalent), at least 1 pixel; then the pixels of the two thick outlines
-/// are compared.
+/// Boundary precision, recall and F score at each scale, as cellpose defines them. The outlines of both images (the outer
+/// pixels of each cell, but not those at its holes) are thickened by a disc. The radius of the disc is the scale times
+/// the median diameter of the true cells, and at least 1 pixel. Then the pixels of the two thick outlines are compared.
 ///
 /// # Errors
-/// [`Error::Image`] when the two have different sizes, or when thousands of labels are scattered over all of a large
-/// image, as the grey values of a photograph are.
+/// [`Error::Image`] when the two images differ in size, or when thousands of labels are scattered over a large image, as
+/// the grey values of a photograph are.
 pub fn boundary_scores(
     truth: ArrayView2<u32>,
     pred: ArrayView2<u32>,
@@ -66,14 +65,17 @@ pub fn boundary_scores(
     Ok(scales.iter().map(score).collect())
 }
 
-/// The pixels of labels 1 to n that touch what is outside of their cell with one of their sides, the border of the
-/// image included (`utils.masks_to_outlines`: the outer contours of OpenCV).
+/// The pixels on the outer outline of each cell. `labels` are 1 to n. A pixel is on the outline when one of its four
+/// neighbours is outside of the cell; holes count as inside, and beyond the border of the image is outside. This is
+/// cellpose's `utils.masks_to_outlines`, which takes the outer contours of OpenCV.
 fn outlines(labels: &[u32], width: usize) -> Result<Vec<bool>> {
     let boxes = bounds(labels, width);
     let pixels = |bounds: &Bounds| bounds.rows.len() as u64 * bounds.columns.len() as u64;
     let all = boxes.iter().flatten().map(pixels).fold(0, u64::saturating_add);
     if all > MAX_BOXES.max((labels.len() as u64).saturating_mul(16)) {
-        return Err(Error::Image("the labels are scattered over the image as grey values are".into()));
+        return Err(Error::Image(
+            "the labels are scattered over the image like grey values: is it a label image?".into(),
+        ));
     }
     let outline = |(i, bounds): (usize, &Option<Bounds>)| match bounds {
         Some(bounds) => outline(labels, width, i as u32 + 1, bounds),
@@ -88,7 +90,7 @@ fn outlines(labels: &[u32], width: usize) -> Result<Vec<bool>> {
 fn outline(labels: &[u32], width: usize, label: u32, bounds: &Bounds) -> Vec<usize> {
     let outside = outside(labels, width, label, bounds, &mut Vec::new());
     let (height, across) = (bounds.rows.len(), bounds.columns.len());
-    // Beyond the box, which is also what a step below 0 leads to, everything is outside.
+    // Everything beyond the box is outside. A step below 0 wraps to a very large number, so it is beyond the box too.
     let is_outside = |y: usize, x: usize| y >= height || x >= across || outside[y * across + x];
     let touches = |&(y, x): &(usize, usize)| {
         is_outside(y.wrapping_sub(1), x)
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_photograph_is_no_label_image() {
+    fn a_photograph_is_not_a_label_image() {
         let noise =
             |n: u32| -> Vec<u32> { (0..1_210_000_u32).map(|i| i.wrapping_mul(2_654_435_769) % n).collect() };
         assert!(outlines(&noise(4000), 1100).unwrap_err().to_string().contains("grey values"));

@@ -2,18 +2,18 @@
 
 use rayon::prelude::*;
 
-/// Farther than any two pixels of an image, and small enough for its square plus another not to overflow.
+/// Farther than any two pixels of an image, but small enough that the sum of two squares does not overflow.
 const FAR: u64 = 1 << 30;
 
-/// The squared distance of every pixel to the nearest one that is `set`; at least [`FAR`]² when there is none.
-/// Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear time", 2000.
+/// The squared distance of every pixel to the nearest pixel that is `set`; at least [`FAR`]² when none is. The algorithm is
+/// by Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear time", 2000.
 pub(super) fn distances(set: &[bool], width: usize) -> Vec<u64> {
     let mut distances = columns(set, width);
     distances.par_chunks_exact_mut(width.max(1)).for_each(row);
     distances
 }
 
-/// The distance of each pixel to the nearest one of its column.
+/// The distance of each pixel to the nearest set pixel in its column.
 fn columns(set: &[bool], width: usize) -> Vec<u64> {
     let mut distances: Vec<u64> = set.iter().map(|&set| if set { 0 } else { FAR }).collect();
     for i in width..distances.len() {
@@ -25,12 +25,12 @@ fn columns(set: &[bool], width: usize) -> Vec<u64> {
     distances
 }
 
-/// Distances within columns to squared distances within the plane: the lower envelope of the parabolas
-/// `(x - i)² + g[i]²`.
+/// Turns the distances within columns, `g`, into squared distances within the plane, for one row: they are the lower
+/// envelope of the parabolas `(x - i)² + g[i]²`.
 fn row(distances: &mut [u64]) {
     let squares: Vec<i64> = distances.iter().map(|&g| g.min(FAR).pow(2) as i64).collect();
     let at = |i: usize, x: usize| (x.abs_diff(i) as i64).pow(2) + squares[i];
-    // Each parabola of the envelope with the first x at which it is the lowest.
+    // The parabolas of the envelope, each with the first x at which it is the lowest.
     let mut envelope: Vec<(usize, usize)> = Vec::new();
     for i in 0..squares.len() {
         while envelope.last().is_some_and(|&(last, from)| at(last, from) > at(i, from)) {
@@ -38,7 +38,7 @@ fn row(distances: &mut [u64]) {
         }
         let from = match envelope.last() {
             None => 0,
-            // The last x at which the parabola before is not above this one, and one further.
+            // One after the last x at which the previous parabola is not above this one.
             Some(&(last, _)) => {
                 let (a, b) = (last as i64, i as i64);
                 let crossing = (b * b - a * a + squares[i] - squares[last]).div_euclid(2 * (b - a));

@@ -1,4 +1,4 @@
-//! The scores of methods over images, as plain numbers: what tables, files and plots are made of.
+//! The scores of one or more methods on a set of images. Tables, files and plots are made from these.
 
 use ndarray::ArrayView2;
 
@@ -7,37 +7,37 @@ use super::detection::Detection;
 use super::overlaps::Overlaps;
 use crate::Result;
 
-/// The thresholds of IoU at which an evaluation counts cells: 0.5 to 0.95 in steps of 0.05.
+/// The IoU thresholds of an evaluation: 0.5 to 0.95 in steps of 0.05.
 pub const THRESHOLDS: [f64; 10] = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95];
 
-/// The tolerances of boundaries in an evaluation, as parts of the image's median cell diameter.
+/// The tolerances of boundary scores in an evaluation, as fractions of the median diameter of the true cells.
 pub const SCALES: [f64; 3] = [0.025, 0.1, 0.25];
 
-/// Several methods against the same ground truth.
+/// The scores of several methods against the same ground truth.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
-    /// In the order in which they were given.
+    /// The methods, in the order of the caller.
     pub methods: Vec<Method>,
 }
 
-/// What one method made of the images.
+/// The scores of one method.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Method {
-    /// Its name, such as that of the folder with its predictions.
+    /// The method's name, such as the name of the folder with its predictions.
     pub name: String,
-    /// In the order of their names; not every method needs to have all of them.
+    /// The scores of each image, in the order of the caller. A method may lack some images.
     pub images: Vec<ImageScores>,
 }
 
-/// One prediction against the ground truth of its image. All numbers are finite; what they are when one side
-/// or both have no cells stands in [`crate::metrics`].
+/// The scores of one predicted label image against the true one. All numbers are finite; [`crate::metrics`] says what they
+/// are when an image has no cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageScores {
-    /// The image's name, without folder, extension and the ending that marks labels.
+    /// The image's name, without the folder, the extension and an ending such as `_masks`.
     pub name: String,
-    /// Cells of the ground truth.
+    /// The number of true cells.
     pub truth_cells: usize,
-    /// Cells of the prediction.
+    /// The number of predicted cells.
     pub pred_cells: usize,
     /// Average precision at each of [`THRESHOLDS`], 0 to 1.
     pub ap: Vec<f64>,
@@ -47,21 +47,21 @@ pub struct ImageScores {
     pub aji: f64,
     /// Panoptic quality, 0 to 1.
     pub pq: f64,
-    /// Dice coefficient of cell against background, 0 to 1.
+    /// Dice coefficient of cells against background, 0 to 1.
     pub dice: f64,
-    /// True cells that were split.
+    /// The number of true cells that were split.
     pub splits: usize,
-    /// Predicted cells that merge several true ones.
+    /// The number of predicted cells that merge several true cells.
     pub merges: usize,
     /// Boundary scores at each of [`SCALES`].
     pub boundaries: Vec<Boundary>,
 }
 
 impl ImageScores {
-    /// Scores the prediction of one image, both `[height, width]` with 0 for background.
+    /// Scores a predicted label image against the true one. Both are `[height, width]` with 0 for background.
     ///
     /// # Errors
-    /// [`crate::Error::Image`] when the two have different sizes, or as [`boundary_scores`] says.
+    /// [`crate::Error::Image`] when the two images differ in size, and in the other cases of [`boundary_scores`].
     pub fn new(name: impl Into<String>, truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Self> {
         let overlaps = Overlaps::new(truth, pred)?;
         let detections = overlaps.detections(&THRESHOLDS);
@@ -85,21 +85,20 @@ impl ImageScores {
         mean(self.ap.iter().copied())
     }
 
-    /// F1 at the first of [`THRESHOLDS`], 0.5.
+    /// F1 at the first of [`THRESHOLDS`], which is 0.5.
     pub fn f1(&self) -> f64 {
         self.detections.first().map_or(0.0, Detection::f1)
     }
 }
 
 impl Method {
-    /// Average precision at each of [`THRESHOLDS`]: the mean over the images, as the papers of Cellpose give it
-    /// and draw it.
+    /// Average precision at each of [`THRESHOLDS`], as the mean over the images. The papers of Cellpose plot this.
     pub fn ap(&self) -> Vec<f64> {
         (0..THRESHOLDS.len()).map(|i| self.mean(|image| image.ap.get(i).copied().unwrap_or(0.0))).collect()
     }
 
-    /// Hits and misses of all images together at each of [`THRESHOLDS`]; its [`Detection::ap`] gives every cell
-    /// the same weight, where [`Method::ap`] gives it to every image.
+    /// Hits and misses at each of [`THRESHOLDS`], summed over all images. Their [`Detection::ap`] gives every cell the same
+    /// weight, while [`Method::ap`] gives every image the same weight.
     pub fn pooled(&self) -> Vec<Detection> {
         let sum = |i: usize, part: fn(&Detection) -> usize| {
             self.images.iter().filter_map(|image| image.detections.get(i)).map(part).sum()

@@ -1,4 +1,4 @@
-//! Evaluations as files.
+//! Writes evaluations as CSV and JSON.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,23 +10,23 @@ use crate::Result;
 use crate::atomic::write_atomic;
 use crate::output::quoted;
 
-/// A score of an image with the name of its column.
+/// The name of a column, and the score of one image in it.
 type Column = (String, f64);
 
 impl Evaluation {
-    /// Writes a table with one row for each image and method, comma-separated, with a header.
+    /// Writes a CSV file with a header and one row for each image and method.
     ///
     /// # Errors
-    /// [`crate::Error::Write`]; then a file that was there before stays as it was.
+    /// [`crate::Error::Write`]. A file that was at `path` is then unchanged.
     pub fn save_csv(&self, path: &Path) -> Result<()> {
         write_atomic(path, |writer| writer.write_all(self.to_csv().as_bytes()))
     }
 
-    /// Writes everything as JSON: for each method the means over its images, its hits and misses summed over all
-    /// images, and the scores of each image by the names of the columns of [`Evaluation::save_csv`].
+    /// Writes a JSON file: for each method the means over its images, its hits and misses summed over all images, and the
+    /// scores of each image. The scores have the names of the columns of [`Evaluation::save_csv`].
     ///
     /// # Errors
-    /// [`crate::Error::Write`]; then a file that was there before stays as it was.
+    /// [`crate::Error::Write`]. A file that was at `path` is then unchanged.
     pub fn save_json(&self, path: &Path) -> Result<()> {
         write_atomic(path, |writer| writeln!(writer, "{:#}", self.to_json()))
     }
@@ -85,7 +85,7 @@ fn image(image: &ImageScores) -> Value {
     Value::Object(name.into_iter().chain(scores).collect())
 }
 
-/// All scores of an image. Those at thresholds and scales are there even where the image has none.
+/// All columns with the scores of an image. A score that the image lacks is 0, so that all rows have the same columns.
 fn columns(image: &ImageScores) -> Vec<Column> {
     let one = |name: &str, value: f64| (name.to_string(), value);
     let mut columns = vec![

@@ -1,4 +1,4 @@
-//! How well the flows of masks agree with those of the network.
+//! Flow errors: how well the flows that follow from masks agree with the network's.
 
 use ndarray::{ArrayView2, ArrayView3};
 
@@ -6,21 +6,25 @@ use super::overlaps::dense;
 use crate::cpu::flow_error::flow_errors;
 use crate::{Error, Result};
 
-/// The flow error of each cell, in the order of the labels, as `(label, error)`: the mean over the cell's pixels of
-/// the squared difference between its own flow, a unit vector, and a fifth of the network's, summed over both axes.
-/// 0 is perfect; the segmentation drops cells above `flow_threshold`, 0.4. `masks` is `[height, width]`, `flows` is
-/// `[2, height, width]`, the network's output for y and x.
+/// The flow error of each cell as `(label, error)`, in the order of the labels. `masks` is `[height, width]` with 0 for
+/// background; `flows` is `[2, height, width]`, the network's output along y and x.
+///
+/// The shape of a mask determines a flow, a unit vector, at each of its pixels. The error is the squared difference
+/// between this flow and the network's divided by 5, summed over both axes and averaged over the cell's pixels. 0 is
+/// perfect. A segmentation drops cells with an error above `flow_threshold`, by default 0.4.
 ///
 /// # Errors
-/// [`Error::Image`] when the sizes are not these, or a flow is not finite.
+/// [`Error::Image`] when the two arrays do not have these shapes, or a flow is not finite.
 pub fn flow_error(masks: ArrayView2<u32>, flows: ArrayView3<f32>) -> Result<Vec<(u32, f64)>> {
     let (height, width) = masks.dim();
     if flows.dim() != (2, height, width) {
         let found = flows.shape();
-        return Err(Error::Image(format!("flows of masks [{height}, {width}] with the shape {found:?}")));
+        return Err(Error::Image(format!(
+            "the flows of masks [{height}, {width}] must be [2, {height}, {width}], not {found:?}"
+        )));
     }
     if flows.iter().any(|flow| !flow.is_finite()) {
-        return Err(Error::Image("flows that are not finite".into()));
+        return Err(Error::Image("the flows have values that are not finite".into()));
     }
     let (labels, names) = dense(masks);
     let flows: Vec<f32> = flows.iter().copied().collect();

@@ -1,11 +1,11 @@
-//! How well a segmentation agrees with the truth: the metrics of cellpose 3.1.1 and what is reported beside them.
+//! How well a segmentation agrees with the truth: the metrics of cellpose 3.1.1, and other common ones.
 //!
-//! All take label images `[height, width]` of equal size, in which 0 is background and every other number is one
-//! cell. Numbers may have gaps and may be as large as `u32::MAX`; only which pixels share a number matters. Time
-//! and memory grow with the pixels and with the pairs of cells that overlap, not with the pairs that there are.
+//! All functions take two label images `[height, width]` of equal size, in which 0 is background and every other number
+//! is one cell. The numbers may have gaps and may be as large as `u32::MAX`. Time and memory grow with the number of
+//! pixels and of pairs of cells that overlap, not with all pairs of cells.
 //!
-//! Where a side is empty the original divides by zero. Here no score is ever `NaN`: two images without cells agree
-//! perfectly (every score is 1), and when only one has cells every score is 0.
+//! When an image has no cells, cellpose divides by zero. Here no score is ever `NaN`: when both images have no cells,
+//! every score is 1; when only one has cells, every score is 0.
 
 mod assignment;
 mod boundary;
@@ -26,12 +26,12 @@ use ndarray::ArrayView2;
 
 use crate::Result;
 
-/// For each true cell, in the order of their labels, the predicted cell that belongs to it and their IoU. The
-/// matching is the best one: first the most pairs of at least 0.5, then the highest sum of IoU. Cells without an
-/// overlapping partner stay alone, where the original pairs them with any cell that is left, at an IoU of 0.
+/// The predicted cell that is matched with each true cell, and their IoU (intersection over union), in the order of the
+/// true labels. The matching has as many pairs with an IoU of at least 0.5 as possible and, among those matchings, the
+/// highest sum of IoU. Cells that do not overlap are never matched (cellpose pairs the remaining cells at an IoU of 0).
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two have different sizes.
+/// [`crate::Error::Image`] when the two images differ in size.
 ///
 /// ```
 /// let truth = ndarray::array![[1_u32, 1, 0, 7]];
@@ -45,11 +45,11 @@ pub fn mask_ious(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Vec<Ma
     Ok(Overlaps::new(truth, pred)?.mask_ious())
 }
 
-/// Hits, misses and from them the average precision ([`Detection::ap`]) at each threshold of IoU, in the order of
-/// `thresholds`. A threshold of 0 or less is reached by every pair of cells, one above 1 or `NaN` by none.
+/// Hits and misses at each IoU threshold, in the order of `thresholds`; [`Detection::ap`] gives the average precision.
+/// Every pair of cells reaches a threshold of 0 or less; none reaches one above 1 or `NaN`.
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two have different sizes.
+/// [`crate::Error::Image`] when the two images differ in size.
 pub fn average_precision(
     truth: ArrayView2<u32>,
     pred: ArrayView2<u32>,
@@ -58,10 +58,11 @@ pub fn average_precision(
     Ok(Overlaps::new(truth, pred)?.detections(thresholds))
 }
 
-/// The pixels that matched cells share ([`mask_ious`]), over all pixels that are cell in either image.
+/// The aggregated Jaccard index: the number of pixels that matched cells ([`mask_ious`]) share, divided by the number of
+/// pixels that belong to a cell in either image.
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two have different sizes.
+/// [`crate::Error::Image`] when the two images differ in size.
 pub fn aggregated_jaccard_index(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<f64> {
     Ok(Overlaps::new(truth, pred)?.aggregated_jaccard_index())
 }

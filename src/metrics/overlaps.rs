@@ -1,4 +1,4 @@
-//! Which cells overlap by how many pixels, and the scores that follow from that alone.
+//! How many pixels each pair of cells shares, and the scores that need nothing else.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::{Error, Result};
 /// A cell of a label image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// Its number in the image.
+    /// The cell's number in the image.
     pub label: u32,
-    /// Its area in pixels.
-    pub pixels: usize,
+    /// The cell's area in pixels.
+    pub area: usize,
 }
 
 /// A true and a predicted cell that share at least one pixel.
@@ -24,13 +24,13 @@ pub struct Pair {
     pub truth: usize,
     /// Index into [`Overlaps::pred`].
     pub pred: usize,
-    /// Pixels that they share.
+    /// The number of pixels that they share.
     pub pixels: usize,
     /// Intersection over union, above 0 and at most 1.
     pub iou: f64,
 }
 
-/// The partner of a true cell.
+/// A true cell, and the predicted cell that is matched with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Match {
     /// The label of the true cell.
@@ -41,8 +41,8 @@ pub struct Match {
     pub iou: f64,
 }
 
-/// The cells of two label images and the pairs that overlap. Counted once, it gives all scores but those of
-/// boundaries.
+/// The cells of two label images, and the pairs of cells that overlap. All scores but those of boundaries follow from
+/// these counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlaps {
     truth: Vec<Cell>,
@@ -54,33 +54,33 @@ impl Overlaps {
     /// Counts the overlaps of two label images `[height, width]`.
     ///
     /// # Errors
-    /// [`Error::Image`] when the two have different sizes.
+    /// [`Error::Image`] when the two images differ in size.
     pub fn new(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Self> {
         check_sizes(truth, pred)?;
         let counts = count(truth.iter().copied().zip(pred.iter().copied()));
         let true_cells = cells(counts.iter().map(|&((label, _), pixels)| (label, pixels)));
         let pred_cells = cells(counts.iter().map(|&((_, label), pixels)| (label, pixels)));
         let pair = |&((t, p), pixels): &((u32, u32), usize)| {
-            // Background is in neither list.
+            // Background is in neither list, so its pairs are left out here.
             let (truth, pred) = (place(&true_cells, t)?, place(&pred_cells, p)?);
-            let union = true_cells[truth].pixels + pred_cells[pred].pixels - pixels;
+            let union = true_cells[truth].area + pred_cells[pred].area - pixels;
             Some(Pair { truth, pred, pixels, iou: pixels as f64 / union as f64 })
         };
         let pairs = counts.iter().filter_map(pair).collect();
         Ok(Overlaps { truth: true_cells, pred: pred_cells, pairs })
     }
 
-    /// The true cells in the order of their labels.
+    /// The true cells, in the order of their labels.
     pub fn truth(&self) -> &[Cell] {
         &self.truth
     }
 
-    /// The predicted cells in the order of their labels.
+    /// The predicted cells, in the order of their labels.
     pub fn pred(&self) -> &[Cell] {
         &self.pred
     }
 
-    /// The pairs that overlap, in the order of the true and then of the predicted labels.
+    /// The pairs that overlap, in the order of the true labels and then of the predicted labels.
     pub fn pairs(&self) -> &[Pair] {
         &self.pairs
     }
@@ -117,54 +117,55 @@ impl Overlaps {
         ratio(shared as f64, all as f64)
     }
 
-    /// Panoptic quality (Kirillov et al., CVPR 2019) of the one class "cell": the sum of the IoU of the pairs above
-    /// 0.5, over the mean of the numbers of true and predicted cells.
+    /// Panoptic quality (Kirillov et al., CVPR 2019) with the one class "cell": the sum of the IoU of all pairs above 0.5,
+    /// divided by the mean of the numbers of true and predicted cells.
     pub fn panoptic_quality(&self) -> f64 {
         let quality: f64 = self.pairs.iter().map(|pair| pair.iou).filter(|&iou| iou > 0.5).sum();
         ratio(2.0 * quality, (self.truth.len() + self.pred.len()) as f64)
     }
 
-    /// Dice coefficient of cell against background: twice the pixels that are cell in both images, over the sum
-    /// of the pixels that are cell in each.
+    /// Dice coefficient of cells against background: twice the number of pixels that are in cells in both images, divided
+    /// by the sum of the numbers of pixels that are in cells in each image.
     pub fn dice(&self) -> f64 {
         ratio(2.0 * self.shared() as f64, (area(&self.truth) + area(&self.pred)) as f64)
     }
 
-    /// True cells that were split: those in which at least two predicted cells lie with more than half of their
-    /// pixels.
+    /// The number of true cells that were split: at least two predicted cells lie in such a cell with more than half of
+    /// their area.
     pub fn splits(&self) -> usize {
-        several(&self.pairs, self.truth.len(), |pair| pair.truth, |pair| self.pred[pair.pred].pixels)
+        several(&self.pairs, self.truth.len(), |pair| pair.truth, |pair| self.pred[pair.pred].area)
     }
 
-    /// Predicted cells that merge: those in which at least two true cells lie with more than half of their pixels.
+    /// The number of predicted cells that merge true cells: at least two true cells lie in such a cell with more than half
+    /// of their area.
     pub fn merges(&self) -> usize {
-        several(&self.pairs, self.pred.len(), |pair| pair.pred, |pair| self.truth[pair.truth].pixels)
+        several(&self.pairs, self.pred.len(), |pair| pair.pred, |pair| self.truth[pair.truth].area)
     }
 
-    /// The pairs of the matching that has the most pairs of at least `threshold`, and of these matchings the
-    /// highest sum of IoU.
+    /// The pairs of the matching that has the most pairs with an IoU of at least `threshold` and, among those matchings,
+    /// the highest sum of IoU.
     fn matched(&self, threshold: f64) -> impl Iterator<Item = &Pair> {
-        // The sum of the second terms stays below 1, what one more pair of the first counts.
-        let most = 2.0 * self.truth.len().min(self.pred.len()) as f64;
-        let weight = |iou: f64| f64::from(u8::from(iou >= threshold)) + iou / most;
+        // The second terms of all pairs sum to less than 1, which is what one more pair at the threshold counts.
+        let scale = 2.0 * self.truth.len().min(self.pred.len()) as f64;
+        let weight = |iou: f64| f64::from(u8::from(iou >= threshold)) + iou / scale;
         let edge = |pair: &Pair| Edge { left: pair.truth, right: pair.pred, weight: weight(pair.iou) };
         let edges: Vec<_> = self.pairs.iter().map(edge).collect();
         assign(self.truth.len(), self.pred.len(), &edges).into_iter().map(|i| &self.pairs[i])
     }
 
-    /// The most pairs that reach a threshold at once.
+    /// The largest number of pairs in one matching that reach a threshold.
     fn hits(&self, threshold: f64) -> usize {
         if threshold <= 0.0 {
             self.truth.len().min(self.pred.len())
         } else if threshold > 0.5 {
-            // Above one half no cell has two such partners.
+            // No cell has two partners with an IoU above one half.
             self.pairs.iter().filter(|pair| pair.iou >= threshold).count()
         } else {
             self.matched(threshold).filter(|pair| pair.iou >= threshold).count()
         }
     }
 
-    /// Pixels that are cell in both images.
+    /// The number of pixels that are in a cell in both images.
     fn shared(&self) -> usize {
         self.pairs.iter().map(|pair| pair.pixels).sum()
     }
@@ -178,10 +179,10 @@ pub(super) fn check_sizes(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Resu
     Err(Error::Image(format!("the truth has {ty} by {tx} pixels, the prediction {py} by {px}")))
 }
 
-/// How often each pair of labels comes, sorted.
+/// The number of pixels of each pair of labels, sorted by the labels.
 fn count(pixels: impl Iterator<Item = (u32, u32)>) -> Vec<((u32, u32), usize)> {
     let mut counts: HashMap<(u32, u32), usize> = HashMap::new();
-    // Neighbours in a row mostly have the same labels: one look-up a run.
+    // Neighbours in a row mostly have the same labels, so there is one look-up for each run of them.
     let mut run = ((0, 0), 0);
     for labels in pixels {
         if labels != run.0 {
@@ -196,11 +197,11 @@ fn count(pixels: impl Iterator<Item = (u32, u32)>) -> Vec<((u32, u32), usize)> {
     counts
 }
 
-/// The labels that are not 0, sorted, with the sums of their pixels.
+/// The cells, sorted by label. `parts` has the areas of parts of cells; label 0 is left out.
 fn cells(parts: impl Iterator<Item = (u32, usize)>) -> Vec<Cell> {
     let mut parts: Vec<_> = parts.filter(|(label, _)| *label != 0).collect();
     parts.sort_unstable();
-    let sum = |part: &[(u32, usize)]| Cell { label: part[0].0, pixels: part.iter().map(|p| p.1).sum() };
+    let sum = |part: &[(u32, usize)]| Cell { label: part[0].0, area: part.iter().map(|p| p.1).sum() };
     parts.chunk_by(|a, b| a.0 == b.0).map(sum).collect()
 }
 
@@ -209,17 +210,17 @@ fn place(cells: &[Cell], label: u32) -> Option<usize> {
 }
 
 fn area(cells: &[Cell]) -> usize {
-    cells.iter().map(|cell| cell.pixels).sum()
+    cells.iter().map(|cell| cell.area).sum()
 }
 
-/// How many of `n` cells have at least two partners that lie in them with more than half of their pixels.
-fn several(pairs: &[Pair], n: usize, of: impl Fn(&Pair) -> usize, partner: impl Fn(&Pair) -> usize) -> usize {
+/// How many of `n` cells have at least two partners that lie in them with more than half of their area.
+fn several(pairs: &[Pair], n: usize, of: impl Fn(&Pair) -> usize, area: impl Fn(&Pair) -> usize) -> usize {
     let mut inside = vec![0_usize; n];
-    pairs.iter().filter(|pair| 2 * pair.pixels > partner(pair)).for_each(|pair| inside[of(pair)] += 1);
+    pairs.iter().filter(|pair| 2 * pair.pixels > area(pair)).for_each(|pair| inside[of(pair)] += 1);
     inside.into_iter().filter(|&partners| partners > 1).count()
 }
 
-/// The labels in memory order numbered 1 to n by their rank, and the labels by rank.
+/// The labels renumbered 1 to n in their order, in row-major order of the pixels, and the old label of each number.
 pub(super) fn dense(labels: ArrayView2<u32>) -> (Vec<u32>, Vec<u32>) {
     let found = cells(count(labels.iter().map(|&label| (label, 0))).into_iter().map(|((l, _), n)| (l, n)));
     let mut last = (0, 0);

@@ -1,6 +1,6 @@
-//! Names in files of comma-separated values.
+//! Quoting for CSV files.
 
-/// As RFC 4180 wants names with commas, quotes and line breaks.
+/// A field of a CSV file: quoted as RFC 4180 asks when it has commas, quotes or line breaks.
 pub(crate) fn quoted(name: &str) -> String {
     match name.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", name.replace('"', "\"\"")),

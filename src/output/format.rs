@@ -1,4 +1,4 @@
-//! Which writer a file of labels needs.
+//! The file formats of label images, and the choice of the writer.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use super::labels;
 use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
-/// The file format of labels.
+/// The file format of a label image.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// TIFF packed with deflate, one page a plane; 16 bits, 32 above 65 535 labels.
+    /// TIFF compressed with deflate, one page for each plane; 16 bits, or 32 bits for labels above 65 535.
     #[default]
     Tif,
-    /// PNG of 16 bits: one plane, at most 65 535 labels.
+    /// PNG with 16 bits: one plane, labels up to 65 535.
     Png,
-    /// NumPy's array, `[Y, X]` or `[planes, Y, X]`; 16 bits, 32 above 65 535 labels.
+    /// NumPy array `[height, width]`, or `[planes, height, width]`; 16 bits, or 32 bits for labels above 65 535.
     Npy,
 }
 
 impl Format {
-    /// The extension of its files, without the dot.
+    /// The extension of files in this format, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Format::Tif => "tif",
@@ -32,12 +32,13 @@ impl Format {
     }
 }
 
-/// Writes the labels of one or more planes, each `[height, width]` with 0 for background, all of one size.
+/// Writes the labels of one or more planes to a file. Each plane is `[height, width]` with 0 for background, and all
+/// planes have the same size.
 ///
 /// # Errors
-/// [`Error::Option`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no labels or
-/// the planes have different sizes, [`Error::Write`] when the file cannot be written; then nothing is left behind,
-/// and a file that was there before stays as it was.
+/// [`Error::Option`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no planes, a plane
+/// has no pixels or planes differ in size, [`Error::Write`] when the file cannot be written. After an error, a file that
+/// was at `path` is unchanged.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -55,17 +56,18 @@ pub fn save_labels(path: &Path, masks: &[ArrayView2<u32>], format: Format) -> Re
     if masks.iter().any(|plane| plane.dim() != size) {
         return Err(Error::Image("planes of different sizes cannot be written to one file".into()));
     }
-    let most = masks.iter().flatten().copied().max().unwrap_or(0);
+    let max_label = masks.iter().flatten().copied().max().unwrap_or(0);
     if format == Format::Png && masks.len() > 1 {
         return Err(Error::option(
             "format",
             format!("png holds one plane, not {}: use tif or npy", masks.len()),
         ));
     }
-    if format == Format::Png && most > u32::from(u16::MAX) {
-        return Err(Error::option("format", format!("png holds 65535 labels, not {most}: use tif or npy")));
+    if format == Format::Png && max_label > u32::from(u16::MAX) {
+        let reason = format!("png holds labels up to 65535, not {max_label}: use tif or npy");
+        return Err(Error::option("format", reason));
     }
-    let narrow = most <= u32::from(u16::MAX);
+    let narrow = max_label <= u32::from(u16::MAX);
     write_atomic(path, |writer| match (format, narrow) {
         (Format::Tif, true) => {
             labels::tif::<_, tiff::encoder::colortype::Gray16>(writer, masks, |v| v as u16)
@@ -83,9 +85,9 @@ mod tests {
     use crate::image::{Pixels, read};
     use ndarray::Array2;
 
-    /// Labels of a plane up to about `most`.
-    fn plane(most: u32, seed: u32) -> Array2<u32> {
-        Array2::from_shape_fn((7, 9), |(y, x)| (y as u32 * 9 + x as u32 + seed) * (most / 62))
+    /// A plane with labels up to about `max_label`.
+    fn plane(max_label: u32, seed: u32) -> Array2<u32> {
+        Array2::from_shape_fn((7, 9), |(y, x)| (y as u32 * 9 + x as u32 + seed) * (max_label / 62))
     }
 
     fn round_trip(planes: &[Array2<u32>], format: Format) -> (Vec<Array2<u32>>, &'static str) {
@@ -117,7 +119,7 @@ mod tests {
         for format in [Format::Tif, Format::Npy] {
             let planes = [plane(70_000, 0)];
             assert_eq!(round_trip(&planes, format), (planes.to_vec(), "wide"), "{format:?}");
-            // Few planes are taken for channels, unless the file can say what they are.
+            // The reader takes few planes for channels, unless the file names its axes.
             for n in if format == Format::Tif { vec![2, 3, 12] } else { vec![12] } {
                 let planes: Vec<_> = (0..n).map(|i| plane(620, i)).collect();
                 assert_eq!(round_trip(&planes, format), (planes.clone(), "u16"), "{format:?} of {n}");

@@ -1,4 +1,4 @@
-//! Labels as TIFF, PNG and NPY.
+//! Writers of label images: TIFF, PNG and NPY.
 
 use std::io::{self, Seek, Write};
 
@@ -10,10 +10,11 @@ use tiff::tags::Tag;
 
 use crate::npy::{self, Number};
 
-/// Offsets of a classic TIFF end at 2^32; the rest is for directories.
-const CLASSIC: u64 = (1 << 32) - (1 << 24);
+/// The largest pixel data of a classic TIFF, in bytes. Its offsets end at 2^32, and the directories need some space too.
+const MAX_CLASSIC: u64 = (1 << 32) - (1 << 24);
 
-/// One page a plane. The first tells tifffile, and our reader, that the pages are planes and not channels.
+/// Writes one page for each plane. A text in the first page tells tifffile, and our reader, that the pages are planes and
+/// not channels.
 pub(super) fn tif<W: Write + Seek, C: ColorType>(
     writer: W,
     masks: &[ArrayView2<u32>],
@@ -25,7 +26,7 @@ where
 {
     // Deflate can make a page a little longer.
     let bytes = masks.iter().map(|plane| plane.len() as u64 * size_of::<C::Inner>() as u64 * 65 / 64 + 4096);
-    let result = if bytes.sum::<u64>() < CLASSIC {
+    let result = if bytes.sum::<u64>() < MAX_CLASSIC {
         TiffEncoder::new(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, narrow))
     } else {
         TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, narrow))
@@ -58,13 +59,13 @@ where
     Ok(())
 }
 
-/// 16 bits of grey; larger labels are cut.
+/// Writes a 16-bit grey PNG. Labels must fit: [`super::save_labels`] checks it.
 pub(super) fn png(writer: impl Write, plane: ArrayView2<u32>) -> io::Result<()> {
     let bytes: Vec<u8> = plane.iter().flat_map(|&label| (label as u16).to_be_bytes()).collect();
     encode_png(writer, plane.dim(), png::ColorType::Grayscale, png::BitDepth::Sixteen, &bytes)
 }
 
-/// Rows of samples as a PNG.
+/// Writes rows of samples as a PNG.
 pub(crate) fn encode_png(
     writer: impl Write,
     (height, width): (usize, usize),
@@ -87,7 +88,7 @@ pub(crate) fn encode_png(
     })
 }
 
-/// `[Y, X]` of one plane, `[planes, Y, X]` of several.
+/// Writes one plane as `[height, width]`, several as `[planes, height, width]`.
 pub(super) fn npy<T: Number>(
     writer: impl Write,
     masks: &[ArrayView2<u32>],

@@ -1,7 +1,7 @@
-//! A segmentation to files: one file a format.
+//! Masks as files (TIFF, PNG, NPY, overlays), outlines and polygons.
 //!
-//! Every file is written beside its place under another name and then renamed, so that a reader sees the whole file
-//! or none.
+//! Every file is written under a temporary name in the same folder and then renamed, so that a reader sees the whole
+//! file or none.
 
 mod csv;
 #[cfg(feature = "files")]

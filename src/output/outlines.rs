@@ -1,14 +1,14 @@
-//! The outer pixels of cells.
+//! The outlines of cells as pixels.
 
 use ndarray::{Array2, ArrayView2};
 
-/// Which pixels of `masks`, `[height, width]`, are on the outline of a cell: those of a cell (not 0) of whose four
-/// neighbours one has another label. The border of the image is no outline.
+/// Which pixels of `masks`, `[height, width]`, are on the outline of a cell. Such a pixel belongs to a cell, and at least
+/// one of its four neighbours has another label. The border of the image does not count as a neighbour.
 pub fn outlines(masks: ArrayView2<u32>) -> Array2<bool> {
     rims(masks, 1)
 }
 
-/// Outlines `width` pixels wide, inside the cells.
+/// Outlines that are `width` pixels wide and lie inside the cells.
 pub(super) fn rims(masks: ArrayView2<u32>, width: usize) -> Array2<bool> {
     Array2::from_shape_fn(masks.dim(), |(y, x)| {
         let label = masks[(y, x)];

@@ -1,4 +1,4 @@
-//! A picture of the cells for people to look at.
+//! Overlays: the image with the outlines of the cells, for people to look at.
 
 use std::path::Path;
 
@@ -9,27 +9,26 @@ use crate::atomic::write_atomic;
 use crate::image::pixel::each;
 use crate::{Error, Image, PixelType, Pixels, Result};
 
-/// Writes the image with the outline of every cell, as PNG of 8-bit colours.
+/// Writes the image with the outline of every cell, as a PNG with 8-bit colours. `masks` is `[height, width]`.
 ///
-/// One channel is shown in grey, two as green and magenta, of more the first three as red, green and blue. The
-/// 1st percentile becomes black and the 99th white, of each channel, or of the three colours together when they are
-/// 8 bits (a photograph keeps its tones). Images up to 1024 pixels are enlarged, two to four times, so that outlines
-/// do not cover small cells. Cells with labels near each other have different colours.
+/// One channel is shown in grey, two channels in green and magenta. Of three or more, the first three are shown in red,
+/// green and blue. In each channel the 1st percentile becomes black and the 99th white; 8-bit images with three or more
+/// channels have one range for all, so that a photograph keeps its colours. Images up to 1024 pixels are enlarged two to
+/// four times, so that outlines do not cover small cells. Cells with neighbouring numbers have different colours.
 ///
 /// # Errors
-/// [`Error::Image`] when `masks` (`[height, width]`) has another size than the image, [`Error::Write`] when the file
-/// cannot be written.
+/// [`Error::Image`] when `masks` and the image differ in size, [`Error::Write`] when the file cannot be written.
 pub fn save_overlay(path: &Path, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
     let (height, width) = masks.dim();
     if image.size() != (height, width) {
-        let sizes = format!("{height} by {width} for {} by {}", image.height(), image.width());
-        return Err(Error::Image(format!("labels of another size: {sizes}")));
+        let sizes = format!("{height} by {width} instead of {} by {}", image.height(), image.width());
+        return Err(Error::Image(format!("the labels have another size: {sizes}")));
     }
     let colors = colors(image);
     let factor = factor(height, width);
     let large = (height * factor, width * factor);
     let masks = ndarray::Array2::from_shape_fn(large, |(y, x)| masks[(y / factor, x / factor)]);
-    // Two pixels of an enlarged image are at most one of the image.
+    // In an enlarged image, an outline of two pixels is at most one pixel of the original wide.
     let outlines = rims(masks.view(), factor.min(2));
     let mut bytes = Vec::with_capacity(3 * masks.len());
     for ((y, x), &label) in masks.indexed_iter() {
@@ -44,7 +43,7 @@ pub fn save_overlay(path: &Path, image: &Image, masks: ArrayView2<u32>) -> Resul
     })
 }
 
-/// By how much an image is enlarged: at most four times, and to sides of at most 2048 pixels.
+/// How many times an image is enlarged: at most four times, and to at most 2048 pixels in height and width.
 fn factor(height: usize, width: usize) -> usize {
     (2048 / height.max(width)).clamp(1, 4)
 }
@@ -76,7 +75,7 @@ fn stretched<T: Copy + Into<f32>>(pixels: ArrayView3<T>, together: bool) -> Arra
     })
 }
 
-/// The 1st and the 99th percentile, apart by more than nothing.
+/// The 1st and the 99th percentile of the finite values; the second is always larger than the first.
 fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
     let mut values: Vec<f32> = values.filter(|v| v.is_finite()).collect();
     if values.is_empty() {
@@ -88,10 +87,10 @@ fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
     if high > low { (low, high) } else { (low, low + 1.0) }
 }
 
-/// A bright colour: hues a golden angle apart, so that labels that follow each other differ most.
+/// A bright colour. The hues of consecutive labels are a golden angle apart, so that they differ most.
 fn cell_color(label: u32) -> [u8; 3] {
     let hue = (f64::from(label) * 0.618_033_988_749_895).fract();
-    // Three cosines a third of a turn apart, cut at the top. Green in blue keeps it visible on black.
+    // Three cosines, a third of a turn apart and cut off at the top. Some green in blue keeps it visible on black.
     let mut color = [0.0, 1.0 / 3.0, 2.0 / 3.0].map(|third| {
         let wave = 0.5 + 0.5 * (std::f64::consts::TAU * (hue - third)).cos();
         (255.0 * (1.5 * wave).min(1.0)) as u8

@@ -1,25 +1,26 @@
-//! The borders of cells as polygons.
+//! The outlines of cells as polygons.
 
 use ndarray::{Array2, ArrayView2};
 
-/// A closed line between the pixels of a label and those of others.
+/// A closed line between the pixels of one label and those of others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Polygon {
-    /// Whose border it is.
+    /// The label of the cell.
     pub label: u32,
-    /// Its corners, `[x, y]`, the last of which is joined to the first: pixel (x, y) covers the square from (x, y) to
-    /// (x + 1, y + 1). The label is on the right of the way from one to the next, so that an outer border goes
-    /// clockwise on the screen and that of a hole counterclockwise.
+    /// The corners, `[x, y]`; the last is joined to the first. Pixel (x, y) covers the square from (x, y) to
+    /// (x + 1, y + 1). The cell is on the right when one goes from corner to corner, so outer borders go clockwise on the
+    /// screen, and borders of holes counterclockwise.
     pub points: Vec<[u32; 2]>,
 }
 
 /// Steps to the right, down, left and up.
 const STEPS: [[isize; 2]; 4] = [[1, 0], [0, 1], [-1, 0], [0, -1]];
 
-/// The borders of all labels but 0 of `masks`, `[height, width]`, in the order in which they first come in memory.
+/// The borders of all cells in `masks`, `[height, width]` with 0 for background, in row-major order of their first
+/// pixels.
 ///
-/// A label has as many polygons as it has parts and holes; parts that touch at a corner only are two. Filled, the
-/// polygons of a label give its pixels again, whether by the even-odd rule or by the winding number.
+/// A cell has one polygon for each of its parts and one for each hole. Parts that touch only at a corner are separate.
+/// When the polygons of a cell are filled together, by the even-odd or the nonzero rule, the result is its mask.
 ///
 /// ```
 /// let polygons = flowmask::output::polygons(ndarray::array![[0, 7, 7], [0, 7, 7]].view());
@@ -27,7 +28,7 @@ const STEPS: [[isize; 2]; 4] = [[1, 0], [0, 1], [-1, 0], [0, -1]];
 /// assert_eq!(polygons[0].points, [[1, 0], [3, 0], [3, 2], [1, 2]]);
 /// ```
 pub fn polygons(masks: ArrayView2<u32>) -> Vec<Polygon> {
-    // Every line has a side along the top of a pixel: these are marked as they are passed.
+    // Every border runs along the top of at least one pixel. Tops that a traced border has passed are marked.
     let mut passed = Array2::from_elem(masks.dim(), false);
     let mut found = Vec::new();
     for ((y, x), &label) in masks.indexed_iter() {
@@ -39,10 +40,10 @@ pub fn polygons(masks: ArrayView2<u32>) -> Vec<Polygon> {
     found
 }
 
-/// Follows a border from the corner `start`, which is a pixel's upper left, to the right and around.
+/// Traces a border, which starts at the upper left corner `start` of a pixel and goes to the right.
 fn trace(masks: ArrayView2<u32>, passed: &mut Array2<bool>, start: [isize; 2], label: u32) -> Polygon {
     let is_in = |[x, y]: [isize; 2]| {
-        // A place outside is the largest number, and outside too.
+        // A negative coordinate becomes a very large one, which is outside too.
         masks.get((y as usize, x as usize)) == Some(&label)
     };
     let (mut at, mut way, mut points) = (start, 0, Vec::new());
@@ -52,7 +53,7 @@ fn trace(masks: ArrayView2<u32>, passed: &mut Array2<bool>, start: [isize; 2], l
             passed[(at[1] as usize, at[0] as usize)] = true;
         }
         at = [at[0] + dx, at[1] + dy];
-        // The pixels on both sides of the way ahead.
+        // The pixels ahead, to the right and to the left of the border.
         let right = [at[0] + (dx - dy - 1) / 2, at[1] + (dx + dy - 1) / 2];
         let left = [at[0] + (dx + dy - 1) / 2, at[1] + (dy - dx - 1) / 2];
         let turn = match (is_in(right), is_in(left)) {
@@ -68,7 +69,7 @@ fn trace(masks: ArrayView2<u32>, passed: &mut Array2<bool>, start: [isize; 2], l
             break;
         }
     }
-    // The start was reached last.
+    // The start was added last.
     points.rotate_right(1);
     Polygon { label, points }
 }
@@ -97,15 +98,16 @@ mod tests {
     #[test]
     fn filled_polygons_are_the_masks() {
         let mut state = 1_u32;
-        for (height, width, most) in [(1, 1, 2), (1, 9, 3), (7, 1, 2), (13, 17, 2), (20, 19, 3), (31, 29, 5)]
+        for (height, width, labels) in
+            [(1, 1, 2), (1, 9, 3), (7, 1, 2), (13, 17, 2), (20, 19, 3), (31, 29, 5)]
         {
             for _ in 0..8 {
                 let masks = Array2::from_shape_fn((height, width), |_| {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    (state >> 16) % most
+                    (state >> 16) % labels
                 });
                 let found = polygons(masks.view());
-                for label in 1..most {
+                for label in 1..labels {
                     let sum = found
                         .iter()
                         .filter(|polygon| polygon.label == label)
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_holes_have_their_own() {
+    fn parts_and_holes_have_polygons_of_their_own() {
         let masks = array![[4, 4, 4, 0], [4, 0, 4, 0], [4, 4, 4, 0], [0, 0, 0, 4]];
         let points: Vec<_> = polygons(masks.view()).into_iter().map(|polygon| polygon.points).collect();
         let hole = vec![[1, 2], [2, 2], [2, 1], [1, 1]];

@@ -1,19 +1,19 @@
-//! Average precision against the threshold of IoU.
+//! The plot of average precision against the IoU threshold.
 
 use super::figure::{Anchor, FAINT, Figure, GRID, INK, Point, palette, shortened};
 
-/// One method's line.
+/// The line of one method.
 #[derive(Clone, Copy, Debug)]
 pub struct Curve<'a> {
-    /// The method.
+    /// The name of the method, for the legend.
     pub name: &'a str,
-    /// Thresholds of intersection over union, ascending, 0 to 1.
+    /// IoU (intersection over union) thresholds, ascending, 0 to 1.
     pub thresholds: &'a [f64],
-    /// Average precision at each, 0 to 1.
+    /// Average precision at each threshold, 0 to 1.
     pub ap: &'a [f64],
 }
 
-/// The plot of one or more methods: a line each, from the lowest to the highest threshold.
+/// Plots one line for each method, from the lowest to the highest threshold. The legend has the mean of each line.
 pub fn ap_curves(curves: &[Curve]) -> Figure {
     let legend_rows = curves.len();
     let axes = Axes::new(curves, legend_rows);
@@ -39,7 +39,7 @@ const RIGHT: f32 = 690.0;
 const TOP: f32 = 24.0;
 const BOTTOM: f32 = 410.0;
 
-/// Where the thresholds lie; AP goes from 0 to 1.
+/// The range of the thresholds on the x axis. The y axis always goes from 0 to 1.
 struct Axes {
     low: f64,
     high: f64,
@@ -65,7 +65,7 @@ impl Axes {
             figure.line(vec![[LEFT, y], [RIGHT, y]], GRID, 1.0);
             figure.text([LEFT - 10.0, y + 5.0], format!("{:.1}", f64::from(tenth) / 10.0), 14.0, Anchor::End);
         }
-        // Twentieths when there is room.
+        // A tick at every 0.05 when there is room, else at every 0.1.
         let step = if self.high - self.low > 0.5 { 10 } else { 5 };
         for percent in (0..=100).step_by(step) {
             let threshold = f64::from(percent) / 100.0;

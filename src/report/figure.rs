@@ -1,4 +1,4 @@
-//! A drawing: shapes in the order in which they cover each other.
+//! Figures: shapes that are drawn one over the other.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{raster, svg};
 use crate::atomic::write_atomic;
 use crate::{Error, Result};
 
-/// x to the right and y down, in pixels of the PNG and units of the SVG.
+/// A point: x to the right and y down, in units of the SVG, which are pixels of a PNG at scale 1.
 pub(super) type Point = [f32; 2];
 
 /// Red, green, blue.
@@ -20,7 +20,7 @@ pub(super) const FAINT: Color = [0x6b, 0x72, 0x80];
 pub(super) const GRID: Color = [0xe3, 0xe6, 0xea];
 pub(super) const WHITE: Color = [255; 3];
 
-/// Where the point of a text is in its line.
+/// Which part of a line of text is at its point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Anchor {
     Start,
@@ -28,7 +28,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// What can be drawn.
+/// The shapes of a figure.
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Rect {
@@ -36,7 +36,7 @@ pub(super) enum Shape {
         size: Point,
         color: Color,
     },
-    /// Lines of one colour, each through its points.
+    /// Lines of one colour. Each goes through its points.
     Lines {
         lines: Vec<Vec<Point>>,
         color: Color,
@@ -49,7 +49,7 @@ pub(super) enum Shape {
         color: Color,
     },
     Text(Text),
-    /// `[height, width, 3]`, stretched to `size`.
+    /// An image, `[height, width, 3]`, stretched to `size`.
     Picture {
         at: Point,
         size: Point,
@@ -57,7 +57,7 @@ pub(super) enum Shape {
     },
 }
 
-/// One line of text, `at` on its baseline.
+/// One line of text. The point `at` is on its baseline.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub at: Point,
@@ -65,11 +65,11 @@ pub(super) struct Text {
     pub size: f32,
     pub color: Color,
     pub anchor: Anchor,
-    /// Written upwards.
+    /// Whether the text runs upwards.
     pub upwards: bool,
 }
 
-/// A drawing on white that can be saved as SVG and as PNG.
+/// A drawing on a white background, which can be saved as SVG and PNG.
 #[derive(Clone, Debug)]
 pub struct Figure {
     pub(super) size: [u32; 2],
@@ -121,33 +121,34 @@ impl Figure {
         self.shapes.push(Shape::Text(Text { at, text: text.into(), size, color, anchor, upwards: true }));
     }
 
-    /// The drawing as the text of an SVG file, which needs no other file.
+    /// The content of an SVG file, which needs no other file.
     pub fn to_svg(&self) -> String {
         svg::write(self)
     }
 
-    /// Writes the drawing as SVG.
+    /// Writes an SVG file.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`] when the file cannot be written.
     pub fn save_svg(&self, path: &Path) -> Result<()> {
         write_atomic(path, |writer| writer.write_all(self.to_svg().as_bytes()))
     }
 
-    /// Writes the drawing as PNG, `scale` pixels a unit.
+    /// Writes a PNG file with `scale` pixels for each unit of the SVG.
     ///
     /// # Errors
-    /// [`Error::Option`] when `scale` makes no picture of 1 to 2³¹ bytes, [`Error::Write`].
+    /// [`Error::Option`] when the picture would have no pixels or 2³¹ bytes and more, [`Error::Write`] when the file cannot
+    /// be written.
     pub fn save_png(&self, path: &Path, scale: f32) -> Result<()> {
         let rgb = raster::draw(self, scale)
-            .ok_or_else(|| Error::option("scale", format!("a plot cannot be drawn at {scale}")))?;
+            .ok_or_else(|| Error::option("scale", format!("{scale} makes the picture empty or too large")))?;
         let png = raster::png(&rgb).map_err(|e| Error::write(path, e))?;
         write_atomic(path, |writer| writer.write_all(&png))
     }
 }
 
-/// A colour for each of a few things: those of Okabe and Ito, which colour-blind people tell apart, without
-/// yellow, which is hard to see on white; then hues a golden angle apart.
+/// A colour for each index. The first are those of Okabe and Ito, which colour-blind people can tell apart, without yellow,
+/// which is hard to see on white. The next are hues a golden angle apart.
 pub(super) fn palette(index: usize) -> Color {
     const COLORS: [Color; 7] = [
         [0x00, 0x72, 0xb2],
@@ -167,18 +168,18 @@ pub(super) fn palette(index: usize) -> Color {
     })
 }
 
-/// As CSS and SVG write it.
+/// The colour as CSS and SVG write it.
 pub(super) fn hex([r, g, b]: Color) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// `text`, its middle left out when it is longer than `most` letters.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+/// `text` with at most `max_letters` letters: when it is longer, an ellipsis replaces its middle.
+pub(super) fn shortened(text: &str, max_letters: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
-    if letters.len() <= most {
+    if letters.len() <= max_letters {
         return text.into();
     }
-    let (head, tail) = (most.saturating_sub(1).div_ceil(2), most.saturating_sub(1) / 2);
+    let (head, tail) = (max_letters.saturating_sub(1).div_ceil(2), max_letters.saturating_sub(1) / 2);
     let part = |letters: &[char]| letters.iter().collect::<String>();
     format!("{}…{}", part(&letters[..head.min(letters.len())]), part(&letters[letters.len() - tail..]))
 }

@@ -1,4 +1,5 @@
-//! Segmentations beside the truth, image by image: sheets of panels, as in the papers of Cellpose, and a page.
+//! Galleries that show each image with the true and the predicted outlines: sheets of panels, as in the papers of
+//! Cellpose, and an HTML page.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,12 +15,12 @@ use super::panel::{Panel, Prediction};
 use super::sheet;
 use crate::{Error, Image, Result};
 
-/// Longest side of a picture, and of one in a gallery of more than [`MANY`]: a page must stay small enough for a
-/// browser (about 100 kB a grey image, 30 kB of many).
+/// The longest side of a picture, and of a picture in a gallery of more than [`MANY`] images. A page must stay small enough
+/// for a browser: a grey image takes about 100 kB, or 30 kB in the smaller size.
 const SIDES: [usize; 2] = [512, 256];
 const MANY: usize = 100;
 
-/// Images, each with the outlines of the truth and of every method. Holds small pictures only.
+/// Images with the outlines of the truth and of every method. A gallery keeps only small pictures of the images.
 pub struct Gallery {
     methods: Vec<String>,
     thresholds: Vec<f64>,
@@ -33,26 +34,27 @@ pub struct Gallery {
 #[template(path = "gallery.html", config = "src/report/page/askama.toml")]
 struct GalleryPage<'a> {
     title: &'a str,
-    /// SVG.
+    /// The plot at the top, as SVG.
     plot: String,
     means: Vec<Means<'a>>,
-    /// The thresholds that stand below each panel, by index.
+    /// The index and the text of each threshold whose score stands below each panel.
     shown: Vec<(usize, String)>,
     panels: &'a [Panel],
-    /// For the script.
+    /// The data that the script reads.
     data: serde_json::Value,
 }
 
-/// A row of the table.
+/// A row of the table with the mean scores.
 struct Means<'a> {
     method: &'a str,
     images: usize,
-    /// The average precision at each of the thresholds that are shown, and the mean over all.
+    /// The average precision at each of the shown thresholds, and its mean over all thresholds.
     values: Vec<String>,
 }
 
 impl Gallery {
-    /// An empty gallery for about `images` images. `thresholds` are those of the average precisions that follow.
+    /// An empty gallery. `images` is about how many images will be added, from which the size of the pictures follows.
+    /// `thresholds` are the IoU thresholds of the average precisions that [`Gallery::add_prediction`] takes.
     pub fn new<S: Into<String>>(
         methods: impl IntoIterator<Item = S>,
         thresholds: &[f64],
@@ -67,26 +69,26 @@ impl Gallery {
         }
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.panels.len()
     }
 
-    /// Whether there is no image.
+    /// Whether the gallery has no images.
     pub fn is_empty(&self) -> bool {
         self.panels.is_empty()
     }
 
-    /// Whether there is an image of this name.
+    /// Whether the gallery has an image with this name.
     pub fn contains(&self, name: &str) -> bool {
         self.places.contains_key(name)
     }
 
-    /// Puts an image and its true labels, `[height, width]` with 0 for background, at the end; a name that is there
-    /// already stays as it is. Without `image` the true cells are shown in shades of grey.
+    /// Adds an image with its true labels, `[height, width]` with 0 for background. Nothing happens when the gallery already
+    /// has an image with this name. Without `image`, the true cells are shown in shades of grey.
     ///
     /// # Errors
-    /// [`Error::Image`] when there are no labels, or the image has another size.
+    /// [`Error::Image`] when the labels have no pixels, or differ from the image in size.
     pub fn add_truth(&mut self, name: &str, image: Option<&Image>, truth: ArrayView2<u32>) -> Result<()> {
         if !self.contains(name) {
             let panel = Panel::new(name, image, truth, self.side, self.methods.len())?;
@@ -96,12 +98,12 @@ impl Gallery {
         Ok(())
     }
 
-    /// Puts the labels that a method (counted from 0) found in the image `name`, and their average precision at each
+    /// Adds what a method found in the image `name`. `method` is its index, from 0; `ap` is the average precision at each
     /// threshold, 0 to 1.
     ///
     /// # Errors
-    /// [`Error::Image`] when there is no truth of that name or the labels have another size, [`Error::Option`] when
-    /// there is no such method or another number of thresholds.
+    /// [`Error::Image`] when the image has not been added or the labels differ from it in size, [`Error::Option`] when
+    /// there is no such method or `ap` does not have one value for each threshold.
     pub fn add_prediction(
         &mut self,
         name: &str,
@@ -110,28 +112,32 @@ impl Gallery {
         ap: &[f64],
     ) -> Result<()> {
         let place = self.places.get(name).and_then(|&i| self.panels.get_mut(i));
-        let panel = place.ok_or_else(|| Error::Image(format!("no truth of {name}")))?;
+        let panel =
+            place.ok_or_else(|| Error::Image(format!("{name}: its truth was not added to the gallery")))?;
         if method >= self.methods.len() {
-            return Err(Error::option("method", format!("{method} of {}", self.methods.len())));
+            return Err(Error::option(
+                "method",
+                format!("there is no method {method}; the gallery has {}", self.methods.len()),
+            ));
         }
         if ap.len() != self.thresholds.len() {
-            let reason = format!("{} values for {} thresholds", ap.len(), self.thresholds.len());
+            let reason = format!("has {} values for {} thresholds", ap.len(), self.thresholds.len());
             return Err(Error::option("ap", reason));
         }
         panel.predict(method, labels, ap)
     }
 
-    /// The panels of one method (counted from 0), 36 a sheet, the last with the rest.
+    /// The sheets of one method, which is counted from 0. Each sheet has 36 images, and the last may have fewer.
     pub fn sheets(&self, method: usize) -> Vec<Figure> {
         let Some(name) = self.methods.get(method) else { return Vec::new() };
         sheet::sheets(name, method, &self.panels, &self.shown())
     }
 
-    /// Writes a page with every image, `plot` on top: one file that loads nothing. Images are sorted and methods
-    /// chosen in the browser.
+    /// Writes an HTML page with `plot` at the top and every image below. In the browser, the reader can sort the images and
+    /// choose the method. The page loads no other file.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Write`] when the file cannot be written.
     pub fn save_html(&self, path: &Path, title: &str, plot: &Figure) -> Result<()> {
         let shown = self.shown();
         let means = (0..self.methods.len()).map(|method| self.means(method, &shown)).collect();
@@ -140,7 +146,8 @@ impl Gallery {
         html::save(&page, path)
     }
 
-    /// The thresholds that stand below each panel, by index: those that papers name, or else the first.
+    /// The index and the text of the thresholds whose scores stand below each panel: those that papers name (0.5, 0.75,
+    /// 0.9) or, if there are none, the first.
     fn shown(&self) -> Vec<(usize, String)> {
         let named = |t: &f64| [0.5, 0.75, 0.9].iter().any(|n| (n - t).abs() < 1e-9);
         let all = || self.thresholds.iter().enumerate();
@@ -151,7 +158,7 @@ impl Gallery {
         shown
     }
 
-    /// The means over the images that a method has segmented.
+    /// The mean scores over the images that a method has segmented.
     fn means(&self, method: usize, shown: &[(usize, String)]) -> Means<'_> {
         let found: Vec<&Prediction> =
             self.panels.iter().filter_map(|panel| panel.predictions[method].as_ref()).collect();
@@ -164,7 +171,7 @@ impl Gallery {
         Means { method: &self.methods[method], images: found.len(), values }
     }
 
-    /// What the page sorts by.
+    /// The names and scores by which the page sorts images.
     fn data(&self) -> serde_json::Value {
         let ap = |panel: &Panel| -> Vec<_> {
             panel.predictions.iter().map(|p| p.as_ref().map(|p| p.ap.clone())).collect()
@@ -179,7 +186,7 @@ fn mean_ap(prediction: &Prediction) -> f64 {
     prediction.ap.iter().sum::<f64>() / prediction.ap.len().max(1) as f64
 }
 
-/// `0.5`, `0.75`.
+/// A threshold as text, without trailing zeros.
 fn number(threshold: f64) -> String {
     format!("{}", (threshold * 1000.0).round() / 1000.0)
 }

@@ -1,4 +1,4 @@
-//! Pages: the templates in `page`, which escape what they show.
+//! Writes HTML pages from the templates in `page`, which escape every text that they show.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use super::raster;
 use crate::Result;
 use crate::atomic::write_atomic;
 
-/// Writes one file that needs no other. Its policy lets it load nothing even if a name would try to.
+/// Writes a page as one file. Its content security policy forbids loading anything, even if a name contains markup.
 pub(super) fn save(page: &impl Template, path: &Path) -> Result<()> {
     write_atomic(path, |writer| Template::write_into(page, writer))
 }
 
-/// A picture, `[height, width, 3]`, as an address that holds its PNG. Empty when it has no pixels.
+/// A picture, `[height, width, 3]`, as a data URI with its PNG; an empty one when it has no pixels.
 pub(super) fn data_uri(rgb: &Array3<u8>) -> String {
     match raster::png(rgb) {
         Ok(png) => format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)),

@@ -1,4 +1,4 @@
-//! Style vectors on a map.
+//! Maps on which images with similar style vectors are near each other.
 
 use std::path::Path;
 
@@ -13,17 +13,17 @@ use super::styles::{SIDE, StyleImage};
 use super::tsne::{TsneOptions, tsne};
 use crate::Result;
 
-/// How many similar images the page names for each.
+/// How many similar images the page lists for each image.
 const SIMILAR: usize = 8;
 
-/// A map of images on which those of similar style are near each other.
+/// A map of images on which those with similar style vectors are near each other.
 pub struct StyleMap<'a> {
     images: &'a [StyleImage],
     /// `[images, 2]`, from 0 to 1.
     places: Array2<f64>,
-    /// In the order of their first images.
+    /// The names of the groups, in the order of their first images.
     groups: Vec<&'a str>,
-    /// Index into `groups` of each image.
+    /// For each image the index of its group.
     group_of: Vec<usize>,
 }
 
@@ -35,7 +35,7 @@ struct MapPage<'a> {
     /// Name and colour of each group, when there are several.
     legend: Vec<(&'a str, String)>,
     dots: Vec<Dot<'a>>,
-    /// For the script.
+    /// The data that the script reads.
     data: serde_json::Value,
 }
 
@@ -44,19 +44,19 @@ struct Dot<'a> {
     image: &'a StyleImage,
     group: usize,
     color: String,
-    /// In percent of the map's sides.
+    /// x and y in percent of the map's width and height.
     place: [f64; 2],
 }
 
 impl<'a> StyleMap<'a> {
-    /// The fewest images that make a map.
-    pub const LEAST: usize = 4;
+    /// The smallest number of images that makes a map.
+    pub const MIN_IMAGES: usize = 4;
 
-    /// Places the images by [`tsne`]; nothing when there are fewer than [`StyleMap::LEAST`], or their style vectors
-    /// have different lengths.
+    /// Places the images on a map with [`tsne`]. Returns `None` when there are fewer than [`StyleMap::MIN_IMAGES`], or when
+    /// their style vectors differ in length.
     pub fn new(images: &'a [StyleImage], options: &TsneOptions) -> Option<Self> {
         let length = images.first()?.style.len();
-        if images.len() < Self::LEAST || images.iter().any(|image| image.style.len() != length) {
+        if images.len() < Self::MIN_IMAGES || images.iter().any(|image| image.style.len() != length) {
             return None;
         }
         let points = Array2::from_shape_fn((images.len(), length), |(i, j)| images[i].style[j]);
@@ -72,7 +72,7 @@ impl<'a> StyleMap<'a> {
         Some(StyleMap { images, places, groups, group_of })
     }
 
-    /// The map with a dot an image, in the colour of its group.
+    /// The map as a plot, with one dot for each image in the colour of its group.
     pub fn figure(&self) -> Figure {
         let legend = if self.groups.len() > 1 { self.groups.len() } else { 0 };
         let rows = (720.0 / ROW) as usize - 1;
@@ -93,11 +93,11 @@ impl<'a> StyleMap<'a> {
         figure
     }
 
-    /// Writes the map as a page with a small picture of every image and those most similar to it: one file that
-    /// loads nothing.
+    /// Writes the map as an HTML page with a small picture of every image; a click lists the most similar images. The page
+    /// loads no other file.
     ///
     /// # Errors
-    /// [`crate::Error::Write`].
+    /// [`crate::Error::Write`] when the file cannot be written.
     pub fn save_html(&self, path: &Path, title: &str) -> Result<()> {
         let legend = if self.groups.len() > 1 { &self.groups[..] } else { &[] };
         let page = MapPage {
@@ -115,28 +115,28 @@ impl<'a> StyleMap<'a> {
         Dot { image: &self.images[i], group, color: hex(palette(group)), place }
     }
 
-    /// For each image the others whose style vectors point most nearly the same way: index and cosine.
+    /// For each image the most similar other images: their indices, and the cosines of the angles between the style vectors.
     fn similar(&self) -> Vec<Vec<(usize, f64)>> {
         let cosine = |i: usize, j: usize| {
             let (a, b) = (&self.images[i].style, &self.images[j].style);
-            // Vectors of the network have length 1, or 0.
+            // Style vectors have length 1 (or 0), so the dot product is the cosine.
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
         };
-        let most = |i: usize| {
+        let nearest = |i: usize| {
             let others = (0..self.images.len()).filter(|&j| j != i);
             let mut others: Vec<(usize, f64)> = others.map(|j| (j, cosine(i, j))).collect();
             others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             others.truncate(SIMILAR);
             others.iter().map(|(j, value)| (*j, (value * 1e4).round() / 1e4)).collect()
         };
-        (0..self.images.len()).into_par_iter().map(most).collect()
+        (0..self.images.len()).into_par_iter().map(nearest).collect()
     }
 }
 
-/// Height of a row of the legend.
+/// The height of a row of the legend.
 const ROW: f32 = 24.0;
 
-/// Both axes by one factor, the middle at the middle.
+/// Scales both axes by the same factor, such that the places fill the unit square and are centred in it.
 fn into_unit_square(mut places: Array2<f64>) -> Array2<f64> {
     let bounds = |axis: usize| {
         let values = places.column(axis);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn images_find_their_like_and_groups_their_colour() {
+    fn the_most_similar_images_come_first_and_groups_keep_their_order() {
         let picture = Image::from_gray(Array2::<u8>::zeros((4, 4)).view()).unwrap();
         let image = |group: &str, style: [f32; 2]| {
             StyleImage::new("x", group, &picture, Array1::from(style.to_vec()))

@@ -1,7 +1,7 @@
-//! Plots and pages of results: curves of average precision ([`ap_curves`]), galleries of segmentations
-//! ([`Gallery`]) and maps of style vectors ([`StyleMap`], placed by [`tsne`]).
+//! Plots and pages: curves of average precision ([`ap_curves`]), galleries of segmentations ([`Gallery`]), and maps of
+//! style vectors ([`StyleMap`], placed by [`tsne`]).
 //!
-//! A plot is a [`Figure`], which becomes SVG and PNG. Pages are single HTML files that load nothing.
+//! A plot is a [`Figure`], which is saved as SVG or PNG. A page is a single HTML file that loads no other file.
 
 mod curve;
 mod figure;

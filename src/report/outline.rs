@@ -1,4 +1,4 @@
-//! The outlines of cells as lines along the edges of pixels.
+//! Outlines of cells as lines between pixels.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 
 use super::figure::Point;
 
-/// A straight line between pixels: to the right of its start, or down.
+/// A straight line between pixels, from its start to the right or down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Run {
     x: usize,
@@ -15,12 +15,12 @@ pub(super) struct Run {
     down: bool,
 }
 
-/// The lines between pixels of different labels. The border of the image is none.
+/// The lines between pixels with different labels. The border of the image has no line.
 pub(super) fn outline(labels: &Array2<u32>) -> Vec<Run> {
     let mut runs = Vec::new();
     for (axis, down) in [(Axis(0), false), (Axis(1), true)] {
-        let lanes: Vec<_> = labels.axis_iter(axis).collect();
-        for (i, pair) in lanes.windows(2).enumerate() {
+        let rows: Vec<_> = labels.axis_iter(axis).collect();
+        for (i, pair) in rows.windows(2).enumerate() {
             for (start, length) in differences(pair[0], pair[1]) {
                 let (x, y) = if down { (i + 1, start) } else { (start, i + 1) };
                 runs.push(Run { x, y, length, down });
@@ -30,7 +30,7 @@ pub(super) fn outline(labels: &Array2<u32>) -> Vec<Run> {
     runs
 }
 
-/// Where two neighbouring rows differ without a break: start and length.
+/// The start and the length of each stretch in which two neighbouring rows differ.
 fn differences(a: ArrayView1<u32>, b: ArrayView1<u32>) -> Vec<(usize, usize)> {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
@@ -43,7 +43,7 @@ fn differences(a: ArrayView1<u32>, b: ArrayView1<u32>) -> Vec<(usize, usize)> {
     runs
 }
 
-/// As the `d` of an SVG path, a unit a pixel.
+/// The lines as the `d` attribute of an SVG path, in which a pixel is one unit.
 pub(super) fn path(runs: &[Run]) -> String {
     let mut path = String::new();
     for Run { x, y, length, down } in runs {
@@ -53,7 +53,7 @@ pub(super) fn path(runs: &[Run]) -> String {
     path
 }
 
-/// As lines of a figure, `scale` units a pixel.
+/// The lines as those of a figure, with the upper left corner of the image at `at` and `scale` units for each pixel.
 pub(super) fn lines(runs: &[Run], at: Point, scale: f32) -> Vec<Vec<Point>> {
     let place = |x: usize, y: usize| [at[0] + scale * x as f32, at[1] + scale * y as f32];
     let line = |&Run { x, y, length, down }: &Run| {

@@ -1,4 +1,4 @@
-//! One image of a gallery: a small picture of it, the true outlines and those of each method.
+//! A panel of a gallery: a small picture of an image with the true outlines and those of each method.
 
 use std::collections::HashSet;
 
@@ -8,28 +8,29 @@ use super::outline::{Run, outline};
 use crate::output::colors;
 use crate::{Error, Image, Result};
 
-/// An image, made small.
+/// One image of a gallery.
 pub(super) struct Panel {
     pub name: String,
-    /// `[height, width, 3]`.
+    /// The small picture, `[height, width, 3]`.
     pub picture: Array3<u8>,
-    /// Of the image.
+    /// (height, width) of the image itself.
     full: (usize, usize),
     pub truth: Vec<Run>,
     pub truth_cells: usize,
-    /// One a method, nothing where it has not segmented this image.
+    /// One for each method; `None` where the method has not segmented this image.
     pub predictions: Vec<Option<Prediction>>,
 }
 
+/// What one method found in an image.
 pub(super) struct Prediction {
     pub outline: Vec<Run>,
     pub cells: usize,
-    /// At each of the gallery's thresholds.
+    /// The average precision at each of the gallery's thresholds.
     pub ap: Vec<f64>,
 }
 
 impl Panel {
-    /// Sides are at most `side`. Without an image the true cells are shown in shades.
+    /// Height and width of the picture are at most `side`. Without an image, the picture shows the true cells in grey.
     pub fn new(
         name: &str,
         image: Option<&Image>,
@@ -39,7 +40,7 @@ impl Panel {
     ) -> Result<Self> {
         let full = truth.dim();
         if full.0 == 0 || full.1 == 0 {
-            return Err(Error::Image(format!("no labels of {name}")));
+            return Err(Error::Image(format!("{name}: its labels have no pixels")));
         }
         let size = small(full, side);
         let labels = pick(truth, size);
@@ -84,7 +85,7 @@ fn same_size(name: &str, found: (usize, usize), wanted: (usize, usize)) -> Resul
     match found == wanted {
         true => Ok(()),
         false => Err(Error::Image(format!(
-            "{name}: {} by {} pixels do not fit the truth of {} by {}",
+            "{name}: {} by {} pixels instead of the {} by {} of the truth",
             found.0, found.1, wanted.0, wanted.1
         ))),
     }
@@ -94,14 +95,14 @@ fn cells(labels: ArrayView2<u32>) -> usize {
     labels.iter().filter(|label| **label != 0).collect::<HashSet<_>>().len()
 }
 
-/// Of the same form, sides of 1 to `side`.
+/// The size of the picture: the proportions of the image, with height and width from 1 to `side`.
 fn small((height, width): (usize, usize), side: usize) -> (usize, usize) {
     let longest = height.max(width).max(1);
     let shrink = |n: usize| if longest <= side { n } else { (n * side).div_ceil(longest) };
     (shrink(height), shrink(width))
 }
 
-/// The label in the middle of each small pixel.
+/// Scales labels down: each pixel gets the label at its middle.
 fn pick(labels: ArrayView2<u32>, (height, width): (usize, usize)) -> Array2<u32> {
     let (full_height, full_width) = labels.dim();
     let middle = |i: usize, full: usize, small: usize| (2 * i + 1) * full / (2 * small);
@@ -110,7 +111,7 @@ fn pick(labels: ArrayView2<u32>, (height, width): (usize, usize)) -> Array2<u32>
     })
 }
 
-/// The mean of the pixels that a small one covers, at least in part.
+/// Scales a picture down: each pixel gets the mean of the pixels that it covers, even in part.
 fn average(rgb: &Array3<u8>, (height, width): (usize, usize)) -> Array3<u8> {
     let (full_height, full_width, _) = rgb.dim();
     let part = |i: usize, full: usize, small: usize| i * full / small..((i + 1) * full).div_ceil(small);
@@ -121,12 +122,12 @@ fn average(rgb: &Array3<u8>, (height, width): (usize, usize)) -> Array3<u8> {
     })
 }
 
-/// A picture of at most `side` pixels a side.
+/// A small picture of an image, with at most `side` pixels in height and width.
 pub(super) fn thumbnail(image: &Image, side: usize) -> Array3<u8> {
     average(&colors(image), small(image.size(), side))
 }
 
-/// Cells in dark greys on black.
+/// A picture of the cells in dark greys on black.
 fn shades(labels: &Array2<u32>) -> Array3<u8> {
     let (height, width) = labels.dim();
     Array3::from_shape_fn((height, width, 3), |(y, x, _)| match labels[(y, x)] {

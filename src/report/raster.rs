@@ -1,4 +1,4 @@
-//! A drawing as pixels. The font comes with the program, so that a server without fonts writes the same picture.
+//! Draws figures as pixels. The font is part of the program, so that a server without fonts draws the same picture.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::output::encode_png;
 
 const FONT: &[u8] = include_bytes!("font/roboto.ttf");
 
-/// `[height, width, 3]`, or nothing when `scale` makes no picture.
+/// The picture, `[height, width, 3]`; `None` when it would be empty or too large.
 pub(super) fn draw(figure: &Figure, scale: f32) -> Option<Array3<u8>> {
     let [width, height] = figure.size.map(|side| (side as f32 * scale).round() as u32);
     let mut pixmap = Pixmap::new(width, height)?;
@@ -27,11 +27,11 @@ pub(super) fn draw(figure: &Figure, scale: f32) -> Option<Array3<u8>> {
     Array3::from_shape_vec((height as usize, width as usize, 3), rgb).ok()
 }
 
-/// `[height, width, 3]` as the bytes of a PNG file.
+/// A picture, `[height, width, 3]`, as the bytes of a PNG file.
 pub(super) fn png(rgb: &Array3<u8>) -> io::Result<Vec<u8>> {
     let (height, width, _) = rgb.dim();
     let (mut bytes, samples) = (Vec::new(), rgb.iter().copied().collect::<Vec<u8>>());
-    // Three times smaller, which matters when many are in one page.
+    // A grey picture is stored as grey, which is three times smaller. This matters when a page has many of them.
     match samples.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]) {
         true => {
             let gray: Vec<u8> = samples.iter().copied().step_by(3).collect();
@@ -44,7 +44,7 @@ pub(super) fn png(rgb: &Array3<u8>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Shapes that have no extent, or one that is not finite, are not drawn.
+/// Draws a shape. Shapes with an empty extent, or one that is not finite, are left out.
 fn draw_shape(pixmap: &mut Pixmap, shape: &Shape, face: &Face, transform: Transform) {
     match shape {
         Shape::Rect { at: [x, y], size: [width, height], color } => {
@@ -108,7 +108,7 @@ fn draw_picture(pixmap: &mut Pixmap, at: Point, size: Point, rgb: ArrayView3<u8>
     pixmap.draw_pixmap(0, 0, picture.as_ref(), &paint, place, None);
 }
 
-/// The outlines of a text in their place. Letters that the font lacks are boxes.
+/// The outlines of a text at its place. Letters that the font lacks become boxes.
 fn glyphs(text: &Text, face: &Face) -> Option<Path> {
     let scale = text.size / f32::from(face.units_per_em());
     let mut pen = Pen { path: PathBuilder::new(), advance: 0.0 };
@@ -124,11 +124,11 @@ fn glyphs(text: &Text, face: &Face) -> Option<Path> {
     };
     let turn = if text.upwards { Transform::from_rotate(-90.0) } else { Transform::identity() };
     let place = Transform::from_translate(text.at[0], text.at[1]).pre_concat(turn);
-    // The font's y goes up.
+    // The y axis of a font points up.
     pen.path.finish()?.transform(place.pre_scale(scale, -scale).pre_translate(-left, 0.0))
 }
 
-/// Puts the glyphs of a line one behind the other, in the font's units.
+/// Collects the glyphs of a line one after the other, in the font's units.
 struct Pen {
     path: PathBuilder,
     advance: f32,

@@ -4,19 +4,19 @@ use super::figure::{Anchor, Color, FAINT, Figure, GRID, shortened};
 use super::outline::lines;
 use super::panel::Panel;
 
-/// Yellow and blue, which colour-blind people tell apart and which stand out on grey. The pages have the same.
+/// Yellow and blue stand out on grey, and colour-blind people can tell them apart. The pages use the same colours.
 const TRUTH: Color = [0xff, 0xd1, 0x1a];
 const PREDICTION: Color = [0x1f, 0xa8, 0xff];
 
 const COLUMNS: usize = 6;
 const ROWS: usize = 6;
-/// Side of a panel's picture, and what is around it.
+/// Height and width of a panel's picture, and the space around it.
 const SIDE: f32 = 300.0;
 const GAP: f32 = 16.0;
 const CAPTION: f32 = 46.0;
 const TITLE: f32 = 56.0;
 
-/// `shown` are the thresholds of the captions, by index.
+/// Draws the sheets of one method. `shown` has the index and the text of each threshold in the captions.
 pub(super) fn sheets(name: &str, method: usize, panels: &[Panel], shown: &[(usize, String)]) -> Vec<Figure> {
     let sheets = panels.chunks(COLUMNS * ROWS);
     let count = sheets.len();
@@ -28,7 +28,7 @@ pub(super) fn sheets(name: &str, method: usize, panels: &[Panel], shown: &[(usiz
 }
 
 fn sheet(title: &str, method: usize, panels: &[Panel], shown: &[(usize, String)]) -> Figure {
-    // A few panels make a narrow sheet, but leave room for the title.
+    // A sheet with few panels is narrower, but has room for the title.
     let columns = panels.len().clamp(3, COLUMNS);
     let rows = panels.len().div_ceil(columns).max(1);
     let width = GAP + columns as f32 * (SIDE + GAP);

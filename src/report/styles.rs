@@ -1,4 +1,4 @@
-//! Style vectors of images, as numbers in files.
+//! Style vectors of images, and their files.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::npy;
 use crate::output::quoted;
 use crate::{Image, Result};
 
-/// Longest side of the picture that is kept of an image.
+/// The longest side of the small picture that is kept of each image.
 pub(super) const SIDE: usize = 96;
 
-/// An image's name, style vector and small picture.
+/// The name, the style vector and a small picture of an image.
 pub struct StyleImage {
     pub(super) name: String,
     pub(super) group: String,
@@ -23,12 +23,13 @@ pub struct StyleImage {
 }
 
 impl StyleImage {
-    /// Keeps a small picture of the image. Images of one `group`, such as a folder, get one colour on a map.
+    /// Keeps the style vector and a small picture of the image. On a map, images with the same `group`, such as a folder,
+    /// have the same colour.
     pub fn new(name: impl Into<String>, group: impl Into<String>, image: &Image, style: Array1<f32>) -> Self {
         StyleImage { name: name.into(), group: group.into(), style, thumbnail: thumbnail(image, SIDE) }
     }
 
-    /// The name that it was given.
+    /// The name of the image.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -39,11 +40,11 @@ impl StyleImage {
     }
 }
 
-/// Writes a row an image, `file,style_0,…`: its name and the numbers, each with as many digits as give the same
-/// `f32` back.
+/// Writes a CSV file with the header `file,style_0,…` and one row for each image: its name and its style vector. Each
+/// number has as many digits as are needed to read the same `f32` back.
 ///
 /// # Errors
-/// [`crate::Error::Write`].
+/// [`crate::Error::Write`] when the file cannot be written.
 pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
     write_atomic(path, |file| {
@@ -59,10 +60,10 @@ pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
     })
 }
 
-/// Writes an array of `f32`, `[images, numbers]`, in NumPy's format.
+/// Writes the style vectors as a NumPy file with an `f32` array, `[images, length]`.
 ///
 /// # Errors
-/// [`crate::Error::Write`], also when the vectors have different lengths.
+/// [`crate::Error::Write`] when the file cannot be written, or when the vectors differ in length.
 pub fn save_styles_npy(path: &Path, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
     let numbers = images.iter().flat_map(|image| image.style.iter().copied());

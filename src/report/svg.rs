@@ -1,4 +1,4 @@
-//! A drawing as SVG.
+//! Writes figures as SVG.
 
 use std::fmt::Write;
 
@@ -70,7 +70,7 @@ fn text_element(text: &Text) -> String {
     )
 }
 
-/// `text` as the content of an element.
+/// Escapes `text` for use as the content of an element.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -79,9 +79,9 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // XML allows no other control character, not even escaped.
+            // XML allows no other control characters, not even escaped ones.
             c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => escaped.push('\u{fffd}'),
-            // Not characters of XML either.
+            // XML does not allow these two either.
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_leave_their_place() {
+    fn texts_are_escaped() {
         assert_eq!(escape("<b a=\"1\">&\u{1}\u{ffff}ü"), "&lt;b a=&quot;1&quot;&gt;&amp;\u{fffd}\u{fffd}ü");
     }
 }

@@ -1,24 +1,25 @@
-//! t-SNE: points in many dimensions to a map on which near points stay near (van der Maaten and Hinton 2008).
+//! t-SNE: places points that have many dimensions on a map, such that near points stay near (van der Maaten and Hinton
+//! 2008).
 //!
-//! Attraction is between near neighbours only, as in the Barnes-Hut form of the method (van der Maaten 2014);
-//! repulsion is exact, for as many points as there are images in a study. All sums are taken in an order that does
-//! not depend on threads, and all random numbers come from the seed: same points, same bytes.
+//! Points attract only their nearest neighbours, as in the Barnes-Hut form of the method (van der Maaten 2014). Repulsion
+//! is computed exactly, which is fast enough for the number of images in a study. The order of all sums does not depend on
+//! threads, and all random numbers come from the seed, so the same points give the same bytes.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-/// Steps with the attraction exaggerated, then without (scikit-learn's numbers).
+/// The number of steps with exaggerated attraction, then without. The numbers are scikit-learn's.
 const STEPS: [usize; 2] = [250, 750];
-/// By how much the attraction is exaggerated at first.
+/// The factor by which attraction is exaggerated at first.
 const EXAGGERATION: f64 = 12.0;
 
-/// How [`tsne`] works.
+/// The options of [`tsne`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TsneOptions {
-    /// About how many neighbours a point is near to. What is taken is at least 1 and at most a third of the other
-    /// points.
+    /// About how many neighbours each point attracts. The value that is used is at least 1 and at most a third of the
+    /// number of other points.
     pub perplexity: f64,
-    /// Of the first places. Other seeds give other maps.
+    /// The seed of the random first places. Other seeds give other maps.
     pub seed: u64,
 }
 
@@ -28,10 +29,11 @@ impl Default for TsneOptions {
     }
 }
 
-/// Places on a map, `[points, 2]`, for `points`, `[points, dimensions]`. The unit has no meaning. The same for any
-/// number of threads. Of a point that is not finite the place is of no use, but finite.
+/// Places `points`, `[points, dimensions]`, on a map, and returns their places, `[points, 2]`. The unit of the map has no
+/// meaning. The result does not depend on the number of threads. A point that is not finite gets a finite but meaningless
+/// place.
 ///
-/// Time grows with the square of the points: 1000 take seconds, 4000 about a minute on two cores.
+/// Time grows with the square of the number of points: 1000 points take seconds, 4000 about a minute on two cores.
 pub fn tsne(points: ArrayView2<f32>, options: &TsneOptions) -> Array2<f64> {
     let n = points.nrows();
     let mut random = Random(options.seed);
@@ -43,10 +45,10 @@ pub fn tsne(points: ArrayView2<f32>, options: &TsneOptions) -> Array2<f64> {
     Array2::from_shape_fn((n, 2), |(i, axis)| places[i][axis])
 }
 
-/// For each point the others that attract it, and how strongly; all together 1.
+/// For each point, the other points that attract it and how strongly. The sum of all strengths is 1.
 type Affinities = Vec<Vec<(usize, f64)>>;
 
-/// `(p(j|i) + p(i|j)) / 2n`.
+/// Symmetric affinities: `(p(j|i) + p(i|j)) / 2n`.
 fn affinities(points: ArrayView2<f32>, perplexity: f64) -> Affinities {
     let n = points.nrows();
     let perplexity = perplexity.min((n - 1) as f64 / 3.0).max(1.0);
@@ -71,7 +73,7 @@ fn affinities(points: ArrayView2<f32>, perplexity: f64) -> Affinities {
     both
 }
 
-/// The nearest other points and their squared distances.
+/// The `count` nearest other points, and their squared distances.
 fn nearest(points: ArrayView2<f32>, i: usize, count: usize) -> Vec<(usize, f64)> {
     let distance = |j: usize| {
         let parts = points.row(i).into_iter().zip(points.row(j)).map(|(a, b)| f64::from(a - b).powi(2));
@@ -89,7 +91,7 @@ fn nearest(points: ArrayView2<f32>, i: usize, count: usize) -> Vec<(usize, f64)>
     others
 }
 
-/// `p(j|i)`: a Gaussian around the point, as wide as gives the perplexity, found by bisection.
+/// `p(j|i)`: a Gaussian around the point. Bisection finds the width that gives the perplexity.
 fn conditional(mut neighbours: Vec<(usize, f64)>, perplexity: f64) -> Vec<(usize, f64)> {
     let least = neighbours.first().map_or(0.0, |&(_, d)| d);
     let (mut beta, mut low, mut high) = (1.0, 0.0, f64::INFINITY);
@@ -110,7 +112,7 @@ fn conditional(mut neighbours: Vec<(usize, f64)>, perplexity: f64) -> Vec<(usize
             high = beta
         }
         beta = if high.is_infinite() { beta * 2.0 } else { (low + high) / 2.0 };
-        // Equal distances have one entropy whatever the width.
+        // When all distances are equal, the entropy does not depend on the width, so the search would not end.
         if beta > 1e30 {
             break;
         }
@@ -146,7 +148,7 @@ fn descend(affinities: &Affinities, places: &mut [[f64; 2]]) {
 fn gradient(affinities: &Affinities, places: &[[f64; 2]], exaggeration: f64) -> Vec<[f64; 2]> {
     let (xs, ys): (Vec<f64>, Vec<f64>) = places.iter().map(|&[x, y]| (x, y)).unzip();
     let repulsions: Vec<[f64; 3]> = places.par_iter().map(|&place| repulsion(place, &xs, &ys)).collect();
-    // Every place is at distance 0 of itself, which adds 1 but must not count.
+    // The repulsion of every place includes itself at distance 0, which adds 1 and must not count.
     let total: f64 = repulsions.iter().map(|r| r[2] - 1.0).sum::<f64>().max(f64::MIN_POSITIVE);
     let rows = places.par_iter().zip(affinities).zip(&repulsions);
     rows.map(|((&[x, y], row), push)| {
@@ -162,27 +164,27 @@ fn gradient(affinities: &Affinities, places: &[[f64; 2]], exaggeration: f64) -> 
     .collect()
 }
 
-/// Σ q² dx, Σ q² dy and Σ q over all places, with q = 1 / (1 + distance²). In lanes, which the compiler turns into
-/// vector instructions, as it may not do with one sum.
+/// Σ q² dx, Σ q² dy and Σ q over all places, with q = 1 / (1 + distance²). Each is summed in several parts at once, which
+/// the compiler turns into vector instructions. With a single sum it may not, since that would change the rounding.
 fn repulsion([x, y]: [f64; 2], xs: &[f64], ys: &[f64]) -> [f64; 3] {
-    const LANES: usize = 8;
-    let mut sums = [[0.0; LANES]; 3];
-    let (x_blocks, x_rest) = xs.as_chunks::<LANES>();
-    let (y_blocks, y_rest) = ys.as_chunks::<LANES>();
-    let mut add = |lane: usize, ox: f64, oy: f64| {
+    const WIDTH: usize = 8;
+    let mut sums = [[0.0; WIDTH]; 3];
+    let (x_vectors, x_rest) = xs.as_chunks::<WIDTH>();
+    let (y_vectors, y_rest) = ys.as_chunks::<WIDTH>();
+    let mut add = |part: usize, ox: f64, oy: f64| {
         let (dx, dy) = (x - ox, y - oy);
         let q = 1.0 / (1.0 + dx * dx + dy * dy);
-        sums[0][lane] += q * q * dx;
-        sums[1][lane] += q * q * dy;
-        sums[2][lane] += q;
+        sums[0][part] += q * q * dx;
+        sums[1][part] += q * q * dy;
+        sums[2][part] += q;
     };
-    for (ox, oy) in x_blocks.iter().zip(y_blocks) {
-        for lane in 0..LANES {
-            add(lane, ox[lane], oy[lane]);
+    for (ox, oy) in x_vectors.iter().zip(y_vectors) {
+        for part in 0..WIDTH {
+            add(part, ox[part], oy[part]);
         }
     }
     x_rest.iter().zip(y_rest).for_each(|(&ox, &oy)| add(0, ox, oy));
-    sums.map(|lanes| lanes.iter().sum())
+    sums.map(|parts| parts.iter().sum())
 }
 
 fn center(places: &mut [[f64; 2]]) {
@@ -203,12 +205,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// In (0, 1].
+    /// A uniform number in (0, 1].
     fn uniform(&mut self) -> f64 {
         ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    /// Two normal numbers (Box and Muller).
+    /// Two normally distributed numbers (Box and Muller).
     fn normal(&mut self) -> [f64; 2] {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
@@ -220,7 +222,7 @@ impl Random {
 mod tests {
     use super::*;
 
-    /// Points around `groups` centers, those of a group one after the other.
+    /// Points around `groups` centres; the points of a group follow each other.
     fn clouds(groups: usize, each: usize, dimensions: usize) -> Array2<f32> {
         let mut random = Random(7);
         let centers: Vec<f64> = (0..groups * dimensions).map(|_| random.normal()[0]).collect();
@@ -282,7 +284,7 @@ mod tests {
         }
     }
 
-    /// Against differences of the divergence itself.
+    /// Compares the gradient with finite differences of the divergence.
     #[test]
     fn the_gradient_is_that_of_the_divergence() {
         let points = clouds(2, 6, 4);
@@ -297,7 +299,7 @@ mod tests {
             let pairs = (0..12).flat_map(|i| (0..12).map(move |j| (i, j))).filter(|(i, j)| i != j);
             let total: f64 = pairs.map(|(i, j)| q(i, j)).sum();
             let rows = affinities.iter().enumerate();
-            // Of pairs that are too far from each other the affinity is 0, and so is the term.
+            // Pairs that are too far from each other have affinity 0, and their term is 0 too.
             rows.flat_map(|(i, row)| row.iter().map(move |&(j, p)| (i, j, p)))
                 .filter(|(_, _, p)| *p > 0.0)
                 .map(|(i, j, p)| p * (p / (q(i, j) / total)).ln())

@@ -8,7 +8,7 @@ use super::scene::{Memory, discs, expected, segmenter, tiny_path};
 use crate::{flowmask_status::*, *};
 
 fn last(session: *const flowmask_session) -> String {
-    // SAFETY: the message is there until the next call.
+    // SAFETY: the message is valid until the next call.
     unsafe { CStr::from_ptr(flowmask_last_error(session)) }.to_string_lossy().into_owned()
 }
 
@@ -39,7 +39,7 @@ fn device_pointers_through_the_c_interface() {
     let host_image = flowmask_image { data: pixels.as_ptr().cast(), ..image };
     let target =
         flowmask_device_labels { size: 24, reserved: 0, data: labels.address() as *mut u32, stride_y: 0 };
-    // SAFETY: the calls get what the header asks for, or what they refuse.
+    // SAFETY: the arguments are as the header demands, or such that the call refuses them.
     unsafe {
         let mut device: flowmask_device = std::mem::zeroed();
         device.size = 152;
@@ -99,7 +99,7 @@ fn device_pointers_through_the_c_interface() {
         assert_eq!(flowmask_result_labels(result, &mut lent), FLOWMASK_ERROR_ARGUMENT);
         assert!(last(null()).contains("on the device"));
         good(flowmask_result_free(result));
-        // To the host.
+        // Without a place for the labels, they are copied to the host.
         let images = [&raw const image];
         good(flowmask_segment_on_device(
             session,
@@ -115,7 +115,7 @@ fn device_pointers_through_the_c_interface() {
         good(flowmask_result_labels(result, &mut lent));
         assert_eq!(std::slice::from_raw_parts(lent, 31 * 35), want.masks.as_slice().unwrap());
         good(flowmask_result_free(result));
-        // Many from the host, on both lanes.
+        // Many images in host memory, on both lanes of the GPU.
         let images = [&raw const host_image; 5];
         let mut results = [null_mut(); 5];
         good(flowmask_segment_many(session, images.as_ptr(), 5, &options, results.as_mut_ptr(), null_mut()));
@@ -126,7 +126,7 @@ fn device_pointers_through_the_c_interface() {
         }
         good(flowmask_session_free(session));
         good(flowmask_model_free(model));
-        // A model on the processor has no place for device pointers.
+        // A model on the processor refuses device pointers.
         load.device = null();
         good(flowmask_model_load(path.as_ptr().cast(), &load, &mut model));
         good(flowmask_session_new(model, &mut session));

@@ -1,4 +1,4 @@
-// What the parts of the test share. It is C11 and C++17 at the same time.
+// Shared by the parts of the test. The code is C11 and C++17 at the same time.
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -19,14 +19,14 @@
     }                                                                \
   } while (0)
 
-// The call succeeds.
+// Checks that the call succeeds.
 #define GOOD(call)                                                                                      \
   do {                                                                                                  \
     flowmask_status status_ = (call);                                                                   \
     CHECK(status_ == FLOWMASK_OK, "%s: %s", flowmask_status_name(status_), flowmask_last_error(NULL)); \
   } while (0)
 
-// The call fails with this status, and its message has this in it.
+// Checks that the call fails with this status, and that its message contains this text.
 #define BAD(expected, words, call)                                                                        \
   do {                                                                                                    \
     flowmask_status status_ = (call);                                                                     \
@@ -49,7 +49,7 @@ extern int random_weights;
 
 flowmask_image image_of(const void *pixels, int32_t type, uint64_t height, uint64_t width, uint64_t channels);
 flowmask_options options_of(double diameter);
-// The result has the labels of the scene.
+// Checks that the result has the labels of the scene.
 void check_labels(const flowmask_result *result, const scene *s);
 
 void test_images(flowmask_model *model, const scene *s);

@@ -1,4 +1,4 @@
-// Pixels of all types and strides, many images, callbacks, threads.
+// Tests pixels of all types and strides, calls with many images, callbacks and threads.
 #include <pthread.h>
 
 #include "check.h"
@@ -19,7 +19,7 @@ void test_images(flowmask_model *model, const scene *s) {
   flowmask_image plain = image_of(s->pixels, FLOWMASK_U8, height, width, 1);
   segment_and_check(session, &plain, s);
 
-  // Normalisation makes any factor alike; 16 bits at an odd address, in padded rows.
+  // 16-bit pixels at an odd address, in padded rows.
   uint64_t row = width * 2 + 7;
   uint8_t *wide = NEW(uint8_t, row * height + 1);
   for (uint64_t i = 0; i < n; i++) {
@@ -31,7 +31,7 @@ void test_images(flowmask_model *model, const scene *s) {
   segment_and_check(session, &padded, s);
   free(wide);
 
-  // Floats, bottom up, right to left.
+  // Floats, stored from the bottom up and from right to left.
   float *floats = NEW(float, n);
   for (uint64_t i = 0; i < n; i++) floats[n - 1 - i] = s->pixels[i];
   flowmask_image flipped = image_of(floats + n - 1, FLOWMASK_F32, height, width, 1);
@@ -40,7 +40,7 @@ void test_images(flowmask_model *model, const scene *s) {
   segment_and_check(session, &flipped, s);
   free(floats);
 
-  // The second of three channels: planes, then pixel by pixel.
+  // The second of three channels, stored as planes, then interleaved.
   uint8_t *planes = NEW(uint8_t, 3 * n), *pixels = NEW(uint8_t, 3 * n);
   for (uint64_t i = 0; i < n; i++) planes[n + i] = pixels[3 * i + 1] = s->pixels[i];
   flowmask_options options = options_of(DIAMETER);
@@ -85,7 +85,7 @@ void test_many(flowmask_model *model, const scene *s) {
     CHECK(!results[i] == !!expected[i], "%d", i);
     CHECK(!*flowmask_image_error(session, (uint64_t)i) == !expected[i], "%d", i);
   }
-  CHECK(strstr(flowmask_image_error(session, 3), "9 is no flowmask_type"), "%s", flowmask_image_error(session, 3));
+  CHECK(strstr(flowmask_image_error(session, 3), "9 is not a flowmask_type"), "%s", flowmask_image_error(session, 3));
   CHECK(!*flowmask_image_error(session, 6) && !*flowmask_image_error(session, UINT64_MAX), "there is no such image");
   check_labels(results[0], s);
   check_labels(results[5], s);
@@ -109,7 +109,7 @@ static int32_t watch(void *user_data, double done) {
   CHECK(done >= w->last && done >= 0 && done <= 1, "%f after %f", done, w->last);
   w->last = done;
   if (w->session) {
-    // The session is at work.
+    // The session is busy during its callback.
     flowmask_result *result = NULL;
     CHECK(flowmask_segment(w->session, w->image, NULL, &result) == FLOWMASK_ERROR_BUSY, "not busy");
     CHECK(!result, "a result");
@@ -163,14 +163,14 @@ static void *work(void *argument) {
   GOOD(flowmask_session_new(j->model, &session));
   segment_and_check(session, &image, j->s);
   GOOD(flowmask_session_free(session));
-  // A session of all: some are told that it is at work.
+  // All threads use one session, so some of them find it busy.
   flowmask_options options = options_of(DIAMETER);
   flowmask_result *result = NULL;
   flowmask_status status = flowmask_segment(j->shared, &image, &options, &result);
   if (status == FLOWMASK_OK) check_labels(result, j->s);
   else CHECK(status == FLOWMASK_ERROR_BUSY, "%s", flowmask_last_error(NULL));
   GOOD(flowmask_result_free(result));
-  // The message of a thread is its own.
+  // Each thread has a message of its own.
   BAD(FLOWMASK_ERROR_HANDLE, "model: ", flowmask_session_new(NULL, &session));
   return NULL;
 }

@@ -1,5 +1,5 @@
-// The C interface against the Rust library: main FOLDER HEIGHT WIDTH MODEL FILE, with pixels.raw (uint8_t) and
-// labels.raw (uint32_t) in the folder. FILE holds the same model: "nuclei", or one of random weights.
+// Compares the C interface with the Rust library: main FOLDER HEIGHT WIDTH MODEL FILE, with pixels.raw (uint8_t) and
+// labels.raw (uint32_t) in the folder. MODEL is a name or a path, and FILE has the same model.
 #include "check.h"
 
 const double DIAMETER = 19.5;
@@ -27,7 +27,7 @@ flowmask_options options_of(double diameter) {
   GOOD(flowmask_options_default(&options, sizeof options));
   options.diameter = diameter;
   if (random_weights) {
-    // There are masks only where nothing is dropped.
+    // With random weights there are masks only when nothing is dropped.
     options.cellprob_threshold = -1e30;
     options.flow_threshold = 0;
     options.min_size = 1;
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
   options.log_user_data = &lines;
   options.threads = 2;
   flowmask_model *model = NULL;
-  // A name that is gone after the call.
+  // The name may be freed after the call.
   char *name = strdup(model_name);
   GOOD(flowmask_model_load(name, &options, &model));
   free(name);

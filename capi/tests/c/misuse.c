@@ -1,4 +1,4 @@
-// Everything that can be given wrong: a status and a message each time, and nothing that crashes.
+// Tests wrong arguments: each gives a status and a message, and nothing crashes.
 #include "check.h"
 
 static void misuse_structs(flowmask_session *session, const flowmask_image *image) {
@@ -16,7 +16,7 @@ static void misuse_structs(flowmask_session *session, const flowmask_image *imag
     BAD(FLOWMASK_ERROR_ARGUMENT, "model_options", flowmask_model_options_default(&load, sizes[i]));
   }
   BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, sizeof options - 1));
-  // A later header: what is not known has to be 0, and what is written stays within.
+  // A struct of a newer header: its unknown fields must be 0, and nothing is written beyond its end.
   struct {
     flowmask_options known;
     uint64_t later, after;
@@ -82,7 +82,7 @@ static void misuse_images(flowmask_session *session, const flowmask_image *image
   CHECK(!result, "a result");
 }
 
-// Every function with NULL, and with the handle of something else, in each place.
+// Calls every function with NULL, and with a handle of another type, for each argument.
 static void misuse_handles(flowmask_model *model, flowmask_session *session, const flowmask_image *image) {
   const flowmask_status A = FLOWMASK_ERROR_ARGUMENT, H = FLOWMASK_ERROR_HANDLE;
   flowmask_result *result = NULL, *results[1];
@@ -199,8 +199,8 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "points: is NULL", flowmask_result_polygon(result, 0, &label, NULL, &n));
   BAD(A, "count: is NULL", flowmask_result_polygon(result, 0, &label, &words, NULL));
   BAD(A, "index", flowmask_result_polygon(result, UINT64_MAX, &label, &words, &n));
-  BAD(A, "7 is no flowmask_array", flowmask_result_copy(result, 7, NULL, 0, &n));
-  BAD(A, "-1 is no flowmask_array", flowmask_result_copy(result, -1, NULL, 0, &n));
+  BAD(A, "7 is not a flowmask_array", flowmask_result_copy(result, 7, NULL, 0, &n));
+  BAD(A, "-1 is not a flowmask_array", flowmask_result_copy(result, -1, NULL, 0, &n));
   BAD(A, "buffer: is NULL", flowmask_result_copy(result, FLOWMASK_LABELS, NULL, 8, NULL));
 
   flowmask_device device;
@@ -212,7 +212,7 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   CHECK(flowmask_device_describe(UINT32_MAX, &device) != FLOWMASK_OK && *flowmask_last_error(NULL), "a device");
   CHECK(!strcmp(flowmask_status_name(-5), "unknown status"), "%s", flowmask_status_name(-5));
 
-  // Freed twice, and used after.
+  // Handles that are freed twice, or used after they were freed.
   GOOD(flowmask_result_free(result));
   BAD(H, "freed before", flowmask_result_free(result));
   BAD(H, "was freed", flowmask_result_labels(result, &words));

@@ -1,7 +1,7 @@
-// What can be read of a result, and models from everywhere.
+// Tests everything that a result has, and models from memory and from files.
 #include "check.h"
 
-// Twice the area that the polygons of a label enclose: holes count against it.
+// Twice the area that the polygons of a label enclose; the area of holes is negative.
 static int64_t doubled_area(const uint32_t *points, uint64_t count) {
   int64_t sum = 0;
   for (uint64_t i = 0; i < count; i++) {
@@ -65,7 +65,7 @@ void test_results(flowmask_model *model, const scene *s) {
   for (uint64_t i = 0; i < info.style_length; i++) norm += style[i] * style[i];
   CHECK(norm > 0.999 && norm < 1.001, "a style of length %f", norm);
 
-  // Cells are where the network says.
+  // cellprob is high in cells and low outside.
   for (uint64_t i = 0; i < n; i += 97) CHECK(flows[i] == flows[i] && flows[n + i] == flows[n + i], "NaN at %d", (int)i);
   double inside = 0, outside = 0;
   for (uint64_t i = 0; i < n; i++) *(labels[i] ? &inside : &outside) += cellprob[i];
@@ -85,7 +85,7 @@ void test_results(flowmask_model *model, const scene *s) {
   }
   check_polygons(result, s, info.cells);
 
-  // A result outlives its session, and the style can be had alone.
+  // A result outlives its session, and the style vector can be computed alone.
   flowmask_model_info about;
   about.size = sizeof about;
   GOOD(flowmask_model_describe(model, &about));
@@ -136,7 +136,7 @@ void test_models(const scene *s, const char *file) {
   for (int i = 0; i < 2; i++) {
     flowmask_session *session = NULL;
     GOOD(flowmask_session_new(models[i], &session));
-    // The session goes on with its model.
+    // The session keeps its model alive.
     GOOD(flowmask_model_free(models[i]));
     flowmask_image image = image_of(s->pixels, FLOWMASK_U8, s->height, s->width, 1);
     flowmask_options options = options_of(DIAMETER);
@@ -146,7 +146,7 @@ void test_models(const scene *s, const char *file) {
     GOOD(flowmask_session_free(session));
     GOOD(flowmask_result_free(result));
   }
-  // Everything that there is to compute on.
+  // All devices of the machine.
   uint32_t count = 0;
   GOOD(flowmask_device_count(&count));
   CHECK(count >= 1, "no processor");

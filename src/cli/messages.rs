@@ -1,4 +1,4 @@
-//! Everything that is printed.
+//! Everything that the command prints: results on stdout, errors and the progress bar on stderr.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use super::args;
 use super::outputs::Names;
 
-/// What is known of an image when it is done.
+/// The result of one image, for its line.
 pub struct Done {
     pub names: Names,
     pub cells: usize,
     pub planes: usize,
     pub height: usize,
     pub width: usize,
-    /// The mean over the planes, in pixels.
+    /// The mean diameter of the planes, in pixels.
     pub diameter: f64,
     pub time: Duration,
 }
 
-/// What is printed for an image that is done.
+/// What is printed for each image.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
     Nothing,
@@ -32,14 +32,14 @@ enum Style {
     Json,
 }
 
-/// Reports on a run over images, and remembers whether any failed.
-pub struct Report {
+/// Prints what happens in a run over images, and remembers whether any failed.
+pub struct Messages {
     style: Style,
     bar: ProgressBar,
     failed: bool,
 }
 
-impl Report {
+impl Messages {
     pub fn new(args: &args::Output, inputs: usize) -> Self {
         let style = match args {
             args::Output { quiet: true, .. } => Style::Nothing,
@@ -49,13 +49,13 @@ impl Report {
         Self::of(style, inputs)
     }
 
-    /// Of a run that has no line for each image.
+    /// For a run that prints no line for each image.
     pub fn bar(quiet: bool, inputs: usize) -> Self {
         Self::of(if quiet { Style::Nothing } else { Style::Text }, inputs)
     }
 
     fn of(style: Style, inputs: usize) -> Self {
-        // A bar on stderr hides itself when that is not a terminal.
+        // The bar hides itself when stderr is not a terminal.
         let bar = match style {
             Style::Text => ProgressBar::new(inputs as u64),
             _ => ProgressBar::hidden(),
@@ -64,7 +64,7 @@ impl Report {
             bar.set_style(template);
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Report { style, bar, failed: false }
+        Messages { style, bar, failed: false }
     }
 
     pub fn begin(&self, input: &Path) {
@@ -80,12 +80,12 @@ impl Report {
         }
     }
 
-    /// One more image is done, of which nothing is printed.
+    /// Counts one more image as done, without printing a line.
     pub fn step(&self) {
         self.bar.inc(1);
     }
 
-    /// Prints a line, unless quiet.
+    /// Prints a line, unless the run is quiet.
     pub fn say(&self, line: &str) -> anyhow::Result<()> {
         match self.style {
             Style::Text => self.print(line),
@@ -97,7 +97,7 @@ impl Report {
         self.failed = true;
         self.bar.inc(1);
         let message = about(input, error);
-        self.bar.suspend(|| complain(&message));
+        self.bar.suspend(|| notice(&message));
         match self.style {
             Style::Json => self.print(&json!({ "input": text(input), "error": message }).to_string()),
             _ => Ok(()),
@@ -114,7 +114,7 @@ impl Report {
     }
 }
 
-/// A line on stdout. A reader that has gone away (`| head`) is no error: the files are what matters.
+/// Prints a line on stdout. It is no error when the reader has closed the pipe (`| head`), since the files still count.
 pub fn print(line: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -124,12 +124,12 @@ pub fn print(line: &str) -> anyhow::Result<()> {
     }
 }
 
-/// One line on stderr. Nobody is left to tell when that fails.
-pub fn complain(message: &str) {
+/// Prints one line on stderr. When that fails there is nowhere left to print, so the error is ignored.
+pub fn notice(message: &str) {
     let _ = writeln!(io::stderr(), "flowmask: {}", message.replace('\n', " "));
 }
 
-/// The error with the name of the image in front, unless it names it itself.
+/// The error with the name of the image in front, unless the error already names it.
 fn about(input: &Path, error: &anyhow::Error) -> String {
     use flowmask::Error;
     match error.downcast_ref::<Error>() {
