@@ -44,8 +44,8 @@ impl<'a> Input<'a> {
     pub fn row(&self, y: usize, columns: Range<usize>, scratch: &mut Scratch, out: &mut [f32]) {
         match &self.neighbours {
             None => self.of_image(y, columns, out),
-            Some((rows, columns_of)) => {
-                let (y, columns) = (&rows[y], &columns_of[columns]);
+            Some((rows, all_columns)) => {
+                let (y, columns) = (&rows[y], &all_columns[columns]);
                 let [Some(first), Some(last)] = [columns.first(), columns.last()] else { return };
                 let source = first.near..last.far + 1;
                 let Scratch([upper, lower]) = scratch;

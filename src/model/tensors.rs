@@ -106,7 +106,7 @@ impl Tensors {
     /// make every output of the network NaN, which would look like an image without cells.
     pub(super) fn insert(&mut self, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<()> {
         if elements(&shape) != Some(data.len()) {
-            let reason = format!("has {} elements, which are not a {shape:?}", data.len());
+            let reason = format!("has {} elements, which do not fill the shape {shape:?}", data.len());
             return Err(Error::tensor(&self.model, name, reason));
         }
         if !all_finite(&data) {

@@ -126,6 +126,6 @@ impl<'a> Python<'a> {
         self.0 = rest;
         self.skip("L");
         let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-        number.ok_or_else(|| "the shape in the NPY header is not one of numbers".into())
+        number.ok_or_else(|| "the shape in the NPY header is not a tuple of numbers".into())
     }
 }

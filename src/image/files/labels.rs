@@ -40,7 +40,7 @@ fn labels(bytes: Vec<u8>) -> Decoded<Array2<u32>> {
     let planes = decode(bytes)?.planes;
     match planes.as_slice() {
         [plane] => grey(plane),
-        planes => Err(format!("holds {} planes, labels are one", planes.len())),
+        planes => Err(format!("holds {} planes; a label image has one", planes.len())),
     }
 }
 
@@ -48,7 +48,7 @@ fn grey(image: &Image) -> Decoded<Array2<u32>> {
     if image.channels() != 1 {
         let n = image.channels();
         return Err(format!(
-            "has {n} channels: labels are one grey number a pixel, not colours or a palette"
+            "has {n} channels; a label image has one number a pixel, not colours or a palette"
         ));
     }
     let plane = match image.pixels() {
@@ -79,7 +79,7 @@ fn plane(mut array: Array) -> Decoded<Array2<u32>> {
         let shape = array.shape.clone();
         array.shape.retain(|&length| length != 1);
         if array.shape.len() != 2 {
-            return Err(format!("has the axes {shape:?}, labels are one plane"));
+            return Err(format!("has the shape {shape:?}; a label image has one plane"));
         }
     }
     let labels = match array.kind {
@@ -91,7 +91,7 @@ fn plane(mut array: Array) -> Decoded<Array2<u32>> {
         "i2" => whole::<i16>(&array),
         "i4" => whole::<i32>(&array),
         "i8" => whole::<i64>(&array),
-        kind => Err(format!("values of type {kind} are no labels: whole numbers are")),
+        kind => Err(format!("has values of type {kind}; labels are whole numbers")),
     }?;
     array.with_shape(labels)?.into_dimensionality().map_err(|e| e.to_string())
 }

@@ -52,12 +52,12 @@ fn assemble<R: Read + Seek, T: Pixel + Default>(
     let chunks = across * height.div_ceil(chunk_height as usize);
     // A planar page has all chunks of its first sample, then all of its second.
     let (parts, depth) = if page.planar { (samples, 1) } else { (1, samples) };
-    for (index, (offset, size)) in places(decoder)?.into_iter().enumerate().take(chunks * parts) {
-        if size == 0 {
+    for (index, (offset, packed)) in places(decoder)?.into_iter().enumerate().take(chunks * parts) {
+        if packed == 0 {
             continue; // A chunk that was never written is zero.
         }
         // The crate would fill the missing part of a JPEG with grey.
-        if page.compression == JPEG && offset.saturating_add(size) > length {
+        if page.compression == JPEG && offset.saturating_add(packed) > length {
             return Err("the TIFF is incomplete".into());
         }
         let number = u32::try_from(index).map_err(|e| e.to_string())?;
@@ -87,7 +87,7 @@ fn assemble<R: Read + Seek, T: Pixel + Default>(
 
 /// The offset and the length in bytes of each packed chunk in the file.
 fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> {
-    let (offsets, sizes) = match decoder.get_chunk_type() {
+    let (offsets, lengths) = match decoder.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
         ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
     };
@@ -95,7 +95,7 @@ fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> 
         Ok(list) => Ok(list.unwrap_or_default()),
         Err(e) => Err(e.to_string()),
     };
-    Ok(list(offsets)?.into_iter().zip(list(sizes)?).collect())
+    Ok(list(offsets)?.into_iter().zip(list(lengths)?).collect())
 }
 
 /// Unpacks values of 1, 2 or 4 bits, the highest bits of a byte first. Every row, of `row` values, begins a new byte.
