@@ -14,13 +14,13 @@ const EXAMPLES: &str = "Examples:
 Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
 
 const EVALUATE: &str = "\
-Files are paired by name: a_labels.png of the truth with a_masks.tif of a prediction. The endings _cp_masks, _masks,
-_mask, _labels, _label and _seg do not count as part of a name. When a folder has files with such endings, its other
+Files are paired by name: a_labels.png of the truth with a_masks.tif of a prediction. The endings _cp_masks, _masks, \
+_mask, _labels, _label and _seg do not count as part of a name. When a folder has files with such endings, its other \
 files are ignored.
 
-Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75 and 0.9; mAP is its mean from 0.5 to
-0.95. F1 is at an IoU of 0.5. PQ is the panoptic quality, AJI the aggregated Jaccard index. \"boundary\" is the F score of
-the outlines within a tenth of the cell diameter. Dice compares cells with background. \"cells\" (of the truth),
+Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75 and 0.9; mAP is its mean from 0.5 to \
+0.95. F1 is at an IoU of 0.5. PQ is the panoptic quality, AJI the aggregated Jaccard index. \"boundary\" is the F score of \
+the outlines within a tenth of the cell diameter. Dice compares cells with background. \"cells\" (of the truth), \
 \"found\", \"splits\" and \"merges\" are counts, summed over the images.
 
 Examples:

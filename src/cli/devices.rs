@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use super::messages;
 
 pub const HELP: &str = "\
-A GPU needs NVIDIA's driver and NVRTC, a compiler library that comes with `pip install nvidia-cuda-nvrtc-cu12` or the
-CUDA toolkit. If NVRTC is not found, set FLOWMASK_NVRTC to the library or its folder. Kernels are compiled at the first
+A GPU needs NVIDIA's driver and NVRTC, a compiler library that comes with `pip install nvidia-cuda-nvrtc-cu12` or the \
+CUDA toolkit. If NVRTC is not found, set FLOWMASK_NVRTC to the library or its folder. Kernels are compiled at the first \
 use of a kind of GPU, and kept in FLOWMASK_CACHE or, by default, flowmask/kernels in the user's cache folder.
 
 Examples:
   flowmask devices
-  flowmask devices --compile                      compiles for this machine's GPUs before the first run
-  flowmask devices --compile --arch sm_80,sm_90   compiles for other GPUs, such as in a container image
+  flowmask devices --compile                      compiles for the GPUs of this machine
+  flowmask devices --compile --arch sm_80,sm_90   compiles for other GPUs, as for a container
 
 Exit codes: 0 success, also without a GPU; 2 --compile failed.";
 
