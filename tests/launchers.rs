@@ -217,6 +217,15 @@ fn what_cannot_be_read_is_named_by_file_and_line() {
         ("extern \"C\" __global__ void work(int x) {}".into(), 1, "LAUNCH_BOUNDS"),
         ("extern \"C\" __global__ void LAUNCH_BOUNDS(N, 1) work(int x) {}".into(), 1, "launch bounds"),
         ("\nextern \"C\" __global__ void LAUNCH_BOUNDS(1, 1) work(int x) {".into(), 2, "the end stands"),
+        ("\n__global__ void LAUNCH_BOUNDS(1, 1) work(int x) {}".into(), 2, "need a kernel as"),
+        ("template <class T>\n__global__ void work(T x) {}".into(), 2, "need a kernel as"),
+        ("extern \"C\" {\nint a();\n__global__ void work(int x) {} }".into(), 3, "need a kernel as"),
+        ("extern \"C\" void\n__global__ work(int x);".into(), 2, "need a kernel as"),
+        (
+            "static int a() { return 1; }\n#define KERNEL extern \"C\" __global__".into(),
+            2,
+            "need a kernel as",
+        ),
     ] {
         let said = launchers(&sources(&text)).expect_err(&text);
         assert!(

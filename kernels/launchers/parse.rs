@@ -152,8 +152,24 @@ impl Reader<'_> {
         }
     }
 
-    /// A function, up to the end of its body, or anything else up to its semicolon.
+    /// Skips a function with its body, or anything else up to its semicolon. A kernel may not be in it: it would get no
+    /// launcher.
     fn skip(&mut self) -> Result<()> {
+        let start = self.at;
+        self.skip_any()?;
+        let skipped = start..self.at;
+        match self.tokens[skipped].iter().position(|token| token.text.contains("__global__")) {
+            Some(found) => {
+                self.at = start + found;
+                Err(self.refused(
+                    r#"a kernel as `extern "C" __global__ void LAUNCH_BOUNDS(threads, blocks) NAME(…)`"#,
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn skip_any(&mut self) -> Result<()> {
         loop {
             match self.peek() {
                 "" => return Ok(()),

@@ -7,7 +7,8 @@ pub struct Token {
     pub line: usize,
 }
 
-/// The tokens of a file without comments and lines for the preprocessor, and the headers that it includes.
+/// The tokens of a file without comments and preprocessor lines, and the headers that it includes. A preprocessor line
+/// that makes kernels is kept as one token, so that the parser can refuse it.
 pub fn tokens(text: &str) -> (Vec<Token>, Vec<String>) {
     let (mut tokens, mut headers) = (Vec::new(), Vec::new());
     let (mut rest, mut line) = (text, 1);
@@ -16,7 +17,7 @@ pub fn tokens(text: &str) -> (Vec<Token>, Vec<String>) {
             '#' => {
                 let length = directive(rest);
                 headers.extend(header(&rest[..length]));
-                (length, false)
+                (length, rest[..length].contains("__global__"))
             }
             '/' if rest.starts_with("//") => (rest.find('\n').unwrap_or(rest.len()), false),
             '/' if rest.starts_with("/*") => (rest.find("*/").map_or(rest.len(), |end| end + 2), false),
