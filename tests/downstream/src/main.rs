@@ -8,8 +8,7 @@ use ndarray::{Array2, ArrayView2, Ix2};
 /// The masks of an image of nuclei: 0 is background, and the cells are numbered from 1 on. `diameter` is in pixels.
 fn segment(pixels: ArrayView2<u8>, diameter: f64) -> Result<Array2<u32>> {
     let segmenter = Segmenter::builder().model(Model::named("nuclei")?).build()?;
-    let mut options = Options::default();
-    options.diameter = Diameter::Pixels(diameter);
+    let options = Options::default().diameter(Diameter::Pixels(diameter));
     Ok(segmenter.segment(&Image::from_gray(pixels)?, &options)?.masks)
 }
 
