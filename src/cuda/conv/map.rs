@@ -11,8 +11,8 @@ use crate::{Precision, Result};
 /// weights.
 #[derive(Debug)]
 pub enum Map {
-    /// The bits of half precision.
-    F16(Buffer<u16>),
+    /// Half precision.
+    F16(Buffer<f16>),
     /// Single precision.
     F32(Buffer<f32>),
 }
@@ -39,9 +39,9 @@ impl Map {
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
     pub fn of(gpu: &Gpu, precision: Precision, values: &[f32]) -> Result<Self> {
-        let bits = || values.iter().map(|&v| f16::from_f32(v).to_bits()).collect::<Vec<_>>();
+        let halves = || values.iter().map(|&v| f16::from_f32(v)).collect::<Vec<_>>();
         Ok(match precision {
-            Precision::F16 => Map::F16(Buffer::of(gpu, &bits())?),
+            Precision::F16 => Map::F16(Buffer::of(gpu, &halves())?),
             Precision::F32 => Map::F32(Buffer::of(gpu, values)?),
         })
     }
@@ -52,9 +52,7 @@ impl Map {
     /// [`Error::Device`](crate::Error::Device) when work before failed.
     pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         Ok(match self {
-            Map::F16(buffer) => {
-                buffer.download(gpu)?.into_iter().map(|bits| f16::from_bits(bits).to_f32()).collect()
-            }
+            Map::F16(buffer) => buffer.download(gpu)?.into_iter().map(f16::to_f32).collect(),
             Map::F32(buffer) => buffer.download(gpu)?,
         })
     }
@@ -93,8 +91,8 @@ pub(in crate::cuda) trait Value: DeviceRepr + Sized {
     fn values(map: &Map) -> Option<&Buffer<Self>>;
 }
 
-impl Value for u16 {
-    fn values(map: &Map) -> Option<&Buffer<u16>> {
+impl Value for f16 {
+    fn values(map: &Map) -> Option<&Buffer<f16>> {
         match map {
             Map::F16(buffer) => Some(buffer),
             Map::F32(_) => None,
