@@ -59,10 +59,12 @@ pub unsafe trait ValidAsZeroBits {}
 pub unsafe trait Zeroable {}
 #[derive(Clone, Copy, Debug)]
 pub struct Address<T>(u64, PhantomData<*const T>);
+pub struct Half(u16);
 pub enum Way { Up = 0, LeftDown = 5, Right = 6 }
 fn start(_: &Gpu, _: LaunchArgs, _: Dim, _: Dim, _: u32, _: u32) -> Result<()> { Ok(()) }
 fn launch(gpu: &Gpu, words: &CudaSlice<u32>, numbers: &mut CudaSlice<f32>, table: &CudaSlice<example::Sample>,
-          one: &example::Sample, view: &example::View, sum: &example::Sum<u16>, other: &example::Sum<f32>) -> Result<()> {
+          one: &example::Sample, view: &example::View, sum: &example::Sum<Half>, other: &example::Sum<f32>,
+          whole: &example::Sum<u16>) -> Result<()> {
     let (grid, block) = ((1, 1, 1), (256, 1, 1));
 ";
 
@@ -107,6 +109,7 @@ fn a_launch_with_other_arguments_does_not_compile() {
         (" 7,", " 7u32,", "E0308"),                      // a number of another type
         ("Way::LeftDown", "5", "E0308"),                 // a number for an enum
         ("0, sum", "0, other", "E0308"),                 // a struct of another precision
+        ("0, sum", "0, whole", "E0308"),                 // whole numbers for half precision
         ("example::work(", "example::other(", "E0425"),  // no such kernel
     ] {
         assert!(RIGHT.contains(from), "{from}");

@@ -11,7 +11,7 @@ use super::tokens::Token;
 const NUMBERS: &[(&str, &str, u64, u64)] = &[
     ("unsigned char", "u8", 1, 1),
     ("u16", "u16", 2, 2),
-    ("half_t", "half::f16", 2, 2),
+    ("half_t", "super::Half", 2, 2),
     ("int", "i32", 4, 4),
     ("u32", "u32", 4, 4),
     ("float", "f32", 4, 4),

@@ -10,6 +10,7 @@ use bytemuck::Zeroable;
 use cudarc::driver::{
     CudaSlice, DevicePtr, DeviceRepr, LaunchArgs, LaunchConfig, PushKernelArg, ValidAsZeroBits,
 };
+use half::f16;
 
 use super::{Buffer, Gpu};
 use crate::Result;
@@ -19,6 +20,26 @@ include!(concat!(env!("OUT_DIR"), "/launchers.rs"));
 
 /// Blocks of a grid or threads of a block, (x, y, z).
 pub type Dim = (u32, u32, u32);
+
+/// The bits of a number in half precision: a type of its own, so that 16-bit whole numbers cannot pass for it.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Half(pub u16);
+
+// SAFETY: 16 bits, as the `half_t` of the kernels.
+unsafe impl DeviceRepr for Half {}
+
+impl Half {
+    /// The number in half precision that is nearest to `value`.
+    pub fn of(value: f32) -> Self {
+        Half(f16::from_f32(value).to_bits())
+    }
+
+    /// The same number in single precision.
+    pub fn to_f32(self) -> f32 {
+        f16::from_bits(self.0).to_f32()
+    }
+}
 
 /// The address of a `T` in a GPU's memory, or none. What it is of must live as long as the work that uses it.
 #[repr(transparent)]

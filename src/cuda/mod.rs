@@ -40,6 +40,7 @@ pub use device::Gpu;
 pub use devices::{DeviceInfo, describe, devices};
 pub use driver::{count, driver_version};
 pub use handover::DeviceImage;
+pub use kernels::Half;
 pub(crate) use lane::lanes;
 pub use on_device::OnDevice;
 pub use pinned::Pinned;

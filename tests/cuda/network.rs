@@ -155,7 +155,7 @@ fn network_recorded_gives_the_same_bits() {
     let [unet, other] = [&network, &other].map(|n| Unet::new(&gpu, n, Precision::F16).unwrap());
     let mut state = State::new(&gpu, &unet, 2, tile).unwrap();
     let batches: Vec<_> = (0..6).map(|n| tiles(n + 2, tile, 2)[n..].to_vec()).collect();
-    let mut input = vec![half::f16::ZERO; 2 * tile.0 * tile.1 * CHANNELS_IN];
+    let mut input = vec![flowmask::cuda::Half(0); 2 * tile.0 * tile.1 * CHANNELS_IN];
     for (n, batch) in batches.iter().enumerate() {
         // The fourth batch lies in other memory; the fifth goes through another network.
         let mut source = State::new(&gpu, &unet, 2, tile).unwrap();

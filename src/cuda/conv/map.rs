@@ -1,9 +1,8 @@
 //! Values in the memory of the GPU.
 
 use cudarc::driver::DeviceRepr;
-use half::f16;
 
-use super::super::kernels::Address;
+use super::super::kernels::{Address, Half};
 use super::super::{Buffer, Gpu};
 use crate::{Precision, Result};
 
@@ -12,7 +11,7 @@ use crate::{Precision, Result};
 #[derive(Debug)]
 pub enum Map {
     /// Half precision.
-    F16(Buffer<f16>),
+    F16(Buffer<Half>),
     /// Single precision.
     F32(Buffer<f32>),
 }
@@ -39,7 +38,7 @@ impl Map {
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
     pub fn of(gpu: &Gpu, precision: Precision, values: &[f32]) -> Result<Self> {
-        let halves = || values.iter().map(|&v| f16::from_f32(v)).collect::<Vec<_>>();
+        let halves = || values.iter().map(|&v| Half::of(v)).collect::<Vec<_>>();
         Ok(match precision {
             Precision::F16 => Map::F16(Buffer::of(gpu, &halves())?),
             Precision::F32 => Map::F32(Buffer::of(gpu, values)?),
@@ -52,7 +51,7 @@ impl Map {
     /// [`Error::Device`](crate::Error::Device) when work before failed.
     pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         Ok(match self {
-            Map::F16(buffer) => buffer.download(gpu)?.into_iter().map(f16::to_f32).collect(),
+            Map::F16(buffer) => buffer.download(gpu)?.into_iter().map(Half::to_f32).collect(),
             Map::F32(buffer) => buffer.download(gpu)?,
         })
     }
@@ -91,8 +90,8 @@ pub(in crate::cuda) trait Value: DeviceRepr + Sized {
     fn values(map: &Map) -> Option<&Buffer<Self>>;
 }
 
-impl Value for f16 {
-    fn values(map: &Map) -> Option<&Buffer<f16>> {
+impl Value for Half {
+    fn values(map: &Map) -> Option<&Buffer<Half>> {
         match map {
             Map::F16(buffer) => Some(buffer),
             Map::F32(_) => None,
