@@ -29,7 +29,8 @@ const SHARE: usize = 4;
 const STATES: usize = 4;
 
 /// Estimate of the bytes per pixel that the stages after the network need: the flows, the points, the seeds with their
-/// counts and areas, and the boxes of masks and their holes. An image with all its arrays was measured to take about 135.
+/// counts and areas, and the boxes of masks and their holes. An image with all its arrays was measured to take about
+/// 135.
 const STAGES: usize = 75;
 
 /// The backend that runs on one stream of a GPU.
@@ -144,8 +145,8 @@ impl Cuda {
         Ok(())
     }
 
-    /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It becomes the last of
-    /// `states`.
+    /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It becomes the last
+    /// of `states`.
     fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
         match self.states.iter().position(|state| state.tile() == tile && state.batch() >= batch) {
             Some(i) => {

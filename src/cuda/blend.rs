@@ -59,7 +59,8 @@ pub fn style(
 }
 
 impl Scratch {
-    /// Uploads the tables of a grid. The CPU computes the weights, because a GPU's exponential function rounds otherwise.
+    /// Uploads the tables of a grid. The CPU computes the weights, because a GPU's exponential function rounds
+    /// otherwise.
     fn set(&mut self, gpu: &Gpu, grid: &Grid) -> Result<()> {
         if self.grid.as_ref() == Some(grid) {
             return Ok(());
@@ -79,8 +80,8 @@ impl Scratch {
     }
 }
 
-/// For each position along an axis: its total weight and the range of tiles that cover it. `starts`, in ascending order,
-/// are the first positions of the tiles, and `tile` is their length.
+/// For each position along an axis: its total weight and the range of tiles that cover it. `starts`, in ascending
+/// order, are the first positions of the tiles, and `tile` is their length.
 fn lines(totals: &[f64], starts: &[usize], tile: usize) -> Vec<Line> {
     let line = |(i, &total): (usize, &f64)| Line {
         total,

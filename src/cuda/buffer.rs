@@ -5,8 +5,8 @@ use cudarc::driver::{CudaSlice, DeviceRepr, ValidAsZeroBits};
 use super::Gpu;
 use crate::Result;
 
-/// An array in a GPU's memory. Memory is only allocated when the array has to grow, so nothing is allocated for an image
-/// that is no larger than an earlier one.
+/// An array in a GPU's memory. Memory is only allocated when the array has to grow, so nothing is allocated for an
+/// image that is no larger than an earlier one.
 #[derive(Debug)]
 pub struct Buffer<T> {
     memory: Option<CudaSlice<T>>,

@@ -26,8 +26,8 @@ impl Raw {
         each!(kind, T => Buffer::<T>::new().into())
     }
 
-    /// Starts to copy an image's pixels to the GPU, and returns before the copy is done. The memory is kept for the next
-    /// image of the same type.
+    /// Starts to copy an image's pixels to the GPU, and returns before the copy is done. The memory is kept for the
+    /// next image of the same type.
     ///
     /// # Errors
     /// [`Error::Image`](crate::Error::Image) when a pixel is not finite, [`Error::Device`](crate::Error::Device).

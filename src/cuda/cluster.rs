@@ -50,8 +50,8 @@ pub fn cluster(
     renumber(gpu, labels, pixels, n as u32, &mut scratch.renumber)
 }
 
-/// An upper bound of the labels of [`cluster`]: each mask needs a seed in which more than `SEED_ABOVE` points end, and no
-/// pixel has more than one point.
+/// An upper bound of the labels of [`cluster`]: each mask needs a seed in which more than `SEED_ABOVE` points end, and
+/// no pixel has more than one point.
 pub fn max_label((height, width): (usize, usize)) -> u32 {
     (height * width) as u32 / (kernels::SEED_ABOVE + 1)
 }

@@ -21,8 +21,8 @@ const LARGE_BLOCKS: usize = 8;
 /// The box and the area of each label from 1 to `max_label`: 20 bytes per label.
 #[derive(Debug, Default)]
 pub struct Boxes {
-    /// The bitwise complements of the first row and the first column, then the last row and the last column, each plus 1.
-    /// All four are 0 for a number that no pixel has.
+    /// The bitwise complements of the first row and the first column, then the last row and the last column, each plus
+    /// 1. All four are 0 for a number that no pixel has.
     pub corners: Buffer<[u32; 4]>,
     /// The area in pixels; 0 for a number that no pixel has.
     pub areas: Buffer<u32>,
@@ -82,8 +82,8 @@ pub fn bounds(
     kernels::mask_bounds(gpu, blocks(pixels), BLOCK, 0, labels.get(), width, plane, corners, areas)
 }
 
-/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops small masks once more, and renumbers,
-/// as [`cpu::components`](crate::cpu::components::fill_holes_and_drop_small) does.
+/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops small masks once more, and
+/// renumbers, as [`cpu::components`](crate::cpu::components::fill_holes_and_drop_small) does.
 ///
 /// The number of masks is written to `scratch.renumber.count`, except for [`Compat::V3_1_1`] with `min_size` 0.
 ///
@@ -99,8 +99,8 @@ pub fn fill_holes_and_drop_small(
 ) -> Result<()> {
     let pixels = size.0 * size.1;
     if min_size > 0 {
-        // No renumbering is needed before: which masks are dropped depends on the numbers only with V3_1_1, and there the
-        // original does not renumber first.
+        // No renumbering is needed before: which masks are dropped depends on the numbers only with V3_1_1, and there
+        // the original does not renumber first.
         drop_small(gpu, labels, size, max_label, (min_size, compat), scratch)?;
     } else if compat == Compat::None {
         renumber(gpu, labels, pixels, max_label, &mut scratch.renumber)?;

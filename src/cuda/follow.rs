@@ -6,8 +6,8 @@ use super::{Buffer, Gpu};
 use crate::Result;
 use crate::options::Sampling;
 
-/// The pixels in cells and the points where their walks ended: [`cpu::follow::Points`](crate::cpu::follow::Points) in the
-/// memory of a GPU. The arrays have room for all pixels of the image; only the first `count` values are used.
+/// The pixels in cells and the points where their walks ended: [`cpu::follow::Points`](crate::cpu::follow::Points) in
+/// the memory of a GPU. The arrays have room for all pixels of the image; only the first `count` values are used.
 #[derive(Debug, Default)]
 pub struct Points {
     /// Index of each pixel in the image in row-major order, ascending.

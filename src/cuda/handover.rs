@@ -26,11 +26,11 @@ pub struct DeviceImage {
     pub kind: PixelType,
     /// Height, width and channels.
     pub shape: [usize; 3],
-    /// The bytes from one row to the next, from one pixel to the next in its row, and from one channel to the next. They
-    /// must be multiples of the value's bytes, and may be negative.
+    /// The bytes from one row to the next, from one pixel to the next in its row, and from one channel to the next.
+    /// They must be multiples of the value's bytes, and may be negative.
     pub strides: [isize; 3],
-    /// The place for the labels: the address of the first one, and the bytes from one row to the next, both multiples of
-    /// 4. With `None`, the labels are copied to the host.
+    /// The place for the labels: the address of the first one, and the bytes from one row to the next, both multiples
+    /// of 4. With `None`, the labels are copied to the host.
     pub labels: Option<(u64, isize)>,
     /// A `CUstream` of the GPU's primary context; 0 is the default stream. The pixels are read after everything that is
     /// in this stream already, and what is put into it later runs after the labels are written.
@@ -50,8 +50,8 @@ impl DeviceImage {
     /// Checks the shape, addresses and strides, as far as the host can.
     ///
     /// # Errors
-    /// [`Error::Image`] when there are no pixels or too many, or when rows of labels overlap; [`Error::Device`] for a wrong
-    /// address or stride.
+    /// [`Error::Image`] when there are no pixels or too many, or when rows of labels overlap; [`Error::Device`] for a
+    /// wrong address or stride.
     pub(crate) fn check(&self, gpu: &Gpu) -> Result<()> {
         gpu.context().bind_to_thread().map_err(|e| gpu.error(e))?;
         let [height, width, channels] = self.shape;

@@ -1,6 +1,6 @@
 //! A launcher for each kernel. The build script makes the launchers from the kernels' text, with the code in
-//! `kernels/launchers`: a module for each file of kernels, with the structs and constants of the file and a function for
-//! each kernel, which has the kernel's parameters.
+//! `kernels/launchers`: a module for each file of kernels, with the structs and constants of the file and a function
+//! for each kernel, which has the kernel's parameters.
 //!
 //! For a parameter that is a pointer, a launcher takes the memory of a [`Buffer`] of that type, and only borrows it
 //! mutably where the kernel does not say `const`. A pointer within a struct is an [`Address`].
@@ -21,8 +21,8 @@ include!(concat!(env!("OUT_DIR"), "/launchers.rs"));
 /// The number of blocks of a grid or of threads of a block, (x, y, z).
 pub type Dim = (u32, u32, u32);
 
-/// The address of a `T` in a GPU's memory, or [`Address::NONE`]. The memory must stay allocated until the kernels that use
-/// the address are done.
+/// The address of a `T` in a GPU's memory, or [`Address::NONE`]. The memory must stay allocated until the kernels that
+/// use the address are done.
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct Address<T>(u64, PhantomData<*const T>);
@@ -57,8 +57,8 @@ impl<T> Clone for Address<T> {
 
 impl<T> Copy for Address<T> {}
 
-/// Launches a kernel in the stream of `gpu`. `shared` is the number of bytes of dynamic shared memory, and `threads` the
-/// kernel's launch bound.
+/// Launches a kernel in the stream of `gpu`. `shared` is the number of bytes of dynamic shared memory, and `threads`
+/// the kernel's launch bound.
 fn start(gpu: &Gpu, mut launch: LaunchArgs, grid: Dim, block: Dim, shared: u32, threads: u32) -> Result<()> {
     debug_assert!(block.0 * block.1 * block.2 <= threads, "{block:?} exceeds the launch bounds, {threads}");
     let config = LaunchConfig { grid_dim: grid, block_dim: block, shared_mem_bytes: shared };

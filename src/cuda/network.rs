@@ -19,8 +19,8 @@ use state::{Level, Replay, size};
 pub use unet::Unet;
 use unet::{Down, Up};
 
-/// Runs the network on the first `count` tiles of `state.input`, and writes `state.output` and `state.style`. The result of
-/// a tile depends neither on the other tiles nor on its place in the batch.
+/// Runs the network on the first `count` tiles of `state.input`, and writes `state.output` and `state.style`. The
+/// result of a tile depends neither on the other tiles nor on its place in the batch.
 ///
 /// # Errors
 /// [`Error::Device`].
@@ -108,8 +108,8 @@ struct Style<'a> {
 }
 
 /// A residual block of the way up; [`ResUp`] has the formula. `below` is the output of the next deeper level, which is
-/// scaled to twice its size; the deepest level, which has none, takes its own skip instead. The output of the finest level
-/// is not stored: the network's last layer is computed from it at once, and written to `output`.
+/// scaled to twice its size; the deepest level, which has none, takes its own skip instead. The output of the finest
+/// level is not stored: the network's last layer is computed from it at once, and written to `output`.
 fn res_up(
     gpu: &Gpu,
     block: &Up,

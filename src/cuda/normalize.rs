@@ -14,8 +14,8 @@ const VALUES_PER_THREAD: u32 = 8;
 #[derive(Debug, Default)]
 pub struct Scratch(Buffer<Channel>);
 
-/// Normalises each channel of `pixels`, `[height, width, nchan]`, in place: the low percentile becomes 0 and the high one
-/// 1, as in [`cpu::normalize`](crate::cpu::normalize::normalize).
+/// Normalises each channel of `pixels`, `[height, width, nchan]`, in place: the low percentile becomes 0 and the high
+/// one 1, as in [`cpu::normalize`](crate::cpu::normalize::normalize).
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

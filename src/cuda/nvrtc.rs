@@ -1,8 +1,8 @@
 //! Compiles the kernels for a card.
 //!
-//! The compiler is NVIDIA's library NVRTC, which [`Compiler::find`] loads when it is first needed. It compiles text from
-//! this program's memory and needs neither header files nor a driver, so it also works on a machine without a card. The
-//! compiled kernels are kept on disk ([`Cache`]).
+//! The compiler is NVIDIA's library NVRTC, which [`Compiler::find`] loads when it is first needed. It compiles text
+//! from this program's memory and needs neither header files nor a driver, so it also works on a machine without a
+//! card. The compiled kernels are kept on disk ([`Cache`]).
 
 mod cache;
 mod library;
@@ -38,8 +38,8 @@ impl Compiler {
     /// at the start, when the first number is 0, and after each file. It is not called when the cache has all files.
     ///
     /// # Errors
-    /// [`Error::Device`] when the card is too old or a kernel does not compile. A cache that cannot be read or written is
-    /// not an error.
+    /// [`Error::Device`] when the card is too old or a kernel does not compile. A cache that cannot be read or written
+    /// is not an error.
     pub fn compile_all(
         &self,
         capability: (i32, i32),

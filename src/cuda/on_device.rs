@@ -23,22 +23,22 @@ pub struct OnDevice {
 }
 
 impl Segmenter {
-    /// Finds the cells of images whose pixels are in the memory of GPU number `ordinal`, on which the segmenter must run.
-    /// Pixels are not copied to the host, and of the results only those that the caller wants there. Tiles of several
-    /// images go through the network together. Each image gets the same masks as from [`Segmenter::segment`].
+    /// Finds the cells of images whose pixels are in the memory of GPU number `ordinal`, on which the segmenter must
+    /// run. Pixels are not copied to the host, and of the results only those that the caller wants there. Tiles of
+    /// several images go through the network together. Each image gets the same masks as from [`Segmenter::segment`].
     ///
     /// The pixels of an image are read after everything that is in the image's stream already, and what is put into the
-    /// stream later runs after the labels are written. The call returns when the labels are written. `progress` is called
-    /// as in [`Segmenter::segment_with_progress`].
+    /// stream later runs after the labels are written. The call returns when the labels are written. `progress` is
+    /// called as in [`Segmenter::segment_with_progress`].
     ///
     /// # Errors
-    /// [`Error::Option`] for an option that is out of range, and [`Error::Device`] when the segmenter does not run on this
-    /// GPU. Each image has a result of its own, which may be an error of [`Segmenter::segment`], or [`Error::Device`] for
-    /// an address that is not in the GPU's memory or not a multiple of the value's bytes.
+    /// [`Error::Option`] for an option that is out of range, and [`Error::Device`] when the segmenter does not run on
+    /// this GPU. Each image has a result of its own, which may be an error of [`Segmenter::segment`], or
+    /// [`Error::Device`] for an address that is not in the GPU's memory or not a multiple of the value's bytes.
     ///
     /// # Safety
-    /// Each [`DeviceImage`] must describe memory that really has its shape and strides. The memory must stay allocated until
-    /// everything in the image's stream is done. The stream must belong to the GPU's primary context.
+    /// Each [`DeviceImage`] must describe memory that really has its shape and strides. The memory must stay allocated
+    /// until everything in the image's stream is done. The stream must belong to the GPU's primary context.
     pub unsafe fn segment_on_device(
         &self,
         ordinal: usize,
@@ -64,8 +64,8 @@ impl Segmenter {
 }
 
 impl CudaLane {
-    /// Segments the images in groups that have enough tiles to fill a batch. `scale` is the scale at which the network runs,
-    /// as far as it is known before.
+    /// Segments the images in groups that have enough tiles to fill a batch. `scale` is the scale at which the network
+    /// runs, as far as it is known before.
     fn segment_all(
         &mut self,
         images: &[DeviceImage],

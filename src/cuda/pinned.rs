@@ -5,7 +5,8 @@ use cudarc::driver::{CudaEvent, DeviceRepr, DriverError, PinnedHostSlice};
 use super::{Buffer, Gpu};
 use crate::Result;
 
-/// Pinned host memory through which arrays are copied to and from a GPU. It is reused, and allocated again only to grow.
+/// Pinned host memory through which arrays are copied to and from a GPU. It is reused, and allocated again only to
+/// grow.
 #[derive(Debug, Default)]
 pub struct Pinned {
     memory: Option<PinnedHostSlice<u8>>,

@@ -45,8 +45,8 @@ pub fn planes(
     launch_linear(gpu, source, from, to, count, (1, from.0 * from.1, to.0 * to.1), out)
 }
 
-/// `strides` are the number of values from one pixel to the next, from one image to the next in the source, and from one
-/// image to the next in `out`.
+/// `strides` are the number of values from one pixel to the next, from one image to the next in the source, and from
+/// one image to the next in `out`.
 fn launch_linear(
     gpu: &Gpu,
     source: &Buffer<f32>,

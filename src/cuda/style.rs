@@ -108,8 +108,9 @@ impl Shifts {
     }
 }
 
-/// Writes the style vector of each tile to `style`, `[tile, length]`, and its shifts to `shifts`. The style vector is the
-/// mean of the deepest map over the pixels of the tile, scaled to unit length; the linear maps make the shifts from it.
+/// Writes the style vector of each tile to `style`, `[tile, length]`, and its shifts to `shifts`. The style vector is
+/// the mean of the deepest map over the pixels of the tile, scaled to unit length; the linear maps make the shifts from
+/// it.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

@@ -13,9 +13,9 @@ use crate::plan::scale::step;
 /// fit into 4 KB.
 const TILES: usize = kernels::TILES as usize;
 
-/// Writes `tiles` of `grid` to `out`, a batch `[batch, tile height, tile width, CHANNELS_IN]`, from tile `first_slot` on, as
-/// [`Grid::cut`] does. `pixels` is an image of `shape`, `[height, width, nchan]`, which is resized to the size of the
-/// grid's image. `out` must be long enough.
+/// Writes `tiles` of `grid` to `out`, a batch `[batch, tile height, tile width, CHANNELS_IN]`, from tile `first_slot`
+/// on, as [`Grid::cut`] does. `pixels` is an image of `shape`, `[height, width, nchan]`, which is resized to the size
+/// of the grid's image. `out` must be long enough.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

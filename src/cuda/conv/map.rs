@@ -7,8 +7,8 @@ use super::super::kernels::Address;
 use super::super::{Buffer, Gpu};
 use crate::{Precision, Result};
 
-/// An array in the memory of a GPU, in the precision of the network: a feature map `[tile, height, width, channels]`, or
-/// weights.
+/// An array in the memory of a GPU, in the precision of the network: a feature map `[tile, height, width, channels]`,
+/// or weights.
 #[derive(Debug)]
 pub enum Map {
     /// Half precision, as bits.

@@ -58,8 +58,8 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// `start + bias + conv3x3(act(src)) + proj(x)`, where all terms but the convolution and the bias are optional. ReLU and
-/// 2×2 max pooling can follow.
+/// `start + bias + conv3x3(act(src)) + proj(x)`, where all terms but the convolution and the bias are optional. ReLU
+/// and 2×2 max pooling can follow.
 #[derive(Clone, Debug)]
 pub struct ConvSum<'a> {
     pub(super) src: &'a Map,
@@ -125,8 +125,8 @@ impl<'a> ConvSum<'a> {
         ConvSum { skip: Some((map, scale)), ..self }
     }
 
-    /// Adds the projection of `map`, whose weights must be part of the weights of the convolution. With `up`, the map is
-    /// scaled to twice its size first.
+    /// Adds the projection of `map`, whose weights must be part of the weights of the convolution. With `up`, the map
+    /// is scaled to twice its size first.
     pub fn proj(self, map: &'a Map, up: bool) -> Self {
         ConvSum { proj: Some((map, up)), ..self }
     }

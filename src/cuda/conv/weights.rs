@@ -24,8 +24,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Copies the weights to the GPU. `inputs` is the number of stored channels of the source, and the number beside the
-    /// projection is that of the projection's source. The projection's bias is left out.
+    /// Copies the weights to the GPU. `inputs` is the number of stored channels of the source, and the number beside
+    /// the projection is that of the projection's source. The projection's bias is left out.
     ///
     /// # Errors
     /// [`Error::Device`] when there is not enough memory, or when a weight is too large for half precision.
@@ -68,8 +68,8 @@ pub(super) fn groups(precision: Precision, outputs: usize) -> usize {
     if precision == Precision::F16 && outputs.div_ceil(GROUP).is_multiple_of(2) { 2 } else { 1 }
 }
 
-/// Writes the weights of a convolution to `values`, `[outputs of a thread block, unit, group]`, from unit `first` on. A unit
-/// is one tap of one slice of inputs.
+/// Writes the weights of a convolution to `values`, `[outputs of a thread block, unit, group]`, from unit `first` on. A
+/// unit is one tap of one slice of inputs.
 fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &mut [f32]) {
     let taps = conv.weight.len() / (conv.inputs * conv.outputs);
     let groups = groups(precision, conv.outputs);
@@ -86,8 +86,8 @@ fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &
 
 /// The index within a unit of the weight of input `k` and output `n`.
 ///
-/// In half precision, the order is the one in which the lanes of a warp need the weights for `mma.m16n8k16`: lane
-/// `4 (n % 8) + k % 8 / 2` holds inputs `k`, `k + 1`, `k + 8` and `k + 9`. It loads those of the outputs below 16 with one
+/// In half precision, the order is the one in which the lanes of a warp need the weights for `mma.m16n8k16`: lane `4 (n
+/// % 8) + k % 8 / 2` holds inputs `k`, `k + 1`, `k + 8` and `k + 9`. It loads those of the outputs below 16 with one
 /// instruction and the others with a second one.
 fn place(precision: Precision, k: usize, n: usize) -> usize {
     match precision {
@@ -143,8 +143,8 @@ impl Last {
     /// Copies the layer to the GPU.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is not enough memory, or for a network with more than 32 channels at the finest level,
-    /// which the kernels do not support.
+    /// [`Error::Device`] when there is not enough memory, or for a network with more than 32 channels at the finest
+    /// level, which the kernels do not support.
     pub fn new(gpu: &Gpu, norm: &Affine, conv: &Conv) -> Result<Self> {
         if conv.inputs > GROUP {
             let reason = format!(

@@ -111,8 +111,8 @@ pub(super) fn size(count: usize, (height, width): (usize, usize), level: usize) 
     Size { count, height: height >> level, width: width >> level }
 }
 
-/// The launches of a full batch, recorded as a CUDA graph. The kernels of the first full batch are launched one by one, so
-/// that the driver does not have to load them during the recording.
+/// The launches of a full batch, recorded as a CUDA graph. The kernels of the first full batch are launched one by one,
+/// so that the driver does not have to load them during the recording.
 #[derive(Default)]
 pub(super) enum Replay {
     /// No full batch has run yet.

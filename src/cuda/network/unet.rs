@@ -52,8 +52,8 @@ impl Unet {
     /// Copies the weights of a network to the GPU, in the order in which the kernels read them.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is not enough memory, when the network has more than 16 input channels or more than 32
-    /// channels at the finest level, or when a weight is too large for half precision.
+    /// [`Error::Device`] when there is not enough memory, when the network has more than 16 input channels or more than
+    /// 32 channels at the finest level, or when a weight is too large for half precision.
     pub fn new(gpu: &Gpu, network: &Network, precision: Precision) -> Result<Unet> {
         let nbase = network.nbase.clone();
         if nbase[0] > CHANNELS_IN {

@@ -11,8 +11,8 @@ use crate::atomic::write_atomic;
 use crate::cuda::sources::HEADERS;
 use crate::{Error, Result, folders};
 
-/// A folder of compiled kernels. Several processes can use it at once, and it can be deleted at any time: an entry that is
-/// damaged counts as missing, and kernels also run when no entry can be written.
+/// A folder of compiled kernels. Several processes can use it at once, and it can be deleted at any time: an entry that
+/// is damaged counts as missing, and kernels also run when no entry can be written.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: Option<PathBuf>,
@@ -57,15 +57,16 @@ impl Entry {
         Entry { file: format!("{name}.{architecture}.nvrtc-{compiler}.{short}.{ending}"), key }
     }
 
-    /// The checksum of key and content. With the key in it, an entry under the name of another one is not taken for that.
+    /// The checksum of key and content. With the key in it, an entry under the name of another one is not taken for
+    /// that.
     fn checksum(&self, content: &[u8]) -> [u8; CHECKSUM] {
         Sha256::new().chain_update(self.key).chain_update(content).finalize().into()
     }
 }
 
 impl Cache {
-    /// The cache of the user: the folder that the environment variable `FLOWMASK_CACHE` names, or else `flowmask/kernels` in
-    /// the platform's folder for caches, such as `~/.cache` (or `XDG_CACHE_HOME`).
+    /// The cache of the user: the folder that the environment variable `FLOWMASK_CACHE` names, or else
+    /// `flowmask/kernels` in the platform's folder for caches, such as `~/.cache` (or `XDG_CACHE_HOME`).
     pub fn user() -> Self {
         let folder = folders::variable("FLOWMASK_CACHE")
             .or_else(|| folders::cache().map(|folder| folder.join("kernels")));

@@ -1,5 +1,5 @@
-//! Loads the library NVRTC and compiles with it. Its functions are declared here, because cudarc's bindings panic when the
-//! library is missing, and take header files only from disk.
+//! Loads the library NVRTC and compiles with it. Its functions are declared here, because cudarc's bindings panic when
+//! the library is missing, and take header files only from disk.
 
 use std::error::Error as _;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -84,8 +84,8 @@ impl Functions {
 
 impl Compiler {
     /// Loads the library that the environment variable `FLOWMASK_NVRTC` names, or else the first one that the system's
-    /// loader, the CUDA toolkit or a Python environment has. `driver` is the CUDA version of the driver that will load the
-    /// compiled code. A driver refuses the code of a later NVRTC, so a library that is not later is preferred.
+    /// loader, the CUDA toolkit or a Python environment has. `driver` is the CUDA version of the driver that will load
+    /// the compiled code. A driver refuses the code of a later NVRTC, so a library that is not later is preferred.
     ///
     /// # Errors
     /// [`Error::Device`] when no library is found or none can be loaded; it says what to install.
@@ -152,8 +152,8 @@ impl Compiler {
     }
 
     /// Compiles one text for a card of this compute capability, (major, minor). The text may include the headers of
-    /// `kernels`; `file` is its name in messages. The result is a CUBIN, or, where this compiler does not know the card,
-    /// PTX that ends with a zero byte.
+    /// `kernels`; `file` is its name in messages. The result is a CUBIN, or, where this compiler does not know the
+    /// card, PTX that ends with a zero byte.
     ///
     /// # Errors
     /// [`Error::Device`] when the text does not compile, with the compiler's messages, or when the card is too old.
