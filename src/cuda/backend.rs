@@ -29,8 +29,7 @@ const SHARE: usize = 4;
 const STATES: usize = 4;
 
 /// Estimate of the bytes per pixel that the stages after the network need: the flows, the points, the seeds with their
-/// counts and areas, and the boxes of masks and their holes. An image with all its arrays was measured to take about
-/// 135.
+/// counts and areas, and the boxes of masks and their holes. All arrays of an image were measured to take 135.
 const STAGES: usize = 75;
 
 /// The backend that runs on one stream of a GPU.
@@ -73,7 +72,7 @@ pub(crate) struct Work {
     maps: Buffer<f32>,
     points: Points,
     labels: Buffer<u32>,
-    /// An upper bound of `labels`.
+    /// No label in `labels` exceeds this.
     max_label: u32,
     /// The maps and the labels at another size, while they are resized.
     other_maps: Buffer<f32>,
@@ -145,8 +144,8 @@ impl Cuda {
         Ok(())
     }
 
-    /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It becomes the last
-    /// of `states`.
+    /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It ends up last in
+    /// `states`.
     fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
         match self.states.iter().position(|state| state.tile() == tile && state.batch() >= batch) {
             Some(i) => {

@@ -59,8 +59,7 @@ pub fn style(
 }
 
 impl Scratch {
-    /// Uploads the tables of a grid. The CPU computes the weights, because a GPU's exponential function rounds
-    /// otherwise.
+    /// Uploads the tables of a grid. The CPU computes the weights, since a GPU's `exp` rounds otherwise.
     fn set(&mut self, gpu: &Gpu, grid: &Grid) -> Result<()> {
         if self.grid.as_ref() == Some(grid) {
             return Ok(());

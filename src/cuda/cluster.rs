@@ -7,7 +7,7 @@ use super::scan::blocks;
 use super::{Buffer, Gpu};
 use crate::Result;
 
-/// Memory for [`cluster`].
+/// Scratch memory of [`cluster`].
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// How many walks ended in each pixel.

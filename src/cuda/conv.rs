@@ -1,8 +1,7 @@
 //! The convolutions of the network, each with the batch norm, sums, ReLU and pooling around it in one kernel.
 //!
 //! The kernels for half precision use the instruction `mma.sync`, which every card from compute capability 8.0 on has.
-//! A kernel that uses `wgmma` (9.0) would be one more case in `ConvSum::launch`, with an order of the weights of its
-//! own.
+//! A kernel that uses `wgmma` (9.0) would be one more case in `ConvSum::launch`, with its own order of the weights.
 
 mod launch;
 mod map;
@@ -20,8 +19,7 @@ pub use weights::{Act, Last, Weights};
 pub const CHANNELS_IN: usize = super::kernels::tiles::CHANNELS as usize;
 /// Every other map is stored with a multiple of this many channels. Those beyond its own are zero.
 pub const GROUP: usize = kernels::GROUP as usize;
-/// The largest number of pixels of a batch: the kernels keep the index of a pixel and `STRIP_BITS` more bits in 31
-/// bits.
+/// The largest number of pixels of a batch: a pixel's index and `STRIP_BITS` more bits must fit into 31 bits.
 pub const MAX_PIXELS: usize = 1 << (31 - kernels::STRIP_BITS);
 /// The kernels sum over this many input channels at a time.
 const SLICE: usize = kernels::SLICE as usize;

@@ -36,7 +36,7 @@ impl Gpu {
     /// kernels are compiled for it, which takes seconds; [`Gpu::open_with`] reports the progress of that.
     ///
     /// # Errors
-    /// [`Error::Device`]: no driver, no such GPU, or the kernels cannot be compiled.
+    /// [`Error::Device`] when there is no driver or no such GPU, or when the kernels cannot be compiled.
     pub fn open(ordinal: usize) -> Result<Self> {
         Self::open_with(ordinal, &|_, _| {})
     }
@@ -74,7 +74,7 @@ impl Gpu {
         self.context.name().map_err(|e| self.error(e))
     }
 
-    /// The number of its multiprocessors.
+    /// The number of multiprocessors of the GPU.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -83,7 +83,7 @@ impl Gpu {
         self.context.attribute(count).map(|n| n as usize).map_err(|e| self.error(e))
     }
 
-    /// The number of free bytes in its memory.
+    /// The number of free bytes in the GPU's memory.
     ///
     /// # Errors
     /// [`Error::Device`].

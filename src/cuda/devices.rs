@@ -10,24 +10,24 @@ use crate::{Device, Error, Result};
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceInfo {
-    /// Its index, counted from 0, as [`Gpu::open`](super::Gpu::open) takes it.
+    /// The index of the GPU, counted from 0, as [`Gpu::open`](super::Gpu::open) takes it.
     pub index: usize,
     /// The name of the card.
     pub name: String,
-    /// Its compute capability, such as (9, 0).
+    /// The compute capability of the card, (major, minor), such as (9, 0).
     pub capability: (i32, i32),
-    /// The number of its multiprocessors.
+    /// The number of multiprocessors.
     pub multiprocessors: usize,
-    /// The size of its memory in bytes.
+    /// The size of the card's memory in bytes.
     pub memory: usize,
-    /// The free bytes of its memory; `None` when the card cannot be opened.
+    /// The free bytes of the card's memory; `None` when the card cannot be opened.
     pub free: Option<usize>,
 }
 
 /// The GPUs that the driver shows to this process. The environment variable `CUDA_VISIBLE_DEVICES` can hide some.
 ///
 /// # Errors
-/// [`Error::Device`] when there is no driver or no GPU; it says which of both.
+/// [`Error::Device`] when there is no driver or no GPU; it says which.
 pub fn devices() -> Result<Vec<DeviceInfo>> {
     let count = count()?;
     if count == 0 {

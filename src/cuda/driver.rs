@@ -28,7 +28,7 @@ pub(super) fn driver() -> Result<()> {
 /// The latest CUDA version that the driver supports, (major, minor), such as (12, 9).
 ///
 /// # Errors
-/// [`Error::Device`]: there is no driver.
+/// [`Error::Device`] when there is no driver.
 pub fn driver_version() -> Result<(i32, i32)> {
     driver()?;
     let mut version = 0;

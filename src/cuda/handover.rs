@@ -1,4 +1,4 @@
-//! Pixels that are on the GPU already, and labels that stay there, in the memory of the caller.
+//! Pixels and labels in GPU memory that belongs to the caller.
 
 use std::ffi::c_void;
 

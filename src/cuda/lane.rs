@@ -9,8 +9,7 @@ use crate::pipeline::{Engine, Segmented};
 use crate::watch::Watch;
 use crate::{Device, Image, Model, Options, Precision, Result};
 
-/// The number of lanes of each GPU. While one lane copies an image or follows flows, the other can use the tensor
-/// cores.
+/// The number of lanes of each GPU. While one lane copies an image or follows flows, the other one computes.
 const STREAMS: usize = 2;
 
 /// A lane that runs on one stream of a GPU.

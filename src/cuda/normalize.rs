@@ -7,7 +7,7 @@ use crate::{Normalize, Result};
 
 /// Threads of a block.
 const THREADS: u32 = kernels::THREADS as u32;
-/// The least number of values for each thread of a full grid.
+/// The number of values that a thread takes. In large images it is higher, since the number of blocks is limited.
 const VALUES_PER_THREAD: u32 = 8;
 
 /// Scratch memory of [`normalize`]: the histogram and the percentiles of each channel.

@@ -24,8 +24,9 @@ pub struct OnDevice {
 
 impl Segmenter {
     /// Finds the cells of images whose pixels are in the memory of GPU number `ordinal`, on which the segmenter must
-    /// run. Pixels are not copied to the host, and of the results only those that the caller wants there. Tiles of
-    /// several images go through the network together. Each image gets the same masks as from [`Segmenter::segment`].
+    /// run. Pixels are not copied to the host, and neither are the masks if the image has a place for them on the GPU.
+    /// Tiles of several images go through the network together. Each image gets the same masks as from
+    /// [`Segmenter::segment`].
     ///
     /// The pixels of an image are read after everything that is in the image's stream already, and what is put into the
     /// stream later runs after the labels are written. The call returns when the labels are written. `progress` is

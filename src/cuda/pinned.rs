@@ -1,12 +1,11 @@
-//! Pinned memory of the host, between which and its own memory a GPU copies while the host continues.
+//! Pinned memory of the host, from and to which a GPU copies while the host continues.
 
 use cudarc::driver::{CudaEvent, DeviceRepr, DriverError, PinnedHostSlice};
 
 use super::{Buffer, Gpu};
 use crate::Result;
 
-/// Pinned host memory through which arrays are copied to and from a GPU. It is reused, and allocated again only to
-/// grow.
+/// Pinned host memory through which arrays are copied to and from a GPU. It is only allocated to grow.
 #[derive(Debug, Default)]
 pub struct Pinned {
     memory: Option<PinnedHostSlice<u8>>,

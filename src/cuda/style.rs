@@ -109,8 +109,8 @@ impl Shifts {
 }
 
 /// Writes the style vector of each tile to `style`, `[tile, length]`, and its shifts to `shifts`. The style vector is
-/// the mean of the deepest map over the pixels of the tile, scaled to unit length; the linear maps make the shifts from
-/// it.
+/// the mean of the deepest map over the pixels of the tile, scaled to unit length. The linear maps turn it into the
+/// shifts.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

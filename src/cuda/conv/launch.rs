@@ -24,9 +24,9 @@ impl ConvSum<'_> {
             Precision::F16 => WARPS as usize / groups,
             Precision::F32 => STRIPS as usize,
         };
-        let side = |pixels: usize| pixels.div_ceil(SIDE as usize);
-        let all = size.count * side(size.height) * side(size.width);
-        let grid = ((all.div_ceil(strips) * (outputs / (groups * GROUP))) as u32, 1, 1);
+        let squares = |pixels: usize| pixels.div_ceil(SIDE as usize);
+        let total = size.count * squares(size.height) * squares(size.width);
+        let grid = ((total.div_ceil(strips) * (outputs / (groups * GROUP))) as u32, 1, 1);
         if grid.0 == 0 {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::super::kernels::Address;
 use super::super::{Buffer, Gpu};
 use crate::{Precision, Result};
 
-/// An array in the memory of a GPU, in the precision of the network: a feature map `[tile, height, width, channels]`,
+/// An array in the memory of a GPU, in the precision of the network: a feature map, `[tile, height, width, channels]`,
 /// or weights.
 #[derive(Debug)]
 pub enum Map {

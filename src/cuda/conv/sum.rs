@@ -110,7 +110,7 @@ impl<'a> ConvSum<'a> {
         ConvSum { up, ..self }
     }
 
-    /// Replaces the bias of the weights, for each tile by its own.
+    /// Replaces the bias of the weights by another one, which can differ from tile to tile.
     pub fn bias(self, bias: Rows<'a, Buffer<f32>>) -> Self {
         ConvSum { bias, ..self }
     }

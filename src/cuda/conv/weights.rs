@@ -86,9 +86,9 @@ fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &
 
 /// The index within a unit of the weight of input `k` and output `n`.
 ///
-/// In half precision, the order is the one in which the lanes of a warp need the weights for `mma.m16n8k16`: lane `4 (n
-/// % 8) + k % 8 / 2` holds inputs `k`, `k + 1`, `k + 8` and `k + 9`. It loads those of the outputs below 16 with one
-/// instruction and the others with a second one.
+/// In half precision, the order is the one in which the lanes of a warp need the weights for `mma.m16n8k16`: lane
+/// `4 (n % 8) + k % 8 / 2` holds inputs `k`, `k + 1`, `k + 8` and `k + 9`. It loads those of the outputs below 16 with
+/// one instruction and the others with a second one.
 fn place(precision: Precision, k: usize, n: usize) -> usize {
     match precision {
         Precision::F16 => {
@@ -148,7 +148,7 @@ impl Last {
     pub fn new(gpu: &Gpu, norm: &Affine, conv: &Conv) -> Result<Self> {
         if conv.inputs > GROUP {
             let reason = format!(
-                "a network of {} channels at the finest level; a GPU serves up to {GROUP}",
+                "a network of {} channels at the finest level; a GPU supports up to {GROUP}",
                 conv.inputs
             );
             return Err(Error::device("cuda", reason));

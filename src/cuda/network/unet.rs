@@ -58,7 +58,7 @@ impl Unet {
         let nbase = network.nbase.clone();
         if nbase[0] > CHANNELS_IN {
             let reason =
-                format!("a network of {} input channels; a GPU serves up to {CHANNELS_IN}", nbase[0]);
+                format!("a network of {} input channels; a GPU supports up to {CHANNELS_IN}", nbase[0]);
             return Err(Error::device("cuda", reason));
         }
         let levels = network.levels();

@@ -57,8 +57,7 @@ impl Entry {
         Entry { file: format!("{name}.{architecture}.nvrtc-{compiler}.{short}.{ending}"), key }
     }
 
-    /// The checksum of key and content. With the key in it, an entry under the name of another one is not taken for
-    /// that.
+    /// The checksum of key and content. With the key in it, a file that was renamed is not read as another entry.
     fn checksum(&self, content: &[u8]) -> [u8; CHECKSUM] {
         Sha256::new().chain_update(self.key).chain_update(content).finalize().into()
     }
