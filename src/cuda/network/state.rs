@@ -85,7 +85,7 @@ impl State {
         value_bytes(precision) * values + 4 * (pixels * nout + batch * linears.length()) + shifts
     }
 
-    /// The number of tiles that it has room for.
+    /// The number of tiles that there is room for.
     pub fn batch(&self) -> usize {
         self.batch
     }

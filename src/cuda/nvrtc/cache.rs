@@ -24,7 +24,7 @@ const CHECKSUM: usize = 32;
 /// A file of kernels that one compiler compiles for one architecture.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The name in the folder: what the entry is, for people, and a part of the key.
+    /// The file's name in the folder: a description for people, then a part of the key.
     file: String,
     /// The hash of everything that the compiled code depends on.
     key: [u8; 32],
@@ -143,7 +143,7 @@ mod tests {
             std::fs::write(&path, changed).unwrap();
             assert_eq!(cache.read(&entry), None, "byte {place}");
         }
-        // Another entry gets the name of this one.
+        // The file of another entry gets the name of this entry.
         let other = Entry::new((12, 9), Target::Cubin(90), "a", "c");
         cache.write(&other, b"content").unwrap();
         std::fs::rename(folder.path().join("new").join(&other.file), &path).unwrap();

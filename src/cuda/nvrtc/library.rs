@@ -110,14 +110,14 @@ impl Compiler {
     /// Loads the library at a path, or with a name that the system's loader knows.
     ///
     /// # Errors
-    /// [`Error::Device`]: it cannot be loaded, or is not NVRTC 12 or later.
+    /// [`Error::Device`] when the library cannot be loaded, or is not NVRTC 12 or later.
     pub fn open(path: &Path) -> Result<Self> {
         let error = |reason: String| Error::device("cuda", format!("{} {reason}; {INSTALL}", path.display()));
         let cause = |e: libloading::Error| {
             let cause = e.source().map_or_else(|| e.to_string(), ToString::to_string);
             cause.trim_start_matches(&format!("{}: ", path.display())).to_owned()
         };
-        // SAFETY: its name is that of NVRTC, or the user says that it is NVRTC, whose loading has no preconditions.
+        // SAFETY: loading NVRTC has no preconditions; the library has its name, or the user says that it is NVRTC.
         let library = unsafe { Library::new(path) }.map_err(|e| {
             error(format!("cannot be loaded as NVRTC, the compiler of the kernels ({})", cause(e)))
         })?;
