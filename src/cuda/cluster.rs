@@ -17,7 +17,7 @@ pub struct Scratch {
     owners: Buffer<u64>,
     /// The area of each mask in pixels, by the index of its seed.
     areas: Buffer<u32>,
-    /// Memory of [`renumber`]. Its `count` is the number of labels.
+    /// Memory of [`renumber()`]. Its `count` is the number of labels.
     pub renumber: renumber::Scratch,
 }
 

@@ -42,7 +42,7 @@ pub struct Scratch {
     sums: Buffer<u32>,
     holes: Holes,
     scan: scan::Scratch,
-    /// Memory of [`renumber`]. Its `count` is the number of masks after the last call.
+    /// Memory of [`renumber()`]. Its `count` is the number of masks after the last call.
     pub renumber: renumber::Scratch,
 }
 
