@@ -157,7 +157,7 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
     let Segmentation { masks, flows, cellprob, .. } = found;
     let maps: Vec<f32> = flows.iter().chain(&cellprob).copied().collect();
     let (maps, labels) = (Buffer::of(gpu, &maps).unwrap(), masks.into_raw_vec_and_offset().0);
-    let (size, most) = ((SIDE, SIDE), cluster::most_labels((SIDE, SIDE)));
+    let (size, max_label) = ((SIDE, SIDE), cluster::max_label((SIDE, SIDE)));
     let mut group = c.benchmark_group("after the network");
     group.throughput(Throughput::Elements(PIXELS as u64));
     let (mut points, mut scratch) = (follow::Points::default(), follow::Scratch::default());
@@ -182,7 +182,8 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
         b.iter_custom(|n| {
             timed(gpu, n, || {
                 let check = (&maps, f64::INFINITY);
-                flow_error::drop_bad_flows(gpu, &mut device_labels, size, most, check, &mut scratch).unwrap();
+                flow_error::drop_bad_flows(gpu, &mut device_labels, size, max_label, check, &mut scratch)
+                    .unwrap();
             })
         });
     });
@@ -195,7 +196,7 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
                     gpu,
                     &mut device_labels,
                     size,
-                    most,
+                    max_label,
                     choice,
                     &mut scratch,
                 )

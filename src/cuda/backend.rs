@@ -1,14 +1,14 @@
-//! The stages on a GPU, as the pipeline asks for them.
+//! Runs the stages of the pipeline on a GPU.
 
 use std::sync::Arc;
 
 use super::blend::{self, blend};
 use super::channels::{Raw, channels};
-use super::cluster::{self, cluster, most_labels};
+use super::cluster::{self, cluster};
 use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
 use super::flow_error::{self, drop_bad_flows};
 use super::follow::{self, Points, follow};
-use super::handover::{self, DeviceImage, give_labels, take_pixels};
+use super::handover::{self, DeviceImage, copy_pixels, write_labels};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
 use super::tiles::tiles;
@@ -19,30 +19,31 @@ use crate::plan::grid::Grid;
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Result};
 
-/// Tiles that go through the network together when nothing else is asked for: at 224 pixels the smallest maps then have
-/// a block of the convolution for each of some hundred multiprocessors.
+/// Default number of tiles that go through the network together. With tiles of 224 by 224 pixels, this gives the
+/// convolutions of the smallest maps about a hundred thread blocks, one for each multiprocessor of a large GPU.
 const BATCH: usize = 64;
-/// The part of the free memory that a lane's maps may take.
+/// A lane's network may take this part of the free memory: one in `SHARE`.
 const SHARE: usize = 4;
-/// Sizes of tiles for which the network's maps are kept. Images smaller than a tile have tiles of their own size.
+/// How many tile sizes the memory of the network is kept for. An image that is smaller than a tile is one tile of the
+/// size of its padded image, so the size of tiles can change from image to image.
 const STATES: usize = 4;
 
-/// Bytes a pixel that the stages after the network need, about: the flows, the points, histogram, owners and sizes of
-/// seeds, the boxes of masks and their holes. With the arrays of the image, some 135 were counted.
+/// Estimate of the bytes per pixel that the stages after the network need: the flows, the points, the seeds with their
+/// counts and areas, and the boxes of masks and their holes. All arrays of an image were measured to take 135.
 const STAGES: usize = 75;
 
-/// A stream of a GPU with a network.
+/// The backend that runs on one stream of a GPU.
 pub(crate) struct Cuda {
     gpu: Gpu,
     unet: Arc<Unet>,
-    /// The network's maps for a size of tiles, the last used last.
+    /// The network's memory for each size of tiles, in the order of their last use.
     states: Vec<State>,
-    /// Bytes that the largest image so far was found to need.
-    most: usize,
+    /// Estimate of the bytes that the largest image so far needs.
+    max_bytes: usize,
     scratch: Scratch,
 }
 
-/// What the stages need besides their arguments: one set for all images, since a stream works on one at a time.
+/// The scratch memory of the stages. All images share it, since a stream works on one image at a time.
 #[derive(Default)]
 struct Scratch {
     normalize: normalize::Scratch,
@@ -59,21 +60,21 @@ struct Scratch {
 pub(crate) struct Work {
     pinned: Pinned,
     raw: Raw,
-    /// `[height, width, nchan]`, normalised, at the image's scale.
+    /// The normalised channels, `[height, width, nchan]`, at the size of the image.
     pixels: Buffer<f32>,
-    /// `[tiles, nout, tile height, tile width]`.
+    /// The network's output, `[tiles, nout, tile height, tile width]`.
     values: Buffer<f32>,
-    /// `[tiles, style length]`.
+    /// The style vector of each tile, `[tiles, style length]`.
     styles: Buffer<f32>,
-    /// Of unit length.
+    /// The style vector of the image, scaled to unit length.
     style: Buffer<f32>,
-    /// `[nout, height, width]`.
+    /// Flows and cellprob, `[nout, height, width]`.
     maps: Buffer<f32>,
     points: Points,
     labels: Buffer<u32>,
-    /// What no label exceeds.
-    most: u32,
-    /// The maps and the labels at another size.
+    /// No label in `labels` exceeds this.
+    max_label: u32,
+    /// The maps and the labels at another size, while they are resized.
     other_maps: Buffer<f32>,
     other_labels: Buffer<u32>,
 }
@@ -81,8 +82,9 @@ pub(crate) struct Work {
 /// Where the pixels of an image are.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
+    /// In the host's memory.
     Host(&'a Image),
-    /// In the GPU's memory, where its labels may go too.
+    /// In the GPU's memory. The labels may be written there too.
     Device(&'a DeviceImage),
 }
 
@@ -95,8 +97,9 @@ impl Input for Source<'_> {
     }
 }
 
-/// Some tiles of an image in the batch.
+/// Consecutive tiles of one image in a batch.
 struct Run {
+    /// Index of the image.
     job: usize,
     first_tile: usize,
     count: usize,
@@ -104,43 +107,45 @@ struct Run {
 
 impl Cuda {
     pub fn new(gpu: Gpu, unet: Arc<Unet>) -> Self {
-        Cuda { gpu, unet, states: Vec::new(), most: 0, scratch: Scratch::default() }
+        Cuda { gpu, unet, states: Vec::new(), max_bytes: 0, scratch: Scratch::default() }
     }
 
-    /// The GPU.
+    /// The GPU that the backend runs on.
     pub fn device(&self) -> Device {
         self.gpu.device()
     }
 
-    /// Tiles that go through the network together.
+    /// How many tiles go through the network together.
     pub fn batch(&self, options: &Options) -> usize {
         options.batch_size.unwrap_or(BATCH)
     }
 
-    /// The labels to where the image says, which is an address and the bytes from a row to the next. How many cells.
-    pub fn give_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
-        give_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
+    /// Writes the labels to the GPU's memory: `to` is the address of the first label and the bytes from one row to the
+    /// next. Returns the number of cells.
+    pub fn write_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
+        write_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 
-    /// Makes sure that an image fits before anything is allocated for it.
-    fn plan(&mut self, image: Source) -> Result<()> {
+    /// Checks that an image fits into the free memory before anything is allocated for it.
+    fn check_memory(&mut self, image: Source) -> Result<()> {
         let need = bytes(image, &self.unet);
-        if need > self.most {
+        if need > self.max_bytes {
             let free = self.gpu.free_memory()?;
-            if need > self.most + free {
+            if need > self.max_bytes + free {
                 let (height, width) = image.size();
-                let [need, free] = [need, self.most + free].map(|bytes| bytes as f64 / 1e9);
+                let [need, free] = [need, self.max_bytes + free].map(|bytes| bytes as f64 / 1e9);
                 let reason = format!(
                     "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
                 );
                 return Err(Error::device(self.gpu.device(), reason));
             }
-            self.most = need;
+            self.max_bytes = need;
         }
         Ok(())
     }
 
-    /// The maps for `batch` tiles of a size, or for fewer where memory is short; they are the last of `states`.
+    /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It ends up last in
+    /// `states`.
     fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
         match self.states.iter().position(|state| state.tile() == tile && state.batch() >= batch) {
             Some(i) => {
@@ -152,15 +157,15 @@ impl Cuda {
                 if self.states.len() == STATES {
                     self.states.remove(0);
                 }
-                let most = self.gpu.free_memory()? / SHARE / State::bytes(&self.unet, 1, tile);
-                let state = State::new(&self.gpu, &self.unet, batch.min(most.max(1)), tile)?;
+                let fitting = self.gpu.free_memory()? / SHARE / State::bytes(&self.unet, 1, tile);
+                let state = State::new(&self.gpu, &self.unet, batch.min(fitting.max(1)), tile)?;
                 self.states.push(state);
             }
         }
         Ok(self.states.last_mut().expect("it was just put there"))
     }
 
-    /// The tiles of the images `of`, which have one size, through the network.
+    /// Runs the network on the tiles of the images with the indices `of`. All these tiles have the same size.
     fn run_tiles(
         &mut self,
         jobs: &mut [&mut Job<Cuda>],
@@ -201,26 +206,27 @@ impl Cuda {
 
 impl Drop for Cuda {
     fn drop(&mut self) {
-        // The weights are of another stream, whose memory does not wait for what is left to do in this one when the work
-        // was stopped. An error was seen by whoever asked for its results.
+        // After a cancelled run, kernels in this stream may still read the weights. These were allocated in another
+        // stream, so freeing them does not wait for this one. Errors were reported when the results were read.
         let _ = self.gpu.synchronize();
     }
 }
 
-/// Device memory for an image at the network's scale, about: its arrays and those of the stages, but for the network's.
+/// Estimate of the GPU memory in bytes for an image that is not rescaled for the network: its arrays and those of the
+/// stages, without the network's own memory.
 fn bytes(image: Source, unet: &Unet) -> usize {
     let raw = match image {
         Source::Host(image) => image.pixels().kind().bytes() * image.channels(),
         Source::Device(image) => image.kind.bytes() * image.shape[2],
     };
     let (channels, maps) = (raw + 4 * unet.nchan(), 4 * unet.nout());
-    // Tiles cover 1.7 times the image; the maps have a second place for another size.
+    // The overlapping tiles have about 1.7 times the image's pixels. Maps and labels have a second array to be resized.
     let work = channels + 2 * maps + 2 * maps + 2 * size_of::<u32>();
     let (height, width) = image.size();
     height * width * (work + STAGES)
 }
 
-/// Copies the outputs of a batch to the images whose tiles they are.
+/// Copies the outputs of a batch to the images that the tiles belong to.
 fn scatter(gpu: &Gpu, state: &State, runs: &[Run], jobs: &mut [&mut Job<Cuda>]) -> Result<()> {
     let mut slot = 0;
     for &Run { job, first_tile, count } in runs {
@@ -243,7 +249,7 @@ impl Backend for Cuda {
         if let Source::Device(image) = image {
             image.check(&self.gpu)?;
         }
-        self.plan(image)?;
+        self.check_memory(image)?;
         let (size, nchan) = (image.size(), self.unet.nchan());
         let count = match image {
             Source::Host(image) => {
@@ -251,7 +257,7 @@ impl Backend for Cuda {
                 image.channels()
             }
             Source::Device(image) => {
-                take_pixels(&self.gpu, image, &mut work.raw, &mut self.scratch.handover)?;
+                copy_pixels(&self.gpu, image, &mut work.raw, &mut self.scratch.handover)?;
                 image.shape[2]
             }
         };
@@ -297,15 +303,15 @@ impl Backend for Cuda {
     }
 
     fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
-        let Work { points, labels, most, .. } = work;
-        *most = most_labels(size);
+        let Work { points, labels, max_label, .. } = work;
+        *max_label = cluster::max_label(size);
         cluster(&self.gpu, points, size, max_size_fraction, labels, &mut self.scratch.cluster)
     }
 
     fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
         let scratch = &mut self.scratch.flow_error;
-        let Work { labels, maps, most, .. } = work;
-        drop_bad_flows(&self.gpu, labels, size, *most, (maps, threshold), scratch)
+        let Work { labels, maps, max_label, .. } = work;
+        drop_bad_flows(&self.gpu, labels, size, *max_label, (maps, threshold), scratch)
     }
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
@@ -322,15 +328,22 @@ impl Backend for Cuda {
         compat: Compat,
     ) -> Result<()> {
         let scratch = &mut self.scratch.components;
-        fill_holes_and_drop_small(&self.gpu, &mut work.labels, size, work.most, (min_size, compat), scratch)
+        fill_holes_and_drop_small(
+            &self.gpu,
+            &mut work.labels,
+            size,
+            work.max_label,
+            (min_size, compat),
+            scratch,
+        )
     }
 
     fn drop_edges(&mut self, work: &mut Work, size: Size) -> Result<()> {
-        drop_edges(&self.gpu, &mut work.labels, size, work.most, &mut self.scratch.components)
+        drop_edges(&self.gpu, &mut work.labels, size, work.max_label, &mut self.scratch.components)
     }
 
     fn diameter(&mut self, work: &mut Work, size: Size) -> Result<f64> {
-        diameter(&self.gpu, &work.labels, size, work.most, &mut self.scratch.components)
+        diameter(&self.gpu, &work.labels, size, work.max_label, &mut self.scratch.components)
     }
 
     fn style(&mut self, work: &mut Work) -> Result<Vec<f32>> {

@@ -1,4 +1,4 @@
-//! The weighted average of overlapping tiles.
+//! The weighted average of overlapping tiles (`_taper_mask`, `unaugment_tiles`, `average_tiles`).
 
 use super::kernels::blend::{self as kernels, Layout, Line};
 use super::resize::{BLOCK, blocks};
@@ -7,20 +7,22 @@ use crate::Result;
 use crate::plan::grid::Grid;
 use crate::plan::taper::{taper, total_weight};
 
-/// Memory that is kept from one image to the next: the tables of the last grid.
+/// Scratch memory of [`blend`]. It keeps the tables of the last grid, since the next image often has the same one.
 #[derive(Debug, Default)]
 pub struct Scratch {
     grid: Option<Grid>,
-    /// Rows, then columns, of the padded image.
+    /// Which tiles cover each row, then each column, of the padded image.
     lines: Buffer<Line>,
-    /// First rows, then first columns, of the tiles.
+    /// The first row of each row of tiles, then the first column of each column of tiles.
     starts: Buffer<u32>,
-    /// Weights down, then across, a tile.
+    /// The weight of each row, then of each column, of a tile.
     tapers: Buffer<f64>,
 }
 
-/// The average, `[nout, height, width]` of the grid's image, of the network's outputs, `[tiles, nout, tile height,
-/// tile width]` in the order of [`Grid::tiles`]: see [`Blend`](crate::cpu::blend::Blend).
+/// Writes the weighted average of the network's outputs to `out`, as [`Blend`](crate::cpu::blend::Blend) computes it.
+///
+/// `values` is `[tiles, nout, tile height, tile width]`, with the tiles in the order of [`Grid::tiles`]. `out` becomes
+/// `[nout, height, width]` with the size of the grid's image.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -39,7 +41,8 @@ pub fn blend(
     kernels::blend(gpu, blocks, BLOCK, 0, values.get(), out, lines, starts, tapers, &layout)
 }
 
-/// The sum of `count` style vectors, `[count, length]`, in their order, of unit length.
+/// Writes the style vector of an image to `out`: the sum of the style vectors of its tiles, `[count, length]`, added in
+/// their order and scaled to unit length.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -56,7 +59,7 @@ pub fn style(
 }
 
 impl Scratch {
-    /// The tables of a grid. The weights come from the processor, whose exponential is another than a GPU's.
+    /// Uploads the tables of a grid. The CPU computes the weights, since a GPU's `exp` rounds otherwise.
     fn set(&mut self, gpu: &Gpu, grid: &Grid) -> Result<()> {
         if self.grid.as_ref() == Some(grid) {
             return Ok(());
@@ -76,7 +79,8 @@ impl Scratch {
     }
 }
 
-/// The tiles at each place, of those that start at `starts`, in ascending order.
+/// For each position along an axis: its total weight and the range of tiles that cover it. `starts`, in ascending
+/// order, are the first positions of the tiles, and `tile` is their length.
 fn lines(totals: &[f64], starts: &[usize], tile: usize) -> Vec<Line> {
     let line = |(i, &total): (usize, &f64)| Line {
         total,

@@ -1,12 +1,12 @@
-//! Memory of a GPU that grows when it has to and stays.
+//! Arrays in the memory of a GPU, which are reused from image to image.
 
 use cudarc::driver::{CudaSlice, DeviceRepr, ValidAsZeroBits};
 
 use super::Gpu;
 use crate::Result;
 
-/// An array in a GPU's memory. It is allocated once and again only to grow, so that a run on images of sizes that were
-/// seen before allocates nothing.
+/// An array in a GPU's memory. Memory is only allocated when the array has to grow, so nothing is allocated for an
+/// image that is no larger than an earlier one.
 #[derive(Debug)]
 pub struct Buffer<T> {
     memory: Option<CudaSlice<T>>,
@@ -20,12 +20,12 @@ impl<T> Default for Buffer<T> {
 }
 
 impl<T: DeviceRepr> Buffer<T> {
-    /// Nothing.
+    /// An empty array. It has no memory before the first [`Buffer::resize`].
     pub const fn new() -> Self {
         Buffer { memory: None, len: 0 }
     }
 
-    /// A copy of `values`.
+    /// Allocates an array and copies `values` into it.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -35,7 +35,7 @@ impl<T: DeviceRepr> Buffer<T> {
         Ok(buffer)
     }
 
-    /// Makes room for `len` values, whose content is undefined, and returns the memory, which may be longer.
+    /// Sets the length to `len` values and returns the memory, which may be longer. The values are undefined.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -43,14 +43,14 @@ impl<T: DeviceRepr> Buffer<T> {
         let enough = self.memory.as_ref().is_some_and(|memory| memory.len() >= len.max(1));
         let memory = match self.memory.take().filter(|_| enough) {
             Some(memory) => memory,
-            // SAFETY: memory of any content; what reads it writes it first.
+            // SAFETY: the memory is uninitialised, and its users write it before they read it.
             None => unsafe { gpu.stream().alloc(len.max(1)) }.map_err(|e| gpu.error(e))?,
         };
         self.len = len;
         Ok(self.memory.insert(memory))
     }
 
-    /// Makes room for `len` values, sets them to zero and returns the memory, which may be longer.
+    /// Sets the length to `len` values, all zero, and returns the memory, which may be longer.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -65,7 +65,7 @@ impl<T: DeviceRepr> Buffer<T> {
         Ok(memory)
     }
 
-    /// Takes a copy of `values`.
+    /// Copies `values` from the host; the buffer gets their length.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -80,10 +80,10 @@ impl<T: DeviceRepr> Buffer<T> {
         }
     }
 
-    /// A copy of the values on the host, once all work before is done.
+    /// Waits for the stream, then returns a copy of the values on the host.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when work before failed.
+    /// [`Error::Device`](crate::Error::Device) when an earlier kernel or copy in the stream failed.
     pub fn download(&self, gpu: &Gpu) -> Result<Vec<T>>
     where
         T: Clone + Default,
@@ -93,10 +93,10 @@ impl<T: DeviceRepr> Buffer<T> {
         Ok(values)
     }
 
-    /// Copies the first values to `values`, once all work before is done.
+    /// Copies as many of the first values as `values` has room for to the host, and waits for the stream.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when work before failed.
+    /// [`Error::Device`](crate::Error::Device) when an earlier kernel or copy in the stream failed.
     pub fn download_to(&self, gpu: &Gpu, values: &mut [T]) -> Result<()> {
         if let (Some(memory), false) = (&self.memory, values.is_empty()) {
             gpu.stream().memcpy_dtoh(&memory.slice(..values.len()), values).map_err(|e| gpu.error(e))?;
@@ -104,13 +104,13 @@ impl<T: DeviceRepr> Buffer<T> {
         gpu.synchronize()
     }
 
-    /// Copies `len` values from `first` on to those of another buffer from `to_first` on.
+    /// Copies `len` values, starting at index `first`, into another buffer, starting at its index `to_first`.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
     ///
     /// # Panics
-    /// When either has fewer values.
+    /// When one of the buffers has too few values.
     pub fn copy_to(&self, gpu: &Gpu, first: usize, to: &mut Self, to_first: usize, len: usize) -> Result<()> {
         if len == 0 {
             return Ok(());
@@ -121,22 +121,22 @@ impl<T: DeviceRepr> Buffer<T> {
             .map_err(|e| gpu.error(e))
     }
 
-    /// How many values.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The memory, as an argument of a kernel. It may be longer than the buffer.
+    /// The memory, as the argument of a kernel that reads it. It may be longer than the buffer.
     ///
     /// # Panics
     /// Before the first [`Buffer::resize`].
     pub fn get(&self) -> &CudaSlice<T> {
-        self.memory.as_ref().expect("a buffer that was given a size")
+        self.memory.as_ref().expect("the buffer was resized before")
     }
 
     /// The memory, as an argument of a kernel that writes it.
@@ -144,6 +144,6 @@ impl<T: DeviceRepr> Buffer<T> {
     /// # Panics
     /// Before the first [`Buffer::resize`].
     pub fn get_mut(&mut self) -> &mut CudaSlice<T> {
-        self.memory.as_mut().expect("a buffer that was given a size")
+        self.memory.as_mut().expect("the buffer was resized before")
     }
 }

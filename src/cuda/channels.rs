@@ -1,4 +1,4 @@
-//! Stored pixels to the channels of the network.
+//! Takes the channels of the network from the pixels of an image.
 
 use ndarray::ArrayView3;
 
@@ -9,7 +9,7 @@ use crate::plan::channels::{finite, present};
 use crate::{PixelType, Pixels, Result};
 
 typed! {
-    /// Pixels as they were stored, `[height, width, channels]`.
+    /// The pixels of an image with their original type, `[height, width, channels]`.
     #[derive(Debug)]
     Raw, Buffer
 }
@@ -21,12 +21,13 @@ impl Default for Raw {
 }
 
 impl Raw {
-    /// No pixels yet, of this type.
+    /// An empty array for pixels of this type.
     pub(super) fn of(kind: PixelType) -> Self {
         each!(kind, T => Buffer::<T>::new().into())
     }
 
-    /// Starts the copy of an image's pixels. Memory is kept for the next image of the same type.
+    /// Starts to copy an image's pixels to the GPU, and returns before the copy is done. The memory is kept for the
+    /// next image of the same type.
     ///
     /// # Errors
     /// [`Error::Image`](crate::Error::Image) when a pixel is not finite, [`Error::Device`](crate::Error::Device).
@@ -56,11 +57,12 @@ where
     }
 }
 
-/// The network's channels, `[height, width, nchan]`, of an image of `size` (height, width) and `image_channels`: see
+/// Writes the network's channels, `[height, width, nchan]`, to `out`. `size` is (height, width) of the image,
+/// `image_channels` the number of its channels, and `choice` the channels to take, as in
 /// [`cpu::channels`](crate::cpu::channels::channels).
 ///
 /// # Errors
-/// [`Error::Image`](crate::Error::Image) when a channel is not there, [`Error::Device`](crate::Error::Device).
+/// [`Error::Image`](crate::Error::Image) when the image has no such channel, [`Error::Device`](crate::Error::Device).
 pub fn channels(
     gpu: &Gpu,
     raw: &Raw,

@@ -1,8 +1,9 @@
-//! What is done to finished masks: holes, small ones, the border, and sizes.
+//! Operations on finished masks: filling holes, dropping small masks and those at the border, areas and boxes
+//! (cellpose's `utils`).
 //!
-//! Everywhere `size` is (height, width), labels are `[height, width]`, and no label exceeds `most`, which is what the
-//! tables of labels are made for: the pixels of the image will always do for labels that came from it, and an eleventh
-//! of them for those of [`cluster`](super::cluster::cluster).
+//! In all functions `size` is (height, width), and labels are `[height, width]`. No label may exceed `max_label`, which
+//! is the length of the tables of labels. For labels that were renumbered, the number of pixels is such a bound, and
+//! [`cluster::max_label`](super::cluster::max_label) is a smaller one for masks that were just found.
 
 use super::fill::fill;
 use super::kernels::components::{self as kernels, Counters};
@@ -12,51 +13,55 @@ use super::{Buffer, Gpu};
 use crate::plan::diameter::median_diameter;
 use crate::{Compat, Result};
 
-/// Threads of a block, where it is not a mask's.
+/// Threads of a block in kernels that give each thread one pixel or one label.
 const BLOCK: (u32, u32, u32) = (256, 1, 1);
-/// Blocks for larger boxes, each of which has its own memory.
+/// Thread blocks for boxes that do not fit into shared memory. Each has its own part of [`Holes::bits`].
 const LARGE_BLOCKS: usize = 8;
 
-/// Box and size of each label from 1 on: 20 bytes a label.
+/// The box and the area of each label from 1 to `max_label`: 20 bytes per label.
 #[derive(Debug, Default)]
 pub struct Boxes {
-    /// The complements of the first row and column, one past the last row and column; all 0 without pixels.
+    /// The bitwise complements of the first row and the first column, then the last row and the last column, each plus
+    /// 1. All four are 0 for a number that no pixel has.
     pub corners: Buffer<[u32; 4]>,
-    /// `[most]`.
-    pub pixels: Buffer<u32>,
+    /// The area in pixels; 0 for a number that no pixel has.
+    pub areas: Buffer<u32>,
 }
 
-/// Memory for the functions of this file: 8 bytes a pixel and, of what is used, up to 60 a label.
+/// Scratch memory of the functions of this file: 8 bytes per pixel and up to 60 per label, as far as it is used.
 #[derive(Debug, Default)]
 pub struct Scratch {
     boxes: Boxes,
-    /// Something of each label that decides whether it is dropped.
+    /// A number for each label. The label is dropped when the number is below a limit.
     table: Buffer<u32>,
-    /// Which labels are there, how many before each, and how many pixels.
+    /// 1 for each label that occurs, else 0.
     present: Buffer<u32>,
+    /// For each label, how many smaller ones occur.
     ranks: Buffer<u32>,
+    /// For each label, the total area of all smaller ones.
     sums: Buffer<u32>,
     holes: Holes,
     scan: scan::Scratch,
-    /// Memory of the last step, which leaves how many labels there are.
+    /// Memory of [`renumber()`]. Its `count` is the number of masks after the last call.
     pub renumber: renumber::Scratch,
 }
 
-/// Memory for the filling of holes.
+/// Scratch memory for filling holes.
 #[derive(Debug, Default)]
 struct Holes {
-    /// The labels before.
+    /// A copy of the labels from before any hole is filled.
     before: Buffer<u32>,
-    /// Labels by the size of their boxes; the counters of these lists.
+    /// The labels with small boxes, then those with large boxes.
     lists: Buffer<u32>,
+    /// How long each of these lists is, and how far the thread blocks have got in it.
     counters: Buffer<Counters>,
-    /// Labels in whose holes are others, a bit each.
-    eaters: Buffer<u32>,
-    /// Bits of large boxes.
+    /// One bit for each label: whether other masks lie in its holes.
+    enclosing: Buffer<u32>,
+    /// Bits for the pixels of large boxes.
     bits: Buffer<u32>,
 }
 
-/// Box and size of each label.
+/// Finds the box and the area of each label.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -64,21 +69,23 @@ pub fn bounds(
     gpu: &Gpu,
     labels: &Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     boxes: &mut Boxes,
 ) -> Result<()> {
-    let corners = boxes.corners.zeros(gpu, most as usize)?;
-    let counts = boxes.pixels.zeros(gpu, most as usize)?;
+    let corners = boxes.corners.zeros(gpu, max_label as usize)?;
+    let areas = boxes.areas.zeros(gpu, max_label as usize)?;
     let pixels = size.0 * size.1;
     if pixels == 0 {
         return Ok(());
     }
     let (width, plane) = (size.1 as i32, pixels as u64);
-    kernels::mask_bounds(gpu, blocks(pixels), BLOCK, 0, labels.get(), width, plane, corners, counts)
+    kernels::mask_bounds(gpu, blocks(pixels), BLOCK, 0, labels.get(), width, plane, corners, areas)
 }
 
-/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops again, and renumbers. The number of
-/// masks is left in `scratch.renumber.count` but for [`Compat::V3_1_1`] with a `min_size` of 0.
+/// Drops masks of fewer than `min_size` pixels, fills the holes of each mask, drops small masks once more, and
+/// renumbers, as [`cpu::components`](crate::cpu::components::fill_holes_and_drop_small) does.
+///
+/// The number of masks is written to `scratch.renumber.count`, except for [`Compat::V3_1_1`] with `min_size` 0.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -86,27 +93,28 @@ pub fn fill_holes_and_drop_small(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     (min_size, compat): (usize, Compat),
     scratch: &mut Scratch,
 ) -> Result<()> {
     let pixels = size.0 * size.1;
     if min_size > 0 {
-        // It renumbers, and what it drops does not depend on numbers but for the original, which keeps those it gets.
-        drop_small(gpu, labels, size, most, (min_size, compat), scratch)?;
+        // No renumbering is needed before: which masks are dropped depends on the numbers only with V3_1_1, and there
+        // the original does not renumber first.
+        drop_small(gpu, labels, size, max_label, (min_size, compat), scratch)?;
     } else if compat == Compat::None {
-        renumber(gpu, labels, pixels, most, &mut scratch.renumber)?;
+        renumber(gpu, labels, pixels, max_label, &mut scratch.renumber)?;
     }
-    fill_holes(gpu, labels, size, most, scratch)?;
+    fill_holes(gpu, labels, size, max_label, scratch)?;
     match (min_size, compat) {
-        (0, Compat::None) => renumber(gpu, labels, pixels, most, &mut scratch.renumber),
+        (0, Compat::None) => renumber(gpu, labels, pixels, max_label, &mut scratch.renumber),
         (0, Compat::V3_1_1) => {
-            // By the labels before the filling.
-            rank(gpu, most, scratch)?;
+            // The ranks are those of the labels from before the filling.
+            rank(gpu, max_label, scratch)?;
             let (plane, ranks) = (pixels as u64, scratch.ranks.get());
             kernels::mask_rank(gpu, blocks(pixels), BLOCK, 0, labels.get_mut(), plane, ranks)
         }
-        _ => drop_small(gpu, labels, size, most, (min_size, compat), scratch),
+        _ => drop_small(gpu, labels, size, max_label, (min_size, compat), scratch),
     }
 }
 
@@ -114,23 +122,23 @@ fn drop_small(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     (min_size, compat): (usize, Compat),
     scratch: &mut Scratch,
 ) -> Result<()> {
-    bounds(gpu, labels, size, most, &mut scratch.boxes)?;
+    bounds(gpu, labels, size, max_label, &mut scratch.boxes)?;
     if compat == Compat::V3_1_1 {
-        sizes_by_rank(gpu, size.0 * size.1, most, scratch)?;
+        areas_by_rank(gpu, size.0 * size.1, max_label, scratch)?;
     }
     let table = match compat {
-        Compat::None => &scratch.boxes.pixels,
+        Compat::None => &scratch.boxes.areas,
         Compat::V3_1_1 => &scratch.table,
     };
     drop_below(gpu, labels, size, table, min_size.try_into().unwrap_or(u32::MAX))?;
-    renumber(gpu, labels, size.0 * size.1, most, &mut scratch.renumber)
+    renumber(gpu, labels, size.0 * size.1, max_label, &mut scratch.renumber)
 }
 
-/// Drops the labels whose value in the table, from label 1 on, is below `smallest`.
+/// Drops the labels whose number in `table` is below `smallest`. The table begins with label 1.
 fn drop_below(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
@@ -142,60 +150,72 @@ fn drop_below(
     kernels::mask_drop(gpu, grid, BLOCK, 0, labels.get_mut(), plane, table.get(), smallest)
 }
 
-/// Counts the labels that are there before each label.
-fn rank(gpu: &Gpu, most: u32, scratch: &mut Scratch) -> Result<()> {
-    let present = scratch.present.resize(gpu, most as usize)?;
-    let pixels = scratch.boxes.pixels.get();
-    kernels::mask_present(gpu, blocks(most as usize), BLOCK, 0, pixels, most, present)?;
-    scan(gpu, &scratch.present, most as usize, &mut scratch.ranks, &mut scratch.scan)
+/// Finds the rank of each label: how many smaller labels occur.
+fn rank(gpu: &Gpu, max_label: u32, scratch: &mut Scratch) -> Result<()> {
+    let present = scratch.present.resize(gpu, max_label as usize)?;
+    let areas = scratch.boxes.areas.get();
+    kernels::mask_present(gpu, blocks(max_label as usize), BLOCK, 0, areas, max_label, present)?;
+    scan(gpu, &scratch.present, max_label as usize, &mut scratch.ranks, &mut scratch.scan)
 }
 
-/// The original's mistake: the table gets the sizes of the labels that are there, without the first (which it takes
-/// for the background), by rank and not by label.
-fn sizes_by_rank(gpu: &Gpu, pixels: usize, most: u32, scratch: &mut Scratch) -> Result<()> {
-    rank(gpu, most, scratch)?;
-    scan(gpu, &scratch.boxes.pixels, most as usize, &mut scratch.sums, &mut scratch.scan)?;
-    fill(gpu, &mut scratch.table, u32::MAX, most as usize)?;
-    let (sizes, ranks, sums) = (scratch.boxes.pixels.get(), scratch.ranks.get(), scratch.sums.get());
+/// Repeats the original's fault: it lists the areas of the labels that occur, skips the first, which it takes for the
+/// background, and uses a label as an index into this list. Labels beyond the list get `u32::MAX`, so they are kept.
+fn areas_by_rank(gpu: &Gpu, pixels: usize, max_label: u32, scratch: &mut Scratch) -> Result<()> {
+    rank(gpu, max_label, scratch)?;
+    scan(gpu, &scratch.boxes.areas, max_label as usize, &mut scratch.sums, &mut scratch.scan)?;
+    fill(gpu, &mut scratch.table, u32::MAX, max_label as usize)?;
+    let (areas, ranks, sums) = (scratch.boxes.areas.get(), scratch.ranks.get(), scratch.sums.get());
     let (plane, table) = (pixels as u64, scratch.table.get_mut());
-    kernels::mask_sizes_by_rank(gpu, blocks(most as usize), BLOCK, 0, sizes, ranks, sums, most, plane, table)
+    kernels::mask_sizes_by_rank(
+        gpu,
+        blocks(max_label as usize),
+        BLOCK,
+        0,
+        areas,
+        ranks,
+        sums,
+        max_label,
+        plane,
+        table,
+    )
 }
 
-/// Fills the holes of all masks, as if one after another by ascending label. Leaves the boxes from before.
+/// Fills the holes of all masks. The result is that of filling one mask after the other by ascending label.
+/// `scratch.boxes` keeps the boxes from before.
 fn fill_holes(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    bounds(gpu, labels, size, most, &mut scratch.boxes)?;
+    bounds(gpu, labels, size, max_label, &mut scratch.boxes)?;
     let (pixels, holes) = (size.0 * size.1, &mut scratch.holes);
     holes.before.resize(gpu, pixels)?;
     labels.copy_to(gpu, 0, &mut holes.before, 0, pixels)?;
     let counters = holes.counters.zeros(gpu, 1)?;
-    let eaters = holes.eaters.zeros(gpu, most.div_ceil(32) as usize)?;
-    // Three words for every 32 pixels of a box, for each block.
+    let enclosing = holes.enclosing.zeros(gpu, max_label.div_ceil(32) as usize)?;
+    // Each block needs three words of 32 bits for every 32 pixels of a row.
     let words = 3 * size.1.div_ceil(32) * size.0;
     let bits = holes.bits.resize(gpu, LARGE_BLOCKS * words)?;
-    let (boxes, sizes) = (scratch.boxes.corners.get(), scratch.boxes.pixels.get());
-    let (lists, before) = (holes.lists.resize(gpu, 2 * most as usize)?, holes.before.get());
+    let (boxes, areas) = (scratch.boxes.corners.get(), scratch.boxes.areas.get());
+    let (lists, before) = (holes.lists.resize(gpu, 2 * max_label as usize)?, holes.before.get());
     let (labels, width, words) = (labels.get_mut(), size.1 as i32, words as u64);
-    kernels::holes_plan(gpu, blocks(most as usize), BLOCK, 0, boxes, sizes, most, lists, counters)?;
-    let small = (16 * gpu.multiprocessors()? as u32).clamp(1, most.max(1));
+    kernels::holes_plan(gpu, blocks(max_label as usize), BLOCK, 0, boxes, areas, max_label, lists, counters)?;
+    let small = (16 * gpu.multiprocessors()? as u32).clamp(1, max_label.max(1));
     let classes = [(0, small, 64, 4 * (3 * kernels::WORDS as u32 + 1)), (1, LARGE_BLOCKS as u32, 512, 4)];
     for (large, grid, threads, shared) in classes {
         let (grid, block) = ((grid, 1, 1), (threads, 1, 1));
         kernels::holes_fill(
-            gpu, grid, block, shared, before, labels, width, boxes, lists, most, large, bits, words, eaters,
-            counters,
+            gpu, grid, block, shared, before, labels, width, boxes, lists, max_label, large, bits, words,
+            enclosing, counters,
         )?;
     }
     let (grid, block) = ((1, 1, 1), (512, 1, 1));
-    kernels::holes_eat(gpu, grid, block, 4 * 512, labels, width, boxes, most, bits, eaters, counters)
+    kernels::holes_eat(gpu, grid, block, 4 * 512, labels, width, boxes, max_label, bits, enclosing, counters)
 }
 
-/// Drops masks that touch the border of the image, and renumbers. The number of masks is left in
+/// Drops masks that touch the border of the image, and renumbers. The number of masks is written to
 /// `scratch.renumber.count`.
 ///
 /// # Errors
@@ -204,36 +224,36 @@ pub fn drop_edges(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     scratch: &mut Scratch,
 ) -> Result<()> {
     let (height, width) = (size.0 as i32, size.1 as i32);
     if size.0 * size.1 > 0 {
-        fill(gpu, &mut scratch.table, 1, most as usize)?;
+        fill(gpu, &mut scratch.table, 1, max_label as usize)?;
         let (grid, table) = (blocks(2 * (size.0 + size.1)), scratch.table.get_mut());
         kernels::mask_edges(gpu, grid, BLOCK, 0, labels.get(), height, width, table)?;
         drop_below(gpu, labels, size, &scratch.table, 1)?;
     }
-    renumber(gpu, labels, size.0 * size.1, most, &mut scratch.renumber)
+    renumber(gpu, labels, size.0 * size.1, max_label, &mut scratch.renumber)
 }
 
-/// Pixels of each label that is there, but 0, in the order of the labels, on the host.
+/// The areas in pixels of the labels from 1 on that occur, in the order of the labels.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
-pub fn sizes(
+pub fn areas(
     gpu: &Gpu,
     labels: &Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     scratch: &mut Scratch,
 ) -> Result<Vec<usize>> {
-    bounds(gpu, labels, size, most, &mut scratch.boxes)?;
-    let pixels = scratch.boxes.pixels.download(gpu)?;
-    Ok(pixels.into_iter().filter(|&pixels| pixels > 0).map(|pixels| pixels as usize).collect())
+    bounds(gpu, labels, size, max_label, &mut scratch.boxes)?;
+    let areas = scratch.boxes.areas.download(gpu)?;
+    Ok(areas.into_iter().filter(|&area| area > 0).map(|area| area as usize).collect())
 }
 
-/// The median diameter of masks, 0 without any.
+/// The median diameter of the masks, in pixels; 0 without masks.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -241,8 +261,8 @@ pub fn diameter(
     gpu: &Gpu,
     labels: &Buffer<u32>,
     size: (usize, usize),
-    most: u32,
+    max_label: u32,
     scratch: &mut Scratch,
 ) -> Result<f64> {
-    sizes(gpu, labels, size, most, scratch).map(median_diameter)
+    areas(gpu, labels, size, max_label, scratch).map(median_diameter)
 }

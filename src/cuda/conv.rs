@@ -1,7 +1,7 @@
-//! The convolutions with all that stands before and after them.
+//! The convolutions of the network, each with the batch norm, sums, ReLU and pooling around it in one kernel.
 //!
-//! Half precision goes by `mma.sync`, which every card from compute capability 8.0 on has. A kernel for `wgmma` (9.0)
-//! would be another name in `ConvSum::launch` with its own order of the weights.
+//! The kernels for half precision use the instruction `mma.sync`, which every card from compute capability 8.0 on has.
+//! A kernel that uses `wgmma` (9.0) would be one more case in `ConvSum::launch`, with its own order of the weights.
 
 mod launch;
 mod map;
@@ -15,11 +15,11 @@ pub use sum::{ConvSum, Rows, Size};
 pub(super) use weights::pad;
 pub use weights::{Act, Last, Weights};
 
-/// Stored channels of the network's input.
+/// The number of channels that are stored for the network's input. Those beyond the network's own are zero.
 pub const CHANNELS_IN: usize = super::kernels::tiles::CHANNELS as usize;
-/// Channels of every other map are stored in a multiple of this. Those beyond the last are zero.
+/// Every other map is stored with a multiple of this many channels. Those beyond its own are zero.
 pub const GROUP: usize = kernels::GROUP as usize;
-/// Pixels of a batch: the kernels keep a pixel's number and three more bits in 32.
-pub const MOST_PIXELS: usize = 1 << (31 - kernels::STRIP_BITS);
-/// Input channels that the kernels sum together.
+/// The largest number of pixels of a batch: a pixel's index and `STRIP_BITS` more bits must fit into 31 bits.
+pub const MAX_PIXELS: usize = 1 << (31 - kernels::STRIP_BITS);
+/// The kernels sum over this many input channels at a time.
 const SLICE: usize = kernels::SLICE as usize;

@@ -1,4 +1,4 @@
-//! A GPU: its context, a stream and the kernels.
+//! An opened GPU: its context, a stream and the loaded kernels.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,10 +10,11 @@ use cudarc::nvrtc::Ptx;
 use super::driver::{driver, driver_version};
 use crate::{Device, Error, Result};
 
-/// Shared memory that a kernel gets without asking.
+/// Bytes of shared memory that a kernel may use without a higher limit being set.
 const SHARED_MEMORY: u32 = 48 << 10;
 
-/// A stream of work on one GPU. [`Gpu::fork`] gives another stream on the same one.
+/// An opened GPU with a stream, in which all kernels and copies run in order. [`Gpu::fork`] makes another stream of the
+/// same GPU.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     context: Arc<CudaContext>,
@@ -21,40 +22,42 @@ pub struct Gpu {
     kernels: Arc<Kernels>,
 }
 
-/// The kernels that were loaded, by name, with the shared memory that each was allowed.
+/// The loaded kernels.
 #[derive(Debug)]
 struct Kernels {
-    /// One for each file of `kernels`.
+    /// The module of each file of `kernels`, by the name of the file.
     modules: HashMap<&'static str, Arc<CudaModule>>,
+    /// The kernels that were used so far, by name, with the bytes of shared memory that each may use.
     functions: Mutex<HashMap<&'static str, (CudaFunction, u32)>>,
 }
 
 impl Gpu {
-    /// Opens a GPU, counted from 0, and loads the kernels. They are compiled at the first use on a kind of card, which
-    /// takes seconds; [`Gpu::open_with`] tells of that.
+    /// Opens a GPU by its index, counted from 0, and loads the kernels. The first time that a kind of card is used, the
+    /// kernels are compiled for it, which takes seconds; [`Gpu::open_with`] reports the progress of that.
     ///
     /// # Errors
-    /// [`Error::Device`]: no driver, no such GPU, or the kernels cannot be compiled.
+    /// [`Error::Device`] when there is no driver or no such GPU, or when the kernels cannot be compiled.
     pub fn open(ordinal: usize) -> Result<Self> {
         Self::open_with(ordinal, &|_, _| {})
     }
 
-    /// As [`Gpu::open`]; `progress` is that of [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
+    /// Opens a GPU like [`Gpu::open`]. `progress` is called as in
+    /// [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
     ///
     /// # Errors
-    /// As [`Gpu::open`].
+    /// Those of [`Gpu::open`].
     pub fn open_with(ordinal: usize, progress: &dyn Fn(usize, usize)) -> Result<Self> {
         driver()?;
         let error = |e: DriverError| Error::device(Device::Cuda(ordinal), e);
         let context = CudaContext::new(ordinal).map_err(error)?;
-        // SAFETY: buffers are used in the stream that they were made for, in which all work is in order.
+        // SAFETY: a buffer is used only in the stream that it was made for, in which everything runs in order.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(error)?;
         let kernels = Arc::new(Kernels::load(&context, progress)?);
         Ok(Gpu { context, stream, kernels })
     }
 
-    /// The same GPU with another stream.
+    /// Returns the same GPU with a new stream.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -71,7 +74,7 @@ impl Gpu {
         self.context.name().map_err(|e| self.error(e))
     }
 
-    /// Its multiprocessors.
+    /// The number of multiprocessors of the GPU.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -80,7 +83,7 @@ impl Gpu {
         self.context.attribute(count).map(|n| n as usize).map_err(|e| self.error(e))
     }
 
-    /// Bytes of its memory that are free.
+    /// The number of free bytes in the GPU's memory.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -88,25 +91,25 @@ impl Gpu {
         self.context.mem_get_info().map(|(free, _)| free).map_err(|e| self.error(e))
     }
 
-    /// Waits for all work in the stream.
+    /// Waits until all kernels and copies in the stream are done.
     ///
     /// # Errors
-    /// [`Error::Device`] when some of it failed.
+    /// [`Error::Device`] when one of them failed.
     pub fn synchronize(&self) -> Result<()> {
         self.stream.synchronize().map_err(|e| self.error(e))
     }
 
-    /// The stream.
+    /// The stream in which the kernels run.
     pub fn stream(&self) -> &Arc<CudaStream> {
         &self.stream
     }
 
-    /// The context.
+    /// The primary context of the GPU.
     pub fn context(&self) -> &Arc<CudaContext> {
         &self.context
     }
 
-    /// Which device it is.
+    /// The GPU as a [`Device`].
     pub(crate) fn device(&self) -> Device {
         Device::Cuda(self.context.ordinal())
     }
@@ -115,7 +118,7 @@ impl Gpu {
         Error::device(self.device(), error)
     }
 
-    /// The function `name` of `kernels/FILE.cu`, allowed to use so much shared memory.
+    /// The kernel `name` of `kernels/FILE.cu`, with permission to use `shared` bytes of shared memory.
     pub(crate) fn kernel(&self, file: &'static str, name: &'static str, shared: u32) -> Result<CudaFunction> {
         let mut functions = self.kernels.functions.lock().unwrap_or_else(|e| e.into_inner());
         let (function, allowed) = match functions.entry(name) {
@@ -128,11 +131,12 @@ impl Gpu {
             }
         };
         if shared > *allowed {
-            let most = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            function.set_attribute(most, shared as i32).map_err(|e| self.error(e))?;
-            // Such kernels hide their latencies by several blocks, whose shared memory must fit beside each other.
-            let part = CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
-            function.set_attribute(part, 100).map_err(|e| self.error(e))?;
+            let limit = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            function.set_attribute(limit, shared as i32).map_err(|e| self.error(e))?;
+            // These kernels hide latency by several thread blocks on a multiprocessor, all of whose shared memory must
+            // fit into it.
+            let carveout = CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+            function.set_attribute(carveout, 100).map_err(|e| self.error(e))?;
             *allowed = shared;
         }
         Ok(function.clone())
@@ -152,7 +156,7 @@ impl Kernels {
     }
 }
 
-/// Why the driver did not take the code of a file.
+/// The message for code that the driver does not load.
 fn refused(name: &str, error: DriverError) -> String {
     let (major, minor) = driver_version().unwrap_or_default();
     format!(
@@ -161,7 +165,7 @@ fn refused(name: &str, error: DriverError) -> String {
     )
 }
 
-/// What the driver loads, by the name of the file.
+/// The compiled code of each file of `kernels`, with the name of the file.
 fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
     use super::nvrtc::{Cache, Compiler};
     let capability = context.compute_capability();

@@ -1,4 +1,4 @@
-//! Which GPUs there are.
+//! Lists the GPUs of this machine.
 
 use cudarc::driver::sys::CUdevice_attribute;
 use cudarc::driver::{CudaContext, DriverError, result};
@@ -10,24 +10,24 @@ use crate::{Device, Error, Result};
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceInfo {
-    /// Its number, from 0, as [`Gpu::open`](super::Gpu::open) takes it.
+    /// The index of the GPU, counted from 0, as [`Gpu::open`](super::Gpu::open) takes it.
     pub index: usize,
     /// The name of the card.
     pub name: String,
-    /// Its compute capability, such as (9, 0).
+    /// The compute capability of the card, (major, minor), such as (9, 0).
     pub capability: (i32, i32),
-    /// Its multiprocessors.
+    /// The number of multiprocessors.
     pub multiprocessors: usize,
-    /// Its memory in bytes.
+    /// The size of the card's memory in bytes.
     pub memory: usize,
-    /// The bytes that nobody uses; none when the card cannot be opened.
+    /// The free bytes of the card's memory; `None` when the card cannot be opened.
     pub free: Option<usize>,
 }
 
-/// The GPUs that the driver shows to this program: `CUDA_VISIBLE_DEVICES` can hide some.
+/// The GPUs that the driver shows to this process. The environment variable `CUDA_VISIBLE_DEVICES` can hide some.
 ///
 /// # Errors
-/// [`Error::Device`] says why there is none.
+/// [`Error::Device`] when there is no driver or no GPU; it says which.
 pub fn devices() -> Result<Vec<DeviceInfo>> {
     let count = count()?;
     if count == 0 {
@@ -40,10 +40,10 @@ pub fn devices() -> Result<Vec<DeviceInfo>> {
     (0..count).map(opened).collect()
 }
 
-/// What is known of a GPU, counted from 0, without opening it: all but the bytes that are free.
+/// Describes a GPU by its index, counted from 0, without opening it. The number of free bytes stays unknown.
 ///
 /// # Errors
-/// [`Error::Device`] without a driver, or when it has no such GPU.
+/// [`Error::Device`] when there is no driver or no such GPU.
 pub fn describe(index: usize) -> Result<DeviceInfo> {
     driver()?;
     info(index).map_err(|e| Error::device(Device::Cuda(index), e))
@@ -51,7 +51,7 @@ pub fn describe(index: usize) -> Result<DeviceInfo> {
 
 fn info(index: usize) -> Result<DeviceInfo, DriverError> {
     let device = result::device::get(index as i32)?;
-    // SAFETY: a device that the driver gave.
+    // SAFETY: the device comes from the driver.
     let attribute = |which| unsafe { result::device::get_attribute(device, which) };
     Ok(DeviceInfo {
         index,
@@ -61,7 +61,7 @@ fn info(index: usize) -> Result<DeviceInfo, DriverError> {
             attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
         ),
         multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize,
-        // SAFETY: as above.
+        // SAFETY: the device comes from the driver.
         memory: unsafe { result::device::total_mem(device) }?,
         free: None,
     })

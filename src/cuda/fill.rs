@@ -1,10 +1,10 @@
-//! Sets a range of memory.
+//! Sets all values of an array to one number.
 
 use super::scan::blocks;
 use super::{Buffer, Gpu, kernels};
 use crate::Result;
 
-/// Sets the first `len` values to `value`.
+/// Sets the length of `out` to `len`, and all its values to `value`.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

@@ -1,4 +1,4 @@
-//! Following the flows.
+//! Each pixel of a cell walks along the flows to the fixed point of its cell (`dynamics.follow_flows`).
 
 use super::kernels::follow as kernels;
 use super::scan::{self, blocks, scan};
@@ -6,38 +6,40 @@ use super::{Buffer, Gpu};
 use crate::Result;
 use crate::options::Sampling;
 
-/// The pixels in cells and where their walks ended: [`cpu::follow::Points`](crate::cpu::follow::Points) in the memory
-/// of a GPU, which has room for all pixels.
+/// The pixels in cells and the points where their walks ended: [`cpu::follow::Points`](crate::cpu::follow::Points) in
+/// the memory of a GPU. The arrays have room for all pixels of the image; only the first `count` values are used.
 #[derive(Debug, Default)]
 pub struct Points {
-    /// Index of each pixel in its image, ascending.
+    /// Index of each pixel in the image in row-major order, ascending.
     pub pixels: Buffer<u32>,
-    /// End point of each, (y, x), in pixels from the centre of the first pixel.
+    /// The end point of each of these pixels, (y, x), in pixels from the centre of the first pixel of the image.
     pub ends: Buffer<[f32; 2]>,
-    /// One value: how many there are.
+    /// One value: the number of these pixels.
     pub count: Buffer<u32>,
 }
 
-/// Memory for [`follow`].
+/// Scratch memory of [`follow`].
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// The unit flow of each pixel, (y, x).
+    /// The step of each pixel, (y, x) in pixels: a fifth of the flow, zero outside cells.
     field: Buffer<[f32; 2]>,
-    /// Of 32 pixels each: which are in cells, how many, and how many before.
+    /// For every 32 pixels, a bit for each that is in a cell.
     words: Buffer<u32>,
+    /// For every 32 pixels, how many are in cells.
     counts: Buffer<u32>,
+    /// For every 32 pixels, how many pixels before them are in cells.
     sums: Buffer<u32>,
     scan: scan::Scratch,
 }
 
-/// Walks `niter` steps from each pixel whose cell probability exceeds the threshold.
+/// Walks `niter` steps from each pixel whose `cellprob` exceeds the threshold.
 ///
-/// `maps` is `[3, height, width]`: five times a unit vector, y and x, and the cell probability. What is no number in
-/// the flows gives ends that are none.
+/// `maps` is `[3, height, width]`: the flows (y, x), about five times a unit vector, then cellprob. A flow that is NaN
+/// gives end points that are NaN.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
-#[expect(clippy::too_many_arguments, reason = "those of the twin, and the device's")]
+#[expect(clippy::too_many_arguments, reason = "those of the function on the CPU, and the GPU's memory")]
 pub fn follow(
     gpu: &Gpu,
     maps: &Buffer<f32>,

@@ -1,4 +1,4 @@
-//! Pixels that are on the GPU already, and labels that stay there.
+//! Pixels and labels in GPU memory that belongs to the caller.
 
 use std::ffi::c_void;
 
@@ -13,52 +13,53 @@ use super::kernels::handover::{self as kernels, Rows, View};
 use super::{Buffer, Gpu};
 use crate::{Error, PixelType, Result};
 
-/// Pixels and numbers of the largest image, so that the kernels can count in 32 bits.
-const MOST_PIXELS: usize = 1 << 28;
-const MOST_NUMBERS: usize = 1 << 31;
+/// The largest number of pixels of an image, and of values in it, so that the kernels can count them in 32 bits.
+const MAX_PIXELS: usize = 1 << 28;
+const MAX_VALUES: usize = 1 << 31;
 
-/// An image in the memory of a GPU, and where its labels go.
+/// An image in the memory of a GPU, and the place for its labels.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceImage {
-    /// The address of the first number, a multiple of its size.
+    /// The address of the first value; it must be a multiple of the value's bytes.
     pub pixels: u64,
-    /// The type of the numbers.
+    /// The type of the values.
     pub kind: PixelType,
-    /// Height, width, channels.
+    /// Height, width and channels.
     pub shape: [usize; 3],
-    /// Bytes from a row, a pixel and a channel to the next: multiples of the number's size.
+    /// The bytes from one row to the next, from one pixel to the next in its row, and from one channel to the next.
+    /// They must be multiples of the value's bytes, and may be negative.
     pub strides: [isize; 3],
-    /// Where the labels go: the address of the first, a multiple of 4, and the bytes from a row to the next, a multiple
-    /// of 4 too. With none, they come to the host.
+    /// The place for the labels: the address of the first one, and the bytes from one row to the next, both multiples
+    /// of 4. With `None`, the labels are copied to the host.
     pub labels: Option<(u64, isize)>,
-    /// A `CUstream` of the GPU's primary context, 0 for the default stream: the pixels are read after the work that is
-    /// in it, and what is put into it later comes after the labels.
+    /// A `CUstream` of the GPU's primary context; 0 is the default stream. The pixels are read after everything that is
+    /// in this stream already, and what is put into it later runs after the labels are written.
     pub stream: usize,
 }
 
-/// One word for the first value that is not finite, or the largest label.
+/// Scratch memory: one number, which is the index of the first value that is not finite, or the largest label.
 #[derive(Debug, Default)]
 pub struct Scratch(Buffer<u32>);
 
 impl DeviceImage {
-    /// (height, width).
+    /// (height, width) of the image.
     pub fn size(&self) -> (usize, usize) {
         (self.shape[0], self.shape[1])
     }
 
-    /// Refuses what the kernels cannot read, as far as it can be seen from here.
+    /// Checks the shape, addresses and strides, as far as the host can.
     ///
     /// # Errors
-    /// [`Error::Image`] when there are no pixels or too many, [`Error::Device`] for addresses.
+    /// [`Error::Image`] when there are no pixels or too many, or when rows of labels overlap; [`Error::Device`] for a
+    /// wrong address or stride.
     pub(crate) fn check(&self, gpu: &Gpu) -> Result<()> {
         gpu.context().bind_to_thread().map_err(|e| gpu.error(e))?;
         let [height, width, channels] = self.shape;
         if self.shape.contains(&0) {
             return Err(Error::no_pixels(self.shape));
         }
-        let pixels = height.checked_mul(width).filter(|&pixels| pixels <= MOST_PIXELS);
-        if pixels.and_then(|pixels| pixels.checked_mul(channels)).is_none_or(|numbers| numbers > MOST_NUMBERS)
-        {
+        let pixels = height.checked_mul(width).filter(|&pixels| pixels <= MAX_PIXELS);
+        if pixels.and_then(|pixels| pixels.checked_mul(channels)).is_none_or(|values| values > MAX_VALUES) {
             let reason = format!("{height} by {width} with {channels} channels is too large for the device");
             return Err(Error::Image(reason));
         }
@@ -73,11 +74,11 @@ impl DeviceImage {
         Ok(())
     }
 
-    /// What the kernels have of it.
+    /// The image as the kernels take it.
     fn view(&self) -> View {
         let ([_, width, channels], [y, x, c]) = (self.shape, self.strides);
         View {
-            data: Address::given(self.pixels),
+            data: Address::new(self.pixels),
             stride_y: y as i64,
             stride_x: x as i64,
             stride_c: c as i64,
@@ -103,9 +104,9 @@ impl DeviceImage {
                 format!("the {what} are {bytes} bytes each, and their address or strides no multiple of it");
             return Err(Error::device(device, reason));
         }
-        // The lowest and the highest number.
+        // The bytes from the first value to the value with the lowest or the highest address.
         let reach = |sign: isize| -> i128 {
-            let axes = shape.iter().zip(strides).map(|(&side, &stride)| (side as i128 - 1) * stride as i128);
+            let axes = shape.iter().zip(strides).map(|(&len, &stride)| (len as i128 - 1) * stride as i128);
             axes.filter(|&far| far * sign as i128 > 0).sum()
         };
         for end in [reach(-1), reach(1)] {
@@ -120,26 +121,27 @@ impl DeviceImage {
 
     /// The caller's stream.
     fn stream(&self, gpu: &Gpu) -> Arc<CudaStream> {
-        // SAFETY: it outlives the call, and is not destroyed with this.
+        // SAFETY: the caller's stream outlives the call, and dropping the borrowed stream does not destroy it.
         unsafe { gpu.context().wrap_borrowed_stream(self.stream as CUstream) }
     }
 }
 
-/// Whether the driver knows the address, and as one that this GPU's kernels can read: its own memory, managed memory,
-/// or pinned memory of the host.
+/// Whether the driver knows the address as memory that this GPU's kernels can read: its own memory, managed memory, or
+/// pinned memory of the host.
 fn is_on_device(gpu: &Gpu, address: u64) -> bool {
     let mut ordinal = -1_i32;
-    let which = CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL;
-    // SAFETY: a place for the number that this attribute is.
-    let asked = unsafe { cuPointerGetAttribute((&raw mut ordinal).cast::<c_void>(), which, address) };
-    asked.result().is_ok() && ordinal == gpu.context().ordinal() as i32
+    let attribute = CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL;
+    // SAFETY: this attribute is a 32-bit integer, and the pointer is valid for one.
+    let code = unsafe { cuPointerGetAttribute((&raw mut ordinal).cast::<c_void>(), attribute, address) };
+    code.result().is_ok() && ordinal == gpu.context().ordinal() as i32
 }
 
-/// Takes a copy of the pixels, after the work in the caller's stream; what comes later in that may overwrite them.
+/// Copies the pixels to `raw`, after everything that is in the caller's stream already. What is put into that stream
+/// later may overwrite the pixels.
 ///
 /// # Errors
-/// [`Error::Image`] when there are none or one is not finite, [`Error::Device`] when they cannot be read.
-pub(crate) fn take_pixels(
+/// [`Error::Image`] when a pixel is not finite, [`Error::Device`] when the pixels cannot be read.
+pub(crate) fn copy_pixels(
     gpu: &Gpu,
     image: &DeviceImage,
     raw: &mut Raw,
@@ -148,24 +150,24 @@ pub(crate) fn take_pixels(
     let stream = image.stream(gpu);
     gpu.stream().join(&stream).map_err(|e| gpu.error(e))?;
     let [height, width, channels] = image.shape;
-    let numbers = height * width * channels;
-    let (view, count) = (image.view(), numbers as u32);
+    let values = height * width * channels;
+    let (view, count) = (image.view(), values as u32);
     let (grid, block) = ((count.div_ceil(256), 1, 1), (256, 1, 1));
     match (&mut *raw, image.kind) {
         (Raw::U8(buffer), PixelType::U8) => {
-            kernels::handover_u8(gpu, grid, block, 0, &view, buffer.resize(gpu, numbers)?, count)?;
+            kernels::handover_u8(gpu, grid, block, 0, &view, buffer.resize(gpu, values)?, count)?;
         }
         (Raw::U16(buffer), PixelType::U16) => {
-            kernels::handover_u16(gpu, grid, block, 0, &view, buffer.resize(gpu, numbers)?, count)?;
+            kernels::handover_u16(gpu, grid, block, 0, &view, buffer.resize(gpu, values)?, count)?;
         }
         (Raw::F32(buffer), PixelType::F32) => {
             fill(gpu, &mut scratch.0, u32::MAX, 1)?;
-            let (out, bad) = (buffer.resize(gpu, numbers)?, scratch.0.get_mut());
+            let (out, bad) = (buffer.resize(gpu, values)?, scratch.0.get_mut());
             kernels::handover_f32(gpu, grid, block, 0, &view, out, count, bad)?;
         }
         (_, kind) => {
             *raw = Raw::of(kind);
-            return take_pixels(gpu, image, raw, scratch);
+            return copy_pixels(gpu, image, raw, scratch);
         }
     }
     stream.join(gpu.stream()).map_err(|e| gpu.error(e))?;
@@ -175,7 +177,7 @@ pub(crate) fn take_pixels(
     }
 }
 
-/// Names the first pixel that is not finite, as [`cpu::channels`](crate::cpu::channels::channels) does.
+/// Checks that all pixels are finite; the error names the first one that is not, as on the CPU.
 fn finite(
     gpu: &Gpu,
     pixels: &Buffer<f32>,
@@ -193,12 +195,12 @@ fn finite(
     Err(Error::not_finite([pixel / width, pixel % width, c], value[0]))
 }
 
-/// Writes the labels to the caller's memory, before what it puts into its stream from now on, and returns how many
-/// cells there are.
+/// Writes the labels to the caller's memory, and returns the number of cells. What the caller puts into its stream from
+/// now on runs after the labels are written.
 ///
 /// # Errors
 /// [`Error::Device`].
-pub(crate) fn give_labels(
+pub(crate) fn write_labels(
     gpu: &Gpu,
     labels: &Buffer<u32>,
     image: &DeviceImage,
@@ -206,11 +208,11 @@ pub(crate) fn give_labels(
     scratch: &mut Scratch,
 ) -> Result<u32> {
     fill(gpu, &mut scratch.0, 0, 1)?;
-    let ([height, width, _], data) = (image.shape, Address::given(address));
+    let ([height, width, _], data) = (image.shape, Address::new(address));
     let pixels = (height * width) as u32;
     let out = Rows { data, stride: stride as i64, width: width as u32, pixels };
-    let (grid, most) = ((pixels.div_ceil(256 * 16), 1, 1), scratch.0.get_mut());
-    kernels::handover_labels(gpu, grid, (256, 1, 1), 0, labels.get(), &out, most)?;
+    let (grid, largest) = ((pixels.div_ceil(256 * 16), 1, 1), scratch.0.get_mut());
+    kernels::handover_labels(gpu, grid, (256, 1, 1), 0, labels.get(), &out, largest)?;
     image.stream(gpu).join(gpu.stream()).map_err(|e| gpu.error(e))?;
     Ok(scratch.0.download(gpu)?[0])
 }

@@ -1,8 +1,9 @@
-//! A launcher for each kernel, made from the kernels' text (`kernels/launchers`): a module a file, a function a kernel,
-//! whose parameters are the kernel's, and the file's structs and constants.
+//! A launcher for each kernel. The build script makes the launchers from the kernels' text, with the code in
+//! `kernels/launchers`: a module for each file of kernels, with the structs and constants of the file and a function
+//! for each kernel, which has the kernel's parameters.
 //!
-//! A pointer of a kernel is memory of that type, shared where the kernel says `const`; a pointer within a struct is an
-//! [`Address`].
+//! For a parameter that is a pointer, a launcher takes the memory of a [`Buffer`] of that type, and only borrows it
+//! mutably where the kernel does not say `const`. A pointer within a struct is an [`Address`].
 
 use std::marker::PhantomData;
 
@@ -18,7 +19,7 @@ use crate::options::Sampling;
 
 include!(concat!(env!("OUT_DIR"), "/launchers.rs"));
 
-/// Blocks of a grid or threads of a block, (x, y, z).
+/// The number of blocks of a grid or of threads of a block, (x, y, z).
 pub type Dim = (u32, u32, u32);
 
 /// The bits of a number in half precision: a type of its own, so that 16-bit whole numbers cannot pass for it.
@@ -41,30 +42,31 @@ impl Half {
     }
 }
 
-/// The address of a `T` in a GPU's memory, or none. What it is of must live as long as the work that uses it.
+/// The address of a `T` in a GPU's memory, or [`Address::NONE`]. The memory must stay allocated until the kernels that
+/// use the address are done.
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct Address<T>(u64, PhantomData<*const T>);
 
 impl<T> Address<T> {
-    /// No address.
+    /// The null pointer.
     pub const NONE: Self = Address(0, PhantomData);
 
-    /// An address that another program gave.
-    pub fn given(address: u64) -> Self {
+    /// The address with this number.
+    pub fn new(address: u64) -> Self {
         Address(address, PhantomData)
     }
 
-    /// As the driver has it.
+    /// The address as a number.
     pub fn number(self) -> u64 {
         self.0
     }
 }
 
 impl<T: DeviceRepr> Address<T> {
-    /// That of value `at`.
+    /// The address of the value with index `at` of a buffer.
     pub fn of(gpu: &Gpu, buffer: &Buffer<T>, at: usize) -> Self {
-        Address::given(buffer.get().device_ptr(gpu.stream()).0 + (at * size_of::<T>()) as u64)
+        Address::new(buffer.get().device_ptr(gpu.stream()).0 + (at * size_of::<T>()) as u64)
     }
 }
 
@@ -76,7 +78,8 @@ impl<T> Clone for Address<T> {
 
 impl<T> Copy for Address<T> {}
 
-/// Puts a kernel with its arguments into the stream.
+/// Launches a kernel in the stream of `gpu`. `shared` is the number of bytes of dynamic shared memory, and `threads`
+/// the kernel's launch bound.
 fn start(gpu: &Gpu, mut launch: LaunchArgs, grid: Dim, block: Dim, shared: u32, threads: u32) -> Result<()> {
     debug_assert!(block.0 * block.1 * block.2 <= threads, "{block:?} exceeds the launch bounds, {threads}");
     let config = LaunchConfig { grid_dim: grid, block_dim: block, shared_mem_bytes: shared };

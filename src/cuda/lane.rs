@@ -1,4 +1,4 @@
-//! What works for a segmenter on GPUs.
+//! The lanes of a segmenter that run on GPUs.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use crate::pipeline::{Engine, Segmented};
 use crate::watch::Watch;
 use crate::{Device, Image, Model, Options, Precision, Result};
 
-/// Lanes of a GPU: while one copies an image or follows flows, the other has the tensor cores.
+/// The number of lanes of each GPU. While one lane copies an image or follows flows, the other one computes.
 const STREAMS: usize = 2;
 
-/// Uses a stream of a GPU.
+/// A lane that runs on one stream of a GPU.
 pub(super) struct CudaLane(pub(super) Engine<Cuda>);
 
-/// Opens the GPUs.
+/// Opens the GPUs with these indices, copies the model to each, and makes their lanes. `compiling` is called while the
+/// kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -29,7 +30,7 @@ pub(crate) fn lanes(
     for &ordinal in gpus {
         let gpu = Gpu::open_with(ordinal, compiling)?;
         let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
-        // The lanes' streams do not wait for the one that copied the weights.
+        // The streams of the lanes do not wait for the stream that copies the weights.
         gpu.synchronize()?;
         for _ in 0..STREAMS {
             let backend = Cuda::new(gpu.fork()?, unet.clone());

@@ -1,11 +1,11 @@
-//! The stages on a GPU, one file each, as in [`cpu`](crate::cpu): the function that starts the kernels of
-//! `kernels/NAME.cu`, with the name of its twin on the processor.
+//! The stages on a GPU. Each stage has one file, as in [`cpu`](crate::cpu): its function launches the kernels of
+//! `kernels/NAME.cu` and has the same name as the function that computes the stage on the CPU.
 //!
-//! Nothing of CUDA has to be installed to build or to run the rest: the driver and NVRTC, which compiles the kernels
-//! for the card at hand, are looked for when a [`Gpu`] is opened.
+//! The crate builds, and runs on the CPU, without any part of CUDA installed. The driver and NVRTC, the library that
+//! compiles the kernels for the card in the machine, are loaded when a [`Gpu`] is opened.
 //!
-//! All work of a [`Gpu`] goes into its one stream, in order. Every stage but the network gives the same bits as its
-//! twin on the same input.
+//! Each [`Gpu`] has one stream, and everything it launches runs there in order. On the same input every stage gives the
+//! same bits as on the CPU, except the network.
 
 mod backend;
 pub mod blend;

@@ -1,4 +1,4 @@
-//! The U-Net on a batch of tiles.
+//! Runs the U-Net on a batch of tiles.
 
 mod state;
 mod unet;
@@ -19,13 +19,14 @@ use state::{Level, Replay, size};
 pub use unet::Unet;
 use unet::{Down, Up};
 
-/// Runs the network on the first `count` tiles. A tile's result depends neither on the others nor on its place.
+/// Runs the network on the first `count` tiles of `state.input`, and writes `state.output` and `state.style`. The
+/// result of a tile depends neither on the other tiles nor on its place in the batch.
 ///
 /// # Errors
 /// [`Error::Device`].
 ///
 /// # Panics
-/// When there is no room for so many tiles.
+/// When `state` has no room for `count` tiles.
 pub fn forward(gpu: &Gpu, unet: &Unet, state: &mut State, count: usize) -> Result<()> {
     assert!(count <= state.batch, "{count} tiles, {} at most", state.batch);
     if count == 0 {
@@ -52,17 +53,18 @@ pub fn forward(gpu: &Gpu, unet: &Unet, state: &mut State, count: usize) -> Resul
     }
 }
 
+/// Records the launches of a full batch without running them.
 fn record(gpu: &Gpu, unet: &Unet, state: &mut State) -> Result<CudaGraph> {
     let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     gpu.stream().begin_capture(mode).map_err(|e| gpu.error(e))?;
     let launched = launch(gpu, unet, state, state.batch);
-    // A recording that failed must be ended all the same.
+    // The recording must also be ended when a launch failed.
     let graph = gpu.stream().end_capture(CUgraphInstantiate_flags(0));
     launched?;
     graph.map_err(|e| gpu.error(e))?.ok_or_else(|| Error::device("cuda", "the recording of a batch is empty"))
 }
 
-/// The launches of one batch, in order.
+/// Launches all kernels for the first `count` tiles, in order.
 fn launch(gpu: &Gpu, unet: &Unet, state: &mut State, count: usize) -> Result<()> {
     let State { input, output, style, tile, levels, shifts, .. } = state;
     let parts = &*unet.0;
@@ -84,7 +86,7 @@ fn launch(gpu: &Gpu, unet: &Unet, state: &mut State, count: usize) -> Result<()>
     Ok(())
 }
 
-/// See [`ResDown`] for the formula.
+/// A residual block of the way down; [`ResDown`] has the formula.
 fn res_down(gpu: &Gpu, block: &Down, size: Size, input: &Map, level: &mut Level) -> Result<()> {
     let Level { skip: x, pooled, middle, .. } = level;
     let Down { before0, conv0, conv1, before2, conv2, conv3 } = block;
@@ -98,15 +100,16 @@ fn res_down(gpu: &Gpu, block: &Down, size: Size, input: &Map, level: &mut Level)
     }
 }
 
-/// The shifts of one block of the way up: three linear maps, from `first`.
+/// The shifts of one residual block of the way up: those of three linear maps, the first of which has index `first`.
 struct Style<'a> {
     linears: &'a Linears,
     shifts: &'a Shifts,
     first: usize,
 }
 
-/// See [`ResUp`] for the formula. `below` is the output of the next deeper level, taken at twice its size; the deepest
-/// level takes its own skip. The finest level's output goes through the network's last layer only.
+/// A residual block of the way up; [`ResUp`] has the formula. `below` is the output of the next deeper level, which is
+/// scaled to twice its size; the deepest level, which has none, takes its own skip instead. The output of the finest
+/// level is not stored: the network's last layer is computed from it at once, and written to `output`.
 fn res_up(
     gpu: &Gpu,
     block: &Up,

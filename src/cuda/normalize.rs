@@ -1,20 +1,21 @@
-//! Percentile normalisation.
+//! Percentile normalisation of each channel (`transforms.normalize_img`).
 
 use super::kernels::normalize::{self as kernels, Channel, Percentiles, Sample, Shared};
 use super::{Buffer, Gpu};
 use crate::plan::percentiles::{rank, steps};
 use crate::{Normalize, Result};
 
-/// Threads of a block, and values that each of them takes at least.
+/// Threads of a block.
 const THREADS: u32 = kernels::THREADS as u32;
-const OWN: u32 = 8;
+/// The number of values that a thread takes. In large images it is higher, since the number of blocks is limited.
+const VALUES_PER_THREAD: u32 = 8;
 
-/// Memory that is kept from one image to the next: histograms and percentiles.
+/// Scratch memory of [`normalize`]: the histogram and the percentiles of each channel.
 #[derive(Debug, Default)]
 pub struct Scratch(Buffer<Channel>);
 
-/// Brings the percentiles of each channel of `[height, width, nchan]` to 0 and 1, in place: see
-/// [`cpu::normalize`](crate::cpu::normalize::normalize).
+/// Normalises each channel of `pixels`, `[height, width, nchan]`, in place: the low percentile becomes 0 and the high
+/// one 1, as in [`cpu::normalize`](crate::cpu::normalize::normalize).
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -27,30 +28,40 @@ pub fn normalize(
     options: &Normalize,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let work = scratch.0.zeros(gpu, nchan)?;
+    let states = scratch.0.zeros(gpu, nchan)?;
     let (size, channels) = ((height * width) as u32, nchan as u32);
     let sample = Sample::new(height, width);
     let percentiles = Percentiles::new(sample.size, options.percentile);
-    // Few enough blocks that adding up their histograms costs nothing.
-    let grid = (sample.size.div_ceil(THREADS * OWN).min(512), channels, 1);
+    // With at most 512 blocks, the time to add up their histograms does not count.
+    let grid = (sample.size.div_ceil(THREADS * VALUES_PER_THREAD).min(512), channels, 1);
     let (block, shared) = ((THREADS, 1, 1), size_of::<Shared>() as u32);
     for pass in 0..kernels::PASSES {
-        kernels::normalize_select(gpu, grid, block, shared, pixels.get(), work, &sample, &percentiles, pass)?;
+        kernels::normalize_select(
+            gpu,
+            grid,
+            block,
+            shared,
+            pixels.get(),
+            states,
+            &sample,
+            &percentiles,
+            pass,
+        )?;
     }
     if options.invert {
         let grid = (size.div_ceil(THREADS * kernels::LOOKS as u32), channels, 1);
-        kernels::normalize_varies(gpu, grid, block, 0, pixels.get(), work, size)?;
+        kernels::normalize_varies(gpu, grid, block, 0, pixels.get(), states, size)?;
     }
     let (values, invert) = (size * channels, i32::from(options.invert));
     let grid = (values.div_ceil(THREADS), 1, 1);
-    kernels::normalize_apply(gpu, grid, block, 0, pixels.get_mut(), work, values, nchan as i32, invert)
+    kernels::normalize_apply(gpu, grid, block, 0, pixels.get_mut(), states, values, nchan as i32, invert)
 }
 
 impl Sample {
-    /// A grid in a large image, all of another.
+    /// The pixels from which the percentiles are computed: a regular grid in a large image, all pixels of a small one.
     fn new(height: usize, width: usize) -> Self {
         let (down, across) = steps(height, width);
-        // Without gaps, one long row saves divisions.
+        // When all pixels are taken, the image is treated as one long row, which saves divisions.
         let (height, width) = if (down, across) == (1, 1) { (1, height * width) } else { (height, width) };
         let columns = width.div_ceil(across);
         let size = height.div_ceil(down) * columns;

@@ -1,8 +1,8 @@
 //! Compiles the kernels for a card.
 //!
-//! The compiler is NVIDIA's NVRTC, a library that is looked for when it is first wanted ([`Compiler::find`]). It takes
-//! the kernels from this program's memory and needs no header and no driver, so it also works without a card. What it
-//! made is kept on disk ([`Cache`]).
+//! The compiler is NVIDIA's library NVRTC, which [`Compiler::find`] loads when it is first needed. It compiles text
+//! from this program's memory and needs neither header files nor a driver, so it also works on a machine without a
+//! card. The compiled kernels are kept on disk ([`Cache`]).
 
 mod cache;
 mod library;
@@ -20,24 +20,26 @@ use super::sources::SOURCES;
 use crate::{Error, Result};
 use cache::Entry;
 
-/// The kernels of one card.
+/// The compiled kernels for one card.
 #[derive(Debug)]
 pub struct Images {
-    /// The name of each file of `kernels` and what it became: a CUBIN, or PTX with a zero byte behind it.
+    /// The name of each file of `kernels`, and its compiled code: a CUBIN, or PTX that ends with a zero byte.
     pub files: Vec<(&'static str, Vec<u8>)>,
-    /// How many files were compiled; the others were in the cache.
+    /// The number of files that were compiled; the others came from the cache.
     pub compiled: usize,
-    /// Why files that were compiled could not be put into the cache.
+    /// The last error in writing compiled files to the cache, if there was one.
     pub unsaved: Option<Error>,
 }
 
 impl Compiler {
-    /// The kernels for a card of this compute capability, from the cache or compiled. `progress` is called with the number
-    /// of files that are compiled and of those that have to be, first with 0 of them, and not at all when the cache has
-    /// all.
+    /// Returns the kernels for a card of this compute capability, (major, minor), from the cache or compiled now.
+    ///
+    /// `progress` is called with the number of files that are compiled so far and the number of files to compile: once
+    /// at the start, when the first number is 0, and after each file. It is not called when the cache has all files.
     ///
     /// # Errors
-    /// [`Error::Device`]: the card is too old, or a kernel does not compile. What is wrong with the cache is no error.
+    /// [`Error::Device`] when the card is too old or a kernel does not compile. A cache that cannot be read or written
+    /// is not an error.
     pub fn compile_all(
         &self,
         capability: (i32, i32),
@@ -49,7 +51,7 @@ impl Compiler {
             SOURCES.iter().map(|(name, text)| Entry::new(self.version(), target, name, text)).collect();
         let mut images: Vec<Option<Vec<u8>>> = entries.iter().map(|entry| cache.read(entry)).collect();
         let mut missing: Vec<usize> = (0..images.len()).filter(|&i| images[i].is_none()).collect();
-        // The long ones first, so that the threads finish together.
+        // The longest files come first, so that the threads finish at about the same time.
         missing.sort_by_key(|&i| Reverse(SOURCES[i].1.len()));
         let compiled = missing.len();
         if compiled > 0 {
@@ -65,7 +67,8 @@ impl Compiler {
         Ok(Images { files: names.zip(images.into_iter().flatten()).collect(), compiled, unsaved })
     }
 
-    /// Compiles these files on all processors and gives each, with the number of those that are done, to `take`.
+    /// Compiles these files with as many threads as there are processors. `take` is called for each, with the number of
+    /// files that are done, the index of the file and its compiled code.
     fn in_parallel(
         &self,
         files: &[usize],
@@ -81,7 +84,7 @@ impl Compiler {
                 scope.spawn(move || {
                     while let Some(&i) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let (name, text) = SOURCES[i];
-                        // Nobody listens any more once a file has failed.
+                        // The receiver is gone once a file has failed.
                         if sender.send((i, self.compile_to(target, name, text))).is_err() {
                             break;
                         }
@@ -97,15 +100,15 @@ impl Compiler {
     }
 }
 
-/// What a file is compiled to: the code of a card, or what the driver translates for any later card. The number is
-/// that of `sm_90`.
+/// What a file is compiled to: code for one kind of card, or PTX, which the driver translates for any later card. The
+/// number is the architecture, such as 90 for `sm_90`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Target {
     Cubin(i32),
     Ptx(i32),
 }
 
-/// The first cards that have `cp.async` and `mma.m16n8k16` (Ampere).
+/// The lowest supported architecture (Ampere): the first with the instructions `cp.async` and `mma.m16n8k16`.
 const OLDEST: i32 = 80;
 
 impl Target {
@@ -126,7 +129,7 @@ impl Target {
         })
     }
 
-    /// As the compiler's option has it.
+    /// The name of the target in the compiler's options.
     fn name(self) -> String {
         match self {
             Target::Cubin(architecture) => format!("sm_{architecture}"),

@@ -1,4 +1,4 @@
-//! Images in the memory of a GPU: pixels to masks without a way through the host.
+//! Segments images that are in the memory of a GPU, without a copy to the host.
 
 use std::any::Any;
 
@@ -12,33 +12,34 @@ use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
 use crate::{Device, Error, Options, Result, Segmenter};
 
-/// What was found in an image on a GPU.
+/// The result for an image on a GPU.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct OnDevice {
-    /// How many cells.
+    /// The number of cells.
     pub cells: usize,
-    /// The rest. Its masks are empty when they went to the caller's memory on the GPU.
+    /// The segmentation. Its masks are empty when they were written to the caller's memory on the GPU.
     pub segmentation: Segmentation,
 }
 
 impl Segmenter {
-    /// Finds the cells of images whose pixels are on a GPU that the segmenter runs on: nothing but what is asked for
-    /// goes through the host. Tiles of several images go through the network together. Each image gets the masks that
-    /// [`Segmenter::segment`] gives it.
+    /// Finds the cells of images whose pixels are in the memory of GPU number `ordinal`, on which the segmenter must
+    /// run. Pixels are not copied to the host, and neither are the masks if the image has a place for them on the GPU.
+    /// Tiles of several images go through the network together. Each image gets the same masks as from
+    /// [`Segmenter::segment`].
     ///
-    /// The pixels are read after the work that is in the image's stream, and work that is put into it after the call
-    /// comes after the labels. The call itself waits until the labels are there. `progress` is as in
-    /// [`Segmenter::segment_with_progress`].
+    /// The pixels of an image are read after everything that is in the image's stream already, and what is put into the
+    /// stream later runs after the labels are written. The call returns when the labels are written. `progress` is
+    /// called as in [`Segmenter::segment_with_progress`].
     ///
     /// # Errors
-    /// [`Error::Option`], and [`Error::Device`] when the segmenter does not run on the GPU. Each image has its own
-    /// result, with the errors of [`Segmenter::segment`], and [`Error::Device`] for an address that is not in the GPU's
-    /// memory or not a multiple of what lies there.
+    /// [`Error::Option`] for an option that is out of range, and [`Error::Device`] when the segmenter does not run on
+    /// this GPU. Each image has a result of its own, which may be an error of [`Segmenter::segment`], or
+    /// [`Error::Device`] for an address that is not in the GPU's memory or not a multiple of the value's bytes.
     ///
     /// # Safety
-    /// Pixels and labels have the shapes and strides that the images say, and stay until the work in the stream is done;
-    /// the stream is one of the GPU's primary context.
+    /// Each [`DeviceImage`] must describe memory that really has its shape and strides. The memory must stay allocated
+    /// until everything in the image's stream is done. The stream must belong to the GPU's primary context.
     pub unsafe fn segment_on_device(
         &self,
         ordinal: usize,
@@ -64,7 +65,8 @@ impl Segmenter {
 }
 
 impl CudaLane {
-    /// As many images at a time as fill the GPU.
+    /// Segments the images in groups that have enough tiles to fill a batch. `scale` is the scale at which the network
+    /// runs, as far as it is known before.
     fn segment_all(
         &mut self,
         images: &[DeviceImage],
@@ -103,15 +105,15 @@ impl CudaLane {
     ) -> Vec<Result<OnDevice>> {
         self.0.run(sources, options, watch, |engine, job| {
             let mut found = engine.find(job, options)?;
-            let mut given = None;
+            let mut cells = None;
             match job.input {
                 Source::Device(image) if let Some(to) = image.labels => {
-                    given = Some(engine.backend.give_labels(&mut job.work, image, to)?);
+                    cells = Some(engine.backend.write_labels(&mut job.work, image, to)?);
                 }
                 _ => found.masks = engine.backend.labels(&mut job.work)?,
             }
             let segmentation = found.into_segmentation(job.image);
-            let cells = given.map_or(segmentation.cells(), |cells| cells as usize);
+            let cells = cells.map_or(segmentation.cells(), |cells| cells as usize);
             Ok(OnDevice { cells, segmentation })
         })
     }

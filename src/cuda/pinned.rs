@@ -1,20 +1,20 @@
-//! Memory of the host that a GPU copies from and to by itself, while both go on.
+//! Pinned memory of the host, from and to which a GPU copies while the host continues.
 
 use cudarc::driver::{CudaEvent, DeviceRepr, DriverError, PinnedHostSlice};
 
 use super::{Buffer, Gpu};
 use crate::Result;
 
-/// A place for the bytes of an image on their way. It grows when it has to and stays.
+/// Pinned host memory through which arrays are copied to and from a GPU. It is only allocated to grow.
 #[derive(Debug, Default)]
 pub struct Pinned {
     memory: Option<PinnedHostSlice<u8>>,
-    /// When the last copy from it is done.
+    /// The event that marks the end of the last upload from this memory.
     read: Option<CudaEvent>,
 }
 
 impl Pinned {
-    /// Starts the copy of `values` to a buffer, and returns before it is done.
+    /// Starts to copy `values` to a buffer, and returns before the copy is done.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
@@ -27,19 +27,19 @@ impl Pinned {
         if bytes.is_empty() {
             return Ok(());
         }
-        let place = self.place(gpu, bytes.len())?;
-        place.copy_from_slice(bytes);
-        // SAFETY: as many bytes as the values have, which may be any.
+        let pinned = self.bytes(gpu, bytes.len())?;
+        pinned.copy_from_slice(bytes);
+        // SAFETY: the buffer has at least this many bytes, and any bytes are valid values (`Pod`).
         let mut to = unsafe { to.transmute_mut::<u8>(bytes.len()) }.expect("the buffer has their size");
-        gpu.stream().memcpy_htod(place, &mut to).map_err(|e| gpu.error(e))?;
+        gpu.stream().memcpy_htod(pinned, &mut to).map_err(|e| gpu.error(e))?;
         self.read = Some(gpu.stream().record_event(None).map_err(|e| gpu.error(e))?);
         Ok(())
     }
 
-    /// A copy of the values of a buffer, once all work before is done.
+    /// Waits for the stream, then returns a copy of the values of a buffer.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when work before failed.
+    /// [`Error::Device`](crate::Error::Device) when an earlier kernel or copy in the stream failed.
     pub fn download<T>(&mut self, gpu: &Gpu, from: &Buffer<T>) -> Result<Vec<T>>
     where
         T: DeviceRepr + bytemuck::Pod,
@@ -47,22 +47,22 @@ impl Pinned {
         let mut values = vec![T::zeroed(); from.len()];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
         if !bytes.is_empty() {
-            let place = self.place(gpu, bytes.len())?;
-            // SAFETY: as many bytes as the values have.
+            let pinned = self.bytes(gpu, bytes.len())?;
+            // SAFETY: the buffer has at least this many bytes.
             let from = unsafe { from.get().transmute::<u8>(bytes.len()) }.expect("the buffer has their size");
-            gpu.stream().memcpy_dtoh(&from, place).map_err(|e| gpu.error(e))?;
+            gpu.stream().memcpy_dtoh(&from, pinned).map_err(|e| gpu.error(e))?;
             gpu.synchronize()?;
-            bytes.copy_from_slice(place);
+            bytes.copy_from_slice(pinned);
         }
         Ok(values)
     }
 
-    /// `len` bytes, once nothing reads them any more.
-    fn place(&mut self, gpu: &Gpu, len: usize) -> Result<&mut [u8]> {
+    /// Returns `len` bytes of the memory, after the last upload from it is done.
+    fn bytes(&mut self, gpu: &Gpu, len: usize) -> Result<&mut [u8]> {
         self.wait().map_err(|e| gpu.error(e))?;
         if self.memory.as_ref().is_none_or(|memory| memory.len() < len) {
             self.memory = None;
-            // SAFETY: bytes of any content. Not write-combined, which would be slow to read.
+            // SAFETY: any bytes are valid. The memory is not write-combined, since the host would read that slowly.
             let memory = unsafe { gpu.context().alloc_pinned_with_flags(len, 0) };
             self.memory = Some(memory.map_err(|e| gpu.error(e))?);
         }
@@ -70,7 +70,7 @@ impl Pinned {
         Ok(&mut memory.as_mut_slice().map_err(|e| gpu.error(e))?[..len])
     }
 
-    /// Waits until the last copy from it is done.
+    /// Waits until the last upload from this memory is done.
     fn wait(&mut self) -> std::result::Result<(), DriverError> {
         self.read.take().map_or(Ok(()), |read| read.synchronize())
     }
@@ -78,7 +78,7 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // An error of the work before is seen by whoever asks for its results.
+        // An error of an earlier kernel is reported when its results are read.
         let _ = self.wait();
     }
 }

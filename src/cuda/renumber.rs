@@ -1,4 +1,4 @@
-//! Numbers labels in the order in which they first come in memory.
+//! Numbers labels in the order of their first pixels (`fastremap.renumber`).
 
 use super::fill::fill;
 use super::kernels::renumber as kernels;
@@ -6,22 +6,24 @@ use super::scan::{self, blocks, scan};
 use super::{Buffer, Gpu};
 use crate::Result;
 
-/// Memory for [`renumber`].
+/// Scratch memory of [`renumber`].
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// One value: how many labels the last call found.
+    /// One value: the number of labels that the last call found.
     pub count: Buffer<u32>,
-    /// The first pixel of each label.
+    /// The index of the first pixel of each label.
     first: Buffer<u32>,
-    /// Of 32 pixels each: which come first, how many do, and how many do before.
+    /// For every 32 pixels, a bit for each that is the first one of its label.
     words: Buffer<u32>,
+    /// For every 32 pixels, the number of these bits.
     counts: Buffer<u32>,
+    /// For every 32 pixels, the number of these bits before them.
     sums: Buffer<u32>,
     scan: scan::Scratch,
 }
 
-/// Numbers the labels of `len` pixels 1 to n in the order in which they first come in memory; 0 stays. No label exceeds
-/// `most`. n is left in `scratch.count`.
+/// Numbers the labels of `len` pixels 1 to n in the order of their first pixels; 0 stays 0. No label may exceed
+/// `max_label`. n is written to `scratch.count`.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -29,10 +31,10 @@ pub fn renumber(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
     len: usize,
-    most: u32,
+    max_label: u32,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    fill(gpu, &mut scratch.first, u32::MAX, most as usize + 1)?;
+    fill(gpu, &mut scratch.first, u32::MAX, max_label as usize + 1)?;
     let (labels, first, len32, n) = (labels.get_mut(), scratch.first.get_mut(), len.div_ceil(32), len as i32);
     let (grid, block) = (blocks(len), (256, 1, 1));
     kernels::renumber_first(gpu, grid, block, 0, labels, first, n)?;

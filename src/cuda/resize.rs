@@ -1,4 +1,4 @@
-//! Resizing as `cv2.resize` does it.
+//! Resizing of images and labels with the results of `cv2.resize`.
 
 use super::kernels::resize::{resize_linear, resize_nearest};
 use super::{Buffer, Gpu};
@@ -8,13 +8,14 @@ use crate::plan::scale::step;
 /// Threads of a block, (columns, rows).
 pub(super) const BLOCK: (u32, u32, u32) = (32, 8, 1);
 
-/// The blocks for an image, (columns, rows); a block takes several rows where the image has more than a grid can have.
+/// The grid of blocks for `images` images of one size. A block computes several pixels of a column in an image that is
+/// higher than a grid can be.
 pub(super) fn blocks((height, width): (usize, usize), images: usize) -> (u32, u32, u32) {
     let rows = (height as u32).div_ceil(BLOCK.1).min(65_535);
     ((width as u32).div_ceil(BLOCK.0), rows, images as u32)
 }
 
-/// Bilinear, `[height, width, channels]` with `from` and `to` as (height, width).
+/// Scales `source`, `[height, width, channels]`, from one (height, width) to another by bilinear interpolation.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -29,7 +30,7 @@ pub fn linear(
     launch_linear(gpu, source, from, to, channels, (channels, 1, 1), out)
 }
 
-/// Bilinear, `[count, height, width]` with `from` and `to` as (height, width).
+/// Scales `source`, `[count, height, width]`, from one (height, width) to another by bilinear interpolation.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -44,20 +45,21 @@ pub fn planes(
     launch_linear(gpu, source, from, to, count, (1, from.0 * from.1, to.0 * to.1), out)
 }
 
-/// `apart` is how far a pixel is from the next one, and an image from the next one, in the source and in `out`.
+/// `strides` are the number of values from one pixel to the next, from one image to the next in the source, and from
+/// one image to the next in `out`.
 fn launch_linear(
     gpu: &Gpu,
     source: &Buffer<f32>,
     from: (usize, usize),
     to: (usize, usize),
     count: usize,
-    apart: (usize, usize, usize),
+    strides: (usize, usize, usize),
     out: &mut Buffer<f32>,
 ) -> Result<()> {
     let out = out.resize(gpu, count * to.0 * to.1)?;
     let (step_y, step_x) = (step(from.0, to.0), step(from.1, to.1));
     let [height, width, to_height, to_width, count] = [from.0, from.1, to.0, to.1, count].map(|n| n as i32);
-    let (stride, source_next, next) = (apart.0 as u32, apart.1 as u64, apart.2 as u64);
+    let (stride, source_next, next) = (strides.0 as u32, strides.1 as u64, strides.2 as u64);
     let (grid, source) = (blocks(to, 1), source.get());
     resize_linear(
         gpu,
@@ -79,7 +81,7 @@ fn launch_linear(
     )
 }
 
-/// Nearest, for labels, `[height, width]` with `from` and `to` as (height, width).
+/// Scales labels, `[height, width]`, from one (height, width) to another: each pixel takes the nearest label.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

@@ -1,18 +1,19 @@
-//! Sums of all that comes before.
+//! Prefix sums.
 
 use super::kernels::scan as kernels;
 use super::{Buffer, Gpu};
 use crate::Result;
 
-/// Values that a block sums.
+/// The number of values that a block sums.
 const TILE: usize = kernels::TILE as usize;
 
-/// Bytes of shared memory: a total of each warp.
+/// Bytes of shared memory of a block: the total of each warp.
 const SHARED: u32 = 4 * kernels::WARPS as u32;
 
-/// Memory for [`scan`].
+/// Scratch memory of [`scan`].
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// The total of each block's values.
     totals: Buffer<u32>,
 }
 
@@ -38,7 +39,7 @@ pub fn scan(
     kernels::scan_sums(gpu, grid, block, SHARED, values, totals, sums, n)
 }
 
-/// Blocks of 256 threads for one thread a value; at least one, since a launch of none is an error.
+/// The number of blocks of 256 threads, with one thread for each value; at least one, since an empty grid is an error.
 pub(super) fn blocks(len: usize) -> (u32, u32, u32) {
     (len.div_ceil(256).max(1) as u32, 1, 1)
 }

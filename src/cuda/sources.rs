@@ -1,4 +1,4 @@
-//! The texts of the kernels, which are in this program so that they can be compiled for the card at hand.
+//! The texts of the kernels. They are part of this program, so that it can compile them for the card in the machine.
 
 /// Name and text of each file of `kernels`.
 pub(crate) const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/kernels.rs"));

@@ -1,4 +1,4 @@
-//! The style vectors of a batch and the shifts that they give.
+//! The style vectors of a batch, and the shifts that the residual blocks of the way up get from them.
 
 use super::conv::{GROUP, Map, Rows, Size, pad, value_bytes};
 use super::kernels::style as kernels;
@@ -8,25 +8,26 @@ use crate::{Precision, Result};
 
 /// Threads of a block.
 const THREADS: u32 = kernels::THREADS as u32;
-/// Pixels that one block sums.
+/// The number of pixels that one block sums.
 const PIXELS: usize = kernels::PIXELS as usize;
-/// Shifts that one block computes.
+/// The number of shifts that one block computes.
 const ROWS: usize = kernels::ROWS as usize;
 
-/// All linear maps of the style, one below the other.
+/// The linear maps of all residual blocks of the way up, as one matrix: their rows stand one below the other.
 #[derive(Debug)]
 pub struct Linears {
     /// `[rows, channels]`.
     weight: Buffer<f32>,
     /// `[rows]`.
     bias: Buffer<f32>,
-    /// Where each begins.
+    /// The first row of each linear map.
     starts: Vec<usize>,
+    /// Length of the style vector.
     length: usize,
 }
 
 impl Linears {
-    /// Lays them out. `length` is that of the style vector.
+    /// Copies the linear maps to the GPU. `length` is the length of the style vector.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -42,12 +43,12 @@ impl Linears {
         Ok(Linears { weight: Buffer::of(gpu, &weight)?, bias: Buffer::of(gpu, &bias)?, starts, length })
     }
 
-    /// Shifts of a tile.
+    /// The number of rows, which is the number of shifts of a tile.
     pub fn rows(&self) -> usize {
         self.bias.len()
     }
 
-    /// Length of the style vector.
+    /// The length of the style vector.
     pub fn length(&self) -> usize {
         self.length
     }
@@ -56,28 +57,30 @@ impl Linears {
         self.length.next_multiple_of(GROUP)
     }
 
+    /// The number of parts into which the pixels of a tile are cut; a block sums one part.
     fn parts(size: Size) -> usize {
         (size.height * size.width).div_ceil(PIXELS)
     }
 
+    /// The number of partial sums of a batch.
     fn sums(&self, size: Size) -> usize {
         size.count * Self::parts(size) * self.channels()
     }
 }
 
-/// What [`style`] makes of a batch.
+/// The results of [`style`] for a batch that the network needs.
 #[derive(Debug)]
 pub struct Shifts {
-    /// `[tile, part, channels]`.
+    /// The sums over each part of a tile's pixels, `[tile, part, channels]`.
     sums: Buffer<f64>,
-    /// `[tile, rows]`.
+    /// The shifts, `[tile, rows]`.
     shifts: Buffer<f32>,
-    /// The same in the precision of the maps.
+    /// The same shifts in the precision of the maps.
     rounded: Map,
 }
 
 impl Shifts {
-    /// Room for so many tiles, `size` at the deepest level.
+    /// Allocates memory for `size.count` tiles, whose size is that at the deepest level.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -89,23 +92,25 @@ impl Shifts {
         Ok(Shifts { sums, shifts, rounded: Map::new(gpu, precision, len)? })
     }
 
-    /// Bytes of that room.
+    /// The bytes of memory that [`Shifts::new`] allocates.
     pub fn bytes(precision: Precision, linears: &Linears, size: Size) -> usize {
         8 * linears.sums(size) + (4 + value_bytes(precision)) * size.count * linears.rows()
     }
 
-    /// The shifts of a linear map, by its place in [`Linears::new`].
+    /// The shifts of a linear map, by its index in [`Linears::new`].
     pub fn of(&self, linears: &Linears, linear: usize) -> Rows<'_, Buffer<f32>> {
         Rows { table: &self.shifts, at: linears.starts[linear], stride: linears.rows() }
     }
 
-    /// The same for an activation.
+    /// The same shifts in the precision of the maps, for [`ConvSum::act_of_tile`](super::conv::ConvSum::act_of_tile).
     pub fn act_of(&self, linears: &Linears, linear: usize) -> Rows<'_, Map> {
         Rows { table: &self.rounded, at: linears.starts[linear], stride: linears.rows() }
     }
 }
 
-/// The mean of the deepest map over each tile's pixels, scaled to unit length, `[tile, length]`, and its linear maps.
+/// Writes the style vector of each tile to `style`, `[tile, length]`, and its shifts to `shifts`. The style vector is
+/// the mean of the deepest map over the pixels of the tile, scaled to unit length. The linear maps turn it into the
+/// shifts.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

@@ -1,4 +1,4 @@
-//! From the image to a batch of tiles: resize, pad, cut and flip in one kernel.
+//! Makes a batch of tiles from an image. One kernel resizes, pads, cuts and flips.
 
 use bytemuck::Zeroable;
 
@@ -9,12 +9,13 @@ use crate::Result;
 use crate::plan::grid::{Grid, Tile};
 use crate::plan::scale::step;
 
-/// Tiles of one launch, which are a parameter of the kernel, of which there are 4 KB.
+/// The largest number of tiles of one launch. Their positions are passed by value, and the parameters of a kernel must
+/// fit into 4 KB.
 const TILES: usize = kernels::TILES as usize;
 
-/// Writes `tiles` of `grid` to the slots of a batch from `first_slot` on: see [`Grid::cut`]. `pixels` are those
-/// of an image of `shape`, `[height, width, nchan]`, which is resized to the size of the grid's. The batch, `[batch, tile
-/// height, tile width, CHANNELS]`, has been given its size.
+/// Writes `tiles` of `grid` to `out`, a batch `[batch, tile height, tile width, CHANNELS_IN]`, from tile `first_slot`
+/// on, as [`Grid::cut`] does. `pixels` is an image of `shape`, `[height, width, nchan]`, which is resized to the size
+/// of the grid's image. `out` must be long enough.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -28,10 +29,7 @@ pub fn tiles(
     out: &mut Map,
 ) -> Result<()> {
     let slot_len = grid.tile.0 * grid.tile.1 * CHANNELS_IN;
-    debug_assert!(
-        (first_slot + tiles.len()) * slot_len <= out.len(),
-        "a batch that has no room for its tiles"
-    );
+    debug_assert!((first_slot + tiles.len()) * slot_len <= out.len(), "the batch has no room for its tiles");
     let (geometry, nchan) = (Geometry::new((shape[0], shape[1]), grid), shape[2] as i32);
     for (i, tiles) in tiles.chunks(TILES).enumerate() {
         let places = Places::new(tiles);

@@ -3,7 +3,7 @@
 use flowmask::Compat;
 use flowmask::cpu::components as cpu;
 use flowmask::cuda::components::{
-    Boxes, Scratch, bounds, diameter, drop_edges, fill_holes_and_drop_small, sizes,
+    Boxes, Scratch, areas, bounds, diameter, drop_edges, fill_holes_and_drop_small,
 };
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::plan::diameter::areas_of;
@@ -189,7 +189,7 @@ fn holes_of_the_original() {
 
 #[test]
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
-fn boxes_and_sizes() {
+fn boxes_and_areas() {
     on_device(|gpu| {
         let (mut boxes, mut scratch) = (Boxes::default(), Scratch::default());
         for (size, count) in [((37, 71), 30), ((1, 300), 9), ((300, 1), 9), ((1, 1), 1), ((13, 256), 20)] {
@@ -209,7 +209,7 @@ fn boxes_and_sizes() {
                 assert_eq!(&got, want, "{size:?}: the box of label {label}");
             }
             let want = areas_of(labels.iter().copied());
-            assert_eq!(sizes(gpu, &buffer, size, most, &mut scratch).unwrap(), want, "{size:?}");
+            assert_eq!(areas(gpu, &buffer, size, most, &mut scratch).unwrap(), want, "{size:?}");
             let found = diameter(gpu, &buffer, size, most, &mut scratch).unwrap();
             assert_eq!(found.to_bits(), cpu::diameter(&labels).to_bits(), "{size:?}");
         }

@@ -1,4 +1,4 @@
-//! Starts the kernels of `kernels/conv.cu` and `kernels/conv_f32.cu`.
+//! Launches the kernels of `kernels/conv.cu` and `kernels/conv_f32.cu`.
 
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
@@ -8,14 +8,14 @@ use super::super::kernels::conv_f32::{STRIPS, Smem, conv_f32};
 use super::super::kernels::{Address, conv as kernels};
 use super::map::Value;
 use super::weights::groups;
-use super::{ConvSum, GROUP, MOST_PIXELS, Map, SLICE, Size, Weights};
+use super::{ConvSum, GROUP, MAX_PIXELS, Map, SLICE, Size, Weights};
 use crate::{Precision, Result};
 
-/// Bytes that the driver keeps of each block's shared memory.
+/// Bytes of shared memory that the driver reserves for each thread block.
 const RESERVED: usize = 1 << 10;
 
 impl ConvSum<'_> {
-    /// Starts the kernel for the maps' precision.
+    /// Launches the kernel for the precision of the maps.
     pub(super) fn launch(&self, gpu: &Gpu, size: Size, out: &Map) -> Result<()> {
         self.check(size, out);
         let (precision, outputs) = (out.precision(), self.weights.outputs);
@@ -24,9 +24,9 @@ impl ConvSum<'_> {
             Precision::F16 => WARPS as usize / groups,
             Precision::F32 => STRIPS as usize,
         };
-        let side = |pixels: usize| pixels.div_ceil(SIDE as usize);
-        let all = size.count * side(size.height) * side(size.width);
-        let grid = ((all.div_ceil(strips) * (outputs / (groups * GROUP))) as u32, 1, 1);
+        let squares = |pixels: usize| pixels.div_ceil(SIDE as usize);
+        let total = size.count * squares(size.height) * squares(size.width);
+        let grid = ((total.div_ceil(strips) * (outputs / (groups * GROUP))) as u32, 1, 1);
         if grid.0 == 0 {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl ConvSum<'_> {
         }
     }
 
-    /// What the kernels take.
+    /// The argument of the kernels.
     fn args<T: Value>(&self, gpu: &Gpu, size: Size, out: &Map, stages: usize) -> kernels::ConvSum<T> {
         let weights = self.weights;
         let (last, output) = self.last.unzip();
@@ -81,7 +81,7 @@ impl ConvSum<'_> {
         }
     }
 
-    /// What the kernels' unchecked loads rely on.
+    /// Checks the lengths and alignments that the kernels rely on, since they do not check their loads.
     fn check(&self, size: Size, out: &Map) {
         let Weights { inputs, proj_inputs, outputs, .. } = *self.weights;
         let sized = |map: &Map, up: bool, channels: usize| {
@@ -89,7 +89,7 @@ impl ConvSum<'_> {
             assert!(!up || size.even());
             assert!(map.len() >= size.pixels() / if up { 4 } else { 1 } * channels);
         };
-        assert!(size.pixels() <= MOST_PIXELS);
+        assert!(size.pixels() <= MAX_PIXELS);
         sized(out, false, outputs);
         sized(self.src, self.up, inputs);
         assert_eq!(self.weights.values.precision(), out.precision());
@@ -109,7 +109,8 @@ impl ConvSum<'_> {
         }
     }
 
-    /// Slices that are in shared memory at a time: a third one where two blocks still fit on a multiprocessor.
+    /// How many slices are in shared memory at a time: three if two thread blocks then still fit on a multiprocessor,
+    /// else two.
     fn stages_f16(&self, gpu: &Gpu, strips: usize, groups: usize) -> Result<usize> {
         Ok(match self.stages {
             Some(stages) => stages,
@@ -120,7 +121,7 @@ impl ConvSum<'_> {
         })
     }
 
-    /// Bytes of the tables, the activation's factors and the ring.
+    /// Bytes of shared memory: the tables, the scales and shifts of the activation, and the ring of slices.
     fn shared_f16(&self, strips: usize, groups: usize, stages: usize) -> usize {
         let act = if self.act.is_some() { 2 * (1 + strips) * self.weights.inputs } else { 0 };
         let [pixels, weights] = [strips * HALO_PIXELS as usize, groups * TAPS as usize * GROUP];
@@ -130,8 +131,8 @@ impl ConvSum<'_> {
     }
 }
 
-/// Bytes of shared memory of a multiprocessor.
+/// Bytes of shared memory that a multiprocessor has.
 fn shared_memory(gpu: &Gpu) -> Result<usize> {
-    let most = Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR;
-    gpu.context().attribute(most).map(|bytes| bytes as usize).map_err(|e| gpu.error(e))
+    let attribute = Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR;
+    gpu.context().attribute(attribute).map(|bytes| bytes as usize).map_err(|e| gpu.error(e))
 }

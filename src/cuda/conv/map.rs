@@ -1,4 +1,4 @@
-//! Values in the memory of the GPU.
+//! Arrays of values in the precision of the network.
 
 use cudarc::driver::DeviceRepr;
 
@@ -6,8 +6,8 @@ use super::super::kernels::{Address, Half};
 use super::super::{Buffer, Gpu};
 use crate::{Precision, Result};
 
-/// Values in the memory of the GPU, in the precision of the network: a feature map `[tile, height, width, channels]`, or
-/// weights.
+/// An array in the memory of a GPU, in the precision of the network: a feature map, `[tile, height, width, channels]`,
+/// or weights.
 #[derive(Debug)]
 pub enum Map {
     /// Half precision.
@@ -17,7 +17,7 @@ pub enum Map {
 }
 
 impl Map {
-    /// Room for `len` values, whose content is undefined.
+    /// Allocates `len` values, which are undefined.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -33,7 +33,7 @@ impl Map {
         Ok(map)
     }
 
-    /// A copy of `values`, rounded to the precision.
+    /// Allocates an array and copies `values` into it, rounded to the precision.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
@@ -45,10 +45,10 @@ impl Map {
         })
     }
 
-    /// A copy of the values on the host, once all work before is done.
+    /// Waits for the stream, then returns a copy of the values on the host.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when work before failed.
+    /// [`Error::Device`](crate::Error::Device) when an earlier kernel or copy in the stream failed.
     pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         Ok(match self {
             Map::F16(buffer) => buffer.download(gpu)?.into_iter().map(Half::to_f32).collect(),
@@ -56,7 +56,7 @@ impl Map {
         })
     }
 
-    /// Of the values.
+    /// The precision of the values.
     pub fn precision(&self) -> Precision {
         match self {
             Map::F16(_) => Precision::F16,
@@ -64,7 +64,7 @@ impl Map {
         }
     }
 
-    /// How many values.
+    /// The number of values.
     pub fn len(&self) -> usize {
         match self {
             Map::F16(buffer) => buffer.len(),
@@ -72,21 +72,21 @@ impl Map {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The address of value `at`. The values are `T`.
+    /// The address of the value with index `at`. `T` is the type of the values.
     pub(in crate::cuda) fn address<T: Value>(&self, gpu: &Gpu, at: usize) -> Address<T> {
         let buffer = T::values(self).expect("a map of the kernel's precision");
         Address::of(gpu, buffer, at)
     }
 }
 
-/// A value of a map.
+/// The type of the values of a map.
 pub(in crate::cuda) trait Value: DeviceRepr + Sized {
-    /// Those of a map that has such.
+    /// The values of a map, if they have this type.
     fn values(map: &Map) -> Option<&Buffer<Self>>;
 }
 
@@ -108,7 +108,7 @@ impl Value for f32 {
     }
 }
 
-/// Bytes of a value in a map.
+/// The bytes of a value of a map.
 pub(in crate::cuda) fn value_bytes(precision: Precision) -> usize {
     match precision {
         Precision::F16 => 2,

@@ -1,40 +1,40 @@
-//! A convolution with all that stands before and after it.
+//! A convolution, with all that the kernel computes before and after it.
 
 use super::super::{Buffer, Gpu};
 use super::{Act, GROUP, Last, Map, Weights};
 use crate::Result;
 
-/// How many tiles, and their size at a level.
+/// The number of tiles in a map, and their size at its level of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Tiles.
+    /// The number of tiles.
     pub count: usize,
-    /// Rows of each.
+    /// Rows of each tile.
     pub height: usize,
-    /// Columns of each.
+    /// Columns of each tile.
     pub width: usize,
 }
 
 impl Size {
-    /// Pixels of all tiles.
+    /// The number of pixels of all tiles.
     pub fn pixels(&self) -> usize {
         self.count * self.height * self.width
     }
 
-    /// Whether 2×2 pixels lie side by side.
+    /// Whether height and width are even, so that a tile can be cut into squares of 2×2 pixels.
     pub(super) fn even(&self) -> bool {
         (self.height | self.width).is_multiple_of(2)
     }
 }
 
-/// A row for each tile, `stride` apart (0: one row for all), that begins at `at`.
+/// Rows of a table, one for each tile. With a stride of 0, all tiles share one row.
 #[derive(Debug)]
 pub struct Rows<'a, T> {
-    /// What they are in.
+    /// The table.
     pub table: &'a T,
-    /// Where the first begins.
+    /// Index of the first value of the first tile's row.
     pub at: usize,
-    /// From a tile's row to the next tile's.
+    /// Number of values from one tile's row to the next one.
     pub stride: usize,
 }
 
@@ -52,13 +52,14 @@ impl<'a, T> Rows<'a, T> {
         Rows { table, at: 0, stride: 0 }
     }
 
-    /// Values that must be there for so many tiles.
+    /// The length that the table must have for `count` tiles with rows of `len` values.
     pub(super) fn end(&self, count: usize, len: usize) -> usize {
         self.at + count.saturating_sub(1) * self.stride + len
     }
 }
 
-/// `start + bias + conv3x3(act(src)) + proj(x)`, then ReLU and 2×2 maxima if asked for.
+/// `start + bias + conv3x3(act(src)) + proj(x)`, where all terms but the convolution and the bias are optional. ReLU
+/// and 2×2 max pooling can follow.
 #[derive(Clone, Debug)]
 pub struct ConvSum<'a> {
     pub(super) src: &'a Map,
@@ -76,7 +77,7 @@ pub struct ConvSum<'a> {
 }
 
 impl<'a> ConvSum<'a> {
-    /// The convolution and its bias.
+    /// The convolution of `src`, and its bias.
     pub fn of(src: &'a Map, weights: &'a Weights) -> Self {
         ConvSum {
             src,
@@ -99,32 +100,33 @@ impl<'a> ConvSum<'a> {
         ConvSum { act: Some((&act.scale, Rows::one(&act.shift))), ..self }
     }
 
-    /// The same with a shift of its own for each tile.
+    /// Like [`ConvSum::act`], but with a different shift for each tile.
     pub fn act_of_tile(self, scale: &'a Map, shift: Rows<'a, Map>) -> Self {
         ConvSum { act: Some((scale, shift)), ..self }
     }
 
-    /// Takes the source at twice its size.
+    /// With `up`, scales the source to twice its size first, each pixel becoming 2×2 equal ones.
     pub fn up(self, up: bool) -> Self {
         ConvSum { up, ..self }
     }
 
-    /// Another bias.
+    /// Replaces the bias of the weights by another one, which can differ from tile to tile.
     pub fn bias(self, bias: Rows<'a, Buffer<f32>>) -> Self {
         ConvSum { bias, ..self }
     }
 
-    /// Adds what the destination holds.
+    /// Adds the values that the destination already has.
     pub fn accumulate(self) -> Self {
         ConvSum { accumulate: true, ..self }
     }
 
-    /// Adds a map with a factor a channel.
+    /// Adds a map, multiplied by one factor for each channel.
     pub fn skip(self, map: &'a Map, scale: &'a Buffer<f32>) -> Self {
         ConvSum { skip: Some((map, scale)), ..self }
     }
 
-    /// The map, `up` at twice its size, whose projection is among the weights.
+    /// Adds the projection of `map`, whose weights must be part of the weights of the convolution. With `up`, the map
+    /// is scaled to twice its size first.
     pub fn proj(self, map: &'a Map, up: bool) -> Self {
         ConvSum { proj: Some((map, up)), ..self }
     }
@@ -134,12 +136,12 @@ impl<'a> ConvSum<'a> {
         ConvSum { relu: true, ..self }
     }
 
-    /// Keeps so many slices in shared memory, 2 or 3, instead of as many as the card has room for.
+    /// Sets how many slices are kept in shared memory, 2 or 3. Without this, the card's shared memory decides.
     pub fn stages(self, stages: usize) -> Self {
         ConvSum { stages: Some(stages), ..self }
     }
 
-    /// Computes the sum.
+    /// Writes the sum to `out`.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
@@ -147,7 +149,7 @@ impl<'a> ConvSum<'a> {
         self.launch(gpu, size, out)
     }
 
-    /// Computes the sum and the maxima of its 2×2 pixels.
+    /// Writes the sum to `out`, and the maximum of each 2×2 pixels of it to `pooled`.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).
@@ -156,8 +158,8 @@ impl<'a> ConvSum<'a> {
         ConvSum { pooled: Some(pooled), ..self }.launch(gpu, size, out)
     }
 
-    /// Computes the network's last layer on the sum, `[tile, output, height, width]`. What `out` holds is only read, to
-    /// be added.
+    /// Writes the network's last layer on the sum to `output`, `[tile, output, height, width]`. The sum itself is not
+    /// written; `out` is only read, for [`ConvSum::accumulate`].
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).

@@ -1,4 +1,4 @@
-//! A network's weights in the order in which the kernels read them.
+//! The weights of the network, in the order in which the kernels read them.
 
 use half::f16;
 
@@ -9,7 +9,7 @@ use crate::{Error, Precision, Result};
 
 /// Taps of a 3×3 convolution.
 const TAPS: usize = super::kernels::TAPS as usize;
-/// Weights of one tap of a slice.
+/// The number of weights of a unit: one tap, `SLICE` inputs and `GROUP` outputs.
 const UNIT: usize = super::kernels::UNIT as usize;
 
 /// The weights of a 3×3 convolution and of the 1×1 projection that is added to it.
@@ -17,15 +17,15 @@ const UNIT: usize = super::kernels::UNIT as usize;
 pub struct Weights {
     pub(super) values: Map,
     pub(super) bias: Buffer<f32>,
-    /// Stored channels of the source, of the projection's source and of the result.
+    /// Stored channels of the source, of the source of the projection (0 without one), and of the result.
     pub(super) inputs: usize,
     pub(super) proj_inputs: usize,
     pub(super) outputs: usize,
 }
 
 impl Weights {
-    /// Lays them out. `inputs` are the stored channels of the source; with the projection come those of its source. The
-    /// projection's bias is not added.
+    /// Copies the weights to the GPU. `inputs` is the number of stored channels of the source, and the number beside
+    /// the projection is that of the projection's source. The projection's bias is left out.
     ///
     /// # Errors
     /// [`Error::Device`] when there is not enough memory, or when a weight is too large for half precision.
@@ -57,25 +57,26 @@ impl Weights {
         })
     }
 
-    /// Stored channels of the result.
+    /// The number of stored channels of the result.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 }
 
-/// Groups of 32 outputs that one block of threads computes.
+/// How many groups of [`GROUP`] outputs one thread block computes.
 pub(super) fn groups(precision: Precision, outputs: usize) -> usize {
     if precision == Precision::F16 && outputs.div_ceil(GROUP).is_multiple_of(2) { 2 } else { 1 }
 }
 
-/// Fills in the weights, `[outputs of a block, unit, group]`: a unit is one tap of one slice, beginning with unit `first`.
+/// Writes the weights of a convolution to `values`, `[outputs of a thread block, unit, group]`, from unit `first` on. A
+/// unit is one tap of one slice of inputs.
 fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &mut [f32]) {
     let taps = conv.weight.len() / (conv.inputs * conv.outputs);
     let groups = groups(precision, conv.outputs);
-    for (row, kernel) in conv.weight.chunks_exact(taps).enumerate() {
+    for (row, weights) in conv.weight.chunks_exact(taps).enumerate() {
         let (output, input) = (row / conv.inputs, row % conv.inputs);
         let (block, group) = (output / GROUP / groups, output / GROUP % groups);
-        for (tap, &weight) in kernel.iter().enumerate() {
+        for (tap, &weight) in weights.iter().enumerate() {
             let unit = first + input / SLICE * taps + tap;
             let start = ((block * units + unit) * groups + group) * UNIT;
             values[start + place(precision, input % SLICE, output % GROUP)] = weight;
@@ -83,10 +84,11 @@ fn pack(precision: Precision, conv: &Conv, units: usize, first: usize, values: &
     }
 }
 
-/// Where the weight of input `k` and output `n` stands in a unit.
+/// The index within a unit of the weight of input `k` and output `n`.
 ///
-/// In half precision as the lanes of a warp want it for `mma.m16n8k16`: lane `4 (n % 8) + k % 8 / 2` holds inputs `k` and
-/// `k + 1`, and the same 8 further; it takes the outputs below 16 by one load and the others by another.
+/// In half precision, the order is the one in which the lanes of a warp need the weights for `mma.m16n8k16`: lane
+/// `4 (n % 8) + k % 8 / 2` holds inputs `k`, `k + 1`, `k + 8` and `k + 9`. It loads those of the outputs below 16 with
+/// one instruction and the others with a second one.
 fn place(precision: Precision, k: usize, n: usize) -> usize {
     match precision {
         Precision::F16 => {
@@ -97,14 +99,14 @@ fn place(precision: Precision, k: usize, n: usize) -> usize {
     }
 }
 
-/// As many zeros at the end as a stored map has channels.
+/// Appends zeros up to the number of channels that a map is stored with.
 pub(in crate::cuda) fn pad(values: &[f32]) -> Vec<f32> {
     let mut values = values.to_vec();
     values.resize(values.len().next_multiple_of(GROUP), 0.0);
     values
 }
 
-/// A batch norm in front of a convolution.
+/// The batch norm before a convolution.
 #[derive(Debug)]
 pub struct Act {
     pub(super) scale: Map,
@@ -112,7 +114,7 @@ pub struct Act {
 }
 
 impl Act {
-    /// Lays it out for a source of so many stored channels.
+    /// Copies the batch norm to the GPU, for a source with this many stored channels.
     ///
     /// # Errors
     /// [`Error::Device`] when there is not enough memory.
@@ -138,15 +140,15 @@ pub struct Last {
 }
 
 impl Last {
-    /// Lays it out.
+    /// Copies the layer to the GPU.
     ///
     /// # Errors
-    /// [`Error::Device`] for a network with more than 32 channels at the finest level, which the kernels do not serve,
-    /// or when there is not enough memory.
+    /// [`Error::Device`] when there is not enough memory, or for a network with more than 32 channels at the finest
+    /// level, which the kernels do not support.
     pub fn new(gpu: &Gpu, norm: &Affine, conv: &Conv) -> Result<Self> {
         if conv.inputs > GROUP {
             let reason = format!(
-                "a network of {} channels at the finest level; a GPU serves up to {GROUP}",
+                "a network of {} channels at the finest level; a GPU supports up to {GROUP}",
                 conv.inputs
             );
             return Err(Error::device("cuda", reason));

@@ -1,22 +1,22 @@
-//! The maps of a batch.
+//! The memory of the network for a batch of tiles.
 
 use cudarc::driver::CudaGraph;
 
-use super::super::conv::{CHANNELS_IN, MOST_PIXELS, Map, Size, value_bytes};
+use super::super::conv::{CHANNELS_IN, MAX_PIXELS, Map, Size, value_bytes};
 use super::super::kernels::Address;
 use super::super::style::Shifts;
 use super::super::{Buffer, Gpu};
 use super::unet::{Parts, Unet, stored};
 use crate::{Error, Result};
 
-/// The maps of a batch of tiles: allocated once, used for every batch.
+/// The maps of the network for a batch of tiles. They are allocated once and used for every batch.
 #[derive(Debug)]
 pub struct State {
-    /// The tiles, `[tile, height, width, CHANNELS_IN]`; channels beyond the network's must be zero.
+    /// The tiles, `[tile, height, width, CHANNELS_IN]`. Channels beyond the network's own must be zero.
     pub input: Map,
-    /// `[tile, nout, height, width]`.
+    /// The output of the network, `[tile, nout, height, width]`.
     pub output: Buffer<f32>,
-    /// `[tile, style_length]`, of unit length each.
+    /// The style vector of each tile, scaled to unit length, `[tile, style_length]`.
     pub style: Buffer<f32>,
     pub(super) batch: usize,
     pub(super) tile: (usize, usize),
@@ -25,28 +25,28 @@ pub struct State {
     pub(super) replay: Replay,
 }
 
-/// The maps of one level of the pyramid.
+/// The maps of one level of the U-Net.
 #[derive(Debug)]
 pub(super) struct Level {
-    /// Output of the block on the way down: the skip.
+    /// The output of the residual block on the way down, which is the skip.
     pub(super) skip: Map,
-    /// The skip's 2×2 maxima: the input of the next level (unused at the deepest).
+    /// The maximum of each 2×2 pixels of the skip, which is the input of the next level; empty at the deepest level.
     pub(super) pooled: Map,
-    /// Output of the block on the way up.
+    /// The output of the residual block on the way up.
     pub(super) out: Map,
-    /// Between two convolutions.
+    /// What one convolution writes and the next one reads.
     pub(super) middle: Map,
 }
 
 impl State {
-    /// Maps for `batch` tiles of (height, width), both multiples of 16.
+    /// Allocates the maps for `batch` tiles of size (height, width), both multiples of 16.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is not enough memory, or for more pixels than the kernels count.
+    /// [`Error::Device`] when there is not enough memory, or when the batch has more than [`MAX_PIXELS`] pixels.
     pub fn new(gpu: &Gpu, unet: &Unet, batch: usize, tile: (usize, usize)) -> Result<State> {
         let Parts { precision, nout, ref nbase, ref linears, .. } = *unet.0;
         let full = size(batch, tile, 0);
-        if full.pixels() > MOST_PIXELS {
+        if full.pixels() > MAX_PIXELS {
             return Err(Error::device("cuda", format!("a batch of {} pixels is too large", full.pixels())));
         }
         let (mut output, mut style) = (Buffer::new(), Buffer::new());
@@ -71,7 +71,7 @@ impl State {
         })
     }
 
-    /// Bytes of the GPU's memory that it takes.
+    /// The bytes of GPU memory that [`State::new`] allocates.
     pub fn bytes(unet: &Unet, batch: usize, tile: (usize, usize)) -> usize {
         let Parts { precision, nout, ref nbase, ref linears, .. } = *unet.0;
         let levels = nbase.len() - 1;
@@ -85,12 +85,12 @@ impl State {
         value_bytes(precision) * values + 4 * (pixels * nout + batch * linears.length()) + shifts
     }
 
-    /// Tiles that it has room for.
+    /// The number of tiles that there is room for.
     pub fn batch(&self) -> usize {
         self.batch
     }
 
-    /// Where the maps are that a caller could replace.
+    /// The addresses of the maps that a caller could replace.
     pub(super) fn addresses(&self, gpu: &Gpu) -> [u64; 3] {
         let input = match &self.input {
             Map::F16(input) => Address::of(gpu, input, 0).number(),
@@ -106,22 +106,25 @@ impl State {
     }
 }
 
+/// The size of a batch of `count` tiles at a level; level 0 is the finest.
 pub(super) fn size(count: usize, (height, width): (usize, usize), level: usize) -> Size {
     Size { count, height: height >> level, width: width >> level }
 }
 
-/// The launches of a full batch, recorded. The first full batch is launched one by one, so that the driver loads the
-/// kernels outside of the recording.
+/// The launches of a full batch, recorded as a CUDA graph. The kernels of the first full batch are launched one by one,
+/// so that the driver does not have to load them during the recording.
 #[derive(Default)]
 pub(super) enum Replay {
+    /// No full batch has run yet.
     #[default]
     Fresh,
+    /// A full batch has run, but is not recorded.
     Warm,
-    /// With what it holds the addresses of.
+    /// The graph, with the network and the addresses of [`State::addresses`] that it was recorded with.
     Recorded(CudaGraph, Unet, [u64; 3]),
 }
 
-// SAFETY: a graph may be used from any thread, not from two at once; `forward` wants the state for itself.
+// SAFETY: a graph may be used from any thread, but not from two at once; `forward` borrows the state mutably.
 unsafe impl Send for Replay {}
 
 impl std::fmt::Debug for Replay {

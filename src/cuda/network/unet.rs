@@ -1,4 +1,4 @@
-//! The network's weights on the GPU.
+//! The weights of the network on a GPU.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::{Error, Precision, Result};
 #[derive(Clone, Debug)]
 pub struct Unet(pub(super) Arc<Parts>);
 
+/// What the clones of a [`Unet`] share.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) precision: Precision,
@@ -19,12 +20,12 @@ pub(super) struct Parts {
     pub(super) nout: usize,
     pub(super) down: Vec<Down>,
     pub(super) up: Vec<Up>,
-    /// `shift1`, `shift2` and `shift3` of each block of the way up.
+    /// The linear maps `shift1`, `shift2` and `shift3` of each residual block of the way up.
     pub(super) linears: Linears,
     pub(super) last: Last,
 }
 
-/// [`ResDown`], laid out; `conv1` with the projection.
+/// A [`ResDown`] on the GPU. The weights of the projection are part of `conv1`.
 #[derive(Debug)]
 pub(super) struct Down {
     pub(super) before0: Act,
@@ -35,7 +36,7 @@ pub(super) struct Down {
     pub(super) conv3: Weights,
 }
 
-/// [`ResUp`], laid out; `conv1` with the projection.
+/// A [`ResUp`] on the GPU. The weights of the projection are part of `conv1`.
 #[derive(Debug)]
 pub(super) struct Up {
     pub(super) before0: Act,
@@ -48,22 +49,22 @@ pub(super) struct Up {
 }
 
 impl Unet {
-    /// Lays the weights out.
+    /// Copies the weights of a network to the GPU, in the order in which the kernels read them.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is not enough memory; for a network of more than 16 input channels or more than 32
-    /// at the finest level; for a weight beyond half precision.
+    /// [`Error::Device`] when there is not enough memory, when the network has more than 16 input channels or more than
+    /// 32 channels at the finest level, or when a weight is too large for half precision.
     pub fn new(gpu: &Gpu, network: &Network, precision: Precision) -> Result<Unet> {
         let nbase = network.nbase.clone();
         if nbase[0] > CHANNELS_IN {
             let reason =
-                format!("a network of {} input channels; a GPU serves up to {CHANNELS_IN}", nbase[0]);
+                format!("a network of {} input channels; a GPU supports up to {CHANNELS_IN}", nbase[0]);
             return Err(Error::device("cuda", reason));
         }
         let levels = network.levels();
-        let of_source = |n: usize| if n == 0 { CHANNELS_IN } else { stored(nbase[n]) };
+        let input_channels = |n: usize| if n == 0 { CHANNELS_IN } else { stored(nbase[n]) };
         let down = |(n, block): (usize, &ResDown)| {
-            Down::new(gpu, precision, block, of_source(n), stored(nbase[n + 1]))
+            Down::new(gpu, precision, block, input_channels(n), stored(nbase[n + 1]))
         };
         let up = |(n, block): (usize, &ResUp)| {
             Up::new(gpu, precision, block, stored(nbase[(n + 2).min(levels)]), stored(nbase[n + 1]))
@@ -81,28 +82,28 @@ impl Unet {
         })))
     }
 
-    /// Channels of the input.
+    /// The number of channels of the input.
     pub fn nchan(&self) -> usize {
         self.0.nbase[0]
     }
 
-    /// Channels of the output.
+    /// The number of channels of the output.
     pub fn nout(&self) -> usize {
         self.0.nout
     }
 
-    /// Length of the style vector.
+    /// The length of the style vector.
     pub fn style_length(&self) -> usize {
         self.0.linears.length()
     }
 
-    /// In what it computes.
+    /// The precision in which the network computes.
     pub fn precision(&self) -> Precision {
         self.0.precision
     }
 }
 
-/// Channels of a map as they are stored.
+/// The number of channels that a map of `channels` channels is stored with.
 pub(super) fn stored(channels: usize) -> usize {
     channels.next_multiple_of(GROUP)
 }

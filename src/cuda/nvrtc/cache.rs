@@ -1,4 +1,4 @@
-//! What was compiled, on disk.
+//! Keeps compiled kernels on disk.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,26 +11,27 @@ use crate::atomic::write_atomic;
 use crate::cuda::sources::HEADERS;
 use crate::{Error, Result, folders};
 
-/// A folder of compiled kernels. It can be shared and deleted at any time: an entry that is not whole counts as missing,
-/// and nothing depends on that an entry can be written.
+/// A folder of compiled kernels. Several processes can use it at once, and it can be deleted at any time: an entry that
+/// is damaged counts as missing, and kernels also run when no entry can be written.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: Option<PathBuf>,
 }
 
-/// Length of the checksum behind an entry's content.
+/// Bytes of the checksum that follows the content of an entry.
 const CHECKSUM: usize = 32;
 
-/// One file for one architecture by one compiler.
+/// A file of kernels that one compiler compiles for one architecture.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Says to a reader what it is, and has a part of the key.
+    /// The file's name in the folder: a description for people, then a part of the key.
     file: String,
+    /// The hash of everything that the compiled code depends on.
     key: [u8; 32],
 }
 
 impl Entry {
-    /// The key has all that the result depends on.
+    /// The entry of the file `name` with this text; the version is that of the compiler.
     pub(super) fn new((major, minor): (i32, i32), target: Target, name: &str, text: &str) -> Self {
         let compiler = format!("{major}.{minor}");
         let architecture = target.name();
@@ -40,7 +41,7 @@ impl Entry {
         parts.extend([name, text]);
         let mut hash = Sha256::new();
         for part in parts {
-            // Lengths keep parts apart.
+            // With the lengths, different parts cannot give the same bytes.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -56,39 +57,39 @@ impl Entry {
         Entry { file: format!("{name}.{architecture}.nvrtc-{compiler}.{short}.{ending}"), key }
     }
 
-    /// Belongs to the key as much as to the content, so that no entry can stand in for another.
+    /// The checksum of key and content. With the key in it, a file that was renamed is not read as another entry.
     fn checksum(&self, content: &[u8]) -> [u8; CHECKSUM] {
         Sha256::new().chain_update(self.key).chain_update(content).finalize().into()
     }
 }
 
 impl Cache {
-    /// The user's: `FLOWMASK_CACHE`, or else `flowmask/kernels` in the platform's folder for such things, such as
-    /// `~/.cache` (or `XDG_CACHE_HOME`).
+    /// The cache of the user: the folder that the environment variable `FLOWMASK_CACHE` names, or else
+    /// `flowmask/kernels` in the platform's folder for caches, such as `~/.cache` (or `XDG_CACHE_HOME`).
     pub fn user() -> Self {
         let folder = folders::variable("FLOWMASK_CACHE")
             .or_else(|| folders::cache().map(|folder| folder.join("kernels")));
         Cache { folder }
     }
 
-    /// One in this folder, which is made when something is written.
+    /// A cache in this folder, which is created when the first entry is written.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Cache { folder: Some(folder.into()) }
     }
 
-    /// Its folder; none where the user has no home.
+    /// The folder; `None` when the user has no home folder.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
 
-    /// An entry's content, if it is there and whole.
+    /// The content of an entry, if the entry exists and is not damaged.
     pub(super) fn read(&self, entry: &Entry) -> Option<Vec<u8>> {
         let mut content = std::fs::read(self.folder.as_ref()?.join(&entry.file)).ok()?;
         let checksum = content.split_off(content.len().checked_sub(CHECKSUM)?);
         (entry.checksum(&content) == checksum[..]).then_some(content)
     }
 
-    /// Keeps an entry.
+    /// Writes an entry.
     pub(super) fn write(&self, entry: &Entry, content: &[u8]) -> Result<()> {
         let none =
             || Error::device("cuda", "there is no home folder for a cache; FLOWMASK_CACHE can name one");
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_back_only_if_it_is_whole() {
+    fn an_entry_is_read_back_only_if_it_is_not_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path().join("new"));
         let entry = Entry::new((12, 9), Target::Cubin(90), "a", "b");
@@ -142,7 +143,7 @@ mod tests {
             std::fs::write(&path, changed).unwrap();
             assert_eq!(cache.read(&entry), None, "byte {place}");
         }
-        // Another entry under this one's name.
+        // The file of another entry gets the name of this entry.
         let other = Entry::new((12, 9), Target::Cubin(90), "a", "c");
         cache.write(&other, b"content").unwrap();
         std::fs::rename(folder.path().join("new").join(&other.file), &path).unwrap();

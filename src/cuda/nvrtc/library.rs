@@ -1,5 +1,5 @@
-//! The library NVRTC. The functions are declared here because a binding that panics where a library is missing, or that
-//! takes headers from disk only, would not do.
+//! Loads the library NVRTC and compiles with it. Its functions are declared here, because cudarc's bindings panic when
+//! the library is missing, and take header files only from disk.
 
 use std::error::Error as _;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -13,35 +13,37 @@ use super::{Target, places};
 use crate::cuda::sources::HEADERS;
 use crate::{Error, Result};
 
-/// What to do where the library is missing.
+/// The end of messages about a missing library.
 pub(super) const INSTALL: &str = "`pip install nvidia-cuda-nvrtc-cu12` or the CUDA toolkit brings one, and \
                                   FLOWMASK_NVRTC can name the library or its folder";
 
-/// Options besides the architecture. Contraction is off for results that are those of the processor; that division
-/// and square root are IEEE is the default.
+/// The compiler's options besides the architecture. Without fused multiply-adds, results are the same as on the CPU.
+/// Division and square root are rounded correctly by default.
 pub(super) const OPTIONS: [&str; 3] = ["--std=c++17", "--fmad=false", "--generate-line-info"];
 
-/// The first version that is taken.
+/// The oldest major version that is accepted.
 const OLDEST: i32 = 12;
 
 type Program = *mut c_void;
 type Size = unsafe extern "C" fn(Program, *mut usize) -> c_int;
 type Get = unsafe extern "C" fn(Program, *mut c_char) -> c_int;
 
-/// An open NVRTC.
+/// The compiler of the kernels: an NVRTC library that is loaded.
 #[derive(Debug)]
 pub struct Compiler {
     path: PathBuf,
     version: (i32, i32),
     architectures: Vec<i32>,
     functions: Functions,
-    /// Stays open: other users may be in the process, and nobody gains when it is closed.
+    /// Never unloaded, since other code in the process may use it.
     _library: ManuallyDrop<Library>,
 }
 
+/// The functions of the library.
 #[derive(Clone, Copy, Debug)]
 struct Functions {
     version: unsafe extern "C" fn(*mut c_int, *mut c_int) -> c_int,
+    /// The number of architectures, and the list of them.
     architectures: [unsafe extern "C" fn(*mut c_int) -> c_int; 2],
     error: unsafe extern "C" fn(c_int) -> *const c_char,
     create: unsafe extern "C" fn(
@@ -81,12 +83,12 @@ impl Functions {
 }
 
 impl Compiler {
-    /// The library that `FLOWMASK_NVRTC` names, or else the first that the system's loader, the CUDA toolkit or a
-    /// Python environment has. `driver` is the CUDA version of the driver that will load the code: it refuses the code
-    /// of a later one, so that a library that is not later is preferred.
+    /// Loads the library that the environment variable `FLOWMASK_NVRTC` names, or else the first one that the system's
+    /// loader, the CUDA toolkit or a Python environment has. `driver` is the CUDA version of the driver that will load
+    /// the compiled code. A driver refuses the code of a later NVRTC, so a library that is not later is preferred.
     ///
     /// # Errors
-    /// [`Error::Device`] says what to install.
+    /// [`Error::Device`] when no library is found or none can be loaded; it says what to install.
     pub fn find(driver: Option<(i32, i32)>) -> Result<Self> {
         let (mut later, mut refused) = (None, None);
         for path in places::candidates()? {
@@ -94,7 +96,7 @@ impl Compiler {
                 Ok(found) if driver.is_none_or(|(major, _)| found.version.0 <= major) => return Ok(found),
                 Ok(found) => later = later.or(Some(found)),
                 Err(error) if path.is_absolute() => refused = refused.or(Some(error)),
-                // Only a name, which the system's loader does not know.
+                // The candidate is only a name, which the system's loader does not know.
                 Err(_) => {}
             }
         }
@@ -105,17 +107,17 @@ impl Compiler {
         })
     }
 
-    /// The library of a path, or of a name that the system's loader knows.
+    /// Loads the library at a path, or with a name that the system's loader knows.
     ///
     /// # Errors
-    /// [`Error::Device`]: it cannot be loaded, or is not NVRTC 12 or later.
+    /// [`Error::Device`] when the library cannot be loaded, or is not NVRTC 12 or later.
     pub fn open(path: &Path) -> Result<Self> {
         let error = |reason: String| Error::device("cuda", format!("{} {reason}; {INSTALL}", path.display()));
         let cause = |e: libloading::Error| {
             let cause = e.source().map_or_else(|| e.to_string(), ToString::to_string);
             cause.trim_start_matches(&format!("{}: ", path.display())).to_owned()
         };
-        // SAFETY: the name says that it is NVRTC, or the user does.
+        // SAFETY: loading NVRTC has no preconditions; the library has its name, or the user says that it is NVRTC.
         let library = unsafe { Library::new(path) }.map_err(|e| {
             error(format!("cannot be loaded as NVRTC, the compiler of the kernels ({})", cause(e)))
         })?;
@@ -123,7 +125,7 @@ impl Compiler {
         let functions =
             Functions::of(&library).map_err(|e| error(format!("is not NVRTC 12 or later ({})", cause(e))))?;
         let (mut major, mut minor) = (0, 0);
-        // SAFETY: two places for two numbers.
+        // SAFETY: both pointers are valid for a number.
         let code = unsafe { (functions.version)(&mut major, &mut minor) };
         if code != 0 || major < OLDEST {
             return Err(error(format!("is NVRTC {major}.{minor}, which is too old")));
@@ -134,27 +136,27 @@ impl Compiler {
         Ok(Compiler { path, version: (major, minor), architectures, functions, _library: library })
     }
 
-    /// Where it is; only its name where that cannot be told.
+    /// The path of the library, or only its name where the system does not tell the path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Such as (12, 9).
+    /// The version of the library, (major, minor), such as (12, 9).
     pub fn version(&self) -> (i32, i32) {
         self.version
     }
 
-    /// What it is called in messages.
+    /// The name of the library in messages.
     pub(super) fn name(&self) -> String {
         format!("NVRTC {}.{} ({})", self.version.0, self.version.1, self.path.display())
     }
 
-    /// Compiles one text, which may include the headers of `kernels`, for a card of this compute capability. `file` is
-    /// its name in messages. The result is a CUBIN, or PTX with a zero byte behind it where the card is newer than
-    /// this compiler.
+    /// Compiles one text for a card of this compute capability, (major, minor). The text may include the headers of
+    /// `kernels`; `file` is its name in messages. The result is a CUBIN, or, where this compiler does not know the
+    /// card, PTX that ends with a zero byte.
     ///
     /// # Errors
-    /// [`Error::Device`] with what the compiler says, or the card is too old.
+    /// [`Error::Device`] when the text does not compile, with the compiler's messages, or when the card is too old.
     pub fn compile(&self, file: &str, text: &str, capability: (i32, i32)) -> Result<Vec<u8>> {
         self.compile_to(self.target(capability)?, file, text)
     }
@@ -180,33 +182,33 @@ impl Compiler {
 }
 
 impl Functions {
-    /// The name of an error.
+    /// Turns an error code into the text of the error.
     fn check(&self, code: c_int) -> std::result::Result<(), String> {
         if code == 0 {
             return Ok(());
         }
-        // SAFETY: gives a constant text for every number.
+        // SAFETY: the function returns a constant text for every code, or null.
         let text = unsafe { (self.error)(code) };
         match text.is_null() {
             true => Err(format!("error {code}")),
-            // SAFETY: as above.
+            // SAFETY: the text is not null, is constant and ends with a zero byte.
             false => Err(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()),
         }
     }
 
-    /// The architectures that can be compiled for.
+    /// The architectures that the library can compile for.
     fn known(&self) -> std::result::Result<Vec<i32>, String> {
         let mut count = 0;
-        // SAFETY: a place for a number.
+        // SAFETY: the pointer is valid for a number.
         self.check(unsafe { (self.architectures[0])(&mut count) })?;
         let mut known = vec![0; count.max(0) as usize];
-        // SAFETY: as many places as were asked for.
+        // SAFETY: the list has as many elements as the library reported.
         self.check(unsafe { (self.architectures[1])(known.as_mut_ptr()) })?;
         Ok(known)
     }
 }
 
-/// A text under compilation.
+/// A text that is being compiled.
 struct Running<'a> {
     functions: &'a Functions,
     program: Program,
@@ -222,7 +224,7 @@ impl<'a> Running<'a> {
         let names: Vec<_> = headers.iter().map(|(name, _)| name.as_ptr()).collect();
         let texts: Vec<_> = headers.iter().map(|(_, text)| text.as_ptr()).collect();
         let mut program = ptr::null_mut();
-        // SAFETY: texts that end in zero and live until the call is done; NVRTC copies them.
+        // SAFETY: the texts end with a zero byte and live until the call returns; NVRTC copies them.
         let code = unsafe {
             let count = headers.len() as c_int;
             (functions.create)(
@@ -243,7 +245,7 @@ impl<'a> Running<'a> {
         let options = OPTIONS.into_iter().chain([architecture.as_str()]);
         let options: Vec<CString> = options.flat_map(CString::new).collect();
         let pointers: Vec<_> = options.iter().map(|option| option.as_ptr()).collect();
-        // SAFETY: a program that was made, and options that live until the call is done.
+        // SAFETY: the program was created, and the options live until the call returns.
         let code =
             unsafe { (self.functions.compile)(self.program, pointers.len() as c_int, pointers.as_ptr()) };
         self.functions.check(code).map_err(|error| match self.read(self.functions.log) {
@@ -252,13 +254,13 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// The log or the result.
+    /// Reads the log or the compiled code.
     fn read(&self, (size, get): (Size, Get)) -> std::result::Result<Vec<u8>, String> {
         let mut length = 0;
-        // SAFETY: a program that was made, and a place for a number.
+        // SAFETY: the program was created, and the pointer is valid for a number.
         self.functions.check(unsafe { size(self.program, &mut length) })?;
         let mut bytes = vec![0; length];
-        // SAFETY: as many bytes as were asked for.
+        // SAFETY: there are as many bytes as the library reported.
         self.functions.check(unsafe { get(self.program, bytes.as_mut_ptr().cast()) })?;
         match bytes.is_empty() {
             true => Err("the result is empty".into()),
@@ -269,7 +271,7 @@ impl<'a> Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // SAFETY: the program was made and is not used any more.
+        // SAFETY: the program was created, and is not used after this.
         unsafe { (self.functions.destroy)(&mut self.program) };
     }
 }

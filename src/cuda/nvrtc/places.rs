@@ -1,20 +1,20 @@
-//! Where NVRTC may be.
+//! The places where NVRTC is looked for.
 
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result, folders};
 
-/// Names that the system's loader may know.
+/// Names of the library that the system's loader may know.
 const NAMES: &[&str] = match cfg!(windows) {
     true => &["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"],
     false => &["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"],
 };
 
-/// Libraries to try, best first: paths, and names for the system's loader.
+/// The libraries to try, in this order: names for the system's loader, then paths.
 pub(super) fn candidates() -> Result<Vec<PathBuf>> {
     candidates_in(&|name| match name {
-        // The system knows it where the variable is not set.
+        // The system knows the home folder even when the variable is not set.
         "HOME" => folders::home(),
         name => folders::variable(name),
     })
@@ -23,7 +23,7 @@ pub(super) fn candidates() -> Result<Vec<PathBuf>> {
 fn candidates_in(var: &dyn Fn(&str) -> Option<PathBuf>) -> Result<Vec<PathBuf>> {
     if let Some(named) = var("FLOWMASK_NVRTC") {
         let found = if named.is_dir() { libraries(&named) } else { vec![named.clone()] };
-        // A path without a folder would be looked for by the loader, not here.
+        // The loader would search for a path without a folder elsewhere.
         let found: Vec<PathBuf> = found.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
         if !found.iter().any(|path| path.is_file()) {
             let reason = format!("FLOWMASK_NVRTC: there is no NVRTC library at {}", named.display());
@@ -35,7 +35,7 @@ fn candidates_in(var: &dyn Fn(&str) -> Option<PathBuf>) -> Result<Vec<PathBuf>> 
     Ok(names.chain(searched(var).iter().flat_map(|folder| libraries(folder))).collect())
 }
 
-/// The folders of toolkits and Python environments.
+/// The folders of toolkits and Python environments in which the library may be.
 fn searched(var: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     let variables = |names: &[&str]| names.iter().filter_map(|name| var(name)).collect();
     let mut toolkits: Vec<PathBuf> = variables(&["CUDA_PATH", "CUDA_HOME"]);
@@ -46,7 +46,7 @@ fn searched(var: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     let path = var("PATH").unwrap_or_default();
     let pythons = std::env::split_paths(&path)
         .filter(|folder| ["python3", "python", "python.exe"].iter().any(|name| folder.join(name).is_file()));
-    // Windows has the program in the environment, others in its folder `bin`.
+    // On Windows, the interpreter is in the folder of the environment, elsewhere in its folder `bin`.
     environments.extend(pythons.filter_map(|folder| match cfg!(windows) {
         true => Some(folder),
         false => folder.parent().map(Path::to_path_buf),
@@ -67,7 +67,7 @@ fn searched(var: &dyn Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
     folders
 }
 
-/// The folders of an environment's packages.
+/// The folders in which a Python environment has its packages.
 fn packages(environment: &Path) -> Vec<PathBuf> {
     let versions = matching(&environment.join("lib"), |name| name.starts_with("python3"));
     let folders =
@@ -83,7 +83,7 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
     })
 }
 
-/// What a folder has of such names, from the last to the first by name.
+/// The entries of a folder whose names are wanted, in descending order of their names.
 fn matching(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> =
@@ -92,7 +92,7 @@ fn matching(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     found
 }
 
-/// The file of a library that was loaded by `name` and has something at this address.
+/// The path of the library that was loaded by `name` and that contains this address.
 #[cfg(target_os = "linux")]
 pub(super) fn loaded(name: &Path, address: *const c_void) -> PathBuf {
     // Lines such as `7f00-7f80 r-xp 00000000 08:01 1234   /usr/lib/libnvrtc.so.12.9.86`.
@@ -107,7 +107,7 @@ pub(super) fn loaded(name: &Path, address: *const c_void) -> PathBuf {
     file.filter(|_| !name.is_absolute()).unwrap_or_else(|| name.into())
 }
 
-/// The name, where the system does not tell the file.
+/// Returns the name, since this system does not tell the path.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn loaded(name: &Path, _address: *const c_void) -> PathBuf {
     name.into()
