@@ -56,7 +56,7 @@ void test_images(flowmask_model *model, const scene *s) {
   flowmask_image planar = image_of(planes, FLOWMASK_U8, height, width, 3);
   planar.stride_c = (int64_t)n;
   flowmask_result *none = NULL;
-  BAD(FLOWMASK_ERROR_ARGUMENT, "stride_c needs a stride_x", flowmask_segment(session, &planar, NULL, &none));
+  BAD(FLOWMASK_ERROR_ARGUMENT, "stride_x must be set too", flowmask_segment(session, &planar, NULL, &none));
   free(planes);
   free(pixels);
   GOOD(flowmask_session_free(session));

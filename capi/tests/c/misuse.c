@@ -74,7 +74,7 @@ static void misuse_images(flowmask_session *session, const flowmask_image *image
     if (type >= FLOWMASK_U8 && type <= FLOWMASK_F32) continue;
     flowmask_image wrong = *image;
     wrong.type = type;
-    BAD(FLOWMASK_ERROR_ARGUMENT, "no flowmask_type", flowmask_segment(session, &wrong, NULL, &result));
+    BAD(FLOWMASK_ERROR_ARGUMENT, "is not a flowmask_type", flowmask_segment(session, &wrong, NULL, &result));
   }
   flowmask_image nowhere = *image;
   nowhere.data = NULL;
@@ -129,11 +129,11 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "model_info: its field size", flowmask_model_describe(model, &about));
   BAD(A, "model_info: is NULL", flowmask_model_describe(model, NULL));
   BAD(H, "is NULL", flowmask_model_describe(NULL, &about));
-  BAD(H, "something else", flowmask_model_describe((flowmask_model *)session, &about));
+  BAD(H, "another type", flowmask_model_describe((flowmask_model *)session, &about));
 
   BAD(A, "session: is NULL", flowmask_session_new(model, NULL));
   BAD(H, "is NULL", flowmask_session_new(NULL, &other));
-  BAD(H, "something else", flowmask_session_new((flowmask_model *)result, &other));
+  BAD(H, "another type", flowmask_session_new((flowmask_model *)result, &other));
   CHECK(!other, "a session");
   flowmask_session *const wrong[] = {NULL, (flowmask_session *)model, (flowmask_session *)image};
   const flowmask_image *const images[] = {image};
