@@ -12,7 +12,7 @@ struct Counters {
 
 // The pixels of a box, one bit each. Each row begins with a new word.
 struct Bits {
-  u32 *open, *reached, *next; // pixels without the mask's label; those known to be connected to the rim; the next `reached`
+  u32 *open, *reached, *next; // pixels without the mask's label; those known to reach the rim; the next `reached`
   int across, words;          // words of a row and of the box
 };
 
@@ -27,8 +27,8 @@ DEV u32 spread(u32 seed, u32 open) {
   return seed;
 }
 
-// Calls `pixel(word, within, y, x, index)` for each pixel of the box; a warp works on one word. `within` is false for bits
-// beyond the width; y and x are in the box, the index is in the image.
+// Calls `pixel(word, within, y, x, index)` for each pixel of the box; a warp works on one word. `within` is false for
+// bits beyond the width; y and x are in the box, the index is in the image.
 template <class F> DEV void each_pixel(Rect b, const Bits& bits, int width, F pixel) {
   int lane = threadIdx.x & 31, warps = blockDim.x / 32;
   for (int i = threadIdx.x / 32; i < bits.words; i += warps) {
@@ -134,9 +134,10 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_present(const u32* pixels,
 }
 EMU_KERNEL(mask_present)
 
-// Repeats a fault of cellpose 3.1.1 (Compat::V3_1_1): an area is looked up by the rank of a label, not by the label. The
-// areas of the labels that occur are listed in ascending order of labels, after that of the background if it occurs, and
-// the first entry is left out. `ranks` counts the labels that occur before each label; `sums[most]` is their total area.
+// Repeats a fault of cellpose 3.1.1 (Compat::V3_1_1): an area is looked up by the rank of a label, not by the label.
+// The areas of the labels that occur are listed in ascending order of labels, after that of the background if it
+// occurs, and the first entry is left out. `ranks` counts the labels that occur before each label; `sums[most]` is the
+// area of all labels.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_sizes_by_rank(const u32* pixels, const u32* ranks, const u32* sums,
                                                                   u32 most, u64 plane, u32* table) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -179,11 +180,11 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) holes_plan(const uint4* boxes, 
 }
 EMU_KERNEL(holes_plan)
 
-// Fills the holes in which there is no other mask, for all masks at once. Holes are found in `before`, the labels before
-// any hole was filled. The result is the same as when masks are filled one after another: a hole and the pixels around
-// it, which belong to its mask, lie either both in the hole of another mask or both outside. If they lie in it, that
-// other mask paints over all of them later (holes_eat). Boxes are flooded in shared memory or, if `large`, in `words`
-// words of `memory` for each block. Time is bound by the 4 bytes read per pixel of the boxes.
+// Fills the holes in which there is no other mask, for all masks at once. Holes are found in `before`, the labels
+// before any hole was filled. The result is the same as when masks are filled one after another: a hole and the pixels
+// around it, which belong to its mask, lie either both in the hole of another mask or both outside. If they lie in it,
+// that other mask paints over all of them later (holes_eat). Boxes are flooded in shared memory or, if `large`, in
+// `words` words of `memory` for each block. Time is bound by the 4 bytes read per pixel of the boxes.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u32* labels, int width, const uint4* boxes,
                                                           const u32* lists, u32 most, int large, u32* memory, u64 words,
                                                           u32* eaters, Counters* counters) {
