@@ -129,7 +129,7 @@ fn structure(of: &Struct, scope: &Scope) -> Result<String> {
         writeln!(text, "        pub {}: {},", word(&field.name), field_type(field, of, scope)?).expect(TAKEN);
     }
     text += "    }\n";
-    text += "    // SAFETY: it has only numbers and addresses, laid out as in the kernel; all zeros are a valid value.\n";
+    text += "    // SAFETY: only numbers and addresses, laid out as in the kernel; all zeros are a valid value.\n";
     for of in ["DeviceRepr", "ValidAsZeroBits", "Zeroable"] {
         writeln!(text, "    unsafe impl{bound} super::{of} for {declared} {{}}").expect(TAKEN);
     }
