@@ -48,8 +48,8 @@ struct Block {
   bool eager;  // asynchronous copies arrive at once
 };
 
-// Of the library that is loaded late, these few words still fit into the space for thread-local variables that is a
-// register and an offset away; threadIdx would otherwise be a function call.
+// initial-exec makes access to these thread-local variables fast; otherwise each use of threadIdx would be a function
+// call. A library that is loaded at run time has little space for such variables, but these few fit.
 #define EMU_NEAR __attribute__((tls_model("initial-exec")))
 extern __thread Fiber* cur EMU_NEAR;
 extern __thread Block* blk EMU_NEAR;
