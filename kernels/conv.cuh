@@ -18,8 +18,8 @@ constexpr int OUTSIDE = -1;                // index of a halo pixel that is not 
 template <class T> struct ConvSum {
   const T *src, *scale, *shift;            // shift: one row for each tile, shift_stride apart (0: one row for all)
   const T* proj;
-  const T* weights;                        // [outputs of a block, slice, tap, group, UNIT]; the slices of the
-                                           // projection, which have one tap, come last
+  const T* weights;                        // [column, slice, tap, group, UNIT], where a column is the outputs of
+                                           // a block; the projection's slices, of one tap, come last
   const float* bias;                       // one row for each tile, bias_stride apart (0: one row for all)
   const T* skip;                           // the map of the skip connection
   const float* skip_scale;

@@ -94,7 +94,7 @@ DEV Vec walk_grid(Field f, Vec at, u32 left) {
 }  // namespace
 
 // Writes the step of each pixel, a fifth of its flow or zero outside cells, and marks the pixels in cells
-// (write_chosen). Time is bound by 20 bytes a pixel.
+// (write_chosen). Time is bound by 20 bytes for each pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_field(
     const float* maps, Vec* field, u32* words, u32* counts, float threshold, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
