@@ -1,5 +1,6 @@
-//! Each stage on a GPU, and whole images: `cargo bench --bench cuda`. The name of a bench ends in its roof: the time that
-//! the card's memory or tensor cores need for the bytes and operations that cannot be saved.
+//! Measures each stage on a GPU, and whole images: `cargo bench --bench cuda`. The name of a bench ends in its roof:
+//! the least time that the card's memory needs for the bytes, or its cores for the operations, that the stage cannot
+//! avoid.
 
 mod common;
 
@@ -15,18 +16,18 @@ use flowmask::{
     Compat, Device, Error, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
 };
 
-/// Side of the picture that the stages work on.
+/// Height and width of the image that the stages work on, in pixels.
 const SIDE: usize = 2048;
 const PIXELS: usize = SIDE * SIDE;
-/// Tiles of a batch.
+/// Number of tiles of a batch.
 const BATCH: usize = 64;
 /// Multiplications and additions of the network on a tile of 224×224.
 const TILE_FLOP: f64 = 31e9;
 
-/// What the card can do at most.
+/// The highest rates that the card can reach.
 struct Roofs {
     bytes_a_second: f64,
-    /// In half precision on the tensor cores, and in single precision.
+    /// The rates in half precision on the tensor cores, and in single precision.
     flop_a_second: [f64; 2],
 }
 
@@ -37,14 +38,15 @@ impl Roofs {
         let units = get(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT) * khz;
         let memory = get(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) * 1e3;
         let (major, minor) = gpu.context().compute_capability().unwrap();
-        // FLOP a clock and multiprocessor, from the programming guide's tables; products count twice.
+        // FLOP of a multiprocessor per clock, from the tables of the CUDA programming guide. A fused multiplication and
+        // addition counts as two.
         let [half, single] = match (major, minor) {
             (8, 0) => [2048.0, 128.0],
             (8, _) => [1024.0, 256.0],
             _ => [4096.0, 256.0],
         };
         Roofs {
-            // Two transfers a clock.
+            // The memory transfers data twice per clock.
             bytes_a_second: 2.0 * memory * get(Attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8.0,
             flop_a_second: [half * units, single * units],
         }
@@ -67,7 +69,7 @@ fn segmenter(device: Device) -> Segmenter {
     Segmenter::builder().model(Model::named("nuclei").unwrap()).devices([device]).build().unwrap()
 }
 
-/// Times `n` launches together, so that their starts overlap as in use.
+/// Times `n` launches together, so that the start of one overlaps with the run of another, as in real use.
 fn timed(gpu: &Gpu, n: u64, mut stage: impl FnMut()) -> Duration {
     gpu.synchronize().unwrap();
     let start = Instant::now();
@@ -76,7 +78,7 @@ fn timed(gpu: &Gpu, n: u64, mut stage: impl FnMut()) -> Duration {
     start.elapsed()
 }
 
-/// Whether it is a failure that there is no GPU.
+/// Whether a missing GPU is a failure.
 fn required() -> bool {
     std::env::var_os("FLOWMASK_REQUIRE_GPU").is_some_and(|value| !value.is_empty())
 }
@@ -207,7 +209,7 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
     group.finish();
 }
 
-/// From pixels in the host's memory to labels there.
+/// Measures whole images, from pixels in the host's memory to labels in the host's memory.
 fn whole_images(c: &mut Criterion) {
     if Gpu::open(0).is_err() {
         return;

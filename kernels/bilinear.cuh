@@ -1,4 +1,4 @@
-// One sample of a bilinear resize, with the operations of src/cpu/resize.rs in their order.
+// One sample of a bilinear resize, with the same operations in the same order as in src/cpu/resize.rs.
 #pragma once
 #include "prims.cuh"
 
@@ -10,7 +10,7 @@ struct Tap {
   float weight;
 };
 
-// `step` is source pixels for one of the destination, `from` how many there are.
+// `step` is the number of source pixels for one destination pixel, `from` the number of all source pixels.
 DEV Tap tap(int i, double step, int from) {
   float position = (float)(((double)i + 0.5) * step - 0.5);
   float floor = floorf(position);

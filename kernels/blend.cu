@@ -3,22 +3,23 @@
 
 namespace {
 
-// One row or column of the padded image: the sum of the weights of the tiles there, and which those are.
+// A row or column of the padded image: the sum of the weights of the tiles that cover it, and the range of these tiles.
 struct Line {
   double total;
   u32 first, end;
 };
 
-// The image, the zeros before it, the padded rows, a tile and the rows and columns of tiles.
+// The size of the image, the zeros above and left of it, the padded height, the size of a tile, the grid of tiles, and
+// whether tiles are flipped.
 struct Layout {
   int height, width, top, left, padded_height, tile_height, tile_width, tile_rows, tile_columns, augment;
 };
 
 }  // namespace
 
-// Each pixel of `out`, [nout, height, width], gathers from the tiles that cover it, in their order: `values` is [tile,
-// nout, tile height, tile width]. The flow along an axis that was flipped changes its sign. Tables hold the rows' part,
-// then the columns'. Roof: the bytes of the tiles and the image.
+// Each pixel of `out`, [nout, height, width], sums the values of the tiles that cover it, in the order of the tiles.
+// `values` is [tile, nout, tile height, tile width]. The flow along a flipped axis changes its sign. Each of the three
+// tables has its entries for rows first, then those for columns. Time is bound by the bytes of the tiles and the image.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 blend(const float* values, float* out, const Line* lines, const u32* starts, const double* tapers, Layout g) {
   int x = blockIdx.x * blockDim.x + threadIdx.x;
@@ -48,8 +49,8 @@ blend(const float* values, float* out, const Line* lines, const u32* starts, con
 }
 EMU_KERNEL(blend)
 
-// The sum of `count` style vectors, in order, of unit length. One block; shared memory holds the sum. Roof: latency, of
-// `length` additions one after the other.
+// Sums `count` style vectors in order and scales the sum to unit length. One block does this, and shared memory holds
+// the sum. Time is bound by the latency of `length` additions, one after the other.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) blend_style(const float* styles, float* out, int count, int length) {
   DYN_SMEM(raw);
   float* sums = reinterpret_cast<float*>(raw);
@@ -59,7 +60,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) blend_style(const float* styles
     sums[c] = sum;
   }
   __syncthreads();
-  // Every thread adds up the same squares: a broadcast costs no more than one thread's read.
+  // Every thread adds up the same squares: when all read the same word, it costs no more than one read.
   float squares = -0.0f;
   for (int c = 0; c < length; c++) squares += sums[c] * sums[c];
   float norm = sqrtf(squares);

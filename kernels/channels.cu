@@ -1,18 +1,18 @@
-// Stored pixels, [pixels, channels], to the network's channels, [pixels, nchan].
+// Converts stored pixels, [pixels, channels], to the network's channels, [pixels, nchan].
 #include "prims.cuh"
 
 namespace {
 
-// 0 chooses the mean of all channels, from the first to the last; 1 the first channel.
+// Choice 0 is the mean of all channels, summed from the first to the last; 1 is the first channel, 2 the second.
 template <class T> DEV float choose(const T* pixel, int channels, int choice) {
   if (choice > 0) return (float)pixel[choice - 1];
-  // Sums of Rust begin with -0, which is what a sum of nothing but -0 stays.
+  // Rust's `sum` begins with -0, so that a sum of only -0 stays -0.
   float sum = -0.0f;
   for (int c = 0; c < channels; c++) sum += (float)pixel[c];
   return sum / (float)channels;
 }
 
-// A thread a pixel. Roof: the bytes of both images.
+// Each thread converts one pixel. Time is bound by the bytes of both images.
 template <class T>
 DEV void channels(const T* raw, float* out, u32 pixels, int count, int first, int second, int nchan) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,5 +1,5 @@
-// End points to masks: the peaks of their histogram are the cells. 60 bytes of memory traffic a pixel, and what the
-// atomic operations take of the L2 cache.
+// Turns the end points of the walks into masks: each peak of their histogram is a cell. The kernels move 60 bytes of
+// memory for each pixel; their atomic operations also load the L2 cache.
 #include "vec.cuh"
 
 namespace {
@@ -8,7 +8,7 @@ constexpr int REACH = 5, WINDOW = 2 * REACH + 1, PAIRS = (WINDOW + 1) / 2;
 
 struct Size { int height, width; };
 
-// Truncated, not rounded, and clamped to the image; what is no number is 0.
+// The pixel of a coordinate, which is truncated, not rounded, and clamped to the image. NaN gives 0.
 DEV int pixel(float v, int side) {
   if (v >= (float)side) return side - 1;
   return v > 0.0f ? (int)v : 0;
@@ -16,7 +16,7 @@ DEV int pixel(float v, int side) {
 
 DEV int bin(Vec end, Size s) { return pixel(end.y, s.height) * s.width + pixel(end.x, s.width); }
 
-// Whether none of the 5×5 pixels around has more.
+// Whether no pixel of the 5×5 around pixel i has a higher count.
 DEV bool is_maximum(const u32* counts, Size s, int i) {
   int y = i / s.width, x = i % s.width;
   for (int row = max(y - 2, 0); row < min(y + 3, s.height); row++)
@@ -25,7 +25,8 @@ DEV bool is_maximum(const u32* counts, Size s, int i) {
   return true;
 }
 
-// A warp goes through the window of a seed by pairs of rows, a lane a pixel. Which pixel of the image that is, or -1.
+// A warp goes through the window of a seed by pairs of rows, with one lane for each pixel. Returns the index of the
+// lane's pixel in the image, or -1 if it lies outside of the window or of the image.
 DEV int window_pixel(int seed, Size s, int pair, int lane) {
   int row = 2 * pair + lane / 16, column = lane % 16;
   int y = seed / s.width - REACH + row, x = seed % s.width - REACH + column;
@@ -33,8 +34,8 @@ DEV int window_pixel(int seed, Size s, int pair, int lane) {
   return inside ? y * s.width + x : -1;
 }
 
-// Grows a seed `REACH` times by its eight neighbours over pixels with enough counts. Each lane returns its row of the
-// window, a bit a column; those that have none, 0.
+// Grows a seed `REACH` times by its eight neighbours over pixels with enough counts. Each lane returns one row of the
+// window, with one bit for each column; lanes beyond the last row return 0.
 DEV u32 grow(const u32* counts, Size s, int seed, int lane) {
   u32 allowed = 0;
 #pragma unroll
@@ -46,7 +47,7 @@ DEV u32 grow(const u32* counts, Size s, int seed, int lane) {
   u32 grown = lane == REACH ? 1u << REACH : 0;
   for (int step = 0; step < REACH; step++) {
     u32 wide = grown | grown << 1 | grown >> 1;
-    // The first lane gets its own row from above, and the last one from below, which adds nothing.
+    // The first lane has no row above and the last none below: they get their own row, which adds nothing.
     grown = (wide | __shfl_up_sync(~0u, wide, 1) | __shfl_down_sync(~0u, wide, 1)) & allowed;
   }
   return grown;
@@ -61,7 +62,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_clear(u32* counts, u64*
 }
 EMU_KERNEL(cluster_clear)
 
-// How many walks ended in each pixel.
+// Counts the walks that ended in each pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_counts(
     const Vec* ends, const u32* points, u32* counts, int height, int width) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -69,9 +70,9 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_counts(
 }
 EMU_KERNEL(cluster_counts)
 
-// Finds the seeds among 32 pixels, and then grows and paints one after the other, the whole warp each. A pixel belongs
-// to the highest seed whose window has it, and of equal ones to the last in memory: the owner is the largest pair of
-// count and index from 1, in whatever order they come.
+// Each warp finds the seeds among 32 pixels, then grows and paints one seed after the other with all its lanes. A pixel
+// that several seeds reach belongs to the seed with the highest count; where two seeds tie, the one later in row-major
+// order wins. So the owner is the maximum of (count, index from 1), and the order of the warps does not matter.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_seeds(const u32* counts, u64* owners, int height, int width) {
   Size s = {height, width};
   int i = blockIdx.x * blockDim.x + threadIdx.x, lane = threadIdx.x % 32;
@@ -90,7 +91,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_seeds(const u32* counts
 }
 EMU_KERNEL(cluster_seeds)
 
-// Each point takes its label, the index of a seed from 1, back to the pixel that it came from.
+// Gives each pixel in a cell the label of the pixel where its walk ended. A label is the index of a seed, from 1.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_labels(
     const u32* pixels, const Vec* ends, const u32* points, const u64* owners, u32* sizes, u32* labels, int height, int width) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

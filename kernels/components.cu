@@ -1,23 +1,24 @@
-// What is done to finished masks: boxes, sizes, holes, small ones, the border (src/cpu/components.rs).
+// Cleans up masks: measures boxes and areas, fills holes, drops small masks and those at the border, and numbers the
+// labels without gaps. The twin on the CPU is src/cpu/components.rs.
 #include "boxes.cuh"
 
 namespace {
-constexpr int WORDS = 1024;   // of 32 pixels: the largest box whose holes are found in shared memory
+constexpr int WORDS = 1024;   // the largest box, in words of 32 pixels, whose holes are found in shared memory
 
 struct Counters {
-  u32 masks[2], taken[2];     // of boxes in shared memory, and of larger ones: how many, and how many begun
-  u32 eaters;                 // whether there are any
+  u32 masks[2], taken[2];     // masks listed and masks begun: [0] with boxes that fit in shared memory, [1] with others
+  u32 eaters;                 // 1 if some mask has another mask in its hole
 };
 
-// The pixels of a box, a bit each; rows begin with a word.
+// The pixels of a box, one bit each. Each row begins with a new word.
 struct Bits {
-  u32 *open, *reached, *next; // without the label; of these, seen to be connected to the rim; the same, being written
-  int across, words;          // words of a row, of all
+  u32 *open, *reached, *next; // pixels without the mask's label; those known to reach the rim; the next `reached`
+  int across, words;          // words of a row and of the box
 };
 
 DEV int words_of(Rect b) { return (b.width + 31) / 32 * b.height; }
 
-// All that `seed` reaches within its word through bits that are open.
+// Returns the open bits of a word that are connected to `seed`.
 DEV u32 spread(u32 seed, u32 open) {
   u32 way = open;
   for (int d = 1; d < 32; d *= 2) { seed |= way & seed << d; way &= way << d; }
@@ -26,7 +27,8 @@ DEV u32 spread(u32 seed, u32 open) {
   return seed;
 }
 
-// Calls `pixel(word, its bit, where it is in the image)` for each pixel of the box, a warp a word.
+// Calls `pixel(word, within, y, x, index)` for each pixel of the box; a warp works on one word. `within` is false for
+// bits beyond the width; y and x are in the box, the index is in the image.
 template <class F> DEV void each_pixel(Rect b, const Bits& bits, int width, F pixel) {
   int lane = threadIdx.x & 31, warps = blockDim.x / 32;
   for (int i = threadIdx.x / 32; i < bits.words; i += warps) {
@@ -35,8 +37,8 @@ template <class F> DEV void each_pixel(Rect b, const Bits& bits, int width, F pi
   }
 }
 
-// Finds what reaches the rim of the box by four neighbours without the label. Returns whether something else does not:
-// holes, which are open and not reached.
+// Floods the open pixels from the rim of the box by their four neighbours. Returns whether there are holes: open pixels
+// that the flood does not reach.
 DEV bool flood(const u32* labels, int width, Rect b, u32 label, u32* memory, Bits& bits) {
   bits.across = (b.width + 31) / 32;
   bits.words = words_of(b);
@@ -73,14 +75,14 @@ DEV bool flood(const u32* labels, int width, Rect b, u32 label, u32* memory, Bit
   return __syncthreads_or(hole);
 }
 
-// Calls `pixel(where it is)` for each pixel of a hole.
+// Calls `pixel(index in the image)` for each pixel of a hole.
 template <class F> DEV void each_hole(Rect b, const Bits& bits, int width, F pixel) {
   each_pixel(b, bits, width, [&](int word, bool, int, int x, size_t where) {
     if ((bits.open[word] & ~bits.reached[word]) >> (x & 31) & 1) pixel(where);
   });
 }
 
-// Fills the holes of one mask, unless there is another mask in one: it then becomes an eater.
+// Fills the holes of one mask. If another mask lies in a hole, only marks the mask in `eaters`, for holes_eat.
 DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 label, u32* memory, u32* eaters, Counters* c) {
   Bits bits;
   if (!flood(before, width, b, label, memory, bits)) return;
@@ -95,8 +97,8 @@ DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 lab
 }
 }  // namespace
 
-// Box and size of each label. The first pixel of a run within a warp and a row stands for all of it.
-// Roof: 4 bytes read per pixel.
+// Measures the box and the area of each label. Within a warp and a row, the first pixel of a run of equal labels counts
+// for the run. Time is bound by the 4 bytes read per pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, int width, u64 plane, uint4* boxes, u32* pixels) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   int lane = threadIdx.x & 31;
@@ -116,7 +118,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, 
 }
 EMU_KERNEL(mask_bounds)
 
-// Drops the labels whose value in the table is below the smallest allowed. Roof: 4 bytes read per pixel.
+// Drops the labels whose value in the table is below `smallest`. Time is bound by the 4 bytes read per pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_drop(u32* labels, u64 plane, const u32* table, u32 smallest) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= plane) return;
@@ -125,15 +127,17 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_drop(u32* labels, u64 plan
 }
 EMU_KERNEL(mask_drop)
 
-// Which labels are there.
+// Marks the labels that occur in the image.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_present(const u32* pixels, u32 most, u32* present) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < most) present[i] = pixels[i] != 0;
 }
 EMU_KERNEL(mask_present)
 
-// The sizes of the labels that are there, by their rank from 0 on, where the background comes before them if it is
-// there; the first of all is left out. `ranks` counts the present labels before each, `sums[most]` is all their pixels.
+// Repeats a fault of cellpose 3.1.1 (Compat::V3_1_1): an area is looked up by the rank of a label, not by the label.
+// The areas of the labels that occur are listed in ascending order of labels, after that of the background if it
+// occurs, and the first entry is left out. `ranks` counts the labels that occur before each label; `sums[most]` is the
+// area of all labels.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_sizes_by_rank(const u32* pixels, const u32* ranks, const u32* sums,
                                                                   u32 most, u64 plane, u32* table) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -143,14 +147,14 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_sizes_by_rank(const u32* p
 }
 EMU_KERNEL(mask_sizes_by_rank)
 
-// Gives each label its rank from 1 on.
+// Replaces each label by its rank among the labels that occur, from 1 on.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_rank(u32* labels, u64 plane, const u32* ranks) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < plane && labels[i]) labels[i] = ranks[labels[i] - 1] + 1;
 }
 EMU_KERNEL(mask_rank)
 
-// Sets the table to 0 for the labels at the border of the image.
+// Sets the entry of each label that touches the border of the image to 0.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_edges(const u32* labels, int height, int width, u32* table) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x, h = height, w = width;
   size_t pixel;
@@ -164,7 +168,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_edges(const u32* labels, i
 }
 EMU_KERNEL(mask_edges)
 
-// Lists the masks that may have holes, by where their boxes fit.
+// Lists the masks that may have holes, in two lists: boxes that fit in shared memory, and larger ones.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) holes_plan(const uint4* boxes, const u32* pixels, u32 most, u32* lists,
                                                           Counters* counters) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -176,11 +180,11 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) holes_plan(const uint4* boxes, 
 }
 EMU_KERNEL(holes_plan)
 
-// Fills holes in which there is no other mask, of all masks at once, as they were before any was filled. This is what
-// filling one after another gives: a hole and the pixels around it, all of its own mask, lie in the hole of another
-// mask together or not at all, and in that case are all painted over when that mask's turn comes.
-// Boxes are flooded in shared memory, or with `memory` in so many words of it for each block.
-// Roof: 4 bytes read per pixel of the boxes.
+// Fills the holes in which there is no other mask, for all masks at once. Holes are found in `before`, the labels
+// before any hole was filled. The result is the same as when masks are filled one after another: a hole and the pixels
+// around it, which belong to its mask, lie either both in the hole of another mask or both outside. If they lie in it,
+// that other mask paints over all of them later (holes_eat). Boxes are flooded in shared memory or, if `large`, in
+// `words` words of `memory` for each block. Time is bound by the 4 bytes read per pixel of the boxes.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u32* labels, int width, const uint4* boxes,
                                                           const u32* lists, u32 most, int large, u32* memory, u64 words,
                                                           u32* eaters, Counters* counters) {
@@ -197,8 +201,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u
 }
 EMU_KERNEL(holes_fill)
 
-// Fills the holes of the masks that have others in them, one after another, each over what lies in it by then. One
-// block; mostly there are none.
+// Fills the holes of the masks in `eaters`, which have other masks in their holes, one after another in ascending order
+// of labels, and paints over the masks inside. One block does this; in most images there is no such mask.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_eat(u32* labels, int width, const uint4* boxes, u32 most, u32* memory,
                                                          const u32* eaters, const Counters* counters) {
   DYN_SMEM(raw);

@@ -1,24 +1,25 @@
-// The convolutions in half precision: implicit GEMM on the tensor cores, sums in single precision.
+// The convolutions in half precision: an implicit GEMM on the tensor cores, with sums in single precision.
 //
-// A warp computes a strip of 8x8 pixels for 32 output channels; a block has 8 warps, 4 strips by 64 channels or 8 strips
-// by 32. The sum goes over slices of 16 input channels. A slice in shared memory is the strips' halos, in two planes of
-// 8 channels, so that the 8 pixels of a row are 128 bytes in sequence and ldmatrix meets no bank twice, and the weights
-// in the order in which the lanes want them. Slices go through a ring, loaded ahead by cp.async.
+// A warp computes a strip of 8x8 pixels for 32 output channels. A block has 8 warps: 4 strips by 64 channels, or 8
+// strips by 32. The sum goes over slices of 16 input channels. A slice in shared memory has the halos of the strips and
+// the weights. The halos lie in two planes of 8 channels, so that the 8 pixels of a row are 128 contiguous bytes and
+// ldmatrix has no bank conflicts. The weights lie in the order in which the lanes read them. cp.async loads slices
+// ahead into a ring of stages.
 //
-// A row of 8 pixels is half of an MMA's A fragment: any two rows make one. So a row of the halo is loaded once for each
-// dx and serves the three dy.
+// A row of 8 pixels is half of the A fragment of an MMA, and any two rows make a fragment. So a row of the halo is
+// loaded once for each dx and serves the three dy.
 //
-// Roof: 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, 0.1 bytes a multiplication, and
-// the L2 cache are close behind (docs/gpu-performance.md).
+// Time is bound by 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, with 0.1 bytes for
+// each multiplication, and the L2 cache are close behind (docs/gpu-performance.md).
 #include "conv.cuh"
 
 namespace {
 constexpr int THREADS = 256, WARPS = 8, STRIP_BITS = 3;
-constexpr int CHUNK = 16;                              // bytes of 8 channels
-constexpr int GAP = 64;                                // bytes that keep the copies of both planes in different banks
+constexpr int CHUNK = 16;                              // bytes of 8 channels of a pixel
+constexpr int GAP = 64;                                // bytes between the planes: copies to both use different banks
 constexpr int UNIT_BYTES = UNIT * 2;
-constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue: no bank twice in a store
-constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip in the epilogue
+constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue, without bank conflicts
+constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip of a warp in the epilogue
 
 template <int GROUPS> struct Shape {
   static constexpr int STRIPS = WARPS / GROUPS;
@@ -26,19 +27,20 @@ template <int GROUPS> struct Shape {
   static constexpr int PLANE = PIXELS * CHUNK + GAP;
   static constexpr int HALOS = 2 * PLANE;
   static constexpr int STAGE = HALOS + GROUPS * TAPS * UNIT_BYTES;
-  // Rounds in which the threads copy, and how many come in the last one.
+  // Rounds in which the threads copy the halos, and the number of chunks in the last round.
   static constexpr int ROUNDS = (2 * PIXELS + THREADS - 1) / THREADS, REST = 2 * PIXELS - (ROUNDS - 1) * THREADS;
 };
 static_assert(WARPS * PATCH_BYTES <= 2 * Shape<1>::STAGE && WARPS * PATCH_BYTES <= 2 * Shape<2>::STAGE, "epilogue");
 
-// In shared memory: where the strips are and where the halos' pixels come from, with the strip in the lowest bits and
-// negative for those outside; the activation's factors follow, [slice, 1 + STRIPS, SLICE], the scale first; then the ring.
+// The beginning of shared memory: the strips, and for each halo pixel its index in the map, shifted left by STRIP_BITS,
+// plus its strip; it is negative outside of the map. The scale and the shifts of the activation follow, [slice,
+// 1 + STRIPS, SLICE] with the scale first, then the ring of stages.
 template <int GROUPS> struct alignas(128) Tables {
   Strip strips[Shape<GROUPS>::STRIPS];
   int src[Shape<GROUPS>::STRIPS * HALO_PIXELS], proj[Shape<GROUPS>::STRIPS * HALO_PIXELS];
 };
 
-// src/cuda/conv/launch.rs counts the shared memory of a launch in the same way.
+// src/cuda/conv/launch.rs computes the shared memory of a launch with the same formulas.
 template <int GROUPS> DEV constexpr bool counted() {
   using S = Shape<GROUPS>;
   constexpr int TABLES = S::STRIPS * (int)(sizeof(Strip) + 2 * sizeof(int) * HALO_PIXELS);
@@ -66,7 +68,8 @@ template <int GROUPS> DEV void fill_tables(const ConvSum<half_t>& a, Tables<GROU
   __syncthreads();
 }
 
-// Starts the copies of a slice. Chunk i of the halos is channels 8 * (i % 2) of pixel i / 2. Weights are one range.
+// Starts the copies of a slice. Chunk i of the halos has the 8 channels from 8 * (i % 2) of pixel i / 2. The weights of
+// a slice are contiguous.
 template <int GROUPS, bool CONV>
 DEV void copy(const int* pixels, const half_t* map, int stride, const half_t* weights, unsigned char* stage) {
   using S = Shape<GROUPS>;
@@ -100,8 +103,8 @@ DEV void load(const ConvSum<half_t>& a, const Tables<GROUPS>& t, unsigned char* 
                         weights + (slices * TAPS + beyond) * (GROUPS * UNIT), stage);
 }
 
-// relu(scale * x + shift) on the chunks that this thread has copied itself, hence without a barrier. Pixels outside of
-// the map stay zero: the padding comes after the activation.
+// Applies relu(scale * x + shift) to the chunks that this thread has copied itself, so that no barrier is needed.
+// Pixels outside of the map stay zero: the convolution pads with zeros after the activation.
 template <int GROUPS>
 DEV void activate(const Tables<GROUPS>& tables, const half_t* act, unsigned char* stage, int slice) {
   using S = Shape<GROUPS>;
@@ -125,8 +128,8 @@ DEV void activate(const Tables<GROUPS>& tables, const half_t* act, unsigned char
   }
 }
 
-// One slice: acc[f] are rows 2f and 2f + 1 of the strip, acc[f][n] its channels 8n to 8n + 7. `halo` and `weights` are
-// this lane's.
+// Adds the products of one slice. acc[f][n] has rows 2f and 2f + 1 of the strip and channels 8n to 8n + 7. `halo` and
+// `weights` point to the first values that this lane reads.
 template <int GROUPS, bool CONV>
 DEV void multiply(float (&acc)[4][4][4], const unsigned char* halo, const unsigned char* weights) {
 #pragma unroll
@@ -155,7 +158,7 @@ DEV void multiply(float (&acc)[4][4][4], const unsigned char* halo, const unsign
   }
 }
 
-// Through shared memory, half a strip at a time, each lane gets 8 channels of 2x2 pixels.
+// Exchanges the sums through shared memory, half a strip at a time, so that each lane gets 8 channels of 2x2 pixels.
 DEV void store(const ConvSum<half_t>& a, const Strip& strip, int group, const float (&acc)[4][4][4], float* patch) {
   const int lane = threadIdx.x % 32, across = lane / 4, c = lane % 4;
 #pragma unroll
@@ -202,7 +205,7 @@ template <int GROUPS> DEV void conv(const ConvSum<half_t>& a) {
     const bool conv = s < a.src_channels / SLICE;
     if (a.scale && conv) activate(t, act, stage, s);
     __syncthreads();
-    // All warps are through with the slice before this one: its place is free.
+    // All warps have finished the slice before this one, so its stage is free.
     const int ahead = s + stages - 1, free = slot == 0 ? stages - 1 : slot - 1;
     if (ahead < slices) load(a, t, ring + free * S::STAGE, ahead, column);
     cp_async_commit();
@@ -215,10 +218,10 @@ template <int GROUPS> DEV void conv(const ConvSum<half_t>& a) {
 }
 }  // namespace
 
-// 8 strips by 32 channels.
+// A block computes 8 strips by 32 channels.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_32(ConvSum<half_t> a) { conv<1>(a); }
 EMU_KERNEL(conv_f16_32)
 
-// 4 strips by 64 channels.
+// A block computes 4 strips by 64 channels.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_64(ConvSum<half_t> a) { conv<2>(a); }
 EMU_KERNEL(conv_f16_64)

@@ -1,40 +1,41 @@
-// What the convolutions of both precisions share: their arguments, the strips that a map is cut into, and what is done
-// with a sum once it is complete.
+// The parts that the convolutions of both precisions share: their arguments, the strips that a map is cut into, and the
+// epilogue, which completes and stores a sum.
 #pragma once
 #include "values.cuh"
 
 constexpr int SIDE = 8;                    // a strip is 8x8 pixels
-constexpr int HALO = SIDE + 2;             // with the pixels around it
+constexpr int HALO = SIDE + 2;             // side of a strip with the ring of pixels around it
 constexpr int HALO_PIXELS = HALO * HALO;
 constexpr int SLICE = 16;                  // input channels that are summed together
-constexpr int GROUP = 32;                  // output channels of a warp
+constexpr int GROUP = 32;                  // output channels that a warp computes
 constexpr int TAPS = 9;
 constexpr int UNIT = SLICE * GROUP;        // weights of one tap
-constexpr int OUTSIDE = -1;                // a pixel of a halo
+constexpr int OUTSIDE = -1;                // index of a halo pixel that is not in the map
 
-// start + bias + conv3x3(relu(scale * src + shift)) + conv1x1(proj), with the ReLU, 2x2 maxima and the network's last
-// layer if asked for. A pointer that is null leaves its part out. Maps are [tile, height, width, channels].
+// The arguments of conv3x3(relu(scale * src + shift)) + conv1x1(proj) + bias + skip_scale * skip, to which `out` is
+// added if `accumulate` is set. The ReLU, the 2x2 maxima and the network's last layer can follow. A null pointer leaves
+// its term out. Maps are [tile, height, width, channels].
 template <class T> struct ConvSum {
-  const T *src, *scale, *shift;            // shift: a row for each tile, shift_stride apart (0: one for all)
+  const T *src, *scale, *shift;            // shift: one row for each tile, shift_stride apart (0: one row for all)
   const T* proj;
-  const T* weights;                        // [block's outputs, slice, tap, group, UNIT], the projection's slices, of one
-                                           // tap, at the end
-  const float* bias;                       // as shift
-  const T* skip;                           // + skip_scale * skip
+  const T* weights;                        // [column, slice, tap, group, UNIT], where a column is the outputs of
+                                           // a block; the projection's slices, of one tap, come last
+  const float* bias;                       // one row for each tile, bias_stride apart (0: one row for all)
+  const T* skip;                           // the map of the skip connection
   const float* skip_scale;
   T *out, *pooled;
   const float *last_scale, *last_shift, *last_weight, *last_bias;   // weight: [outputs, GROUP]
   float* output;                           // last_weight * relu(last_scale * sum + last_shift) + last_bias
-  int count, height, width;                // tiles and their size here
+  int count, height, width;                // number of tiles; their size at this level
   int src_channels, proj_channels, channels;
-  int src_up, proj_up;                     // 1: each of its pixels stands for 2x2
+  int src_up, proj_up;                     // 1: the map has half the size, and each pixel is read as 2x2
   int shift_stride, bias_stride;
   int accumulate, relu, outputs, stages;
 };
 
 struct Strip { int tile, y, x; };
 
-// The strips of a batch, row by row, tile by tile. Those beyond the last are outside of every map.
+// The strips of a batch are numbered tile by tile and row by row. A strip after the last lies outside of every map.
 template <class T> DEV Strip strip_at(const ConvSum<T>& a, int index) {
   const int across = (a.width + SIDE - 1) / SIDE, strips = (a.height + SIDE - 1) / SIDE * across;
   const int tile = index / strips, in = index - tile * strips;
@@ -42,20 +43,21 @@ template <class T> DEV Strip strip_at(const ConvSum<T>& a, int index) {
   return {tile, in / across * SIDE, in % across * SIDE};
 }
 
-// Which pixel of a map is that of a halo.
+// The index in a map of a pixel of a strip's halo, or OUTSIDE. `up` is src_up or proj_up.
 template <class T> DEV int halo_pixel(const ConvSum<T>& a, const Strip& s, int pixel, int up) {
   const int y = s.y + pixel / HALO - 1, x = s.x + pixel % HALO - 1;
   if ((u32)y >= (u32)a.height || (u32)x >= (u32)a.width) return OUTSIDE;
   return (s.tile * (a.height >> up) + (y >> up)) * (a.width >> up) + (x >> up);
 }
 
-// The same for the projection, which does not read the pixels around the strip.
+// The same for the projection: it reads only the strip, so that the ring around it counts as OUTSIDE.
 template <class T> DEV int centre_pixel(const ConvSum<T>& a, const Strip& s, int pixel) {
   const int y = pixel / HALO, x = pixel % HALO;
   return y == 0 || y > SIDE || x == 0 || x > SIDE ? OUTSIDE : halo_pixel(a, s, pixel, a.proj_up);
 }
 
-// The network's last layer on 2x2 pixels. A pixel's channels lie in 4 neighbouring lanes, so all of a warp must come.
+// The network's last layer on 2x2 pixels. Four neighbouring lanes hold the channels of a pixel and exchange their sums,
+// so all threads of a warp must call this.
 template <class T> DEV void last_layer(const ConvSum<T>& a, int tile, int y, int x, int c, float (&v)[4][8]) {
   float scale[8], shift[8];
   load8(scale, a.last_scale + c);
@@ -114,11 +116,11 @@ template <class T> DEV void finish(const ConvSum<T>& a, int tile, int y, int x, 
 #pragma unroll
       for (int k = 0; k < 8; k++) v[p][k] = fmaxf(v[p][k], 0.f);
     }
-    // The last layer takes the sum as it is; nobody else needs it.
+    // If the last layer follows, it takes the sum from registers, and nothing else reads the map.
     if (!a.output && inside) store8(a.out + at, v[p]);
   }
   if (a.pooled && y < a.height && x < a.width) {
-    // Rounding keeps the order, so these are the maxima of what was stored.
+    // Rounding keeps the order, so these are also the maxima of the stored, rounded values.
     float most[8];
 #pragma unroll
     for (int k = 0; k < 8; k++) most[k] = fmaxf(fmaxf(v[0][k], v[1][k]), fmaxf(v[2][k], v[3][k]));

@@ -1,7 +1,7 @@
-// The convolutions in single precision, without tensor cores: what those in half precision are measured against.
+// The convolutions in single precision, without tensor cores. They are the reference for those in half precision.
 //
-// A block is 4 strips by 32 channels; a thread has 2x2 pixels and 8 channels. Roof: 2 * 9 * pixels * inputs * outputs
-// FLOP; shared memory is close behind, 34 reads of a warp for 288 fused multiplications and additions.
+// A block computes 4 strips by 32 channels, a thread 2x2 pixels by 8 channels. Time is bound by 2 * 9 * pixels * inputs
+// * outputs FLOP; shared memory is close behind, with 34 reads of a warp for 288 fused multiplications and additions.
 #include "conv.cuh"
 
 namespace {
@@ -20,7 +20,7 @@ DEV float4 activated(const ConvSum<float>& a, int tile, int c, float4 x) {
                      fmaxf(x.w * s.w + t.w, 0.f));
 }
 
-// A slice of the source, or, beyond its last, of the projection's.
+// Loads a slice. Slices beyond the last of the source are those of the projection.
 DEV void load(const ConvSum<float>& a, Smem& m, int slice, int group) {
   const int slices = a.src_channels / SLICE, beyond = slice - slices;
   const bool conv = beyond < 0;

@@ -1,20 +1,20 @@
-// The flow check (`dynamics.remove_bad_flow_masks`): heat from the centre of each mask spreads within it, and the mean
-// of the squared difference between its gradient's direction and the network's flow is the error of the mask.
-// All heat is double precision, computed in the order of src/cpu/flow_error.rs, and so the same bits.
+// The flow check (`dynamics.remove_bad_flow_masks`). Heat from the centre of each mask spreads within the mask. The
+// error of the mask is the mean squared difference between the direction of the heat's gradient and the network's flow.
+// Heat is computed in double precision, in the order of src/cpu/flow_error.rs, so that the bits are the same.
 //
-// A mask whose box fits in shared memory is the work of one block. A larger one is cut into tiles, which are advanced
-// by CHUNK steps each, in shared memory too, and exchange their heat through planes of the image's size, where masks
-// do not overlap whatever their boxes do.
+// A mask whose box fits in shared memory is computed by one block. The box of a larger mask is cut into tiles, each of
+// which a block advances by CHUNK steps in shared memory. Tiles exchange their heat through two planes of the image's
+// size, which all masks share: the boxes of masks may overlap, but their pixels do not.
 #include "boxes.cuh"
 
 namespace {
-constexpr int CLASSES = 3;    // sizes of boxes in shared memory; the class after them is that of tiles
-constexpr int CHUNK = 8;      // steps that a tile is advanced before it wants its neighbours' heat
-constexpr int TILE = 60;      // its side: with CHUNK pixels around it, 76 squared, as many as the largest box in one piece
-constexpr int STRIP = 32;     // rows of a thread at most: a bit each
-constexpr u64 ONE_MASK = 1ull << 40;   // a counter of masks above a counter of tiles
+constexpr int CLASSES = 3;    // classes of boxes that fit in shared memory; the next class is that of tiled masks
+constexpr int CHUNK = 8;      // steps that a tile is advanced before it needs the heat of its neighbours
+constexpr int TILE = 60;      // side of a tile; with CHUNK pixels around it 76 x 76, as many cells as CELLS_2
+constexpr int STRIP = 32;     // the most rows of a thread, one bit each
+constexpr u64 ONE_MASK = 1ull << 40;   // `large` counts masks in the bits from 40 on and tiles below
 
-// The cells of a box with a margin of one, by its class, and the threads for it.
+// For each class, the most cells of a box with a margin of one cell, and the threads of a block.
 constexpr int CELLS_0 = 676, CELLS_1 = 2304, CELLS_2 = 5776;
 constexpr int THREADS_0 = 64, THREADS_1 = 128, THREADS_2 = 512;
 DEV int cells_of(int k) { return k == 0 ? CELLS_0 : k == 1 ? CELLS_1 : CELLS_2; }
@@ -22,9 +22,9 @@ DEV int threads_of(int k) { return k == 0 ? THREADS_0 : k == 1 ? THREADS_1 : THR
 
 struct Counters {
   u64 masks[CLASSES];         // masks of each class
-  u64 large;                  // of the class of tiles: masks (times ONE_MASK) and tiles
-  u64 taken[CLASSES + 1];     // masks, or tiles, that some block has begun
-  u64 chunks;                 // the most of any mask
+  u64 large;                  // tiled masks, times ONE_MASK, plus the number of their tiles
+  u64 taken[CLASSES + 1];     // items that blocks have begun: masks of each class; then chunks of tiles
+  u64 chunks;                 // the largest number of chunks of a mask
 };
 
 struct Shared {
@@ -38,7 +38,7 @@ DEV bool inside(Rect r, int y, int x) {
 
 DEV int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-// Rows of each thread, where neighbours in a warp have neighbouring columns.
+// The rows of each thread. Neighbouring threads have neighbouring columns.
 DEV int strip_rows(Rect r, int threads) { return ceil_div(r.height, threads / r.width); }
 
 DEV int class_of(Rect b) {
@@ -56,8 +56,9 @@ DEV u64 chunks_of(Rect b) { return steps_of(b) / CHUNK + 1; }
 
 DEV u64 bits_of(double v) { union { double v; u64 bits; } u; u.v = v; return u.bits; }
 
-// The pixel of the mask nearest to its mean position, the first of equals, as an index in its box. Positions count
-// from 1, as in a box with a margin. Distances are not negative, so their bits are in their order.
+// The pixel of the mask that is nearest to the mean position of its pixels, as an index in its box; the first one, if
+// several are. Positions count from 1, as in a box with a margin. Distances are not negative, so that their bits
+// compare as the distances do.
 DEV u32 centre_of(const u32* labels, int width, Rect b, u32 label, u32 pixels, Shared* s) {
   const u32* first = labels + (size_t)b.top * width + b.left;
   u32 cells = (u32)b.height * b.width, columns = b.width;
@@ -87,13 +88,14 @@ DEV u32 centre_of(const u32* labels, int width, Rect b, u32 label, u32 pixels, S
   return s->centre;
 }
 
-// What a block advances: a part of a mask's box, in two arrays of shared memory with a ring of one cell around it.
+// A part of a mask's box, with a ring of one cell around it, whose heat a block advances in two arrays of shared
+// memory.
 struct Region {
   Rect part;
   double *heat, *next;
   int stride;                 // cells of a row, with the ring
   int row, column, cell;      // where this thread's strip begins
-  u32 bits;                   // which of its rows are in the mask, from the first on
+  u32 bits;                   // one bit for each row of the strip, the first row lowest: 1 if in the mask
 };
 
 DEV Region region_of(Rect part, const u32* labels, int width, u32 label, double* memory) {
@@ -112,7 +114,8 @@ DEV Region region_of(Rect part, const u32* labels, int width, u32 label, double*
   return r;
 }
 
-// Fills both arrays: with the heat `from` a plane, or none, and the first step's heat at the centre, if there is a step.
+// Fills both arrays: `heat` from the plane `from`, or with zeros if it is null, plus the 1 that the first step adds at
+// `centre` (no pixel, if there is no step); `next` with zeros.
 DEV void load(const Region& r, Rect box, const u32* labels, int width, u32 label, const double* from, size_t centre) {
   int cells = (r.part.height + 2) * r.stride;
   for (int i = threadIdx.x; i < cells; i += blockDim.x) {
@@ -129,14 +132,14 @@ DEV void load(const Region& r, Rect box, const u32* labels, int width, u32 label
   __syncthreads();
 }
 
-// x / 9, correctly rounded by Markstein's theorem. Below the bound the remainder might not be exact.
+// x / 9, correctly rounded by Markstein's theorem. Below 1e-280 the remainder might not be exact, hence the division.
 DEV double ninth(double x) {
   if (x < 1e-280 && x > 0.0) return x / 9.0;
   double q = x * (1.0 / 9.0);
   return fma(fma(-9.0, q, x), 1.0 / 9.0, q);
 }
 
-// One step for this thread's cells. Sums of three in a row serve three rows.
+// Advances this thread's cells by one step. The sum of three cells in a row is used for three rows.
 DEV void step(const Region& r) {
   const double* cell = r.heat + r.cell;
   double* next = r.next + r.cell;
@@ -150,7 +153,8 @@ DEV void step(const Region& r) {
   }
 }
 
-// So many steps. Each but the first, whose heat is loaded, adds 1 at the centre; the cell's thread does it beforehand.
+// Advances the region by `steps` steps. Each step first adds 1 at the centre. For the first step `load` has done that;
+// for a later step the thread of the centre does it at the end of the step before.
 DEV void advance(Region& r, int steps, int centre_y, int centre_x) {
   int y = centre_y - r.part.top - r.row, x = centre_x - r.part.left;
   bool mine = x == r.column && y >= 0 && y < STRIP && (r.bits >> y & 1);
@@ -172,7 +176,7 @@ DEV double square(const double* cell, int stride, float flow_y, float flow_x) {
   return dy * dy + dx * dx;
 }
 
-// The mask of a tile: the last whose first tile is not after it.
+// The mask to which a tile belongs: the last mask whose first tile does not come after the tile.
 DEV u32 mask_of(const u64* first, u32 masks, u64 tile) {
   u32 low = 0;
   for (u32 high = masks; high - low > 1;) {
@@ -183,7 +187,7 @@ DEV u32 mask_of(const u64* first, u32 masks, u64 tile) {
 }
 }  // namespace
 
-// Sorts the masks into classes, each with a list of its labels; a mask of tiles also has the number of its first tile.
+// Sorts the masks into classes and lists the labels of each class. A tiled mask also gets the number of its first tile.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_plan(const uint4* boxes, const u32* pixels, u32 most, double* errors,
                                                          u32* lists, u64* first_tile, u64* finished, Counters* counters) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -206,8 +210,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_plan(const uint4* boxes, c
 }
 EMU_KERNEL(flow_plan)
 
-// The errors of the masks of class k. Roof: per cell and step 7 double-precision operations and 4 accesses of 8 bytes
-// to shared memory, which is the narrower.
+// Computes the errors of the masks of class k. A step takes 7 double-precision operations and 4 accesses of 8 bytes to
+// shared memory for each cell; time is bound by the accesses.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                           const u32* pixels, u32 most, const float* flows, int k,
                                                           const u32* lists, Counters* counters, double* errors) {
@@ -224,7 +228,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, i
     Region r = region_of(box, labels, width, label, memory);
     load(r, box, labels, width, label, nullptr, (size_t)y * width + x);
     advance(r, (int)steps_of(box), y, x);
-    // Squares take the place of the heat before last, sums of columns that of the last. Cells outside have 0.
+    // `next` is free and takes the squares; then `heat` is free and takes the sums of columns. Cells outside hold 0.
     size_t pixel = (size_t)(box.top + r.row) * width + box.left + r.column;
     int cell = r.cell;
     for (u32 bits = r.bits; bits; bits >>= 1, pixel += width, cell += r.stride)
@@ -245,7 +249,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, i
 }
 EMU_KERNEL(flow_small)
 
-// The centres of the masks of tiles, as pixels of the image.
+// Computes the centres of the tiled masks, as indices of pixels in the image.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_centres(const u32* labels, int width, const uint4* boxes,
                                                             const u32* pixels, u32 most, const u32* lists,
                                                             const Counters* counters, u64* centres) {
@@ -261,12 +265,13 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_centres(const u32* labels,
 }
 EMU_KERNEL(flow_centres)
 
-// Advances the tiles, chunk by chunk, and leaves each pixel's square in the plane of its mask's last chunk.
+// Advances the tiles chunk by chunk. The last chunk of a mask writes the square of each pixel to its plane.
 //
-// Blocks take a chunk of a tile in turn: all first chunks, all second ones and so on. A block waits until its mask's
-// chunk before is complete. All of that was taken earlier, by blocks that run, so there is always one that need not
-// wait, however many blocks run at once. A plane is written when the chunk that read it is complete.
-// Roof: as flow_small, times 1.6 for the cells around a tile.
+// An item of the queue is one chunk of one tile: the first chunks of all tiles come first, then all second chunks, and
+// so on. A block waits until the chunk before is complete in all tiles of its mask. Blocks that already run have taken
+// these items, so that some block never has to wait, however few blocks run at once. Chunks read one plane and write
+// the other, so that a plane is only written after all tiles of the mask have read it. Time is bound as in flow_small,
+// times 1.6 for the cells around a tile.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                           u32 most, const float* flows, const u32* lists,
                                                           const u64* first_tile, const u64* centres, u64* finished,
@@ -303,7 +308,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, i
     Rect core = {box.top + (int)(tile / across) * TILE, box.left + (int)(tile % across) * TILE, TILE, TILE};
     core.height = min(TILE, box.top + box.height - core.top);
     core.width = min(TILE, box.left + box.width - core.left);
-    // The heat that reaches the core within the chunk, but none outside the box.
+    // The region has all cells of the box from which heat reaches the core within the chunk.
     int top = max(core.top - CHUNK + 1, box.top), left = max(core.left - CHUNK + 1, box.left);
     int bottom = min(core.top + core.height + CHUNK - 1, box.top + box.height);
     int right = min(core.left + core.width + CHUNK - 1, box.left + box.width);
@@ -335,7 +340,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, i
 }
 EMU_KERNEL(flow_tiles)
 
-// The errors of the masks of tiles: sums of columns, and their sum from left to right.
+// Computes the errors of the tiled masks: squares are summed in columns, and the columns from left to right.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_sums(const u32* labels, int width, u64 plane, const uint4* boxes,
                                                          const u32* pixels, u32 most, const u32* lists,
                                                          const Counters* counters, const double* planes, double* errors) {
@@ -366,7 +371,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_sums(const u32* labels, in
 }
 EMU_KERNEL(flow_sums)
 
-// Drops the pixels of masks whose error exceeds the threshold; NaN does not. Roof: 4 bytes read per pixel.
+// Drops the masks whose error exceeds the threshold; a mask with error NaN stays. Time is bound by the 4 bytes read per
+// pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) flow_drop(u32* labels, u64 plane, const double* errors, double threshold) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= plane) return;

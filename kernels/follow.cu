@@ -1,25 +1,26 @@
-// Points walk along the flows, a thread each, all steps in one launch. A step takes four loads of 8 bytes, mostly from
-// the L1 cache, since neighbours walk together, four conversions at a quarter of the rate and some 40 FLOP. By that count
-// 200 steps of 8192² points take an H100 some 20 ms, were none to stand still before.
+// Points walk along the flows. Each thread takes all steps of one point in one launch. A step needs four loads of 8
+// bytes, about 40 FLOP and four conversions, which run at a quarter of the rate. The loads mostly hit the L1 cache,
+// since neighbours walk together. By this count an H100 needs about 20 ms for 200 steps of 8192² points if no point
+// stops early.
 #include "vec.cuh"
 #include "warp.cuh"
 
 namespace {
 enum Sampling : int { BILINEAR, GRID_SAMPLE, NEAREST };
 
-// The flows, and the length of a unit of them for `GRID_SAMPLE`.
+// The flows, and for `GRID_SAMPLE` the length of a pixel in coordinates from -1 to 1.
 struct Field { const Vec* flow; int height, width; Vec unit; };
 
 DEV bool same(Vec a, Vec b) { return a.y == b.y && a.x == b.x; }
 
-// Keeps what is no number, unlike fminf and fmaxf.
+// NaN stays NaN, unlike with fminf and fmaxf.
 DEV float clamp(float v, float low, float high) {
   if (v < low) v = low;
   if (v > high) v = high;
   return v;
 }
 
-// The pixel in which a coordinate is; the first for what is no number.
+// The index of the pixel that contains a coordinate, clamped to the image. NaN gives 0.
 DEV int pixel(float v, int side) { return min((int)fmaxf(v, 0.0f), side - 1); }
 
 DEV float weighted(float a, float b, float c, float d, const float (&w)[4]) {
@@ -41,7 +42,7 @@ DEV Vec bilinear(const Field& f, Vec p) {
   return weighted(above[left], above[right], below[left], below[right], weights);
 }
 
-// The flow of a pixel, zero outside.
+// The flow of a pixel; it is zero outside of the image.
 DEV Vec flow_at(const Field& f, float row, float column) {
   bool inside = row >= 0.0f && column >= 0.0f && row < (float)f.height && column < (float)f.width;
   return inside ? f.flow[(int)row * f.width + (int)column] : Vec{0.0f, 0.0f};
@@ -65,8 +66,9 @@ template <int SAMPLING> DEV Vec step(const Field& f, Vec p) {
   return {clamp(p.y + d.y, 0.0f, (float)(f.height - 1)), clamp(p.x + d.x, 0.0f, (float)(f.width - 1))};
 }
 
-// A walk that comes back to a position goes in a circle for ever (one that stands still, in one of length 1), so whole
-// rounds are left out. Found as by Brent (BIT 20, 1980): against a mark that is set after 1, 2, 4, 8… steps.
+// A walk that returns to a position repeats the same cycle for ever (a point that stands still has a cycle of length
+// 1), so whole rounds are skipped. Cycles are found by Brent's algorithm (BIT 20, 1980): positions are compared with a
+// mark, which is set after 1, 2, 4, 8… steps.
 template <int SAMPLING> DEV Vec walk(const Field& f, Vec at, u32 left) {
   Vec mark = at;
   u32 length = 0, most = 1;
@@ -81,7 +83,7 @@ template <int SAMPLING> DEV Vec walk(const Field& f, Vec at, u32 left) {
   return at;
 }
 
-// The same where the image spans -1 to 1.
+// Walks in the coordinates of torch's grid_sample, in which the image spans -1 to 1.
 DEV Vec walk_grid(Field f, Vec at, u32 left) {
   float tall = (float)(f.height - 1), wide = (float)(f.width - 1);
   Vec span = {fmaxf(tall, 1.0f), fmaxf(wide, 1.0f)};
@@ -91,8 +93,8 @@ DEV Vec walk_grid(Field f, Vec at, u32 left) {
 }
 }  // namespace
 
-// The unit flow of each pixel, zero outside cells; and a word for 32 pixels: the bits of those in cells, and how many
-// these are. 20 bytes a pixel.
+// Writes the step of each pixel, a fifth of its flow or zero outside cells, and marks the pixels in cells
+// (write_chosen). Time is bound by 20 bytes for each pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_field(
     const float* maps, Vec* field, u32* words, u32* counts, float threshold, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -102,7 +104,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_field(
 }
 EMU_KERNEL(follow_field)
 
-// The pixels in cells, in the order of memory.
+// Lists the pixels in cells in row-major order, and counts them.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_pixels(
     const u32* words, const u32* sums, u32* pixels, u32* count, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,16 +1,16 @@
-// Pixels and labels that lie in the memory of another program on the same device.
+// Copies pixels from, and labels to, device memory that belongs to the caller, for example to PyTorch.
 #include "prims.cuh"
 
 namespace {
 
-// The caller's numbers, [height, width, channels], any bytes apart.
+// The caller's pixels, [height, width, channels]. The strides are in bytes and may have any value.
 struct View {
   const unsigned char* data;
   long long stride_y, stride_x, stride_c;
   u32 width, channels;
 };
 
-// Where labels go: rows that are stride bytes apart.
+// The memory for the labels. `stride` is the number of bytes from a row to the next.
 struct Rows {
   unsigned char* data;
   long long stride;
@@ -19,7 +19,8 @@ struct Rows {
 
 DEV bool finite(float v) { return (__float_as_uint(v) & 0x7f800000u) != 0x7f800000u; }
 
-// A thread a number. Roof: the bytes of both, in sectors of 32 where the caller's are apart.
+// Each thread copies one value. Time is bound by the bytes of both arrays; where the caller's values are apart, each
+// read costs a sector of 32 bytes.
 template <class T> DEV bool gather(const View& view, T* out, u32 count, u32 i, T* value) {
   if (i >= count) return false;
   u32 c = i % view.channels, pixel = i / view.channels;
@@ -43,7 +44,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_u16(View view, u16* ou
 }
 EMU_KERNEL(handover_u16)
 
-// bad becomes the smallest number of a value that is not finite.
+// Sets `bad` to the smallest index of a value that is not finite.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_f32(View view, float* out, u32 count, u32* bad) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   float value;
@@ -51,8 +52,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_f32(View view, float* 
 }
 EMU_KERNEL(handover_f32)
 
-// Labels, [pixels], to rows of the caller's, and the largest of them. A thread every so many pixels, so that
-// few of them have a maximum to tell. Roof: the bytes of both.
+// Copies labels, [pixels], to the caller's rows and finds the largest label. Each thread copies many pixels, so that
+// there are few atomic operations for the maximum. Time is bound by the bytes of both arrays.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 handover_labels(const u32* labels, Rows out, u32* most) {
   u32 largest = 0;

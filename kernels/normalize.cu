@@ -1,29 +1,29 @@
-// Percentile normalisation, a channel at a time, in place. The percentiles come from a radix selection: three passes
-// over the values, each of which settles the next digit of the four ranks wanted, from histograms of that digit.
+// Normalises each channel to its percentiles, in place. A radix selection finds the percentiles: each of three passes
+// over the values builds histograms of one digit, which give the next digit of the values at the four ranks.
 #include "warp.cuh"
 
 namespace {
 
 constexpr int BINS = 2048, THREADS = 256, PASSES = 3, RANKS = 4;
-constexpr int LOOKS = 16;   // values that a thread looks at for whether a channel varies
+constexpr int LOOKS = 16;   // values that a thread compares to find out whether a channel varies
 constexpr float MIN_CONTRAST = 1e-3f;
 
-// A channel's part of the work memory, all zeros before the first pass.
+// The state of the selection for one channel. It is all zeros before the first pass.
 struct Channel {
-  u32 prefix[PASSES][RANKS];  // the digits that are settled before a pass, of each rank's value
-  u32 rank[PASSES][RANKS];    // among the values of that prefix
-  u32 blocks[PASSES];         // that are done
-  u32 varies;                 // whether some value is not the first one
-  float low, range;           // what becomes 0, and how far above it is what becomes 1
+  u32 prefix[PASSES][RANKS];  // for each rank, the digits of its value that are known before the pass
+  u32 rank[PASSES][RANKS];    // the rank among the values with that prefix
+  u32 blocks[PASSES];         // blocks that have finished the pass
+  u32 varies;                 // 1 if some value differs from the first value
+  float low, range;           // `low` becomes 0 and `low + range` becomes 1
   u32 histogram[PASSES][RANKS][BINS];
 };
 
-// The values that the percentiles are taken from: a grid in the image, or all of it as one row.
+// The values that the percentiles are taken from: a grid in the image, or the whole image as one row.
 struct Sample {
   u32 size, columns, down, across, width;
 };
 
-// The two ranks below the percentiles and how far each is from there to the next one.
+// For both percentiles, the rank below it and how far it lies from there to the next rank, 0 to 1.
 struct Percentiles {
   double fraction[2];
   u32 rank[2];
@@ -35,26 +35,26 @@ struct Shared {
   u32 last, digit[RANKS], left[RANKS];
 };
 
-// Digits of 11, 11 and 10 bits: where each begins.
+// The lowest bit of each digit; digits have 11, 11 and 10 bits.
 DEV int shift(int pass) { return pass == 0 ? 21 : pass == 1 ? 10 : 0; }
 DEV u32 digit(u32 key, int pass) { return key >> shift(pass) & (pass < 2 ? 2047 : 1023); }
 DEV u32 prefix(u32 key, int pass) { return pass == 0 ? 0 : key >> shift(pass - 1); }
 
-// Unsigned numbers in the total order of floats, in which -0 comes before 0.
+// Maps floats to unsigned numbers in the same total order, in which -0 comes before 0.
 DEV u32 to_key(float v) {
   u32 bits = __float_as_uint(v);
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 DEV float of_key(u32 key) { return __uint_as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key); }
 
-// Ranks whose values share a prefix share the histogram of the first of them.
+// The index of a rank's histogram. Ranks whose values have the same prefix share the histogram of the first of them.
 DEV int slot(const u32 (&prefixes)[RANKS], int rank) {
   int first = 0;
   while (prefixes[first] != prefixes[rank]) first++;
   return first;
 }
 
-// Sums of the block's values up to and with this thread's.
+// The sum of the values of this thread and of all threads of the block before it.
 DEV u32 scan(u32 value, u32* sums) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   value = warp_scan(value, lane);
@@ -65,7 +65,7 @@ DEV u32 scan(u32 value, u32* sums) {
   return value;
 }
 
-// Where the running count of a histogram passes `rank`: the bin, and what is left of the rank there.
+// Finds the bin of a histogram that has the value of this rank, and the rank among the values of the bin.
 DEV void find(u32* histogram, u32 rank, u32* sums, u32* bin, u32* left) {
   constexpr int OWN = BINS / THREADS;
   u32 own[OWN], sum = 0;
@@ -82,13 +82,14 @@ DEV void find(u32* histogram, u32 rank, u32* sums, u32* bin, u32* left) {
   }
 }
 
-// numpy's linear rule, in double precision as there.
+// Interpolates between two ranks as numpy's method "linear" does, in double precision.
 DEV float between(u32 low_key, u32 high_key, double fraction) {
   double low = (double)of_key(low_key), high = (double)of_key(high_key);
   return (float)(low + (high - low) * fraction);
 }
 
-// Settles the digits of a pass; after the last, the percentiles. Other blocks made the histograms, hence the atomics.
+// Finds the digits of a pass and, after the last pass, the percentiles. `find` reads the histograms with atomics, since
+// other blocks wrote them.
 DEV void settle(Channel& channel, const u32 (&prefixes)[RANKS], const u32 (&ranks)[RANKS], const Percentiles& want,
                 int pass, Shared& s) {
   for (int r = 0; r < RANKS; r++) {
@@ -108,8 +109,8 @@ DEV void settle(Channel& channel, const u32 (&prefixes)[RANKS], const u32 (&rank
 
 }  // namespace
 
-// One pass of the selection, a row of blocks a channel of [., ., nchan] pixels. The last block to end settles the
-// digits. Roof: the bytes of the sample, in each pass.
+// One pass of the selection. Each row of blocks works on one channel of pixels, [height, width, nchan]; the block that
+// finishes last finds the digits. Time is bound by the bytes of the sample, in each pass.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 normalize_select(const float* pixels, Channel* work, Sample sample, Percentiles want, int pass) {
   DYN_SMEM(raw);
@@ -149,8 +150,8 @@ normalize_select(const float* pixels, Channel* work, Sample sample, Percentiles 
 }
 EMU_KERNEL(normalize_select)
 
-// Whether a channel has two values. Blocks that begin after one was found have nothing to do. Roof: the bytes of the
-// image, where a channel is constant.
+// Finds out whether a channel has at least two different values. Blocks that begin after this is known end at once. For
+// a constant channel, time is bound by the bytes of the image.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) normalize_varies(const float* pixels, Channel* work, u32 size) {
   u32 c = blockIdx.y, nchan = gridDim.y;
   Channel& channel = work[c];
@@ -165,8 +166,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) normalize_varies(const float* p
 }
 EMU_KERNEL(normalize_varies)
 
-// The percentiles become 0 and 1; too little contrast becomes 0. `invert` takes 1 - x, except where a channel is
-// constant. A thread a value. Roof: the bytes of the image, read and written.
+// Scales the percentiles to 0 and 1. A channel with too little contrast becomes 0. `invert` replaces x by 1 - x, except
+// in a constant channel. Each thread computes one value. Time is bound by the bytes of the image, read and written.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 normalize_apply(float* pixels, const Channel* work, u32 size, int nchan, int invert) {
   u32 i = blockIdx.x * THREADS + threadIdx.x;

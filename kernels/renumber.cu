@@ -1,8 +1,8 @@
-// Labels 1 to n in the order in which they first come in memory. 16 bytes of memory traffic a pixel: what is kept of
-// which pixels come first is one bit a pixel.
+// Numbers labels from 1 to n in the order of their first pixels, in row-major order. The kernels move 16 bytes of
+// memory for each pixel. One bit for each pixel says whether it is the first of its label.
 #include "warp.cuh"
 
-// The first pixel of each label. Only a pixel that differs from the one before can be it.
+// Finds the first pixel of each label. Only a pixel whose label differs from that of the pixel before can be the first.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) renumber_first(const u32* labels, u32* first, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= n) return;
@@ -11,7 +11,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) renumber_first(const u32* label
 }
 EMU_KERNEL(renumber_first)
 
-// A word for 32 pixels: the bits of those that are the first of their label, and how many these are.
+// Marks the pixels that are the first of their label (write_chosen).
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) renumber_flags(
     const u32* labels, const u32* first, u32* words, u32* counts, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

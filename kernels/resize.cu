@@ -1,8 +1,9 @@
-// Resizing as cv2.resize does it. A thread a destination pixel; roof: the bytes of both images.
+// Resizes images as cv2.resize does. Each thread computes one destination pixel. Time is bound by the bytes of both
+// images.
 #include "bilinear.cuh"
 
-// Resizes `count` images. Their pixels lie `stride` apart and the images `source_next` and `next` values, so that both
-// interleaved channels and planes are read.
+// Resizes `count` images. `stride` is the number of values from a pixel to the next, `source_next` and `next` those
+// from an image to the next in source and destination. So images may be interleaved channels or planes.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 resize_linear(const float* source, float* out, int height, int width, int to_height, int to_width, double step_y,
               double step_x, int count, u32 stride, u64 source_next, u64 next) {

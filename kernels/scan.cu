@@ -1,5 +1,6 @@
-// Exclusive prefix sums in three launches: the totals of tiles, the sums before each tile, the sums within. No block
-// waits for another, so nothing rests on which of them run. 12 bytes of memory traffic a value.
+// Exclusive prefix sums in three launches: the total of each tile (a range of TILE values), the sums before each tile,
+// and the sums within the tiles. No block waits for another, so the result does not depend on the order in which blocks
+// run. The kernels move 12 bytes of memory for each value.
 #include "warp.cuh"
 
 namespace {
@@ -17,8 +18,9 @@ DEV void store(u32* out, int i, int n, uint4 v) {
   if (i + 2 < n) out[i + 2] = v.z;
 }
 
-// Sums of the tile from `base` on, `before` being the sum of all that comes before it. Returns the tile's total. A
-// thread writes where it alone has read, so that `in` may be `out`.
+// Writes the prefix sums of the tile that begins at `base` and returns the total of the tile. `before` is the sum of
+// all values before the tile. A thread only writes where it alone has read, so that `in` and `out` may be the same
+// memory.
 DEV u32 scan_tile(const u32* in, u32* out, int base, int n, u32 before, u32* totals) {
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, at = base + warp * ROUNDS * ROW + lane * 4;
   uint4 v[ROUNDS];
@@ -42,14 +44,14 @@ DEV u32 scan_tile(const u32* in, u32* out, int base, int n, u32 before, u32* tot
     u32 a = before + start[r], b = a + v[r].x, c = b + v[r].y;
     store(out, at + r * ROW, n, make_uint4(a, b, c, c + v[r].z));
   }
-  __syncthreads();  // The totals are written again for the next tile.
+  __syncthreads();  // The next tile writes `totals` again.
   return total;
 }
 }  // namespace
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) scan_totals(const u32* values, u32* totals, int n) {
   DYN_SMEM(raw);
-  u32* warps = (u32*)raw;  // of each warp, its total
+  u32* warps = (u32*)raw;  // the total of each warp
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, at = blockIdx.x * TILE + warp * ROUNDS * ROW + lane * 4;
   u32 sum = 0;
 #pragma unroll
@@ -66,10 +68,10 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) scan_totals(const u32* values, 
 }
 EMU_KERNEL(scan_totals)
 
-// One block, since even 2^28 values have only 2^16 totals.
+// Sums the totals in one block: even 2^28 values have only 2^16 totals.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) scan_offsets(u32* totals, u32* sums, int tiles, int n) {
   DYN_SMEM(raw);
-  u32* warps = (u32*)raw;  // of each warp, its total
+  u32* warps = (u32*)raw;  // the total of each warp
   u32 sum = 0;
   for (int base = 0; base < tiles; base += TILE) sum += scan_tile(totals, totals, base, tiles, sum, warps);
   if (threadIdx.x == 0) sums[n] = sum;
@@ -78,7 +80,7 @@ EMU_KERNEL(scan_offsets)
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) scan_sums(const u32* values, const u32* offsets, u32* sums, int n) {
   DYN_SMEM(raw);
-  u32* warps = (u32*)raw;  // of each warp, its total
+  u32* warps = (u32*)raw;  // the total of each warp
   scan_tile(values, sums, blockIdx.x * TILE, n, offsets[blockIdx.x], warps);
 }
 EMU_KERNEL(scan_sums)

@@ -1,12 +1,12 @@
-// The style of each tile, and the shifts that it gives to the way up.
+// Computes the style of each tile, and from it the shifts for the convolutions of the way up.
 #include "values.cuh"
 
 namespace {
 constexpr int THREADS = 256, WARPS = 8;
-constexpr int PIXELS = 64;       // of the deepest map, summed by one block
-constexpr int ROWS = 32;         // shifts that one block computes
+constexpr int PIXELS = 64;       // pixels of the deepest map that one block sums
+constexpr int ROWS = 32;         // rows of shifts that one block computes
 
-// Sums over PIXELS pixels at a time, in order: sums [tile, part, channels].
+// Writes sums, [tile, part, channels]; each part is the sum of PIXELS pixels, in order.
 template <class T> DEV void sums_of(const T* map, double* sums, int pixels, int channels) {
   const int first = blockIdx.x * PIXELS, last = min(first + PIXELS, pixels);
   const T* from = map + (size_t)blockIdx.y * pixels * channels;
@@ -17,20 +17,21 @@ template <class T> DEV void sums_of(const T* map, double* sums, int pixels, int 
   }
 }
 
-// The sum of a value of each lane, always in the same order.
+// The sum of `v` over the lanes of a warp, always added in the same order.
 DEV float warp_sum(float v) {
 #pragma unroll
   for (int d = 16; d; d >>= 1) v += __shfl_xor_sync(~0u, v, d);
   return v;
 }
 
-// style [tile, length]: the mean of `parts` sums, of unit length; zeros stay zeros. shifts [tile, rows]: weight * style +
-// bias, weight [rows, channels]; once more in the precision of the maps.
+// Writes style, [tile, length]: the mean over all pixels, from `parts` sums, scaled to unit length; zeros stay zeros.
+// Writes shifts, [tile, rows]: weight * style + bias, where weight is [rows, channels]; `rounded` has the same values
+// in the precision of the maps.
 template <class T>
 DEV void shifts_of(const double* sums, const float* weight, const float* bias, float* style, float* shifts, T* rounded,
                    int parts, int pixels, int channels, int length, int rows) {
   DYN_SMEM(raw);
-  float* s = reinterpret_cast<float*>(raw);            // [channels] and the norm
+  float* s = reinterpret_cast<float*>(raw);            // the style, [channels], and its norm
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, tile = blockIdx.y;
   for (int c = threadIdx.x; c < channels; c += THREADS) {
     double sum = 0;
@@ -64,7 +65,7 @@ DEV void shifts_of(const double* sums, const float* weight, const float* bias, f
 }
 }  // namespace
 
-// Roof: the deepest map, read once.
+// Time is bound by the bytes of the deepest map, which is read once.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 style_sums_f16(const half_t* map, double* sums, int pixels, int channels) { sums_of(map, sums, pixels, channels); }
 EMU_KERNEL(style_sums_f16)
@@ -73,7 +74,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 style_sums_f32(const float* map, double* sums, int pixels, int channels) { sums_of(map, sums, pixels, channels); }
 EMU_KERNEL(style_sums_f32)
 
-// Roof: the weights, from the L2 cache for all tiles but one.
+// Time is bound by the bytes of the weights, which all tiles but the first read from the L2 cache.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 style_shifts_f16(const double* sums, const float* weight, const float* bias, float* style, float* shifts,
                  half_t* rounded, int parts, int pixels, int channels, int length, int rows) {

@@ -1,12 +1,13 @@
-// From the image to a batch of tiles, [slot, tile height, tile width, 16]: resize, pad, cut and flip in one kernel.
+// Makes a batch of tiles, [slot, tile height, tile width, 16], from the image: one kernel resizes, pads, cuts and
+// flips.
 #include "bilinear.cuh"
 #include "values.cuh"
 
 namespace {
 
-constexpr int CHANNELS = 16;  // of the batch; those that the network has not are zero
+constexpr int CHANNELS = 16;  // channels of the batch; those that the network does not have are zero
 
-// The tiles of one launch, by value: no upload.
+// The most tiles of one launch. Their places are passed by value, so that no upload is needed.
 constexpr int TILES = 64;
 struct Place {
   int y, x, flip_y, flip_x;
@@ -15,13 +16,14 @@ struct Places {
   Place at[TILES];
 };
 
-// The image as it is, the image as it is cut, the zeros before it and the sides of a tile.
+// The size of the image, the size to which it is resized before it is cut, the zeros above and left of it, the size of
+// a tile, and the source pixels for each resized pixel.
 struct Geometry {
   int height, width, resized_height, resized_width, top, left, tile_height, tile_width;
   double step_y, step_x;
 };
 
-// A thread 16 bytes of a tile, a row of blocks a tile. Roof: the bytes of the batch.
+// Each thread computes 16 bytes of a tile, each row of blocks a tile. Time is bound by the bytes of the batch.
 template <class T> DEV void tiles(const float* pixels, T* out, Geometry g, const Places& places, int nchan, int slot) {
   constexpr int N = 16 / sizeof(T), PARTS = CHANNELS / N;
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,4 +1,4 @@
-// Values of the network's maps, in half or single precision, as single precision.
+// Reads and writes values of the network's maps, stored in half or single precision, as single precision.
 #pragma once
 #include "prims.cuh"
 

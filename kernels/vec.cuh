@@ -1,4 +1,4 @@
-// A position in an image, or the way to another.
+// A position in an image or a step from one position to another, (y, x).
 #pragma once
 #include "prims.cuh"
 

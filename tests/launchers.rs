@@ -1,4 +1,4 @@
-//! The launchers that are made from the kernels' text: what they refuse, and that the compiler refuses wrong launches.
+//! Tests the generated launchers: wrong launches must not compile, and declarations that cannot be read are refused.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -35,7 +35,7 @@ EMU_KERNEL(add)
 
 const HEADER: &str = "#pragma once\nconstexpr int SIDES = 3;\n";
 
-/// What launchers need of the library.
+/// The items of the library that launchers use, as stand-ins.
 const LIBRARY: &str = r"
 #![allow(unused, private_interfaces)]
 use std::marker::PhantomData;
@@ -72,7 +72,8 @@ fn sources(kernel: &str) -> Vec<(String, String)> {
     [("shared.cuh", HEADER), ("example.cu", kernel)].map(|(name, text)| (name.into(), text.into())).into()
 }
 
-/// What the compiler says of the launchers with these lines in a function that has arguments of all types.
+/// Compiles the launchers, with these lines in a function that has arguments of all types. The error is the compiler's
+/// message.
 fn compile(rust: &str, lines: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("launch.rs");
@@ -162,7 +163,7 @@ fn the_device_asserts_sizes_offsets_and_numbers() {
     assert_eq!(*assertions, want);
 }
 
-/// What a compiler for C++ says of the kernel with its assertions.
+/// Compiles a kernel with its assertions as C++. The error is the compiler's message.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn compile_kernel(text: &str) -> Result<(), String> {
     const WORDS: &str = "typedef unsigned u32; typedef unsigned short u16; struct half_t { u16 x; };

@@ -1,5 +1,5 @@
-// Atomic operations: relaxed ones of the processor, since blocks run on several of its cores and since
-// ThreadSanitizer knows them.
+// CUDA's atomic operations, as relaxed atomic operations of the processor: blocks run on several cores, and
+// ThreadSanitizer understands these operations.
 #pragma once
 #include <cstring>
 #include <type_traits>
@@ -23,7 +23,7 @@ T update(T* p, F f) {
 }
 }  // namespace emu
 
-// `V` apart from `T`, since callers write atomicAdd(&unsigned, 1) as in CUDA.
+// The value has a type of its own, `V`, since callers write atomicAdd(&unsigned, 1) as in CUDA.
 #define EMU_ATOMIC(name, result)                                \
   template <class T, class V>                                   \
   static inline T name(T* p, V v) {                             \

@@ -1,6 +1,7 @@
-//! Compiles the kernels and the emulator to a library that stands in for the CUDA driver, and another one for NVRTC.
+//! Compiles two libraries: the emulator with all kernels, which stands in for the CUDA driver, and a stand-in for
+//! NVRTC.
 //!
-//! `FLOWMASK_EMULATOR_SANITIZE` names sanitizers for the kernels.
+//! `FLOWMASK_EMULATOR_SANITIZE` names the sanitizers that the kernels are compiled with.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ fn main() {
     let folder = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     driver(&folder, &sanitize);
     let nvrtc = compiler(3).file("nvrtc.cpp").compile_intermediates();
-    // The first of the names by which NVRTC is looked for.
+    // The library looks for NVRTC by this name first.
     link(&folder.join("libnvrtc.so.13"), &nvrtc, "");
     println!("cargo::rustc-env=FLOWMASK_EMULATOR={}", folder.display());
 }
@@ -33,11 +34,11 @@ fn driver(folder: &Path, sanitize: &str) {
         }
     }
     let kernels = device.files(kernels(folder)).file("selftest.cu").compile_intermediates();
-    // The name by which the driver is looked for first.
+    // The library looks for the driver by this name first.
     link(&folder.join("libcuda.so"), &[runtime, kernels].concat(), sanitize);
 }
 
-/// The kernels as the library embeds them: with assertions of what their launchers rely on.
+/// Writes the kernels with the same assertions about their structs as in the library, and returns the files.
 fn kernels(folder: &Path) -> Vec<PathBuf> {
     let sources = launchers::sources(Path::new(".."));
     let made = launchers::launchers(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -49,7 +50,7 @@ fn kernels(folder: &Path) -> Vec<PathBuf> {
     made.with_assertions(&sources).into_iter().map(write).collect()
 }
 
-/// The files of a folder with this extension, by name.
+/// The files of a folder with this extension, sorted by name.
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).expect("a folder of sources");
     let paths = files.map(|file| file.expect("an entry of a folder").path());
@@ -59,8 +60,8 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// A C++ compiler. The optimisation level does not follow the profile of the build, which decides neither the speed of
-/// the tests nor their checks. Products and sums are not contracted, so that rounding is that of the kernels on a GPU.
+/// A C++ compiler. The optimisation level does not depend on the cargo profile, so that tests are fast in each profile.
+/// Products and sums are not contracted to fused operations, so that rounding is the same as on a GPU.
 fn compiler(level: u32) -> cc::Build {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").opt_level(level).pic(true).debug(false);

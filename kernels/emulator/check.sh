@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The kernels' tests under sanitizers: AddressSanitizer and UndefinedBehaviorSanitizer (g++), then ThreadSanitizer, for
-# which each CUDA thread is a thread (clang++). Any report fails; so does a planted fault that is not reported.
+# Runs the tests of the kernels under sanitizers: AddressSanitizer and UndefinedBehaviorSanitizer (g++), then
+# ThreadSanitizer (clang++), for which each CUDA thread is a thread. Any report is a failure, and so is a planted fault
+# that is not reported.
 #
 #   kernels/emulator/check.sh [address] [thread] [-- ARGUMENTS OF THE TEST PROGRAM]
 #
-# FLOWMASK_TEST_SCHEDULES says with which schedules each test runs (tests/cuda/device.rs).
+# FLOWMASK_TEST_SCHEDULES lists the schedules that each test runs with (tests/cuda/device.rs).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 target="${CARGO_TARGET_DIR:-${TMPDIR:-/tmp}/flowmask-target}"
-# One in step with late copies, one at random with copies at once: what the other schedules find, plain runs find.
+# In step with late copies, and at random with copies at once. The other schedules run without sanitizers.
 export FLOWMASK_TEST_SCHEDULES="${FLOWMASK_TEST_SCHEDULES:-0l,3e}"
 
 kinds=()
@@ -22,7 +23,7 @@ install() {
     apt-get update -qq && apt-get install -y -qq "$@" >/dev/null
 }
 
-# Clang 19 where there is one: g++'s ThreadSanitizer takes five times as long.
+# Clang 19 if it is installed; the ThreadSanitizer of g++ takes five times as long.
 clang() {
     command -v clang++-19 || command -v clang++ || {
         { install clang-19 libclang-rt-19-dev || install clang; } >&2
@@ -30,7 +31,7 @@ clang() {
     }
 }
 
-# The test program, built with a sanitizer under a target folder of its own, and how to run it.
+# Builds the test program with a sanitizer in a target folder of its own, and finds its path.
 prepare() {
     export FLOWMASK_EMULATOR_SANITIZE="$1" CARGO_TARGET_DIR="$target/sanitize-${1%%,*}"
     cargo test --test cuda --no-run
@@ -39,7 +40,7 @@ prepare() {
     [ -x "$program" ]
 }
 
-# A fault that was planted has to end the test with this report.
+# A planted fault must end its test with this report.
 planted() {
     local said
     if said=$(LD_PRELOAD="$preload" "$program" --exact "emulator::planted::$1" --ignored --nocapture 2>&1); then
@@ -50,14 +51,14 @@ planted() {
 
 for kind in "${kinds[@]}"; do
     unset CXX
-    # Whole images would take a quarter of an hour; each of their stages has its own tests.
+    # Tests of whole images would take a quarter of an hour; each stage has tests of its own.
     skip=(--skip pipeline::)
     case $kind in
     address)
         command -v g++ >/dev/null || install g++
         prepare address,undefined,bounds-strict
         preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
-        # Rust's own threads and statics are no leaks of the kernels.
+        # Threads and statics of Rust would be reported as leaks.
         export ASAN_OPTIONS=detect_leaks=0
         planted address_overrun "heap-buffer-overflow"
         planted address_shared_overrun "heap-buffer-overflow"
@@ -69,13 +70,13 @@ for kind in "${kinds[@]}"; do
         prepare thread
         preload=$("$CXX" -print-file-name=libclang_rt.tsan-x86_64.so)
         [ -e "$preload" ] || preload=$("$CXX" -print-file-name=libclang_rt.tsan.so)
-        # Only kernels are looked at: what orders Rust's own threads is not seen.
+        # Check only the kernels: ThreadSanitizer does not see how Rust's own threads synchronise.
         export TSAN_OPTIONS=halt_on_error=1:exitcode=66:ignore_noninstrumented_modules=1
         planted thread_block_race "data race"
         planted thread_grid_race "data race"
         planted thread_shared_race "data race"
         planted thread_missing_fence "data race"
-        skip+=(--skip emulator::faults::a_missing_barrier) # a race too
+        skip+=(--skip emulator::faults::a_missing_barrier) # it is also a race
         ;;
     *) echo "$0: no sanitizer $kind"; exit 1 ;;
     esac

@@ -1,5 +1,5 @@
-// The state behind the functions of the driver: devices, streams and memory. One lock guards all of it; work is done
-// without the lock.
+// The state behind the functions of the driver: devices, streams and memory. One lock guards all of it. Kernels
+// and copies run without the lock.
 #pragma once
 #include <chrono>
 #include <condition_variable>
@@ -40,7 +40,7 @@ typedef uint64_t Pointer;
 typedef std::chrono::steady_clock Clock;
 typedef std::unique_lock<std::mutex> Guard;
 
-// What a piece of work came to.
+// The result of a copy or a kernel, with a message if it failed.
 struct Outcome {
   Result result = SUCCESS;
   std::string message;
@@ -49,16 +49,16 @@ struct Outcome {
 struct Stream;
 struct Capture;
 
-// A point in a stream's work.
+// A point between the steps of a stream, which other streams and the host can wait for.
 struct Record {
   std::weak_ptr<Stream> stream;
-  Capture* capture;  // in which it was made, else null; only to be compared
+  Capture* capture;  // the capture in which the record was made, else null; only compared, never read
   bool done = false;
   Clock::time_point time;
 };
 typedef std::shared_ptr<Record> RecordPtr;
 
-// A step of a stream: something to do, a record to reach, or one to wait for.
+// A step of a stream: something to run, a record to reach, or a record to wait for.
 struct Step {
   std::function<Outcome()> work;
   RecordPtr reached, awaited;
@@ -67,20 +67,21 @@ struct Step {
 struct Device {
   int ordinal;
   size_t total, used = 0, most = 0;
-  Outcome error;  // of work, from then on of every call
+  Outcome error;  // of the first step that failed; every later call returns it
   std::shared_ptr<Stream> null_stream;
   std::set<Stream*> streams;
 };
 
 struct Stream : std::enable_shared_from_this<Stream> {
   Device* device;
-  bool blocking;  // waits for the null stream, and the other way round
+  bool blocking;  // this stream and the null stream wait for each other
   bool busy = false;
   std::deque<Step> steps;
   std::shared_ptr<Capture> capture;
 };
 
-// Steps recorded instead of done, each with the place of its stream in `streams`; the first began it.
+// A capture of streams to a graph. It records steps instead of running them, each with the index of its stream in
+// `streams`. The first stream began the capture.
 struct Capture {
   std::vector<Stream*> streams;
   std::vector<std::pair<size_t, Step>> steps;
@@ -91,26 +92,26 @@ extern std::mutex state;
 Guard lock();
 
 // ---- devices ----
-Device* device(int ordinal);    // null: there is none
-Device* current(Result* error);  // of this thread; null with the error to return, which may be that of earlier work
+Device* device(int ordinal);    // null if there is no such device
+Device* current(Result* error);  // of this thread; null if there is an error, perhaps of an earlier step
 enum Attribute { MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97 };
 int attribute(int which);
-// Keeps the message for cuGetErrorString and says it on standard error, since an error in a destructor is not heard.
+// Keeps the message for cuGetErrorString and prints it to standard error, since an error in a destructor would be lost.
 Result report(Result, const std::string& message);
 
 // ---- streams ----
 Stream* stream_of(void* handle, Result* error);
 Result enqueue(Guard&, Stream&, Step);
-// Does a step, or what it waits for, or waits for another thread that is at it.
+// Runs the next step, or a step that it waits for, or waits while another thread runs a step of the stream.
 void advance(Guard&, Stream&);
 Result finish(Guard&, Stream&);
 Result finish(Guard&, const RecordPtr&);
 Result finish_device(Guard&, Device&);
 
 // ---- memory ----
-// Whether these bytes are a device's memory; of any, if `d` is null.
+// Checks that these bytes are memory of the device `d`, or of any device if `d` is null.
 Outcome check_range(const Device* d, Pointer, size_t bytes);
-// Whether an argument of a kernel points to memory that the device may not use.
+// Checks that an argument of a kernel, if it is a pointer, points to memory that the device may use.
 Outcome check_argument(const Device&, Pointer);
 bool pinned(const void* p, size_t bytes);
 

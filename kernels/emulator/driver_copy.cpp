@@ -7,7 +7,7 @@ using namespace driver;
 
 namespace {
 
-// What an end of a copy is.
+// The kind of memory at one end of a copy.
 enum Kind { PAGEABLE, PINNED, OWN, ANY };
 
 Outcome check_end(const Device& d, Kind kind, Pointer p, size_t bytes) {
@@ -17,8 +17,8 @@ Outcome check_end(const Device& d, Kind kind, Pointer p, size_t bytes) {
   return {ILLEGAL_ADDRESS, "pinned memory was freed before a copy of it ran"};
 }
 
-// A copy in a stream. With pageable memory it has the effect of one through a buffer of the driver's, except in a
-// graph, which copies when it runs.
+// Enqueues a copy. Pageable memory is copied as if through a buffer of the driver, so that the caller may change it at
+// once; a graph copies it when it runs.
 Result copy(void* stream, Pointer to, Kind to_kind, Pointer from, Kind from_kind, size_t bytes, bool wait = false) {
   Guard guard = lock();
   Result error;
@@ -34,7 +34,7 @@ Result copy(void* stream, Pointer to, Kind to_kind, Pointer from, Kind from_kind
   if (to_kind == PAGEABLE && !s->capture) wait = true;
   Device* d = s->device;
   auto work = [=]() -> Outcome {
-    (void)staged;  // lives until here
+    (void)staged;  // keeps the buffer until the copy is done
     {
       Guard guard = lock();
       Outcome bad = check_end(*d, to_kind, to, bytes);

@@ -1,6 +1,6 @@
 // The driver: devices, contexts and errors.
 //
-// Functions of the driver's interface, as far as the host code and its bindings call them; cuda.h is their reference.
+// All driver_*.cpp have only the functions that the host code and its bindings call; cuda.h is their reference.
 #include <cstdio>
 #include <cstring>
 
@@ -35,7 +35,7 @@ std::vector<std::unique_ptr<Device>>& devices() {
   return *all;
 }
 
-// The latest message of each error. They stay, since their addresses are given out.
+// The latest message of each error. Messages are never freed, since callers get their addresses.
 std::map<Result, const std::string*> messages;
 
 const char* name_of(Result r) {
@@ -73,7 +73,7 @@ Device* current(Result* error) {
 
 int attribute(int which) {
   int capability = emu::environment("FLOWMASK_EMULATOR_CAPABILITY", 80);
-  int shared = capability >= 90 ? 228 : 164;  // KiB of a multiprocessor, one of which each block costs
+  int shared = capability >= 90 ? 228 : 164;  // KiB of a multiprocessor; each block costs 1 KiB more than it uses
   switch (which) {
     case 1: case 2: case 3: return 1024;      // threads of a block, and in x and y
     case 4: return 64;                        // threads in z
@@ -84,7 +84,7 @@ int attribute(int which) {
     case 12: case 82: return 64 << 10;        // registers of a block and of a multiprocessor
     case 16: return emu::environment("FLOWMASK_EMULATOR_MULTIPROCESSORS", 108);
     case 19: case 40: case 41: return 1;      // host memory can be mapped; copies run beside kernels; unified addresses
-    case 38: return 40 << 20;                 // second cache
+    case 38: return 40 << 20;                 // bytes of the L2 cache
     case 39: return 2048;                     // threads of a multiprocessor
     case 75: return capability / 10;
     case 76: return capability % 10;

@@ -1,4 +1,4 @@
-// The driver: graphs. A captured stream's steps are kept and enqueued again at each launch.
+// The driver: graphs. A graph keeps the steps of captured streams and enqueues them again at each launch.
 #include <algorithm>
 #include <unordered_map>
 
@@ -11,17 +11,17 @@ namespace {
 struct Graph {
   std::vector<std::pair<size_t, Step>> steps;
   size_t streams;
-  RecordPtr finished;  // its last run
+  RecordPtr finished;  // reached at the end of the last run
 };
 
-// Every stream of a capture has to come back to the first: its work is before a record for which one that has come
-// back waits.
+// Whether every stream of a capture joins the first stream: after its last step it must reach a record for which a
+// stream that joins waits.
 bool joined(const Capture& c) {
   std::vector<bool> back(c.streams.size());
   back[0] = true;
   for (size_t round = 0; round < c.streams.size(); round++)
     for (size_t i = 1; i < c.streams.size(); i++) {
-      std::set<Record*> last;  // after all its work
+      std::set<Record*> last;  // records after the last step of stream i
       for (auto& [place, step] : c.steps)
         if (place == i) {
           if (step.reached) last.insert(step.reached.get());
@@ -81,7 +81,7 @@ API cuGraphInstantiateWithFlags(void** handle, void* graph, unsigned long long) 
   graphs[*handle = copy.get()] = copy;
   return SUCCESS;
 }
-// Its first stream becomes the one in which it is launched; the others are new ones.
+// The graph's first stream becomes the stream of the launch. The other streams are created for the run.
 API cuGraphLaunch(void* handle, void* stream) {
   Guard guard = lock();
   Result error;

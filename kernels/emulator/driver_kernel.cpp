@@ -1,6 +1,6 @@
 // The driver: modules and kernels.
 //
-// Modules are not read: a function's name leads to emu_NAME in this library.
+// The contents of modules are ignored: the function NAME is emu_NAME in this library (EMU_KERNEL in runtime.h).
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Function {
   size_t shared = SHARED_MEMORY;
 };
 
-// Each has its own functions, with their own limits.
+// Each module has its own functions, with their own limits.
 struct Module {
   Device* device;
   std::map<std::string, std::unique_ptr<Function>> functions;
@@ -30,7 +30,7 @@ struct Module {
 std::map<void*, std::unique_ptr<Module>> modules;
 std::vector<std::unique_ptr<Module>> unloaded;
 
-// This library, which the host loads without making its names known to all.
+// A handle of this library, since the host loads it without making its symbols global.
 void* self() {
   static void* handle = [] {
     Dl_info info;
@@ -41,7 +41,7 @@ void* self() {
 
 int most_shared() { return attribute(MAX_SHARED_MEMORY_PER_BLOCK_OPTIN); }
 
-// A kernel's arguments, kept until it runs.
+// A copy of a kernel's arguments, kept until it runs.
 struct Arguments {
   std::vector<uint64_t> words;
   std::vector<size_t> places, sizes;
@@ -96,7 +96,7 @@ API cuModuleUnload(void* module) {
   Guard guard = lock();
   auto found = modules.find(module);
   if (found == modules.end()) return report(INVALID_HANDLE, "a module that is not there");
-  unloaded.push_back(std::move(found->second));  // work that was started may still need it
+  unloaded.push_back(std::move(found->second));  // kernels that were launched may still need it
   modules.erase(found);
   return SUCCESS;
 }
@@ -114,14 +114,14 @@ API cuModuleGetFunction(void** handle, void* module, const char* name) {
   return SUCCESS;
 }
 API cuFuncSetAttribute(void* handle, int which, int value) {
-  if (which != 8) return SUCCESS;  // the most shared memory
+  if (which != 8) return SUCCESS;  // 8: the most dynamic shared memory
   if (value < 0 || value > most_shared()) return INVALID_VALUE;
   Guard guard = lock();
   ((Function*)handle)->shared = std::max<size_t>(SHARED_MEMORY, value);
   return SUCCESS;
 }
 API cuFuncGetAttribute(int* value, int which, void*) {
-  *value = which == 0 ? 1024 : 0;  // the most threads of a block; what a compiler knows is not known here
+  *value = which == 0 ? 1024 : 0;  // 0: the most threads of a block; the emulator does not know the others
   return SUCCESS;
 }
 API cuFuncSetCacheConfig(void*, int) { return SUCCESS; }

@@ -11,7 +11,7 @@ using namespace driver;
 namespace driver {
 namespace {
 
-// FREED: by the host, but its stream has not come to it.
+// FREED: the host has freed the memory, but its stream has not reached that step.
 enum State { LIVE, FREED, RELEASED };
 struct Allocation {
   size_t bytes;
@@ -19,7 +19,8 @@ struct Allocation {
   State state;
 };
 
-// By address. What was released stays known, and for a while it stays out of use, so that its use is noticed.
+// Allocations by address. Released memory stays in the table, and is not reused for a while, so that a use after free
+// is noticed.
 std::map<Pointer, Allocation> allocations;
 std::deque<Pointer> kept;
 size_t kept_bytes = 0;
@@ -38,7 +39,8 @@ std::string hex(Pointer p) {
   return text;
 }
 
-// Freed memory reads as NaN for as long as it is kept. AddressSanitizer keeps it better.
+// Freed memory reads as NaN while it is kept. With AddressSanitizer it is freed at once: the sanitizer finds later
+// uses.
 void release(Pointer p) {
   constexpr size_t MOST = 64 << 20;
   size_t bytes = allocations[p].bytes;
@@ -53,7 +55,8 @@ void release(Pointer p) {
   }
 }
 
-// Of its exact size, so that AddressSanitizer sees what lies beyond. What lay there before is forgotten.
+// Allocates the exact size, so that AddressSanitizer notices accesses beyond it. Entries of released memory at these
+// addresses are removed.
 Result allocate(Device& d, Pointer* p, size_t bytes) {
   void* memory = nullptr;
   if (!bytes) return INVALID_VALUE;
@@ -68,7 +71,7 @@ Result allocate(Device& d, Pointer* p, size_t bytes) {
   return SUCCESS;
 }
 
-// The memory counts as free from the call on, as a later allocation in the stream may use it.
+// The memory counts as free from this call on, since a later allocation in the stream may reuse it.
 Result forget(Pointer p) {
   auto found = allocations.find(p);
   if (found == allocations.end()) return report(INVALID_VALUE, "free of " + hex(p) + ", which was not allocated");
@@ -108,7 +111,8 @@ bool pinned(const void* p, size_t bytes) {
 
 }  // namespace driver
 
-// Allocations of a device that were not freed, their bytes, the most bytes at any time, and pinned allocations.
+// Writes the number of a device's allocations that are not freed, their bytes, the most bytes at any time, and the
+// number of pinned allocations.
 extern "C" __attribute__((visibility("default"))) void emu_memory(int ordinal, uint64_t out[4]) {
   Guard guard = lock();
   Device* d = device(ordinal);
@@ -130,7 +134,7 @@ API cuMemGetInfo_v2(size_t* available, size_t* total) {
   return SUCCESS;
 }
 
-// Of what there is to ask, the one thing that is asked: the number of the device whose memory this is.
+// Only the attribute that the host code asks for: the ordinal of the device that owns the memory.
 API cuPointerGetAttribute(void* value, int attribute, Pointer p) {
   constexpr int DEVICE_ORDINAL = 9;
   Guard guard = lock();
@@ -151,7 +155,7 @@ API cuMemAllocAsync(Pointer* p, size_t bytes, void* stream) {
   }
   error = allocate(*s->device, p, bytes);
   Pointer at = *p;
-  // Where a stream uses it before this one has come to its allocation, this shows it.
+  // If another stream uses the memory before this stream has reached the allocation, this overwrites its values.
   auto work = [=] {
     memset((void*)at, 0xff, bytes);
     return Outcome{};

@@ -1,8 +1,8 @@
 // The driver: streams.
 //
-// A step is done when something waits for it, as late as it may be, or in another order that streams allow: at once
-// (1), after all that other streams can do (2), or at random (3). So what lacks a synchronisation shows. The order is
-// that of the threads of kernels, emu_options, or FLOWMASK_EMULATOR_STREAMS.
+// A step runs as late as possible, when something waits for it (0), or in another order that streams allow: at once
+// (1), after all possible steps of other streams (2), or at random (3). So a missing synchronisation shows. The order
+// is FLOWMASK_EMULATOR_STREAMS or, if that is not set, the order of threads (emu_options).
 #include <algorithm>
 #include <unordered_map>
 
@@ -34,7 +34,7 @@ bool possible(const Stream& s) {
   return !s.busy && !s.steps.empty() && !(s.steps.front().awaited && !s.steps.front().awaited->done);
 }
 
-// After an error, nothing of the device is done any more, and nothing waits for it.
+// After an error, the device runs no more steps, and nothing waits for them.
 void drop_work(Device& d) {
   auto drop = [](Stream& s) {
     for (Step& step : s.steps)
@@ -53,7 +53,7 @@ void do_step(Guard& guard, Stream& s) {
     s.busy = true;
     guard.unlock();
     Outcome outcome = step.work();
-    step.work = nullptr;  // What it holds goes before its record is reached.
+    step.work = nullptr;  // Frees what the step holds before its record is reached.
     guard.lock();
     s.busy = false;
     if (outcome.result && !s.device->error.result) {
@@ -69,7 +69,7 @@ void do_step(Guard& guard, Stream& s) {
   progress.notify_all();
 }
 
-// Any stream of the device that has something to do.
+// Some stream of the device that has a step to run.
 Stream* other_work(Device& d, const Stream& but) {
   std::vector<Stream*> found;
   for (Stream* s : d.streams)
@@ -91,13 +91,13 @@ void advance(Guard& guard, Stream& s) {
   RecordPtr awaited = s.steps.front().awaited;
   if (!awaited || awaited->done) return do_step(guard, s);
   if (auto other = awaited->stream.lock()) return advance(guard, *other);
-  awaited->done = true;  // Its stream is gone, and was empty then.
+  awaited->done = true;  // The stream was destroyed, after its last step.
 }
 
 Stream* stream_of(void* handle, Result* error) {
   Device* d = current(error);
   if (!d) return nullptr;
-  if ((uintptr_t)handle <= 2) return d->null_stream.get();  // also the names of the thread's own
+  if ((uintptr_t)handle <= 2) return d->null_stream.get();  // 1 and 2 name the legacy and the per-thread stream
   auto found = streams.find(handle);
   if (found == streams.end()) *error = report(INVALID_HANDLE, "a stream that is not there");
   return *error ? nullptr : found->second.get();
@@ -143,7 +143,7 @@ Result enqueue(Guard& guard, Stream& s, Step step) {
     return SUCCESS;
   }
   auto alive = s.shared_from_this();
-  if (&s == d.null_stream.get()) {  // Done at once, which is one of the orders that are right.
+  if (&s == d.null_stream.get()) {  // The step runs at once, which is one of the allowed orders.
     std::vector<std::shared_ptr<Stream>> others;
     for (Stream* o : d.streams)
       if (o->blocking) others.push_back(o->shared_from_this());
@@ -193,7 +193,7 @@ API cuStreamSynchronize(void* handle) {
   Stream* s = stream_of(handle, &error);
   return s ? finish(guard, *s) : error;
 }
-// Asking makes work go on, so that asking again and again comes to an end.
+// Each query runs a step, so that a loop of queries ends.
 API cuStreamQuery(void* handle) {
   Guard guard = lock();
   Result error;

@@ -1,7 +1,7 @@
-// What a kernel sees on the processor: CUDA C++ as plain C++17, one fiber for each CUDA thread.
+// Everything that a kernel needs to run on the processor: CUDA C++ as plain C++17, with one fiber for each CUDA thread.
 //
-// All of this is inline in the kernel's object file, so that a sanitizer which that file is built with sees every
-// access to a kernel's memory. The scheduler and the driver are other object files, without sanitizers.
+// All of this is inline in the kernel's object file. If that file is built with a sanitizer, the sanitizer sees every
+// access to the kernel's memory. The scheduler and the driver are other object files, built without sanitizers.
 #pragma once
 #include "language.h"
 #include "runtime.h"

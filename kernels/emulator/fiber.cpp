@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-// Saves the registers that a function keeps, and the stack.
+// Saves the registers that a function must preserve and the stack pointer, and loads those of the other fiber.
 extern "C" void emu_switch(void** save, void* to);
 asm(R"(.text
 .globl emu_switch
@@ -19,7 +19,7 @@ emu_switch:
 .size emu_switch,.-emu_switch
 )");
 
-// Volatile accesses are how kernels look at what another thread may change: no race.
+// Kernels use volatile accesses to read values that another thread may change, so they are not reported as races.
 #define VOLATILE(size)                        \
   extern "C" {                                \
   void __tsan_volatile_read##size(void*) {}   \
@@ -37,7 +37,7 @@ namespace emu {
 namespace {
 constexpr int SAVED = 6;
 constexpr size_t PAGE = 4096;
-// What switched last in this system thread: a new fiber tells it where its stack is.
+// The fiber that switched last in this system thread; the sanitizer tells a new fiber where the stack of that one is.
 __thread Context* previous EMU_NEAR;
 }  // namespace
 
@@ -51,7 +51,7 @@ void prepare(Context& c, char* stack, int index, void (*entry)()) {
   c.stack = stack;
   c.size = STACK;
   c.fake = nullptr;
-  // Stacks lie at multiples of a page, so their tops would share the same few lines of the first cache.
+  // Stacks lie at multiples of a page, so their tops would share the same few lines of the L1 cache.
   void** top = (void**)(stack + STACK - 64 - index % 32 * 128);
   *top = (void*)entry;
   for (int i = 1; i <= SAVED; i++) top[-i] = nullptr;
@@ -61,7 +61,7 @@ void prepare(Context& c, char* stack, int index, void (*entry)()) {
 void switch_to(Context& from, Context& to, bool done) {
   previous = &from;
   if (address_sanitizer()) __sanitizer_start_switch_fiber(done ? nullptr : &from.fake, to.stack, to.size);
-  if (thread_sanitizer()) __tsan_switch_to_fiber(to.thread, 1);  // 1: the switch itself orders nothing
+  if (thread_sanitizer()) __tsan_switch_to_fiber(to.thread, 1);  // 1: the switch does not order memory accesses
   emu_switch(&from.sp, to.sp);
   if (address_sanitizer()) __sanitizer_finish_switch_fiber(from.fake, &previous->stack, &previous->size);
 }

@@ -1,10 +1,10 @@
-// Stacks and the switch between them; x86-64 only.
+// Fibers: stacks and the switch between them, for x86-64 only.
 #pragma once
 #include "runtime.h"
 
 namespace emu {
 
-// What sanitizers offer, where one is loaded; else null.
+// Functions of the sanitizers; null if the sanitizer is not loaded.
 extern "C" {
 __attribute__((weak)) void __sanitizer_start_switch_fiber(void**, const void*, size_t);
 __attribute__((weak)) void __sanitizer_finish_switch_fiber(void*, const void**, size_t*);
@@ -19,7 +19,7 @@ __attribute__((weak)) void __tsan_release(void*);
 inline bool address_sanitizer() { return __sanitizer_start_switch_fiber; }
 inline bool thread_sanitizer() { return __tsan_release; }
 
-// What came before release(object) in its thread is before what comes after acquire(object) in another.
+// Tells ThreadSanitizer that all accesses before release(object) happen before those after acquire(object).
 inline void acquire(void* object) {
   if (thread_sanitizer()) __tsan_acquire(object);
 }
@@ -29,7 +29,7 @@ inline void release(void* object) {
 
 constexpr size_t STACK = 256 << 10;
 
-// A stack of that size, above a page that cannot be touched.
+// Allocates a stack of this size, above a page that cannot be accessed.
 char* new_stack();
 
 // Makes `c` start with `entry` on `stack`; `index` spreads the stacks' tops over the lines of the cache.
@@ -38,7 +38,7 @@ void prepare(Context& c, char* stack, int index, void (*entry)());
 // Continues `to`; returns when something switches back to `from`, or never if `from` is done.
 void switch_to(Context& from, Context& to, bool done = false);
 
-// To be called first by what `prepare` starts.
+// The entry function that `prepare` sets must call this first.
 void entered();
 
 }  // namespace emu

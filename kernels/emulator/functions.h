@@ -1,4 +1,4 @@
-// Functions of CUDA's device library, as far as kernels use them. All round as the device does without fast math.
+// The functions of CUDA's device library that the kernels use. All round as on the device without fast math.
 #pragma once
 #include <cmath>
 #include <cstring>
@@ -17,7 +17,7 @@ static inline long long max(long long a, long long b) { return a > b ? a : b; }
 static inline u64 min(u64 a, u64 b) { return a < b ? a : b; }
 static inline u64 max(u64 a, u64 b) { return a > b ? a : b; }
 
-// The C library owns these names, hence macros.
+// The C library already has functions with these names, so they are macros.
 #define __expf expf
 #define __logf logf
 #define __sinf sinf

@@ -1,4 +1,4 @@
-// The words and the types that CUDA C++ adds to C++.
+// The keywords and types that CUDA C++ adds to C++.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,8 +18,8 @@ typedef unsigned long long u64;
 #define __restrict__ __restrict
 #define LAUNCH_BOUNDS(threads, blocks)
 #define DEV static inline
-// There is no __shared__: blocks run side by side, so shared memory is what DYN_SMEM names, and kernels put a struct
-// over it. It has its exact size, is fresh in each block and full of 0xFF.
+// __shared__ is not supported, since blocks run side by side. Shared memory is always dynamic: DYN_SMEM names it, and
+// kernels put a struct over it. It has its exact size, and is filled with 0xFF at the start of each block.
 #define DYN_SMEM(name) unsigned char* name = ::emu::blk->smem
 
 struct int2 { int x, y; };

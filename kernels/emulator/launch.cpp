@@ -1,4 +1,4 @@
-// Starts kernels: the blocks of a grid go to all cores.
+// Starts kernels and distributes the blocks of a grid over all cores.
 #include "launch.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace emu {
 namespace {
 
-// Workers keep their stacks, so they are lent.
+// A worker on loan. Workers are reused, since their stacks are costly to make.
 struct Lent {
   static std::mutex lock;
   static std::vector<Worker*> idle;
@@ -38,7 +38,7 @@ std::vector<Worker*> Lent::idle;
 class Helpers {
  public:
   Helpers() {
-    // ThreadSanitizer wants a second one for races between blocks, and has no room for more fibers.
+    // With ThreadSanitizer there are two threads, to find races between blocks: it has no room for more fibers.
     long long all = thread_sanitizer() ? 2 : std::thread::hardware_concurrency();
     long long cores = environment("FLOWMASK_EMULATOR_THREADS", all);
     count = std::max(0ll, (thread_sanitizer() ? std::min(cores, all) : cores) - 1);
@@ -52,7 +52,7 @@ class Helpers {
       waiting.insert(waiting.end(), wanted, &launch);
       wake.notify_all();
     }
-    if (wanted > 0 && thread_sanitizer()) {  // Also a small grid is to run in both.
+    if (wanted > 0 && thread_sanitizer()) {  // Both threads run blocks even of a small grid.
       std::unique_lock<std::mutex> guard(lock);
       came.wait(guard, [&] { return launch.helped; });
     }
@@ -96,7 +96,7 @@ thread_local std::shared_ptr<Counters> counters;
 thread_local const Host* acting = nullptr;
 thread_local std::string error;
 
-// What a thread that chose none gets: the last that any thread chose, else what the environment says.
+// The options of a thread that has not chosen any: those that any thread chose last, else those of the environment.
 Options default_options() {
   std::lock_guard<std::mutex> guard(options_lock);
   if (!options_set) {
@@ -112,7 +112,7 @@ void add(Stats& to, const Stats& from) {
   for (size_t i = 0; i < sizeof(Stats) / sizeof(u64); i++) ((u64*)&to)[i] += ((const u64*)&from)[i];
 }
 
-// The order of blocks: as they are numbered, backwards, or by steps of a random length.
+// Sets the order of blocks: by number, backwards, or in steps of a random length.
 void order_blocks(Launch& l) {
   l.first = 0;
   l.stride = 1;
@@ -189,8 +189,9 @@ int launch(const char* name, Thunk thunk, void* const* arguments, const u32 g[3]
 
 }  // namespace emu
 
-// Chooses for the launches of this thread, and of those that never choose: the order (0 in step, 1 each warp as far as
-// it can, 2 the same backwards, 3 random) and whether asynchronous copies arrive at once.
+// Sets the options for launches of this thread and of threads that never set any: the order of threads (0 all warps in
+// step, 1 each warp runs as far as it can, 2 the same backwards, 3 random) and whether asynchronous copies arrive at
+// once.
 EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
   emu::options = {order, eager != 0, seed};
   emu::own_options = true;
@@ -199,8 +200,8 @@ EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
   emu::options_set = true;
 }
 
-// Counters of this thread's launches since the last call: mma, ldmatrix, its bank conflicts, barriers, shuffles,
-// cp.async and switches of threads.
+// Writes the counters of this thread's launches since the last call: mma, ldmatrix, bank conflicts of ldmatrix,
+// barriers, shuffles, cp.async, switches of threads.
 EMU_EXPORT void emu_stats(uint64_t out[7]) {
   auto counters = emu::this_host().counters;
   std::lock_guard<std::mutex> guard(counters->lock);
@@ -208,5 +209,5 @@ EMU_EXPORT void emu_stats(uint64_t out[7]) {
   counters->stats = {};
 }
 
-// What was wrong with the last launch that this thread ran; empty: nothing.
+// The error message of the last launch that this thread ran; empty if there was no error.
 EMU_EXPORT const char* emu_error() { return emu::error.c_str(); }

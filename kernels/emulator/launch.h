@@ -1,4 +1,4 @@
-// Launches and what they share.
+// A launch of a kernel, its options and its counters.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -17,7 +17,8 @@ struct Options {
   u64 seed = 1;
 };
 
-// A thread of the host: kernels that it starts use its options and count for it, whichever thread runs them.
+// The state of a host thread. A kernel uses the options and the counters of the thread that launched it, whichever
+// thread runs it.
 struct Counters {
   std::mutex lock;
   Stats stats{};
@@ -28,7 +29,7 @@ struct Host {
 };
 Host this_host();
 
-// Launches in this thread count for `host` while this lives.
+// While this object lives, launches in this thread use the options and counters of `host`.
 struct ActFor {
   explicit ActFor(const Host& host);
   ~ActFor();
@@ -45,7 +46,7 @@ struct Launch {
 
   std::atomic<u64> next{0};
   std::atomic<bool> failed{false};
-  // Guarded by the lock of the threads that help: how many are at it, and whether any was.
+  // Guarded by the lock of the helper threads: how many work on this launch, and whether any did.
   int inside = 0;
   bool helped = false;
 
@@ -62,7 +63,7 @@ void run_blocks(Launch&);
 // The error of the last launch in this thread.
 const std::string& last_error();
 
-// A number from the environment.
+// A number from an environment variable; `otherwise` if it is not set.
 long long environment(const char* name, long long otherwise);
 
 }  // namespace emu

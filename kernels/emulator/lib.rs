@@ -1,8 +1,8 @@
 //! Runs the CUDA kernels on the processor, so that they are tested where there is no GPU.
 //!
-//! Two shared libraries stand in for the CUDA driver (`libcuda.so`) and for NVRTC (`libnvrtc.so.13`). A process that has
-//! them loaded ([`load`]), or whose `LD_LIBRARY_PATH` begins with their folder ([`folder`]), finds GPUs: the program
-//! under test is the one that users have and knows nothing of this.
+//! Two shared libraries stand in for the CUDA driver (`libcuda.so`) and for NVRTC (`libnvrtc.so.13`). A process that
+//! has loaded them ([`load`]), or whose `LD_LIBRARY_PATH` begins with their folder ([`folder`]), finds emulated GPUs.
+//! So the program under test is the same program that users run; it has no code for the emulator.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -14,9 +14,8 @@ pub fn folder() -> &'static Path {
     Path::new(env!("FLOWMASK_EMULATOR"))
 }
 
-/// Loads both libraries, so that whoever looks for the driver and for NVRTC in this process finds these. Unless
-/// `FLOWMASK_REQUIRE_GPU` is set: then tests are for the GPU of the machine, and nothing is loaded. Returns whether the
-/// emulator stands in.
+/// Loads both libraries, so that this process uses them as driver and NVRTC. Returns whether they are loaded: if
+/// `FLOWMASK_REQUIRE_GPU` is set, tests run on the GPU of the machine, and nothing is loaded.
 ///
 /// `FLOWMASK_EMULATOR_LIBRARY` names another library in place of the driver's.
 ///
@@ -32,7 +31,7 @@ fn driver() -> Option<&'static Library> {
         if std::env::var_os("FLOWMASK_REQUIRE_GPU").is_some_and(|required| !required.is_empty()) {
             return None;
         }
-        // What stands in for compiled kernels is not for the user's cache.
+        // The stand-ins for compiled kernels must not get into the user's cache.
         // SAFETY: the emulator, which reads variables outside Rust, is not loaded yet.
         unsafe { std::env::set_var("FLOWMASK_CACHE", folder().join("cache")) };
         let open = |path: &Path| {
@@ -46,25 +45,25 @@ fn driver() -> Option<&'static Library> {
     DRIVER.get_or_init(load).as_ref()
 }
 
-/// A function of the emulator that the driver does not have.
+/// Finds a function that the emulator has and NVIDIA's driver does not.
 ///
 /// # Safety
-/// `F` is its type.
+/// `F` must be the type of the function.
 unsafe fn function<F: Copy>(name: &str) -> F {
     let driver = driver().expect("the emulator, which FLOWMASK_REQUIRE_GPU leaves out");
-    // SAFETY: as the caller says.
+    // SAFETY: the caller gives the right type.
     *unsafe { driver.get::<F>(name) }.unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// Chooses the order in which the threads of a kernel run (0 in step, 1 each warp as far as it can, 2 the same
-/// backwards, 3 random by `seed`) and whether asynchronous copies arrive at once or only when waited for.
+/// Sets the order in which the threads of a kernel run (0 all warps in step, 1 each warp as far as it can, 2 the same
+/// backwards, 3 random by `seed`), and whether asynchronous copies arrive at once or only at a wait for them.
 pub fn schedule(order: i32, eager: bool, seed: u64) {
     // SAFETY: the function has this type.
     unsafe { function::<unsafe extern "C" fn(i32, i32, u64)>("emu_options")(order, eager.into(), seed) };
 }
 
-/// What this thread's launches did since the last call: products of matrices (`mma`), matrices read (`ldmatrix`),
-/// bank conflicts of these, barriers, shuffles, asynchronous copies, switches of threads.
+/// Counts the operations of this thread's launches since the last call: `mma`, `ldmatrix`, bank conflicts of
+/// `ldmatrix`, barriers, shuffles, asynchronous copies, switches of threads.
 pub fn statistics() -> [u64; 7] {
     let mut out = [0; 7];
     // SAFETY: the function has this type, and writes seven numbers.
@@ -72,8 +71,8 @@ pub fn statistics() -> [u64; 7] {
     out
 }
 
-/// The memory of a device: allocations that were not freed, their bytes, the most bytes at any time; and the
-/// allocations of pinned memory.
+/// The memory of a device: the number of allocations that are not freed, their bytes, the most bytes at any time; and
+/// the number of allocations of pinned memory.
 pub fn memory(ordinal: usize) -> [u64; 4] {
     let mut out = [0; 4];
     // SAFETY: the function has this type, and writes four numbers.

@@ -1,8 +1,8 @@
 // mma.m16n8k16 of a warp.
 //
-// Lane 4g+t brings of A the halves (g, 2t), (g+8, 2t), (g, 2t+8), (g+8, 2t+8), each with its right neighbour, and of B
-// the halves (2t, g) and (2t+8, g), each with the one below. So the four lanes of a group hold a row of each quarter of
-// A and a column of each half of B, in order.
+// Lane 4g+t holds these halves of A: (g, 2t), (g+8, 2t), (g, 2t+8), (g+8, 2t+8), each with its right neighbour; and
+// these halves of B: (2t, g) and (2t+8, g), each with the one below. So the four lanes of a group hold a row of each
+// quarter of A and a column of each half of B, in order.
 #include <immintrin.h>
 
 #include "worker.h"

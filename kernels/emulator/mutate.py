@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Breaks kernels and sees whether their tests notice.
+"""Breaks kernels and checks that their tests notice.
 
 A mutant is a kernel file with one small change: a barrier dropped, a comparison or a constant off by one, an atomic
-made plain, a guard dropped. It is compiled as the emulator's library, which the test program loads in place of the
-right one, and is caught if a test fails, in a plain run with all schedules, else under AddressSanitizer and
-UndefinedBehaviorSanitizer, else under ThreadSanitizer. What none of them catches is alive: either the tests lack
-something, or the change makes no difference, and then equivalent.txt says why.
+operation made plain, a guard dropped. It is compiled into the emulator's library, which the test program loads in place
+of the right one. It is caught if a test fails: in a plain run with all schedules, else under AddressSanitizer and
+UndefinedBehaviorSanitizer, else under ThreadSanitizer. If no run catches it, it is alive: either a test is missing, or
+the change makes no difference, and then equivalent.txt has the reason.
 
-    kernels/emulator/mutate.py                     all kernels, 40 mutants each
-    kernels/emulator/mutate.py conv -n 100         one of them
-    kernels/emulator/mutate.py conv --list         what would be tried
+    kernels/emulator/mutate.py                     40 mutants of each kernel file
+    kernels/emulator/mutate.py conv -n 100         100 mutants of one kernel file
+    kernels/emulator/mutate.py conv --list         lists the mutants without running them
 
 Exits with 1 if less than 95 % of the mutants are caught. Needs cargo, g++ and clang++ (clang++-19 if there is one).
 """
@@ -37,7 +37,7 @@ ROOT = KERNELS.parent
 EMULATOR = KERNELS / "emulator"
 ENOUGH = 95
 
-# As the build.rs beside this file compiles.
+# The same compiler flags as in build.rs.
 FLAGS = ["-std=c++17", "-fPIC", "-march=x86-64-v3", "-ffp-contract=off", "-fvisibility=hidden", "-w",
          f"-I{KERNELS}", f"-I{EMULATOR}"]
 
@@ -196,7 +196,7 @@ class Runner:
                     text = mutant.text if user == mutant.file else user.read_text()
                     source.write_text(f'#include "prims.cuh"\n{HELPERS}#line 1 "{user}"\n{text}')
                     changed[user.stem] = folder / f"{user.stem}.{kind}.o"
-                    # The changed header is beside its user, where it is looked for first.
+                    # The changed header is in the folder of its user, which the compiler searches first.
                     command = [build.compiler, f"-I{folder}", *FLAGS, *build.flags, "-x", "c++", "-c", source, "-o",
                                changed[user.stem]]
                     if subprocess.run(command, cwd=folder, capture_output=True).returncode:

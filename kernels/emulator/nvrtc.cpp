@@ -1,7 +1,7 @@
-// Stands in for NVRTC: what it "compiles" is the name of the file, which the emulator's driver takes for any kernel, since
-// it has all of them inside.
+// A stand-in for NVRTC. The "compiled" program is only the name of the file: the emulator's driver does not read it,
+// since all kernels are compiled into the driver.
 //
-// The version is one that NVIDIA never made, so that no cache takes these for real ones.
+// NVIDIA never made this version, so that no cache takes these programs for real ones.
 #include <cstring>
 #include <string>
 

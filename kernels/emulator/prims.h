@@ -1,4 +1,5 @@
-// The primitives of prims.cuh. What is inline PTX there is here the same function on the processor.
+// The primitives of prims.cuh for the emulator: each instruction of inline PTX there is a function with the same
+// result.
 #pragma once
 #include <immintrin.h>
 
@@ -13,10 +14,10 @@ struct alignas(2) half_t { u16 x; };
 namespace emu {
 inline float to_float(u16 h) { return _cvtsh_ss(h); }
 
-// To nearest even. The device has one NaN.
+// Rounds to nearest even. The device has only one NaN.
 inline u16 to_half(float f) { return f != f ? 0x7fff : _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT); }
 
-// From a sum or product of halves, which a double holds, so that it is rounded once.
+// Rounds a sum or product of halves. A double holds it exactly, so that it is rounded only once.
 inline u16 to_half(double d) {
   double a = std::fabs(d);
   u16 sign = std::signbit(d) ? 0x8000 : 0;
@@ -56,8 +57,8 @@ DEV u32 hfma2_relu(u32 a, u32 b, u32 c) {
 }
 
 // ---- asynchronous copies ----
-// They arrive at once (eager) or only at the wait that needs them (lazy). A kernel must be right with both: what lacks
-// a wait fails lazily, what lacks a barrier before the copy fails eagerly.
+// Copies arrive at once (eager) or only at the wait that needs them (lazy). A kernel must be right with both. One that
+// lacks a wait fails with lazy copies; one that lacks a barrier before a copy fails with eager copies.
 
 namespace emu {
 inline void arrive(const Copy& c) {
@@ -106,7 +107,7 @@ inline const Meeting& bring_row(const void* row, const char* file, int line) {
   r.v[2] = (uintptr_t)row >> 4;
   cur->stats.ldmatrix++;
   const Meeting& meeting = meet(~0u, LDMATRIX, r, false, file, line);
-  // Eight rows are read at a time; those in the same 16 of the 128 bytes of the banks wait for each other.
+  // Eight rows are read at a time. Two rows conflict if they lie in the same 16 of the 128 bytes of all banks.
   if (lane() % 8 == 0) {
     u32 count[8] = {}, most = 0;
     for (int i = 0; i < 8; i++) {

@@ -1,4 +1,4 @@
-// What kernels and the scheduler know of each other: the threads of a block, their barriers, and how a kernel starts.
+// The interface of kernels and scheduler: the threads of a block, their barriers, and the start of a kernel.
 #pragma once
 #include <cstring>
 #include <type_traits>
@@ -16,26 +16,26 @@ struct Stats {
 // An asynchronous copy that has not arrived.
 struct Copy {
   void* to;
-  const void* from;  // null: zeros
+  const void* from;  // null: zeros are written
   int group;
 };
 
-// A place to run: a stack, and what sanitizers want to know of it.
+// The state of a fiber that does not run: its stack, and the sanitizers' handles for it.
 struct Context {
   void* sp;
   const void* stack;
   size_t size;
-  void *thread, *fake;  // of ThreadSanitizer and of AddressSanitizer
+  void *thread, *fake;  // handles of ThreadSanitizer and of AddressSanitizer
 };
 
 // A CUDA thread.
 struct Fiber : Context {
   uint3 tid;
   int index;         // in the block
-  const char* file;  // where it waits
+  const char* file;  // where the thread waits
   int line;
-  int last;  // the slot of its last warp operation, whose answer it may still read; -1: none
-  Stats stats;  // each its own, so that counting is no race
+  int last;  // the slot of its last warp operation, whose result it may still read; -1: none
+  Stats stats;  // each thread has its own, so that counting is no race
   int group, copies;
   Copy copy[64];
 };
@@ -48,8 +48,8 @@ struct Block {
   bool eager;  // asynchronous copies arrive at once
 };
 
-// Of the library that is loaded late, these few words still fit into the space for thread-local variables that is a
-// register and an offset away; threadIdx would otherwise be a function call.
+// initial-exec makes access to these thread-local variables fast; otherwise each use of threadIdx would be a function
+// call. A library that is loaded at run time has little space for such variables, but these few fit.
 #define EMU_NEAR __attribute__((tls_model("initial-exec")))
 extern __thread Fiber* cur EMU_NEAR;
 extern __thread Block* blk EMU_NEAR;
@@ -57,7 +57,7 @@ extern __thread Block* blk EMU_NEAR;
 // Ends the launch with an error; the launch, or the next call that waits for it, returns it.
 [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-// __syncthreads; `id` tells which one in the text.
+// __syncthreads; each call in the source has its own `id`.
 void barrier(const char* file, int line, int id);
 enum Reduction { OR, AND, COUNT };
 int barrier_reduce(const char* file, int line, int id, int value, Reduction);
@@ -65,16 +65,16 @@ int barrier_reduce(const char* file, int line, int id, int value, Reduction);
 // __threadfence
 void fence();
 
-// What a lane brings to an operation of its warp, and what all of them find there.
+// The values that a lane contributes to an operation of its warp, and all values together.
 struct Row {
   u64 v[4];
 };
 struct Meeting {
   Row in[32];
-  alignas(32) float product[16][8];  // of mma
+  alignas(32) float product[16][8];  // the result of mma
 };
 enum Operation { SYNC, SHUFFLE, SHUFFLE_XOR, SHUFFLE_UP, SHUFFLE_DOWN, VOTE, LDMATRIX, MMA };
-// Waits for all lanes of `mask`. The answer is valid until this lane's next operation. `fence`: it orders memory.
+// Waits for all lanes of `mask`. The result is valid until this lane's next operation. With `fence` it orders memory.
 const Meeting& meet(u32 mask, Operation, const Row&, bool fence, const char* file, int line);
 
 typedef void (*Thunk)(void* const* arguments);
@@ -99,8 +99,8 @@ constexpr Sizes<A...> sizes(void (*)(A...)) {
 
 }  // namespace emu
 
-// After a kernel: exports emu_NAME, which takes arguments as cuLaunchKernel does (pointers to them), and the sizes of
-// its parameters, ended by 0.
+// EMU_KERNEL follows each kernel. It exports emu_NAME, which takes pointers to the arguments, as cuLaunchKernel does,
+// and emu_sizes_NAME, the sizes of the parameters with a 0 at the end.
 #define EMU_EXPORT extern "C" __attribute__((visibility("default")))
 #define EMU_KERNEL(kernel)                                                                                         \
   EMU_EXPORT int emu_##kernel(const u32* grid, const u32* block, size_t smem, void* const* arguments) {            \
@@ -117,5 +117,5 @@ constexpr Sizes<A...> sizes(void (*)(A...)) {
 #define __syncthreads_or(v) ::emu::barrier_reduce(__FILE__, __LINE__, __COUNTER__, !!(v), ::emu::OR)
 #define __syncthreads_and(v) ::emu::barrier_reduce(__FILE__, __LINE__, __COUNTER__, !!(v), ::emu::AND)
 #define __syncthreads_count(v) ::emu::barrier_reduce(__FILE__, __LINE__, __COUNTER__, !!(v), ::emu::COUNT)
-// The last parameters of a function that reports where it was called.
+// The last parameters of a function that reports the place of its call.
 #define EMU_SITE const char *fl = __builtin_FILE(), int ln = __builtin_LINE()

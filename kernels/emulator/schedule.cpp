@@ -15,7 +15,7 @@ __thread Worker* worker EMU_NEAR;
 
 namespace {
 
-// Unlike memset, it is not a function that a sanitizer watches.
+// Unlike memset, this is not seen by sanitizers.
 void fill(void* p, size_t n) {
   asm volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(0xff) : "memory");
 }
@@ -53,7 +53,7 @@ void Worker::begin(Launch& l) {
   size_t old = fibers.size();
   fibers.resize(std::max<size_t>(old, sets * threads));
   while (stacks.size() < fibers.size()) stacks.push_back(new_stack());
-  // They are kept: a launch waits for all before it.
+  // ThreadSanitizer's fibers are kept for later launches, since a launch begins after all earlier ones have ended.
   if (thread_sanitizer())
     for (size_t i = old; i < fibers.size(); i++) fibers[i].thread = __tsan_create_fiber(0);
   if (thread_sanitizer()) main.thread = __tsan_get_current_fiber();
@@ -87,20 +87,21 @@ void Worker::finish() {
   cur = nullptr;
 }
 
-// Threads that were stopped within a kernel leave sanitizers with their stacks and with no order to what comes later.
+// Cleans up after threads that were stopped inside a kernel: for the sanitizers, their stacks would still be in use and
+// their accesses would not be ordered before later ones.
 void Worker::abandon() {
   if (__asan_unpoison_memory_region)
     for (char* s : stacks) __asan_unpoison_memory_region(s, STACK);
   if (!thread_sanitizer()) return;
   for (Fiber& f : fibers) {
-    __tsan_switch_to_fiber(f.thread, 0);  // 0: what it did is before what comes
+    __tsan_switch_to_fiber(f.thread, 0);  // 0: its accesses happen before later ones
     __tsan_switch_to_fiber(main.thread, 0);
     __tsan_destroy_fiber(f.thread);
     f.thread = __tsan_create_fiber(0);
   }
 }
 
-// Shared memory of its exact size, so that AddressSanitizer sees what lies beyond.
+// Allocates shared memory of the exact size, so that AddressSanitizer notices accesses beyond it.
 void Worker::new_memory() {
   if (!memory.empty() && !thread_sanitizer()) return;
   constexpr size_t MOST = 256 << 20;
@@ -161,7 +162,7 @@ void Worker::run(u64 sequence) {
       while (warps[i].ready && !failed) {
         any = true;
         pass(i);
-        // In step, each warp goes on to the next thing to wait for; else it goes as far as it can.
+        // In step, each warp runs to its next wait; in other orders, it runs as far as it can.
         if (launch->options.order == LOCKSTEP || (launch->options.order == RANDOM && (draw() & 1))) break;
       }
     }
@@ -252,8 +253,8 @@ void barrier(const char* file, int line, int id) {
   acquire(ordered);
 }
 
-// For ThreadSanitizer, what is before a fence is before what follows any later fence of the launch. A flag that is set
-// after the one and seen before the other is no more than that.
+// For ThreadSanitizer, accesses before a fence happen before those after any later fence of the launch. This covers a
+// flag that is set after the first fence and read before the second.
 void fence() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   release(&worker->launch->fence);

@@ -1,4 +1,4 @@
-// Kernels for the tests of the emulator: what they do wrong has to be reported. Not part of the library.
+// Kernels with faults, for the tests of the emulator, which must report each fault. They are not part of the library.
 //
 // A line that is wrong is marked with the word fault and the name of its kernel.
 #include "prims.cuh"
@@ -74,7 +74,7 @@ extern "C" __global__ void matrix_of_half_a_warp(u32* out) {
 }
 EMU_KERNEL(matrix_of_half_a_warp)
 
-// Copies that are read without a wait, if `waits` is 0: wrong when they arrive late.
+// If `waits` is 0, copies are read without a wait: the result is wrong when they arrive late.
 extern "C" __global__ void missing_wait(u32* out, const u32* in, int waits) {
   DYN_SMEM(raw);
   copy_rows(raw, in);
@@ -85,7 +85,7 @@ extern "C" __global__ void missing_wait(u32* out, const u32* in, int waits) {
 }
 EMU_KERNEL(missing_wait)
 
-// A second copy to where others still read, if `barriers` is 0: wrong when it arrives at once.
+// If `barriers` is 0, a second copy overwrites memory that others still read: wrong when it arrives at once.
 extern "C" __global__ void missing_barrier(u32* out, const u32* in, int barriers) {
   DYN_SMEM(raw);
   copy_rows(raw, in);
@@ -102,7 +102,7 @@ extern "C" __global__ void missing_barrier(u32* out, const u32* in, int barriers
 }
 EMU_KERNEL(missing_barrier)
 
-// For sanitizers.
+// The faults of the next kernels are found by sanitizers.
 extern "C" __global__ void overrun(u32* out, int n) { out[n] = 1; }
 EMU_KERNEL(overrun)
 extern "C" __global__ void shared_overrun(u32* out, int n) {
@@ -127,7 +127,7 @@ extern "C" __global__ void shared_race(u32* out, int n) {
 }
 EMU_KERNEL(shared_race)
 
-// A value that goes from the first of two blocks to the second by a flag, which needs fences.
+// The first of two blocks passes a value to the second by a flag, which needs fences.
 extern "C" __global__ void flag(u32* out, int fences) {
   if (threadIdx.x) return;
   if (blockIdx.x == 0) {
@@ -142,7 +142,7 @@ extern "C" __global__ void flag(u32* out, int fences) {
 }
 EMU_KERNEL(flag)
 
-// Fragments as a lane holds them.
+// One mma of fragments that are stored lane by lane.
 extern "C" __global__ void product(const u32* a, const u32* b, float* d) {
   int lane = threadIdx.x;
   u32 r[4] = {a[lane * 4], a[lane * 4 + 1], a[lane * 4 + 2], a[lane * 4 + 3]};
@@ -152,7 +152,7 @@ extern "C" __global__ void product(const u32* a, const u32* b, float* d) {
 }
 EMU_KERNEL(product)
 
-// 32 rows of 8 halves, as ldmatrix gives them.
+// Reads 32 rows of 8 halves with ldmatrix, plain and transposed.
 extern "C" __global__ void rows(const u32* in, u32* plain, u32* transposed) {
   DYN_SMEM(raw);
   int lane = threadIdx.x;
@@ -167,13 +167,13 @@ extern "C" __global__ void rows(const u32* in, u32* plain, u32* transposed) {
 }
 EMU_KERNEL(rows)
 
-// Steps of streams.
+// Steps for the tests of streams; their order shows in the result.
 extern "C" __global__ void times_ten_plus(u32* out, u32 digit) { out[0] = out[0] * 10 + digit; }
 EMU_KERNEL(times_ten_plus)
 extern "C" __global__ void copy_word(u32* to, const u32* from) { to[0] = from[0]; }
 EMU_KERNEL(copy_word)
 
-// Which blocks ran, and in which order the first of them.
+// Counts how often each block ran, and lists the blocks in the order in which they began.
 extern "C" __global__ void count_blocks(u32* blocks, u32* next, u32* order) {
   if (threadIdx.x == 0) order[atomicAdd(next, 1)] = blockIdx.x;
   atomicAdd(&blocks[blockIdx.x], 1);

@@ -4,7 +4,7 @@
 namespace emu {
 namespace {
 
-// The slot of an operation that lacks this lane, else a free one; -1: there is none.
+// The slot of an operation that waits for this lane, else a free slot; -1 if there is none.
 int find(Warp& warp, u32 mask, Operation operation, u32 lane) {
   auto lacks = [&](const Slot& s) {
     return s.mask == mask && s.operation == operation && s.arrived != mask && !(s.arrived & lane);
@@ -22,7 +22,7 @@ int find(Warp& warp, u32 mask, Operation operation, u32 lane) {
 
 }  // namespace
 
-// The thread has read the answer of its last operation; after the last to do so, the slot is free.
+// The thread no longer needs the result of its last operation. When this holds for all its threads, the slot is free.
 void Worker::forget_answer(Fiber* f) {
   if (f->last < 0) return;
   Slot& s = warp_of(f).slot[f->last];

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime.h"
 
-// The only one that orders memory, as in CUDA.
+// As in CUDA, this is the only operation of a warp that orders memory.
 static inline void __syncwarp(u32 mask = ~0u, EMU_SITE) { emu::meet(mask, emu::SYNC, {}, true, fl, ln); }
 
 namespace emu {

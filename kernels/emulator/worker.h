@@ -1,4 +1,4 @@
-// What runs the blocks of a launch, one after the other, in one thread of the system.
+// A worker runs blocks of a launch, one after the other, in one thread of the system.
 #pragma once
 #include <memory>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace emu {
 
-// An operation of a warp for which lanes wait, or whose answer some have not read.
+// An operation of a warp. The slot is in use while lanes wait for others, or have not read the result.
 struct Slot {
   u32 mask, arrived, left;
   Operation operation;
@@ -16,7 +16,7 @@ struct Slot {
 constexpr int SLOTS = 8;
 
 struct Warp {
-  u32 lanes, live, ready;  // that there are, that have not returned, that can go on
+  u32 lanes, live, ready;  // all lanes; those that have not returned; those that can go on
   int latest;              // the slot that was used last
   Slot slot[SLOTS];
   Meeting meeting[SLOTS];
@@ -26,7 +26,7 @@ struct Worker {
   Launch* launch;
   Block block;
   int threads, returned;
-  std::vector<Fiber> fibers;  // twice, see `parity`
+  std::vector<Fiber> fibers;  // two sets with ThreadSanitizer, see `parity`
   std::vector<Warp> warps;
   std::vector<char*> stacks;
   Context main;
@@ -47,7 +47,8 @@ struct Worker {
   const char* barrier_file;
   int barrier_line;
 
-  // Objects that order threads for ThreadSanitizer: two of __syncthreads, one for each slot. New in each block.
+  // Addresses that order threads for ThreadSanitizer: two for __syncthreads and one for each slot. Each block has new
+  // ones.
   char* order;
   char end;
   std::vector<void*> memory;
@@ -76,7 +77,7 @@ extern __thread Worker* worker EMU_NEAR;
 
 constexpr size_t ORDER_BYTES = 2 + 32 * SLOTS;
 
-// The product of a warp's fragments.
+// Multiplies the fragments of a warp.
 void multiply(Meeting&);
 
 }  // namespace emu

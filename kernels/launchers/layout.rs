@@ -1,5 +1,5 @@
-//! What a file's constants are worth and where the fields of its structs lie, by the rules that C++ on a GPU and
-//! `repr(C)` share.
+//! Computes the values of constants and the offsets of fields in structs, by the rules that CUDA C++ and `repr(C)`
+//! share.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::Result;
 use super::parse::{Constant, Enum, Field, File, Struct, Type};
 use super::tokens::Token;
 
-/// Types of numbers and vectors: the name in the kernels, the name in Rust, bytes, alignment.
+/// Types of numbers and vectors: name in the kernels, name in Rust, size and alignment in bytes.
 const NUMBERS: &[(&str, &str, u64, u64)] = &[
     ("unsigned char", "u8", 1, 1),
     ("u16", "u16", 2, 2),
@@ -22,23 +22,23 @@ const NUMBERS: &[(&str, &str, u64, u64)] = &[
     ("uint4", "[u32; 4]", 16, 16),
 ];
 
-/// A value of `constexpr`.
+/// The value of a `constexpr` constant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     Integer(i64),
     Float(f64),
 }
 
-/// Where the parts of a struct lie, in bytes.
+/// How a struct lies in memory, in bytes.
 #[derive(Debug, PartialEq)]
 pub struct Layout {
     pub size: u64,
     pub align: u64,
-    /// Of each field in order.
+    /// Offset of each field, in the order of the fields.
     pub offsets: Vec<u64>,
 }
 
-/// What a file can name: what it declares itself and what its headers do.
+/// The declarations that a file can use: its own and those of its headers.
 pub struct Scope<'a> {
     file: &'a File,
     headers: Vec<&'a File>,
@@ -47,7 +47,7 @@ pub struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// # Errors
-    /// A constant that cannot be computed.
+    /// A constant cannot be computed.
     pub fn new(file: &'a File, all: &'a [File]) -> Result<Self> {
         let mut headers = Vec::new();
         collect(file, all, &mut headers);
@@ -61,7 +61,7 @@ impl<'a> Scope<'a> {
         Ok(scope)
     }
 
-    /// The headers, each after those that it includes.
+    /// All headers of the file; each comes after the headers that it includes.
     pub fn headers(&self) -> &[&'a File] {
         &self.headers
     }
@@ -85,7 +85,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// A type's name in Rust without its pointer.
+    /// The name of a type in Rust; of a pointer, the type that it points to.
     pub fn rust(&self, kind: &Type, parameter: Option<&str>) -> Option<String> {
         if let Some((_, rust, ..)) = number(&kind.name) {
             return Some((*rust).into());
@@ -105,7 +105,7 @@ impl<'a> Scope<'a> {
     }
 
     /// # Errors
-    /// A field that cannot be read.
+    /// A field cannot be read, or its type is not known.
     pub fn layout(&self, of: &Struct) -> Result<Layout> {
         let fields = of.fields.as_ref().map_err(String::clone)?;
         let wrong = |what: &str| format!("{}: {} {what}", of.place, of.name);
@@ -126,7 +126,7 @@ impl<'a> Scope<'a> {
         Ok(Layout { size: at.next_multiple_of(align), align, offsets })
     }
 
-    /// Size and alignment.
+    /// Size and alignment of a field in bytes.
     fn size_of(&self, field: &Field, of: &Struct) -> Option<(u64, u64)> {
         let (size, align) = if field.kind.pointer.is_some() {
             (8, 8)
@@ -177,7 +177,7 @@ pub fn number(name: &str) -> Option<&'static (&'static str, &'static str, u64, u
     NUMBERS.iter().find(|(kernel, ..)| *kernel == name)
 }
 
-/// Arithmetic on constants, by precedence.
+/// Computes an expression of constants by the precedence of its operators.
 struct Sum<'a> {
     scope: &'a Scope<'a>,
     tokens: &'a [Token],

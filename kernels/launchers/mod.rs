@@ -1,8 +1,10 @@
-//! Makes the launchers of the kernels from the kernels' own text: for each `extern "C" __global__` function a function
-//! in Rust with the same parameters, so that wrong arguments do not compile, and for each of its structs and constants
-//! the same in Rust. The build scripts of the library and of the emulator and a test include it; it is no part of the library.
+//! Generates the launchers from the text of the kernels. Each `extern "C" __global__` function gets a Rust function
+//! with the same parameters, so that a launch with wrong arguments does not compile. Structs and constants of the
+//! kernels get equal ones in Rust. The build scripts of the library and of the emulator, and a test, include this
+//! module; the library itself does not contain it.
 //!
-//! It reads the little of C++ that the kernels' declarations are written in, and refuses the rest by file and line.
+//! It reads only the part of C++ that the declarations of the kernels use. Any other declaration that a launcher needs
+//! is an error that names file and line.
 
 mod layout;
 mod parse;
@@ -14,21 +16,21 @@ use std::path::{Path, PathBuf};
 use layout::Scope;
 use parse::File;
 
-/// What is wrong, with the file and the line.
+/// The error is a sentence with file and line.
 pub type Result<T> = std::result::Result<T, String>;
 
-/// What is made of all kernels.
+/// The text that is generated from all kernels.
 #[derive(Debug)]
 pub struct Launchers {
-    /// A module for each file, as text in Rust.
+    /// Rust code with one module for each file.
     pub rust: String,
-    /// For each file of kernels its name and C++ that goes behind its text: assertions that structs lie as in Rust.
+    /// For each kernel file its name and C++ code to append to it: assertions that its structs are laid out as in Rust.
     pub assertions: Vec<(String, String)>,
 }
 
 impl Launchers {
-    /// Each file of kernels with its assertions behind it, by name and text. Messages of compilers and of the emulator
-    /// name the file as it is in the repository.
+    /// Name and text of each kernel file, with its assertions appended. A `#line` directive makes compilers and the
+    /// emulator name the file in the repository in their messages.
     pub fn with_assertions(&self, sources: &[(String, String)]) -> Vec<(String, String)> {
         let whole = |(name, assertions): &(String, String)| {
             let (_, text) = sources.iter().find(|(other, _)| other == name)?;
@@ -38,10 +40,10 @@ impl Launchers {
     }
 }
 
-/// The kernels of a folder and their headers, by name and text, in the order of their names.
+/// Name and text of the kernels and headers in a folder, sorted by name.
 ///
 /// # Panics
-/// When they cannot be read.
+/// When the files cannot be read.
 pub fn sources(folder: &Path) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(folder).expect("a folder of kernels");
     let paths = entries.map(|entry| entry.expect("an entry of a folder").path());
@@ -55,10 +57,10 @@ pub fn sources(folder: &Path) -> Vec<(String, String)> {
     sources
 }
 
-/// Reads kernels and their headers, given by name (`blend.cu`) and text.
+/// Generates the launchers of these kernels and headers, each a pair of name (`blend.cu`) and text.
 ///
 /// # Errors
-/// A sentence with file and line about a declaration that a launcher needs and that cannot be read.
+/// A declaration that a launcher needs cannot be read; the sentence names file and line.
 pub fn launchers(sources: &[(String, String)]) -> Result<Launchers> {
     let files: Vec<File> =
         sources.iter().map(|(name, text)| parse::file(name, text)).collect::<Result<_>>()?;

@@ -1,4 +1,4 @@
-//! The declarations of a file that a launcher may need. Function bodies are skipped.
+//! Parses the declarations of a file that a launcher may need. Bodies of functions are skipped.
 
 use super::Result;
 use super::tokens::{Token, tokens};
@@ -6,7 +6,7 @@ use super::tokens::{Token, tokens};
 /// A kernel file or a header.
 #[derive(Debug)]
 pub struct File {
-    /// As `blend.cu`.
+    /// Name of the file, such as `blend.cu`.
     pub name: String,
     pub headers: Vec<String>,
     pub constants: Vec<Constant>,
@@ -24,26 +24,26 @@ pub struct Constant {
     pub line: usize,
 }
 
-/// A struct, or one of a single type as its parameter.
+/// A struct. It may be a template with one type parameter.
 #[derive(Debug)]
 pub struct Struct {
     pub name: String,
     pub parameter: Option<String>,
-    /// `alignas`, empty without.
+    /// The expression in `alignas`; empty if there is none.
     pub align: Vec<Token>,
-    /// What cannot be read of its fields is an error only where a launcher needs the struct.
+    /// Fields that cannot be parsed are an error only if a launcher needs the struct.
     pub fields: Result<Vec<Field>>,
-    /// File and line.
+    /// File and line of the struct.
     pub place: String,
 }
 
 #[derive(Debug)]
 pub struct Field {
     pub name: String,
-    /// `alignas`, empty without.
+    /// The expression in `alignas`; empty if there is none.
     pub align: Vec<Token>,
     pub kind: Type,
-    /// The sizes of an array, the outermost first.
+    /// The dimensions of an array, the outermost first.
     pub sizes: Vec<Vec<Token>>,
 }
 
@@ -52,19 +52,19 @@ pub struct Field {
 pub struct Type {
     /// `u32`, `unsigned char`, or the name of a struct or an enum.
     pub name: String,
-    /// Of a struct that has one as its parameter.
+    /// The type argument of a struct template.
     pub argument: Option<String>,
     pub pointer: Option<Access>,
 }
 
-/// What may be done with the memory behind a pointer.
+/// Whether a kernel may write through a pointer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Access {
     Read,
     Write,
 }
 
-/// An enum and its numbers.
+/// An enum with its values and their numbers.
 #[derive(Debug)]
 pub struct Enum {
     pub name: String,
@@ -75,13 +75,16 @@ pub struct Enum {
 #[derive(Debug)]
 pub struct Kernel {
     pub name: String,
-    /// Of a block, at most.
+    /// The most threads of a block, from the launch bounds.
     pub threads: Vec<Token>,
     pub parameters: Vec<(String, Type)>,
     pub line: usize,
 }
 
-/// Reads a file.
+/// Parses a file.
+///
+/// # Errors
+/// A declaration has a form that the launchers do not know.
 pub fn file(name: &str, text: &str) -> Result<File> {
     let (tokens, headers) = tokens(text);
     let mut reader = Reader { file: name, tokens: &tokens, at: 0 };
@@ -108,7 +111,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn declaration(&mut self, file: &mut File) -> Result<()> {
         match self.peek() {
-            // What is in a namespace is read like the rest.
+            // Declarations in a namespace are read like those outside.
             "namespace" => {
                 self.at += 1;
                 if self.peek() != "{" {
@@ -152,8 +155,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips a function with its body, or anything else up to its semicolon. A kernel may not be in it: it would get no
-    /// launcher.
+    /// Skips a function with its body, or another declaration up to its semicolon. It is an error if a kernel is in it,
+    /// since the kernel would get no launcher.
     fn skip(&mut self) -> Result<()> {
         let start = self.at;
         self.skip_any()?;
@@ -213,7 +216,7 @@ impl Reader<'_> {
         Ok(Kernel { name, threads, parameters, line })
     }
 
-    /// A type with `const` before it and a star behind it, if they are there.
+    /// Reads a type, with an optional `const` before it and an optional star after it.
     fn kind(&mut self) -> Result<Type> {
         let constant = self.peek() == "const";
         self.at += usize::from(constant);
@@ -288,7 +291,7 @@ impl Reader<'_> {
         Ok(Enum { name, values })
     }
 
-    /// From the word `struct` on, behind `template <parameters>`.
+    /// Reads a struct from the word `struct` on; `parameters` are those of a `template <…>` before it.
     fn structure(&mut self, parameters: Option<&[Token]>) -> Result<Struct> {
         self.at += 1;
         let align = self.align()?;
@@ -344,7 +347,7 @@ impl Reader<'_> {
         Ok(fields)
     }
 
-    /// What lies between two signs, of which the first is next.
+    /// The tokens between `open`, which must be the next token, and the `close` that matches it.
     fn enclosed(&mut self, open: &str, close: &str) -> Result<Vec<Token>> {
         self.expect(open)?;
         let (start, mut depth) = (self.at, 1);

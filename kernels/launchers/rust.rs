@@ -1,4 +1,4 @@
-//! What is written: a module in Rust for each file, and assertions in C++.
+//! Writes the generated code: a Rust module and C++ assertions for each file.
 
 use std::fmt::Write;
 
@@ -6,10 +6,11 @@ use super::Result;
 use super::layout::{Scope, Value, number};
 use super::parse::{Access, Constant, Enum, Field, File, Kernel, Struct, Type};
 
-/// The module of a file: `blend` for `blend.cu`, `conv_cuh` for `conv.cuh`. It also has what the headers declare.
+/// The module of a file: `blend` for `blend.cu`, `conv_cuh` for `conv.cuh`. It also exports the declarations of the
+/// file's headers.
 ///
 /// # Errors
-/// What a launcher needs and has not.
+/// A launcher needs a declaration that is missing or cannot be read.
 pub fn module(file: &File, scope: &Scope) -> Result<String> {
     let mut text = format!("/// The declarations of `kernels/{}`.\n", file.name);
     text += &format!(
@@ -24,7 +25,7 @@ pub fn module(file: &File, scope: &Scope) -> Result<String> {
         text += &constant(file, of, scope)?;
     }
     for of in &file.structs {
-        // A struct of another form concerns nobody, unless a launcher asks for it.
+        // A struct that cannot be read is left out; if a launcher needs it, that is an error below.
         if number(&of.name).is_none() && scope.layout(of).is_ok() {
             text += &structure(of, scope)?;
         }
@@ -38,11 +39,11 @@ pub fn module(file: &File, scope: &Scope) -> Result<String> {
     Ok(text + "}\n")
 }
 
-/// C++ that holds only where the structs of a file and its headers lie in memory as in Rust, and where the enums have
-/// the same numbers.
+/// C++ assertions that the structs of a file and its headers are laid out as in Rust, and that the enums have the same
+/// numbers.
 ///
 /// # Errors
-/// A struct that cannot be read.
+/// A struct cannot be read.
 pub fn assertions(file: &File, scope: &Scope) -> Result<String> {
     let mut text = String::new();
     for (name, of) in structs(file, scope) {
@@ -69,13 +70,13 @@ pub fn assertions(file: &File, scope: &Scope) -> Result<String> {
     Ok(text)
 }
 
-const TAKEN: &str = "a string takes all";
+const TAKEN: &str = "writing to a string does not fail";
 
 fn name_of(file: &str) -> String {
     file.trim_end_matches(".cu").replace('.', "_")
 }
 
-/// The structs of a file and its headers, a generic one with each type that a kernel takes it with.
+/// The structs of a file and its headers. A struct template appears once for each type argument that a kernel uses.
 fn structs<'a>(file: &'a File, scope: &Scope<'a>) -> Vec<(String, &'a Struct)> {
     let all = scope.headers().iter().copied().chain([file]).flat_map(|file| &file.structs);
     let plain = all.filter(|of| of.parameter.is_none() && scope.layout(of).is_ok());
@@ -92,7 +93,7 @@ fn structs<'a>(file: &'a File, scope: &Scope<'a>) -> Vec<(String, &'a Struct)> {
     structs
 }
 
-/// The enums that the kernels of a file take.
+/// The enums that are parameters of the file's kernels.
 fn enums<'a>(file: &'a File, scope: &Scope<'a>) -> Vec<&'a Enum> {
     let parameters = file.kernels.iter().flat_map(|kernel| &kernel.parameters);
     let mut enums: Vec<&Enum> = parameters.filter_map(|(_, kind)| scope.enumeration(&kind.name)).collect();
@@ -128,11 +129,11 @@ fn structure(of: &Struct, scope: &Scope) -> Result<String> {
         writeln!(text, "        pub {}: {},", word(&field.name), field_type(field, of, scope)?).expect(TAKEN);
     }
     text += "    }\n";
-    text += "    // SAFETY: numbers and addresses, which lie as in the kernel; all zeros are such.\n";
+    text += "    // SAFETY: only numbers and addresses, laid out as in the kernel; all zeros are a valid value.\n";
     for of in ["DeviceRepr", "ValidAsZeroBits", "Zeroable"] {
         writeln!(text, "    unsafe impl{bound} super::{of} for {declared} {{}}").expect(TAKEN);
     }
-    // Pointers have one size whatever they point to.
+    // All pointers have the same size, so that any type argument will do.
     let name = declared.replace(&bound, if bound.is_empty() { "" } else { "<u8>" });
     writeln!(text, "    const _: () = assert!(size_of::<{name}>() == {});", layout.size).expect(TAKEN);
     for (field, offset) in of.fields.iter().flatten().zip(&layout.offsets) {
@@ -154,7 +155,7 @@ fn field_type(field: &Field, of: &Struct, scope: &Scope) -> Result<String> {
     Ok(sizes.fold(kind, |kind, size| format!("[{kind}; {size}]")))
 }
 
-/// Assertions that the enum of the same name in Rust has the kernel's numbers.
+/// Rust assertions that the enum of the same name has the numbers of the kernel's enum.
 fn enumeration(of: &Enum) -> String {
     let mut text = String::new();
     for (value, number) in &of.values {
@@ -197,14 +198,14 @@ fn launcher(file: &File, of: &Kernel, scope: &Scope) -> Result<String> {
     ))
 }
 
-/// A name of C++ that may be a word of Rust's own.
+/// A C++ name as a Rust identifier: keywords of Rust become raw identifiers.
 fn word(name: &str) -> String {
     const OWN: [&str; 12] =
         ["as", "fn", "in", "let", "loop", "match", "mod", "move", "ref", "type", "use", "where"];
     if OWN.contains(&name) { format!("r#{name}") } else { name.into() }
 }
 
-/// How a launcher takes an argument: memory and structs by reference, numbers by value.
+/// The type of a launcher's parameter: memory and structs are passed by reference, numbers by value.
 fn parameter(kind: &Type, scope: &Scope) -> std::result::Result<String, String> {
     let unknown = || format!("the launchers do not know the type {}", kind.name);
     let of = scope.structure(&kind.name).filter(|_| number(&kind.name).is_none());

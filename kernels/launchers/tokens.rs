@@ -1,6 +1,6 @@
-//! The words and signs of a file.
+//! Splits a file into words and signs.
 
-/// A word, a number, a text in quotes or a sign, and the line that it is in.
+/// A word, a number, a text in quotes or a sign, and its line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
     pub text: String,
@@ -41,7 +41,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The length of a number, as of `1e-3f`.
+/// The length of a number such as `1e-3f`.
 fn number(text: &str) -> usize {
     let end = text.find(|c| !is_word(c) && c != '.').unwrap_or(text.len());
     let signed =
@@ -49,7 +49,7 @@ fn number(text: &str) -> usize {
     if signed { end + 1 + number(&text[end + 1..]) } else { end }
 }
 
-/// The length of a line for the preprocessor, with those that continue it.
+/// The length of a preprocessor line, with the lines that continue it after a backslash.
 fn directive(text: &str) -> usize {
     let mut end = 0;
     for line in text.split_inclusive('\n') {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The kernels without a GPU: every one compiles with two versions of NVRTC for four architectures, keeps to limits.tsv,
-# and its inline PTX is what NVIDIA's own functions become. Arguments go to `cargo test`. Takes Linux on x86-64, Rust and
-# Python 3 with venv; 130 MB of packages are downloaded once.
+# Checks the compiled kernels without a GPU. Every kernel must compile with two versions of NVRTC for four architectures and
+# keep to limits.tsv; the inline PTX must give the same machine code as NVIDIA's own functions. Arguments go to `cargo
+# test`. Needs Linux on x86-64, Rust, and Python 3 with venv; downloads 130 MB of packages once.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PYTHONDONTWRITEBYTECODE=1
@@ -15,7 +15,7 @@ venv=${XDG_CACHE_HOME:-$HOME/.cache}/flowmask/nvrtc
 if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
     rm -rf "$venv"
     python3 -m venv "$venv"
-    # CuTe is headers; what its package depends on is for its generators.
+    # CuTe, in nvidia-cutlass, is headers only; the dependencies of its package are for its generators.
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${packages[@]}"
     echo "${packages[*]}" > "$venv/packages"
 fi

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""What each kernel takes of a multiprocessor, from its code alone, held against limits.tsv.
+"""Compares the resources that each compiled kernel needs with limits.tsv.
 
     limits.py check FOLDER                    prints a table; exit code 1 on a breach
     limits.py update FOLDER [KERNEL=BYTES | KERNEL:ARCH=BYTES]…
                                               writes limits.tsv; BYTES is the dynamic shared memory of a launch
 
-FOLDER has the CUBINs of all architectures and compilers, as `cargo test --test nvrtc` leaves them in
-FLOWMASK_TEST_CUBINS and `flowmask devices --compile --arch …` in FLOWMASK_CACHE. It has to be a fresh one, since
-compiled kernels of earlier sources stay. cuobjdump and nvdisasm (13 reads the code of 12 too) are taken from CUDA_BIN or
-PATH.
+FOLDER has the CUBINs of all architectures and compilers, as `cargo test --test nvrtc` writes them to
+FLOWMASK_TEST_CUBINS, and `flowmask devices --compile --arch …` to FLOWMASK_CACHE. It must be a new folder, since an old
+one may have kernels of earlier sources. cuobjdump and nvdisasm are taken from CUDA_BIN or PATH; version 13 also reads
+code of version 12.
 
-A row of limits.tsv holds for one kernel on one architecture, by every compiler:
-    threads     of a block, from the kernel's launch bounds
-    shared      dynamic shared memory of a launch in bytes, the most that its launcher asks for
-    registers   at most, in steps of 8, in which the hardware gives them out
-    stack       at most, in bytes; above 0 there are spills or arrays that are not in registers
-    blocks      at least, on one multiprocessor at a time
-    HMMA        at least: multiplications of matrices
-    LDGSTS      at least: asynchronous copies
+A row of limits.tsv has the limits for one kernel on one architecture, with every compiler:
+    threads     threads of a block, from the kernel's launch bounds
+    shared      the most dynamic shared memory of a launch, in bytes
+    registers   the most registers of a thread, in steps of 8, in which the hardware assigns them
+    stack       the most stack of a thread, in bytes; above 0 there are spills or arrays that are not in registers
+    blocks      the fewest blocks that fit on a multiprocessor
+    HMMA        the fewest matrix multiplications (instructions)
+    LDGSTS      the fewest asynchronous copies (instructions)
 """
 import csv
 import os
@@ -32,8 +32,9 @@ from pathlib import Path
 TABLE = Path(__file__).with_name("limits.tsv")
 COLUMNS = ["kernel", "arch", "threads", "shared", "registers", "stack", "blocks", "HMMA", "LDGSTS"]
 
-# Of a multiprocessor: threads, blocks, shared memory; most shared memory of a block. CUDA Programming Guide, technical
-# specifications per compute capability. Each has 65536 registers, and each block costs 1 KiB of shared memory more.
+# The most threads, blocks and shared memory of a multiprocessor, and the most shared memory of a block, from the CUDA
+# Programming Guide (technical specifications per compute capability). Each multiprocessor has 65536 registers. A block
+# needs 1 KiB of shared memory more than it uses.
 MULTIPROCESSORS = {
     "sm_80": (2048, 32, 164 << 10, 163 << 10),
     "sm_89": (1536, 24, 100 << 10, 99 << 10),

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether the inline PTX of prims.cuh becomes the same machine code as NVIDIA's own functions for it.
+"""Checks that the inline PTX of prims.cuh gives the same machine code as NVIDIA's own functions.
 
     ptx.py LIBNVRTC
 
-The processor's tests never see inline PTX, so a wrong instruction or operand would show on a GPU only. LIBNVRTC is 13.3
-or later, which brings the headers of the toolkit; CuTe is that of the package nvidia-cutlass in this Python's environment;
-cuobjdump and nvdisasm are taken from CUDA_BIN or PATH.
+Tests on the emulator do not run inline PTX, so a wrong instruction or operand would show only on a GPU. LIBNVRTC must be
+13.3 or later, which includes the headers of the toolkit. CuTe comes from the package nvidia-cutlass in this Python
+environment; cuobjdump and nvdisasm are taken from CUDA_BIN or PATH.
 """
 import ctypes
 import importlib.util
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 PRIMS = HERE.parent / "prims.cuh"
 ARCHITECTURES = ["sm_80", "sm_90", "sm_100"]
 
-# CuTe includes these for the host's side only.
+# CuTe includes these headers only for host code.
 EMPTY = {"cuda_runtime.h": b"", "cuda_runtime_api.h": b""}
 
 

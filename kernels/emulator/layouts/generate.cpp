@@ -1,8 +1,9 @@
-// Prints, from NVIDIA's own description of the instructions, which element each lane holds: layouts.txt, against which
-// the emulator is tested. A line is: what (A, B, C of mma.m16n8k16; N, T of ldmatrix, plain and transposed), lane, value,
-// and its place (row and column; for ldmatrix the lane that gave the row, and the place in it).
+// Prints layouts.txt: which matrix element each lane holds, from NVIDIA's own description of the instructions (CuTe).
+// Tests compare the emulator with it. A line has the operand (A, B, C of mma.m16n8k16; N, T of ldmatrix, plain and
+// transposed), the lane, the value, and its row and column (for ldmatrix the lane that gave the row, and the index in
+// the row).
 //
-// Needs the headers of CuTe, of which nothing is kept here:
+// It needs the headers of CuTe, which are not part of this repository:
 //   pip download --no-deps nvidia-cutlass==4.2.0.0 nvidia-cuda-runtime nvidia-cuda-crt nvidia-cuda-cccl
 //   for wheel in *.whl; do unzip -q "$wheel"; done
 //   g++ -std=c++17 -I cutlass_library/source/include -I nvidia/cu13/include -I nvidia/cu13/include/cccl generate.cpp

@@ -1,5 +1,5 @@
-// Each primitive of prims.cuh that is inline PTX, in a kernel of its own; nvidia.cu has the same kernels with NVIDIA's
-// functions in its place.
+// One kernel for each primitive of prims.cuh that is inline PTX. nvidia.cu has the same kernels with NVIDIA's
+// functions.
 #include "prims.cuh"
 
 extern "C" __global__ void h2f(const half_t* a, float* out) { out[threadIdx.x] = h2f(a[threadIdx.x]); }
