@@ -42,22 +42,30 @@ def bowl(clone: Path) -> Iterator[Picture]:
     folders = sorted(clone.glob("stage1_train/*/"))
     held_out = set(np.random.RandomState(7).permutation(len(folders))[:HELD_OUT])
     for index, folder in enumerate(folders):
-        images, masks = sorted(folder.glob("images/*.png")), sorted(folder.glob("masks/*.png"))
-        if index in held_out or not images or not masks:
-            continue
-        image = _read(images[0])
-        cells = np.zeros(image.shape[:2], np.uint16)
-        for label, path in enumerate(masks, 1):
-            mask = _read(path)
-            mask = (mask if mask.ndim == 2 else mask[..., 0]) > 0
-            cells[mask & (cells == 0)] = label
-        yield Picture(folder.name[:8], image, cells)
+        if index not in held_out and any(folder.glob("images/*.png")) and any(folder.glob("masks/*.png")):
+            yield bowl_picture(folder)
+
+
+def bowl_picture(folder: Path) -> Picture:
+    """One image of the Data Science Bowl: a folder of `stage1_train`. A pixel of two masks is the first one's."""
+    image = _read(min(folder.glob("images/*.png"), default=folder / "images"))
+    cells = np.zeros(image.shape[:2], np.uint16)
+    for label, path in enumerate(sorted(folder.glob("masks/*.png")), 1):
+        mask = _read(path)
+        mask = (mask if mask.ndim == 2 else mask[..., 0]) > 0
+        cells[mask & (cells == 0)] = label
+    return Picture(folder.name[:8], image, cells)
 
 
 def usiigaci(clone: Path) -> Iterator[Picture]:
     """T98G cells in phase contrast: https://github.com/oist/Usiigaci (MIT)."""
     for folder in sorted(clone.glob("Mask R-CNN/train/*/"), key=lambda folder: folder.name):
-        yield Picture(folder.name, _read(folder / "raw.tif"), _read(folder / "instances_ids.png"))
+        yield usiigaci_picture(folder)
+
+
+def usiigaci_picture(folder: Path) -> Picture:
+    """One image of Usiigaci, 16 bits: a folder of `Mask R-CNN/train` or `Mask R-CNN/val`."""
+    return Picture(folder.name, _read(folder / "raw.tif"), _read(folder / "instances_ids.png"))
 
 
 def endothelium(clone: Path) -> Iterator[Picture]:
@@ -65,13 +73,17 @@ def endothelium(clone: Path) -> Iterator[Picture]:
     folder = clone / "data" / "EC" / "train"
     paths = sorted(folder.glob("image/all/*.bmp"), key=lambda path: int(re.sub(r"\D", "", path.stem)))
     for index, path in enumerate(paths):
-        if index % 8 == 3:
-            continue
-        cells = _between_borders(_read(folder / "label" / "all" / path.name) > 0)
-        ys, xs = np.nonzero(cells)
-        box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
-        image = _read(path)
-        yield Picture(f"ec{int(path.stem):02}", (image if image.ndim == 2 else image[..., 0])[box], cells[box])
+        if index % 8 != 3:
+            yield endothelium_picture(path)
+
+
+def endothelium_picture(path: Path) -> Picture:
+    """One image of the corneal endothelium, cut to the cells that were drawn: a file of `image/all`."""
+    image = _read(path)
+    cells = _between_borders(_read(path.parents[2] / "label" / "all" / path.name) > 0)
+    ys, xs = np.nonzero(cells)
+    box = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    return Picture(f"ec{int(path.stem):02}", (image if image.ndim == 2 else image[..., 0])[box], cells[box])
 
 
 def _between_borders(inside: np.ndarray) -> np.ndarray:

@@ -1,12 +1,21 @@
-"""Writes the image files beside this script, which tests/images.rs reads.
+"""Writes the image files beside this script, which tests/images.rs reads, into a folder OUT.
 
-    pip install numpy==2.4.6 tifffile==2026.3.3 imagecodecs==2026.3.6 pillow==13.0.0
-    python make.py
+From the repository's root, with Python 3.11 or newer:
+
+    python3 -m venv OUT/env &&
+    OUT/env/bin/pip install numpy==2.4.6 tifffile==2026.3.3 imagecodecs==2026.3.6 pillow==13.0.0 &&
+    OUT/env/bin/python tests/data/images/make.py OUT --check
+
+With `--check` it compares them with the files here, and ends with 1 where one differs. The files of OME-TIFF hold a
+random UUID, which is not compared.
 
 A file is named TYPE_PLANESxCHANNELS_WHAT.EXT and holds 7 rows of 17 pixels by the formula of `value`, so that the
 name says what a reader must return. TYPE is NumPy's type, `bit` for truth values, or `jpeg` for the smooth formula.
 """
 
+import argparse
+import re
+import sys
 from pathlib import Path
 
 import imagecodecs
@@ -14,7 +23,11 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-HERE = Path(__file__).parent
+PARSER = argparse.ArgumentParser(description="Writes the image files that tests/images.rs reads.")
+PARSER.add_argument("out", type=Path, help="folder for them, made if it is not there")
+PARSER.add_argument("--check", action="store_true", help="compare them with the files beside this script as well")
+OPTIONS = PARSER.parse_args()
+FILES = "*_*x*_*.*"
 H, W = 7, 17
 SCALE = {  # value = SCALE * v + OFFSET; every bit of a type is used, and all are exact as float32
     "u1": (1, 0), "u2": (257, 0), "u4": (65537, 0), "u8": (65537, 0),
@@ -38,7 +51,7 @@ def value(kind, planes=1, channels=1):
 
 
 def name(kind, planes, channels, what):
-    return HERE / f"{NAMES.get(kind, kind)}_{planes}x{channels}_{what}"
+    return OPTIONS.out / f"{NAMES.get(kind, kind)}_{planes}x{channels}_{what}"
 
 
 def tif(what, kind="u1", planes=1, channels=1, axes="YX", shape=None, **options):
@@ -200,9 +213,19 @@ def npys():
         np.lib.format.write_array(f, value("u1")[0, ..., 0], version=(2, 0))
 
 
-for old in HERE.glob("*_*x*_*.*"):
-    old.unlink()
+def contents(folder):
+    """The bytes of each file by its name, without the UUIDs of OME-TIFF."""
+    return {file.name: re.sub(rb"urn:uuid:[0-9a-f-]{36}", b"", file.read_bytes()) for file in folder.glob(FILES)}
+
+
+OPTIONS.out.mkdir(parents=True, exist_ok=True)
 for write in (types, samples, pages, pngs, jpegs, npys):
     write()
-files = list(HERE.glob("*_*x*_*.*"))
-print(len(files), "files,", sum(f.stat().st_size for f in files), "bytes")
+made = contents(OPTIONS.out)
+print(len(made), "files,", sum((OPTIONS.out / name).stat().st_size for name in made), "bytes")
+if OPTIONS.check:
+    committed = contents(Path(__file__).parent)
+    other = sorted(name for name in made.keys() | committed if made.get(name) != committed.get(name))
+    for file in other:
+        print(f"{file}: differs from tests/data/images")
+    sys.exit(1 if other else 0)
