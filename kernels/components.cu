@@ -7,7 +7,7 @@ constexpr int WORDS = 1024;   // the largest box, in words of 32 pixels, whose h
 
 struct Counters {
   u32 masks[2], taken[2];     // masks listed and masks begun: [0] with boxes that fit in shared memory, [1] with others
-  u32 eaters;                 // 1 if some mask has another mask in its hole
+  u32 enclosing;                 // 1 if some mask has another mask in its hole
 };
 
 // The pixels of a box, one bit each. Each row begins with a new word.
@@ -82,8 +82,9 @@ template <class F> DEV void each_hole(Rect b, const Bits& bits, int width, F pix
   });
 }
 
-// Fills the holes of one mask. If another mask lies in a hole, only marks the mask in `eaters`, for holes_eat.
-DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 label, u32* memory, u32* eaters, Counters* c) {
+// Fills the holes of one mask. If another mask lies in a hole, only marks the mask in `enclosing`, for holes_enclosing.
+DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 label, u32* memory, u32* enclosing,
+                      Counters* c) {
   Bits bits;
   if (!flood(before, width, b, label, memory, bits)) return;
   int other = 0;
@@ -91,8 +92,8 @@ DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 lab
   if (!__syncthreads_or(other)) {
     each_hole(b, bits, width, [&](size_t pixel) { labels[pixel] = label; });
   } else if (threadIdx.x == 0) {
-    atomicOr(&eaters[(label - 1) / 32], 1u << (label - 1) % 32);
-    atomicOr(&c->eaters, 1u);
+    atomicOr(&enclosing[(label - 1) / 32], 1u << (label - 1) % 32);
+    atomicOr(&c->enclosing, 1u);
   }
 }
 }  // namespace
@@ -183,11 +184,11 @@ EMU_KERNEL(holes_plan)
 // Fills the holes in which there is no other mask, for all masks at once. Holes are found in `before`, the labels
 // before any hole was filled. The result is the same as when masks are filled one after another: a hole and the pixels
 // around it, which belong to its mask, lie either both in the hole of another mask or both outside. If they lie in it,
-// that other mask paints over all of them later (holes_eat). Boxes are flooded in shared memory or, if `large`, in
+// that other mask paints over all of them later (holes_enclosing). Boxes are flooded in shared memory or, if `large`, in
 // `words` words of `memory` for each block. Time is bound by the 4 bytes read per pixel of the boxes.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u32* labels, int width, const uint4* boxes,
                                                           const u32* lists, u32 most, int large, u32* memory, u64 words,
-                                                          u32* eaters, Counters* counters) {
+                                                          u32* enclosing, Counters* counters) {
   DYN_SMEM(raw);
   u32* item = (u32*)raw;
   u32* space = large ? memory + (size_t)blockIdx.x * words : item + 1;
@@ -195,22 +196,23 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u
     u32 place = next_piece(&counters->taken[large], item);
     if (place >= counters->masks[large]) return;
     u32 label = lists[(size_t)large * most + place];
-    fill_or_mark(before, labels, width, box_of(boxes, label), label, space, eaters, counters);
+    fill_or_mark(before, labels, width, box_of(boxes, label), label, space, enclosing, counters);
     __syncthreads();
   }
 }
 EMU_KERNEL(holes_fill)
 
-// Fills the holes of the masks in `eaters`, which have other masks in their holes, one after another in ascending order
-// of labels, and paints over the masks inside. One block does this; in most images there is no such mask.
-extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_eat(u32* labels, int width, const uint4* boxes, u32 most, u32* memory,
-                                                         const u32* eaters, const Counters* counters) {
+// Fills the holes of the masks in `enclosing`, which have other masks in their holes, one after another in ascending
+// order of labels, and paints over the masks inside. One block does this; in most images there is no such mask.
+extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_enclosing(u32* labels, int width, const uint4* boxes, u32 most,
+                                                               u32* memory, const u32* enclosing,
+                                                               const Counters* counters) {
   DYN_SMEM(raw);
   u32* chunk = (u32*)raw;
-  if (!counters->eaters) return;
+  if (!counters->enclosing) return;
   u32 words = (most + 31) / 32;
   for (u32 base = 0; base < words; base += blockDim.x) {
-    u32 mine = base + threadIdx.x < words ? eaters[base + threadIdx.x] : 0;
+    u32 mine = base + threadIdx.x < words ? enclosing[base + threadIdx.x] : 0;
     chunk[threadIdx.x] = mine;
     if (__syncthreads_or(mine != 0)) {
       for (u32 i = 0; i < blockDim.x; i++)
@@ -226,4 +228,4 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_eat(u32* labels, int widt
     __syncthreads();
   }
 }
-EMU_KERNEL(holes_eat)
+EMU_KERNEL(holes_enclosing)
