@@ -1,6 +1,7 @@
 //! Finds every cell in a microscope image, with the network of Cellpose 1 to 3 (a residual U-Net).
 //!
-//! ```
+#![cfg_attr(feature = "files", doc = "```")]
+#![cfg_attr(not(feature = "files"), doc = "```ignore")]
 //! use flowmask::{Diameter, Image, Model, Options, Segmenter};
 //!
 //! let segmenter = Segmenter::builder().model(Model::named("nuclei")?).build()?;

@@ -81,7 +81,8 @@ impl Segmenter {
     /// Each of `files` is a function that loads the images of one file. `done` is called once for each file, with its
     /// index in `files`, in the order in which files are finished, and from several threads at once.
     ///
-    /// ```
+    #[cfg_attr(feature = "files", doc = "```")]
+    #[cfg_attr(not(feature = "files"), doc = "```ignore")]
     /// use flowmask::{Error, Image, Options, Segmenter};
     ///
     /// let segmenter = Segmenter::builder().build()?;

@@ -212,7 +212,19 @@ fn fill_holes(
         )?;
     }
     let (grid, block) = ((1, 1, 1), (512, 1, 1));
-    kernels::holes_enclosing(gpu, grid, block, 4 * 512, labels, width, boxes, max_label, bits, enclosing, counters)
+    kernels::holes_enclosing(
+        gpu,
+        grid,
+        block,
+        4 * 512,
+        labels,
+        width,
+        boxes,
+        max_label,
+        bits,
+        enclosing,
+        counters,
+    )
 }
 
 /// Drops masks that touch the border of the image, and renumbers. The number of masks is written to
