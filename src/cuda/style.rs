@@ -139,40 +139,16 @@ pub fn style(
     let (parts, length, rows) = (parts as i32, linears.length as i32, linears.rows() as i32);
     let grid = (linears.rows().div_ceil(ROWS) as u32, tiles, 1);
     let shared = 4 * (channels as u32 + 1);
+    macro_rules! write_shifts {
+        ($kernel:ident, $out:expr) => {
+            kernels::$kernel(
+                gpu, grid, block, shared, sums, weight, bias, style, shifts, $out, parts, pixels, stored,
+                length, rows,
+            )
+        };
+    }
     match rounded {
-        Map::F16(out) => kernels::style_shifts_f16(
-            gpu,
-            grid,
-            block,
-            shared,
-            sums,
-            weight,
-            bias,
-            style,
-            shifts,
-            out.get_mut(),
-            parts,
-            pixels,
-            stored,
-            length,
-            rows,
-        ),
-        Map::F32(out) => kernels::style_shifts_f32(
-            gpu,
-            grid,
-            block,
-            shared,
-            sums,
-            weight,
-            bias,
-            style,
-            shifts,
-            out.get_mut(),
-            parts,
-            pixels,
-            stored,
-            length,
-            rows,
-        ),
+        Map::F16(out) => write_shifts!(style_shifts_f16, out.get_mut()),
+        Map::F32(out) => write_shifts!(style_shifts_f32, out.get_mut()),
     }
 }

@@ -35,36 +35,25 @@ pub fn tiles(
         let places = Places::new(tiles);
         let (pixels, slot) = (pixels.get(), (first_slot + i * TILES) as i32);
         let grid = |value: usize| ((slot_len * value / 16).div_ceil(256) as u32, tiles.len() as u32, 1);
-        let block = (256, 1, 1);
+        macro_rules! cut {
+            ($kernel:ident, $values:literal, $out:expr) => {
+                kernels::$kernel(
+                    gpu,
+                    grid($values),
+                    (256, 1, 1),
+                    0,
+                    pixels,
+                    $out,
+                    &geometry,
+                    &places,
+                    nchan,
+                    slot,
+                )?
+            };
+        }
         match &mut *out {
-            Map::F16(out) => {
-                kernels::tiles_f16(
-                    gpu,
-                    grid(2),
-                    block,
-                    0,
-                    pixels,
-                    out.get_mut(),
-                    &geometry,
-                    &places,
-                    nchan,
-                    slot,
-                )?;
-            }
-            Map::F32(out) => {
-                kernels::tiles_f32(
-                    gpu,
-                    grid(4),
-                    block,
-                    0,
-                    pixels,
-                    out.get_mut(),
-                    &geometry,
-                    &places,
-                    nchan,
-                    slot,
-                )?;
-            }
+            Map::F16(out) => cut!(tiles_f16, 2, out.get_mut()),
+            Map::F32(out) => cut!(tiles_f32, 4, out.get_mut()),
         }
     }
     Ok(())
