@@ -7,9 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools import environment
+from tools import check, environment
 
-DATA = environment.ROOT / "tests" / "data" / "evaluate"
 MODELS = {
     "fluorescence": "nuclei",
     "bright-field": "nuclei",
@@ -49,12 +48,7 @@ def main() -> int:
         parser.error("--check is for the seven committed images, without --all")
     environment.enter("tools.evaluate")
     paths = _write(options.sources, options.out, whole=options.all)
-    if not options.check:
-        return 0
-    other = [path for path in paths if not _same(path, DATA / path.relative_to(options.out))]
-    for path in other:
-        print(f"{path}: differs from tests/data/evaluate/{path.relative_to(options.out)}")
-    return 1 if other else 0
+    return check.report(paths, options.out, "tests/data/evaluate", _same) if options.check else 0
 
 
 def _write(sources: Path, out: Path, *, whole: bool) -> list[Path]:

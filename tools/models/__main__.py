@@ -4,9 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools import environment
-
-DATA = environment.ROOT / "tests" / "data"
+from tools import check, environment
 
 
 def main() -> int:
@@ -17,12 +15,7 @@ def main() -> int:
     options = parser.parse_args()
     environment.enter("tools.models")
     paths = _write(options.out)
-    if not options.check:
-        return 0
-    other = [path for path in paths if not _same(path, DATA / path.relative_to(options.out))]
-    for path in other:
-        print(f"{path}: differs from tests/data/{path.relative_to(options.out)}")
-    return 1 if other else 0
+    return check.report(paths, options.out, "tests/data", _same) if options.check else 0
 
 
 def _same(new: Path, old: Path) -> bool:
