@@ -103,8 +103,11 @@ impl Error {
         Error::Write { path: path.into(), source }
     }
 
+    /// A reason may quote the file. Its control characters could do harm in a terminal, and are written as escapes.
     pub(crate) fn image_file(path: &Path, reason: impl ToString) -> Self {
-        Error::ImageFile { path: path.into(), reason: reason.to_string() }
+        let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        let reason = reason.to_string().chars().map(escape).collect();
+        Error::ImageFile { path: path.into(), reason }
     }
 
     /// One of height, width and number of channels is 0.

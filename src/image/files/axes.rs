@@ -1,5 +1,6 @@
 //! The pages of a file become planes with channels.
 
+use bytemuck::Zeroable;
 use ndarray::{Array3, s};
 
 use super::limits;
@@ -61,7 +62,7 @@ fn merge(mut pages: Vec<Pixels>) -> Decoded<Pixels> {
     each!(pages[0].kind(), T => concatenate::<T>(pages))
 }
 
-fn concatenate<T: Pixel + Default>(pages: Vec<Pixels>) -> Decoded<Pixels> {
+fn concatenate<T: Pixel + Zeroable>(pages: Vec<Pixels>) -> Decoded<Pixels> {
     let pages: Option<Vec<Array3<T>>> = pages.into_iter().map(T::array).collect();
     let pages = pages.filter(|pages| pages.iter().all(|page| page.dim() == pages[0].dim()));
     let pages = pages.ok_or("pages of different sizes or types")?;

@@ -1,6 +1,7 @@
 //! JPEG files.
 
 use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -9,28 +10,111 @@ use super::limits;
 use super::samples::{Decoded, from_samples};
 use crate::image::{Image, Pixels, Stack};
 
-/// Decodes a JPEG. Grey stays one channel; YCbCr, CMYK and YCCK become RGB.
-pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
-    read(bytes).map(|image| Stack { planes: vec![image] })
+/// How many samples a byte can stand for: each block of 64 takes a bit for its mean, and a block of a color that is
+/// stored at a quarter of the height and width becomes 16 blocks; so 18 bits become 48 blocks.
+pub(super) const RATIO: u64 = 1366;
+
+const INCOMPLETE: &str = "the JPEG is incomplete";
+
+/// The samples of a picture, and its (width, height, channels).
+pub(super) type Picture = ((usize, usize, usize), Vec<u8>);
+
+/// The colors that [`picture`] returns.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Colors {
+    /// Grey, or RGB.
+    Shown,
+    /// Those that the file stores, such as YCbCr.
+    Stored,
 }
 
-fn read(bytes: &[u8]) -> Decoded<Image> {
-    // In strict mode an incomplete file is an error. Otherwise its missing part would be grey.
+/// Decodes a JPEG. Grey stays one channel; YCbCr, CMYK and YCCK become RGB.
+pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
+    let ((width, height, channels), samples) = picture(bytes, Colors::Shown, |(width, height, channels)| {
+        let samples = limits::samples(height as u64, width as u64, channels as u64)?;
+        limits::check(samples as u64, bytes.len(), RATIO)
+    })?;
+    let pixels = Pixels::U8(from_samples(height, width, channels, samples)?);
+    let image = Image::new(pixels).map_err(|e| e.to_string())?;
+    Ok(Stack { planes: vec![image] })
+}
+
+/// Decodes a picture whose (width, height, channels) `check` accepts.
+pub(super) fn picture(
+    bytes: &[u8],
+    colors: Colors,
+    check: impl FnOnce((usize, usize, usize)) -> Decoded<()>,
+) -> Decoded<Picture> {
+    let bytes = guarded(bytes).ok_or(INCOMPLETE)?;
+    // In strict mode a code that does not exist is an error. Otherwise the rest of the picture would be grey.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|e| e.to_string())?;
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes), options);
+    decoder.decode_headers().map_err(reason)?;
     let info = decoder.info().ok_or("the JPEG has no header")?;
-    let (width, height) = (usize::from(info.width), usize::from(info.height));
-    let (space, channels) = match decoder.input_colorspace() {
-        Some(ColorSpace::Luma) => (ColorSpace::Luma, 1),
-        _ => (ColorSpace::RGB, 3),
+    let space = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma) => ColorSpace::Luma,
+        Some(space) if colors == Colors::Stored => space,
+        _ => ColorSpace::RGB,
     };
-    let samples = limits::samples(height as u64, width as u64, channels as u64)?;
-    limits::check(samples as u64, bytes.len())?;
+    let size = (usize::from(info.width), usize::from(info.height), space.num_components());
+    check(size)?;
     decoder.set_options(options.jpeg_set_out_colorspace(space));
-    let pixels = decoder.decode().map_err(|e| e.to_string())?;
-    Image::new(Pixels::U8(from_samples(height, width, channels, pixels)?)).map_err(|e| e.to_string())
+    let mut samples = limits::zeros(size.0 * size.1 * size.2)?;
+    decoder.decode_into(&mut samples).map_err(reason)?;
+    Ok((size, samples))
+}
+
+fn reason(error: DecodeErrors) -> String {
+    let text = error.to_string();
+    // What the decoder says of the guard.
+    if text.contains("Huffman") || text.contains("bits left") || matches!(error, DecodeErrors::ExhaustedData)
+    {
+        return INCOMPLETE.into();
+    }
+    format!("the JPEG is damaged ({})", text.escape_debug())
+}
+
+/// The file with a guard before the mark of its end; `None` if it has none.
+///
+/// Where data are missing, decoders read zeros, which are pixels too. The guard is many ones, a code that no table of
+/// JPEG may have (T.81, section C.2): after whole data it is not read, after incomplete data it is an error.
+fn guarded(bytes: &[u8]) -> Option<Vec<u8>> {
+    const ONES: [u8; 64] = {
+        let mut ones = [0xff; 64];
+        let mut i = 1;
+        while i < ones.len() {
+            ones[i] = 0; // Follows 0xff where it is no mark.
+            i += 2;
+        }
+        ones
+    };
+    Some([&bytes[..end(bytes)?], &ONES, &[0xff, 0xd9]].concat())
+}
+
+/// Where the mark of the end stands: after the segments (T.81, section B.1), and the data that follow a scan's header.
+fn end(bytes: &[u8]) -> Option<usize> {
+    const SCAN: u8 = 0xda;
+    let mut at = 2;
+    loop {
+        let marker = match bytes.get(at..at + 2)? {
+            [0xff, 0xd9] => return Some(at),
+            [0xff, 0xff] => {
+                at += 1;
+                continue;
+            }
+            [0xff, marker] => *marker,
+            _ => return None,
+        };
+        at += 2;
+        if !matches!(marker, 0x01 | 0xd0..=0xd7) {
+            at += usize::from(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+        }
+        if marker == SCAN {
+            let is_end = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff);
+            at += bytes.get(at..)?.windows(2).position(is_end)?;
+        }
+    }
 }

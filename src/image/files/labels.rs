@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ndarray::{Array2, Axis};
 
-use super::format::decode;
+use super::format::{decode, load};
 use super::samples::Decoded;
 use crate::image::{Image, Pixels};
 use crate::model::dictionary;
@@ -26,8 +26,7 @@ const EXACT: f32 = (1 << 24) as f32;
 /// to `u32::MAX`. Refused are colours and palettes, JPEG, several planes, negative numbers, fractions, and 32-bit TIFF
 /// with numbers from 2^24 on, which cannot be read exactly.
 pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
-    labels(bytes).map_err(|reason| Error::image_file(path, reason))
+    labels(load(path)?).map_err(|reason| Error::image_file(path, reason))
 }
 
 fn labels(bytes: Vec<u8>) -> Decoded<Array2<u32>> {

@@ -1,15 +1,12 @@
 //! Limits on the sizes that the header of a file may declare.
 
+use bytemuck::Zeroable;
+use bytemuck::allocation::try_zeroed_vec;
+
 use super::samples::Decoded;
 
 /// The largest number of samples of one picture: 2^31, such as 46 340 by 46 340 pixels with one channel.
 const MAX_SAMPLES: u64 = 1 << 31;
-
-/// Any file may unpack to this many bytes. Beyond that, a file may unpack to [`RATIO`] times its own length.
-const ALWAYS: u64 = 256 << 20;
-
-/// Larger than the best compression: Deflate reaches 1032 to 1, LZW and PackBits less.
-const RATIO: u64 = 2048;
 
 /// The number of samples of a picture. An error if there are none, or more than [`MAX_SAMPLES`].
 pub(super) fn samples(height: u64, width: u64, channels: u64) -> Decoded<usize> {
@@ -21,19 +18,26 @@ pub(super) fn samples(height: u64, width: u64, channels: u64) -> Decoded<usize> 
     }
 }
 
-/// Refuses a header that declares far more `bytes` of pixels than a file of `length` bytes can hold.
-pub(super) fn check(bytes: u64, length: usize) -> Decoded<()> {
-    if bytes > ALWAYS.max(RATIO.saturating_mul(length as u64)) {
+/// Refuses a header that declares more `bytes` of pixels than a file of `length` bytes can hold, by the `ratio` of its
+/// compression, or than memory can.
+pub(super) fn check(bytes: u64, length: usize, ratio: u64) -> Decoded<()> {
+    if bytes > ratio.saturating_mul(length as u64) {
         return Err(format!("the header promises {bytes} bytes of pixels, the file has {length} bytes"));
     }
-    Ok(())
+    fits(bytes)
+}
+
+/// Refuses this many bytes of pixels if there is not enough memory for them.
+pub(super) fn fits(bytes: u64) -> Decoded<()> {
+    // This only tests the allocation and frees it.
+    let test = usize::try_from(bytes).ok().and_then(|n| Vec::<u8>::new().try_reserve_exact(n).ok());
+    test.ok_or_else(|| format!("its pixels take {bytes} bytes, more than there is memory for"))
 }
 
 /// Allocates `n` zeros. Without enough memory this is an error, where `vec!` would end the program.
-pub(super) fn zeros<T: Clone + Default>(n: usize) -> Decoded<Vec<T>> {
-    // This only tests the allocation and frees it. `vec!` gets zeros from the system, which cost nothing until used.
-    Vec::<T>::new().try_reserve_exact(n).map_err(|_| format!("not enough memory for {n} samples"))?;
-    Ok(vec![T::default(); n])
+pub(super) fn zeros<T: Zeroable>(n: usize) -> Decoded<Vec<T>> {
+    // Zeros from the system cost nothing until they are used.
+    try_zeroed_vec(n).map_err(|()| format!("not enough memory for {n} samples"))
 }
 
 #[cfg(test)]
@@ -47,8 +51,9 @@ mod tests {
         assert_eq!(samples(1 << 16, 1 << 15, 1), Ok(1 << 31));
         assert!(samples(1 << 16, 1 << 15, 2).is_err());
         assert!(samples(u64::MAX, u64::MAX, 3).is_err());
-        assert!(check(256 << 20, 8).is_ok());
-        assert!(check((256 << 20) + 1, 8).is_err());
-        assert!(check(1 << 30, 1 << 20).is_ok());
+        assert!(check(8 * 1032, 8, 1032).is_ok());
+        assert!(check(8 * 1032 + 1, 8, 1032).is_err());
+        assert!(fits(1 << 20).is_ok());
+        assert!(fits(u64::MAX).is_err());
     }
 }

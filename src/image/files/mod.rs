@@ -1,6 +1,8 @@
 //! Image files: a module for each format, and what the formats share.
 
 mod axes;
+mod bmp;
+mod foreign;
 mod format;
 mod jpeg;
 mod labels;
@@ -10,5 +12,6 @@ mod png;
 mod samples;
 mod tiff;
 
+pub use foreign::UNREADABLE;
 pub use format::{EXTENSIONS, read};
 pub use labels::{LABEL_EXTENSIONS, read_labels};

@@ -1,8 +1,8 @@
 //! PNG files.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
-use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::limits;
 use super::samples::{Decoded, from_samples, keep};
@@ -14,7 +14,10 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
 }
 
 fn read(bytes: &[u8]) -> Decoded<Image> {
-    let text = |e: png::DecodingError| e.to_string();
+    let text = |error: DecodingError| match &error {
+        DecodingError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => "the PNG is incomplete".into(),
+        _ => format!("the PNG is damaged ({error})"),
+    };
     // Memory is bounded by our own limits below; the crate's default limit would refuse large images.
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: usize::MAX });
     decoder.set_transformations(Transformations::EXPAND);
@@ -24,7 +27,8 @@ fn read(bytes: &[u8]) -> Decoded<Image> {
     let (width, height) = header.size();
     // The largest pixel has four samples.
     limits::samples(height.into(), width.into(), 4)?;
-    limits::check(u64::from(width) * u64::from(height) * header.bytes_per_pixel() as u64, bytes.len())?;
+    // PNG packs by deflate.
+    limits::check(u64::from(height) * header.raw_row_length() as u64, bytes.len(), 1032)?;
 
     let mut reader = decoder.read_info().map_err(text)?;
     let length = reader.output_buffer_size().ok_or("the image is larger than memory")?;

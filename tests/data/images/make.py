@@ -98,6 +98,31 @@ def types():
     tif("bilevelwhite", "bit", photometric="miniswhite", compression="packbits")
     colors = np.random.default_rng(0).integers(0, 65536, (3, 256)).astype("u2")
     tif("palette", "u1", photometric="palette", colormap=colors)
+    for bits, scale in ((10, 4), (12, 16), (14, 65)):  # packed without gaps
+        data = (value("u1").astype("u2") * scale)[0, ..., 0]
+        options = dict(bitspersample=bits, photometric="minisblack", metadata=None)
+        tifffile.imwrite(name(f"u{bits}", 1, 1, "packed.tif"), data, **options)
+        tifffile.imwrite(name(f"u{bits}", 1, 1, "packedstrips.tif"), data, rowsperstrip=3, byteorder=">", **options)
+    for kind in ("u1", "u2"):
+        tif("lzma", kind, compression="lzma", predictor=2, rowsperstrip=3)
+        tif("jpeg2000", kind, compression="jpeg2000", tile=(16, 16))
+    tif("lzma", "f4", compression="lzma", predictor=3, byteorder=">")
+    tif("aperio", channels=3, axes="YXS", photometric="rgb", compression="aperio_jp2000_rgb", tile=(16, 16),
+        compressionargs={"level": 0})
+    for codec in ("group3", "group4"):
+        file = name("bit", 1, 1, codec + ".tif")
+        Image.fromarray(value("bit")[0, ..., 0]).save(file, compression=codec, strip_size=6)
+    # The lowest bit of each byte first (FillOrder 2).
+    for codec in ("none", "lzw"):
+        tifffile.imwrite(file := name("u2", 1, 1, f"fillorder{codec}.tif"), value("u2")[0, ..., 0], compression=codec,
+                         photometric="minisblack", metadata=None, extratags=[(32934, 3, 1, 2, True)])
+        with tifffile.TiffFile(file, mode="r+b") as f:
+            (offset,), (length,) = f.pages[0].dataoffsets, f.pages[0].databytecounts
+            tag = f.pages[0].tags[32934].offset
+        raw = bytearray(file.read_bytes())
+        raw[offset:offset + length] = imagecodecs.bitorder_encode(bytes(raw[offset:offset + length]))
+        raw[tag:tag + 2] = (266).to_bytes(2, "little")
+        file.write_bytes(raw)
 
 
 def samples():
@@ -120,6 +145,11 @@ def samples():
         options = dict(photometric="rgb", compression="zlib", predictor=2, metadata=None)
         for number, opacity in enumerate(("assocalpha", "unassalpha")):
             tifffile.imwrite(name(kind, 1, 3, f"alpha{number + 1}.tif"), data, extrasamples=[opacity], **options)
+    for kind in ("u1", "u2"):  # of grey too
+        data = np.concatenate([value(kind)[0], value(kind, 1, 1)[0][::-1]], -1)
+        for number, opacity in enumerate(("assocalpha", "unassalpha")):
+            tifffile.imwrite(name(kind, 1, 1, f"grayalpha{number + 1}.tif"), data, extrasamples=[opacity],
+                             photometric="minisblack", planarconfig="contig", metadata=None)
     jpeg = dict(kind="jpeg", compression="jpeg", compressionargs={"level": 100})
     tif("gray", **jpeg)
     tif("graytiles", tile=(16, 16), **jpeg)
@@ -150,6 +180,9 @@ def pages():
     tif("shapedcyx", channels=6, axes="CYX", named=True)
     tif("shapedunnamed", planes=6, axes="QYX", metadata={})
     tif("truncatedfloat", "f4", planes=5, axes="ZYX", named=True, truncate=True)
+    for kind in ("u4", "u8", "i1", "i2", "i4", "i8", "f2", "f8"):
+        order = ">" if kind in ("u4", "f8") else "<"
+        tif("truncated", kind, planes=5, axes="ZYX", named=True, truncate=True, byteorder=order)
 
     # The order of OME-XML, where the channels run slowest: page = 6 c + 2 z + t.
     data = value("u1", 6, 2).reshape(2, 3, H, W, 2).transpose(4, 1, 0, 2, 3)
@@ -162,6 +195,10 @@ def pages():
         f.write(data[0], **small)
         f.write(data[0][::2, ::2], **small)
         f.write(data[1], subfiletype=1, **small)
+    with tifffile.TiffWriter(name("u2", 1, 1, "thumbnailfirst.tif")) as f:
+        f.write(data[0][::2, ::2], subfiletype=1, **small)
+        f.write(data[0], **small)
+        f.write(data[0][::4, ::4], **small)
     with tifffile.TiffWriter(name("u2", 3, 1, "pyramid.ome.tif"), ome=True) as f:
         f.write(data, subifds=1, tile=(16, 16), metadata={"axes": "ZYX"}, photometric="minisblack")
         f.write(data[:, ::2, ::2], subfiletype=1, tile=(16, 16), photometric="minisblack")
@@ -186,11 +223,21 @@ def pngs():
     Image.fromarray(value("bit")[0, ..., 0]).save(name("bit255", 1, 1, "onebit.png"))
 
 
+def bmps():
+    three = value("u1", 1, 3)[0]
+    Image.fromarray(three).save(name("u1", 1, 3, "rgb.bmp"))
+    Image.fromarray(np.dstack([three, np.full((H, W, 1), 77, "u1")])).save(name("u1", 1, 3, "rgba.bmp"))
+    index = Image.fromarray(np.arange(H * W, dtype="u1").reshape(H, W)).convert("P")
+    index.putpalette(list(three.reshape(-1)) + [0] * (768 - 3 * H * W))
+    index.save(name("u1", 1, 3, "palette.bmp"))
+
+
 def jpegs():
     smooth = value("jpeg", 1, 3)[0]
     best = dict(quality=98, subsampling=0)
     Image.fromarray(smooth[..., 0]).save(name("jpeg", 1, 1, "gray.jpg"), **best)
     Image.fromarray(smooth).save(name("jpeg", 1, 3, "rgb.jpg"), **best)
+    Image.fromarray(smooth).save(name("jpeg", 1, 3, "restart.jpg"), restart_marker_blocks=1, **best)
     Image.fromarray(smooth).save(name("jpeg", 1, 3, "progressive.jpeg"), progressive=True, **best)
     ink = np.dstack([255 - smooth, np.zeros((H, W, 1), "u1")])
     Image.fromarray(ink, mode="CMYK").save(name("jpeg", 1, 3, "cmyk.jpg"), **best)
@@ -219,7 +266,7 @@ def contents(folder):
 
 
 OPTIONS.out.mkdir(parents=True, exist_ok=True)
-for write in (types, samples, pages, pngs, jpegs, npys):
+for write in (types, samples, pages, pngs, bmps, jpegs, npys):
     write()
 made = contents(OPTIONS.out)
 print(len(made), "files,", sum((OPTIONS.out / name).stat().st_size for name in made), "bytes")

@@ -1,19 +1,14 @@
 //! The pages of a TIFF and the tags that say how they are stored.
-//!
-//! The crate `tiff` has some limits: it interprets colours while it unpacks (it inverts white-is-zero, drops extra
-//! samples with the wrong predictor stride, and refuses palettes), its arithmetic trusts the sizes, and it reads tiles
-//! at the edges row by row, which fails with LZW. So this module reads the tags first. It checks the sizes, and changes
-//! the tags of every page in memory: to black-is-zero, and to a height and width that are multiples of the tiles. The
-//! crate then returns whole tiles with all samples unchanged.
 
 use std::collections::HashSet;
 
 use super::super::limits;
 use super::super::samples::Decoded;
+use super::codec::{self, JPEG};
 use super::entry::{Entry, Layout};
 
 /// The directory of one page (TIFF 6.0, sections 2 and 8).
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Page {
     /// The number of the page in the chain of directories, from 0.
     pub index: usize,
@@ -27,25 +22,41 @@ pub(super) struct Page {
     pub photometric: u64,
     /// Whether each sample has its own strips or tiles.
     pub planar: bool,
-    /// Whether the fourth sample of RGB is opacity.
+    /// Whether the last sample, the second of grey or the fourth of RGB, is opacity.
     pub alpha: bool,
+    /// How numbers were made smaller before they were packed: 1 not at all, 2 by differences, 3 by differences of the
+    /// bytes of floating point numbers.
+    pub predictor: u64,
     /// Whether the bits of a byte are stored lowest first.
     pub reversed_bits: bool,
     /// Whether the page is a smaller copy of another one.
     pub reduced: bool,
     /// (width, height) of a tile, if the page has tiles.
     pub tile: Option<(u64, u64)>,
-    /// Where the first strip or tile begins in the file.
-    pub offset: u64,
-    pub big_endian: bool,
+    /// The rows of a strip.
+    pub strip: u64,
+    pub layout: Layout,
+    pub places: Places,
+    /// The tables that all strips or tiles in JPEG share.
+    pub tables: Option<Entry>,
+    /// The options of CCITT group 3: bit 0 says that rows are coded by their differences from the row above.
+    pub fax: u64,
+    /// Of the first page alone: thousands of pages may share one long text.
     pub description: Option<String>,
 }
 
+/// Where the strips or tiles of a page lie.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Places {
+    /// The tags of their offsets and of their lengths in bytes.
+    Listed(Option<Entry>, Option<Entry>),
+    /// One after another from this offset.
+    From(u64),
+}
+
 /// Photometric interpretations of TIFF 6.0.
-pub(super) const RGB: u64 = 2;
+const RGB: u64 = 2;
 pub(super) const YCBCR: u64 = 6;
-/// Compression by JPEG (TIFF technical note 2).
-pub(super) const JPEG: u64 = 7;
 
 impl Page {
     /// Refuses pages that cannot be read, and sizes that cannot be true.
@@ -54,24 +65,17 @@ impl Page {
         if let Some((width, height)) = self.tile {
             limits::samples(height, width, self.samples.into()).map_err(|e| format!("tiles: {e}"))?;
         }
-        match self.compression {
-            // None, LZW, deflate (two numbers), PackBits, Zstandard.
-            1 | 5 | 8 | 32946 | 32773 | 50000 => {}
-            JPEG if self.bits == 8 => {}
-            n => return Err(format!("TIFF compression {n} with {} bits is not supported", self.bits)),
-        }
+        codec::ratio(self).ok_or_else(|| codec::refusal(self.compression))?;
         match (self.format, self.bits) {
-            (1, 1 | 2 | 4 | 8 | 16 | 32 | 64) | (2, 8 | 16 | 32 | 64) | (3, 16 | 32 | 64) => {}
+            (1, 1..=16 | 32 | 64) | (2, 8 | 16 | 32 | 64) | (3, 16 | 32 | 64) => {}
             (5 | 6, _) => return Err("complex numbers are not supported".into()),
             (_, n) => {
                 return Err(format!("TIFF samples of {n} bits (format {}) are not supported", self.format));
             }
         }
+        codec::check(self)?;
         if self.photometric == YCBCR && (self.compression != JPEG || self.samples != 3 || self.planar) {
             return Err("TIFF colours in YCbCr are supported only with JPEG".into());
-        }
-        if self.reversed_bits {
-            return Err("TIFF with the bits of a byte reversed (FillOrder 2) is not supported".into());
         }
         Ok(())
     }
@@ -82,13 +86,20 @@ impl Page {
         kind(self) == kind(other) && self.check().is_ok()
     }
 
-    /// (width, height) with the padding of the tiles.
-    pub fn padded(&self) -> (u64, u64) {
-        let pad = |length: u64, tile: u64| length.checked_next_multiple_of(tile).unwrap_or(length);
-        match self.tile {
-            Some((width, height)) => (pad(self.width, width), pad(self.height, height)),
-            None => (self.width, self.height),
-        }
+    /// (width, height) of a strip or tile.
+    pub fn chunk(&self) -> (u64, u64) {
+        self.tile.unwrap_or((self.width, self.strip.clamp(1, self.height.max(1))))
+    }
+
+    /// How many samples of a pixel lie side by side.
+    pub fn depth(&self) -> u64 {
+        if self.planar { 1 } else { self.samples.into() }
+    }
+
+    /// The number of bytes of a row of this many pixels, which is filled up to whole bytes. The sizes must have been
+    /// checked.
+    pub fn row_bytes(&self, columns: u64) -> u64 {
+        columns.saturating_mul(self.depth()).saturating_mul(self.bits).div_ceil(8)
     }
 
     /// The number of bytes of the unpacked pixels, or of one tile if that is more. The sizes must have been checked.
@@ -99,8 +110,8 @@ impl Page {
     }
 }
 
-/// All pages, in the order of the file. Changes `bytes`: each page becomes black-is-zero and as large as its tiles.
-pub(super) fn pages(bytes: &mut [u8]) -> Decoded<Vec<Page>> {
+/// All pages, in the order of the file.
+pub(super) fn pages(bytes: &[u8]) -> Decoded<Vec<Page>> {
     let cut = "the TIFF is incomplete";
     // The version is a 16-bit number below 256 in either byte order.
     let big = bytes.get(2..4).is_some_and(|version| version.contains(&43));
@@ -108,24 +119,22 @@ pub(super) fn pages(bytes: &mut [u8]) -> Decoded<Vec<Page>> {
     let mut next = file.offset(bytes, if file.big { 8 } else { 4 }).ok_or(cut)?;
     let mut seen = HashSet::new();
     let mut pages = Vec::new();
+    // Each entry takes 12 bytes of the file or more, unless directories overlap.
+    let mut room = bytes.len() / 12;
     while next != 0 {
         if !seen.insert(next) {
             return Err("the pages of the TIFF form a loop".into());
         }
         let (entries, after) = file.entries(bytes, next).ok_or(cut)?;
-        let page = page(&file, bytes, &entries, pages.len())?;
-        let (width, height) = page.padded();
-        for (tag, value) in [(256, width), (257, height), (262, 1)] {
-            file.set_first(bytes, entries.iter().rfind(|e| e.tag == tag), value);
-        }
-        pages.push(page);
+        room = room.checked_sub(entries.len()).ok_or("the directories of the TIFF overlap")?;
+        pages.push(page(&file, bytes, &entries, pages.len())?);
         next = after;
     }
     Ok(pages)
 }
 
 fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded<Page> {
-    // Where a tag is repeated, the crate takes the last one.
+    // Where a tag is repeated, the last one counts.
     let entry = |tag| entries.iter().rfind(|e| e.tag == tag);
     let first = |tag| match entry(tag) {
         None => Ok(None),
@@ -138,6 +147,11 @@ fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded
         Some(width) => Some((width, number(323, 0)?)),
         None => None,
     };
+    // A number for each sample. Where they differ, 0 is refused later.
+    let same = |tag, default| match first(tag)?.zip(entry(tag).and_then(|e| file.numbers(bytes, e))) {
+        None => Ok(default),
+        Some((value, mut all)) => Ok::<_, String>(if all.all(|n| n == value) { value } else { 0 }),
+    };
     let photometric = number(262, 1)?;
     // Too many samples become 0, which is refused later.
     let samples = u16::try_from(number(277, 1)?).unwrap_or(0);
@@ -146,18 +160,25 @@ fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded
         width: number(256, 0)?,
         height: number(257, 0)?,
         samples,
-        bits: number(258, 1)?,
-        format: number(339, 1)?,
+        bits: same(258, 1)?,
+        format: same(339, 1)?,
         compression: number(259, 1)?,
         photometric,
         planar: number(284, 1)? == 2,
-        alpha: photometric == RGB && samples == 4 && matches!(first(338)?, Some(1 | 2)),
+        alpha: matches!((photometric, samples), (0 | 1, 2) | (RGB, 4)) && matches!(first(338)?, Some(1 | 2)),
+        predictor: number(317, 1)?,
         reversed_bits: number(266, 1)? == 2,
         reduced: number(254, 0)? & 1 == 1,
         tile,
-        offset: number(if tile.is_some() { 324 } else { 273 }, 0)?,
-        big_endian: file.big_endian,
-        description: match entry(270) {
+        strip: number(278, u64::MAX)?,
+        layout: *file,
+        places: match tile {
+            Some(_) => Places::Listed(entry(324).copied(), entry(325).copied()),
+            None => Places::Listed(entry(273).copied(), entry(279).copied()),
+        },
+        tables: entry(347).copied(),
+        fax: number(292, 0)?,
+        description: match entry(270).filter(|_| index == 0) {
             Some(e) => Some(file.text(bytes, e).ok_or("the description of the TIFF is incomplete")?),
             None => None,
         },

@@ -6,6 +6,7 @@ const LONG: u16 = 4;
 const LONG8: u16 = 16;
 
 /// One entry of a directory: a tag and its values.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
     pub tag: u16,
     kind: u16,
@@ -15,6 +16,7 @@ pub(super) struct Entry {
 }
 
 /// The byte order of a file, and whether it is a BigTIFF, which has offsets of 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Layout {
     pub big_endian: bool,
     pub big: bool,
@@ -22,9 +24,12 @@ pub(super) struct Layout {
 
 impl Layout {
     fn uint(&self, bytes: &[u8], at: usize, length: usize) -> Option<u64> {
-        let raw = bytes.get(at..at.checked_add(length)?)?;
+        Some(self.whole(bytes.get(at..at.checked_add(length)?)?))
+    }
+
+    fn whole(&self, raw: &[u8]) -> u64 {
         let push = |n: u64, byte: &u8| n << 8 | u64::from(*byte);
-        Some(if self.big_endian { raw.iter().fold(0, push) } else { raw.iter().rev().fold(0, push) })
+        if self.big_endian { raw.iter().fold(0, push) } else { raw.iter().rev().fold(0, push) }
     }
 
     /// Reads the offset at a place.
@@ -59,45 +64,40 @@ impl Layout {
         }
     }
 
-    /// Where the first whole number of an entry stands, and its length in bytes.
-    fn first_place(&self, bytes: &[u8], entry: &Entry) -> Option<(usize, usize)> {
-        let length = match entry.kind {
+    /// The bytes of an entry whose values have `length` bytes each.
+    fn values<'a>(&self, bytes: &'a [u8], entry: &Entry, length: u64) -> Option<&'a [u8]> {
+        let start = self.place(bytes, entry, length)?;
+        let size = usize::try_from(entry.count.checked_mul(length)?).ok()?;
+        bytes.get(start..start.checked_add(size)?)
+    }
+
+    /// The whole numbers of an entry.
+    pub fn numbers<'a>(&self, bytes: &'a [u8], entry: &Entry) -> Option<impl Iterator<Item = u64> + use<'a>> {
+        let layout = *self;
+        let length: u8 = match entry.kind {
             BYTE => 1,
             SHORT => 2,
             LONG => 4,
             LONG8 => 8,
             _ => return None,
         };
-        Some((self.place(bytes, entry, length).filter(|_| entry.count > 0)?, length as usize))
+        let values = self.values(bytes, entry, length.into())?.chunks_exact(length.into());
+        Some(values.map(move |raw| layout.whole(raw)))
     }
 
     /// The first whole number of an entry.
     pub fn first(&self, bytes: &[u8], entry: &Entry) -> Option<u64> {
-        let (at, length) = self.first_place(bytes, entry)?;
-        self.uint(bytes, at, length)
+        self.numbers(bytes, entry)?.next()
     }
 
-    /// Overwrites the first whole number of an entry; `None` if there is none, or the value does not fit.
-    pub fn set_first(&self, bytes: &mut [u8], entry: Option<&Entry>, value: u64) -> Option<()> {
-        let (at, length) = self.first_place(bytes, entry?)?;
-        let raw = value.to_be_bytes();
-        let (unused, raw) = raw.split_at_checked(raw.len() - length)?;
-        let place = bytes.get_mut(at..at.checked_add(length)?)?;
-        if unused.iter().any(|&byte| byte != 0) {
-            return None;
-        }
-        place.copy_from_slice(raw);
-        if !self.big_endian {
-            place.reverse();
-        }
-        Some(())
+    /// The bytes of an entry that holds data of another format, such as the tables of JPEG.
+    pub fn data<'a>(&self, bytes: &'a [u8], entry: &Entry) -> Option<&'a [u8]> {
+        self.values(bytes, entry, 1)
     }
 
     /// The text of an entry, up to the first zero byte.
     pub fn text(&self, bytes: &[u8], entry: &Entry) -> Option<String> {
-        let start = self.place(bytes, entry, 1)?;
-        let text = bytes.get(start..start.checked_add(usize::try_from(entry.count).ok()?)?)?;
-        let text = text.split(|&byte| byte == 0).next()?;
+        let text = self.values(bytes, entry, 1)?.split(|&byte| byte == 0).next()?;
         Some(String::from_utf8_lossy(text).into_owned())
     }
 }

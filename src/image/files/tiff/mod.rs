@@ -1,11 +1,9 @@
 //! TIFF files, including BigTIFF, OME-TIFF and the stacks of ImageJ.
 //!
-//! The crate `tiff` unpacks strips and tiles. These modules do the rest: `directory` and `entry` list the pages, `page`
-//! assembles a page, `raw` reads pages without a directory, and `describe` finds the axes of the pages.
-
-use std::io::Cursor;
-
-use tiff::decoder::{Decoder, Limits};
+//! `directory` and `entry` list the pages; `codec` knows the compressions, `chunk` and `picture` unpack a strip or tile,
+//! `predictor` and `numbers` make numbers of it, `page` assembles a page, `raw` makes the directories of pages that have
+//! none, and `describe` finds the axes of the pages. (The crate `tiff` reads fewer kinds of samples and compressions,
+//! interprets colours while it unpacks, and takes a time that is quadratic in the number of pages.)
 
 use super::axes::{Axis, arrange, count};
 use super::limits;
@@ -13,40 +11,47 @@ use super::samples::Decoded;
 use crate::image::{Pixels, Stack};
 use directory::Page;
 
+mod chunk;
+mod codec;
 mod describe;
 mod directory;
 mod entry;
+mod numbers;
 mod page;
+mod picture;
+mod predictor;
 mod raw;
 
 /// Decodes the pages of a TIFF.
-pub(super) fn decode(mut bytes: Vec<u8>) -> Decoded<Stack> {
-    let chain = directory::pages(&mut bytes)?;
-    let first = chain.first().ok_or("the TIFF has no pages")?;
+pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
+    let chain = directory::pages(&bytes)?;
+    let description = chain.first().ok_or("the TIFF has no pages")?.description.as_ref();
+    // A thumbnail may come first.
+    let first = chain.iter().find(|page| !page.reduced).unwrap_or(&chain[0]);
     first.check()?;
-    let meaning = match &first.description {
+    let meaning = match description {
         Some(text) => describe::meaning(text, first, chain.len())?,
         None => None,
     };
     // Thumbnails, pyramid levels and label images are pages too, but not planes.
-    let is_plane = |page: &&Page| page.index == 0 || !page.reduced && page.same_pixels(first);
+    let is_plane = |page: &&Page| page.index == first.index || !page.reduced && page.same_pixels(first);
     let mut pages: Vec<&Page> = chain.iter().filter(is_plane).collect();
     if let Some(order) = meaning.as_ref().and_then(|m| m.order.as_ref()) {
         let page = |&i: &usize| pages.binary_search_by_key(&i, |page| page.index).ok().map(|at| pages[at]);
         let ordered: Option<Vec<_>> = order.iter().map(page).collect();
         pages = ordered.ok_or("the OME-XML lists pages that are not in this file")?;
     }
-    let promised = pages.iter().fold(0_u64, |n, page| n.saturating_add(page.bytes()));
-    limits::check(promised, bytes.len())?;
+    limits::fits(pages.iter().fold(0_u64, |n, page| n.saturating_add(page.bytes())))?;
     let axes = match meaning {
         Some(meaning) if count(&meaning.axes) == Some(pages.len()) => meaning.axes,
         Some(meaning) if pages.len() == 1 => {
-            return arrange(raw::pages(&bytes, first, count(&meaning.axes))?, &meaning.axes);
+            let pages = raw::pages(&bytes, first, count(&meaning.axes))?;
+            return arrange(read(&bytes, &pages)?, &meaning.axes);
         }
         // A description that does not match the pages was copied from another file, and is ignored.
         _ => unnamed(pages.len(), first.samples),
     };
-    arrange(read(&bytes, &pages)?, &axes)
+    arrange(read(&bytes, pages)?, &axes)
 }
 
 /// The axes of pages that have no description.
@@ -55,15 +60,6 @@ fn unnamed(pages: usize, samples: u16) -> Vec<Axis> {
     vec![(letter, pages)]
 }
 
-fn read(bytes: &[u8], pages: &[&Page]) -> Decoded<Vec<Pixels>> {
-    // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large images.
-    let limits = Limits::unlimited();
-    let decoder = Decoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
-    let mut decoder = decoder.with_limits(limits);
-    let mut planes = Vec::new();
-    for page in pages {
-        decoder.seek_to_image(page.index).map_err(|e| e.to_string())?;
-        planes.push(page::read(&mut decoder, page)?);
-    }
-    Ok(planes)
+fn read<'a>(bytes: &[u8], pages: impl IntoIterator<Item = &'a Page>) -> Decoded<Vec<Pixels>> {
+    pages.into_iter().map(|page| page::read(bytes, page)).collect()
 }

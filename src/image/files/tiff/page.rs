@@ -1,110 +1,106 @@
 //! The pixels of one page, assembled from its strips or tiles.
-//!
-//! They are read chunk by chunk, because the crate's functions for whole images return only the first plane of planar
-//! files and panic on planar tiles.
 
-use std::io::{Read, Seek, SeekFrom};
-
-use ndarray::{ArrayView3, s};
-use tiff::decoder::{ChunkType, Decoder, DecodingResult};
-use tiff::tags::Tag;
+use bytemuck::Zeroable;
+use ndarray::{Array3, ArrayView3, s};
 
 use super::super::limits;
 use super::super::samples::{Decoded, from_samples, keep};
-use super::directory::{JPEG, Page, YCBCR};
-use crate::image::{Pixel, Pixels};
+use super::chunk;
+use super::codec;
+use super::directory::{Page, Places, YCBCR};
+use super::numbers::Numbers;
+use crate::image::Pixels;
 
-/// Reads the current page of the decoder.
-pub(super) fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Decoded<Pixels> {
+/// Reads a page of the file.
+pub(super) fn read(file: &[u8], page: &Page) -> Decoded<Pixels> {
+    let mixed = "the TIFF mixes types of samples";
     match (page.format, page.bits) {
-        (1, 1..=8) => assemble(decoder, page, |chunk, row| match chunk {
-            DecodingResult::U8(values) if page.bits < 8 => Some(unpack(&values, page.bits, row)),
-            DecodingResult::U8(values) if page.photometric == YCBCR => Some(rgb(values)),
-            DecodingResult::U8(values) => Some(values),
-            _ => None,
-        }),
-        (1, 16) => assemble(decoder, page, |chunk, _| match chunk {
-            DecodingResult::U16(values) => Some(values),
-            _ => None,
-        }),
-        _ => assemble(decoder, page, |chunk, _| Some(floats(chunk))),
+        (1, 1..=8) => assemble(file, page, |chunk| match chunk {
+            Numbers::U8(values) if page.photometric == YCBCR => Ok(rgb(values)),
+            Numbers::U8(values) => Ok(values),
+            _ => Err(mixed.into()),
+        })
+        .map(Pixels::U8),
+        (1, 9..=16) => assemble(file, page, |chunk| match chunk {
+            Numbers::U16(values) => Ok(values),
+            _ => Err(mixed.into()),
+        })
+        .map(Pixels::U16),
+        _ => assemble(file, page, |chunk| Ok(floats(chunk))).map(Pixels::F32),
     }
 }
 
-/// Copies the chunks of a page to their places. `convert` gets a chunk and the number of values in a row of it.
-fn assemble<R: Read + Seek, T: Pixel + Default>(
-    decoder: &mut Decoder<R>,
+/// Copies the strips or tiles of a page, as `convert` makes them of their numbers, to their places.
+pub(super) fn assemble<T: Copy + Zeroable>(
+    file: &[u8],
     page: &Page,
-    convert: impl Fn(DecodingResult, usize) -> Option<Vec<T>>,
-) -> Decoded<Pixels> {
+    convert: impl Fn(Numbers) -> Decoded<Vec<T>>,
+) -> Decoded<Array3<T>> {
     let samples = usize::from(page.samples);
     let n = limits::samples(page.height, page.width, page.samples.into())?;
+    let places = places(file, page)?;
+    codec::check_lengths(page, &places)?;
     let (height, width) = (page.height as usize, page.width as usize);
-    // They differ where a tag of 16 bits cannot hold the padded width or height.
-    if decoder.dimensions().ok().map(|(w, h)| (w.into(), h.into())) != Some(page.padded()) {
-        return Err("the sides of the TIFF are not consistent with its tiles".into());
-    }
-    let length = decoder.inner().seek(SeekFrom::End(0)).map_err(|e| e.to_string())?;
     let mut image = from_samples(height, width, samples, limits::zeros::<T>(n)?)?;
 
-    let (chunk_width, chunk_height) = decoder.chunk_dimensions();
-    let across = width.div_ceil(chunk_width as usize);
-    let chunks = across * height.div_ceil(chunk_height as usize);
+    let (columns, rows) = page.chunk();
+    let across = page.width.div_ceil(columns);
+    let chunks = across * page.height.div_ceil(rows);
     // A planar page has all chunks of its first sample, then all of its second.
-    let (parts, depth) = if page.planar { (samples, 1) } else { (1, samples) };
-    for (index, (offset, packed)) in places(decoder)?.into_iter().enumerate().take(chunks * parts) {
+    let depth = page.depth() as usize;
+    for (index, &(offset, packed)) in (0..).zip(&places) {
         if packed == 0 {
             continue; // A chunk that was never written is zero.
         }
-        // The crate would fill the missing part of a JPEG with grey.
-        if page.compression == JPEG && offset.saturating_add(packed) > length {
-            return Err("the TIFF is incomplete".into());
-        }
-        let number = u32::try_from(index).map_err(|e| e.to_string())?;
-        let (columns, rows) = decoder.chunk_data_dimensions(number);
-        let (columns, rows) = (columns as usize, rows as usize);
-        let chunk = decoder.read_chunk(number).map_err(|e| e.to_string())?;
-        let values = convert(chunk, columns * depth).ok_or("the TIFF mixes types of samples")?;
-        let chunk = ArrayView3::from_shape((rows, columns, depth), &values);
-        let chunk = chunk.map_err(|_| "a strip or tile of the TIFF is incomplete")?;
+        let (part, place) = ((index / chunks) as usize, index % chunks);
+        let (top, left) = (place / across * rows, place % across * columns);
+        // The last strip ends with the page; the last tiles are filled up.
+        let rows = if page.tile.is_some() { rows } else { rows.min(page.height - top) };
+        let bytes = &file[offset as usize..(offset + packed) as usize];
+        let bytes = chunk::samples(file, page, bytes, columns, rows)?;
+        let values = convert(Numbers::of(page, bytes, columns as usize * depth)?)?;
+        let chunk = ArrayView3::from_shape((rows as usize, columns as usize, depth), &values);
+        let chunk = chunk.map_err(|_| chunk::INCOMPLETE)?;
 
-        let (part, place) = (index / chunks, index % chunks);
-        let (top, left) = (place / across * chunk_height as usize, place % across * chunk_width as usize);
-        // Pixels beyond the edge are padding.
-        let (bottom, right) = (height.min(top + rows), width.min(left + columns));
-        image.slice_mut(s![top..bottom, left..right, part..part + depth]).assign(&chunk.slice(s![
-            ..bottom - top,
-            ..right - left,
-            ..
-        ]));
+        let (top, left) = (top as usize, left as usize);
+        let (bottom, right) = (height.min(top + rows as usize), width.min(left + columns as usize));
+        let mut target = image.slice_mut(s![top..bottom, left..right, part..part + depth]);
+        target.assign(&chunk.slice(s![..bottom - top, ..right - left, ..]));
     }
     if page.alpha {
         let (values, _) = image.into_raw_vec_and_offset();
         image = from_samples(height, width, samples - 1, keep(values, samples, samples - 1))?;
     }
-    Ok(T::wrap(image))
+    Ok(image)
 }
 
-/// The offset and the length in bytes of each packed chunk in the file.
-fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> {
-    let (offsets, lengths) = match decoder.get_chunk_type() {
-        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
-        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
+/// The offset and the length in bytes of each packed strip or tile, as far as it lies in the file.
+fn places(file: &[u8], page: &Page) -> Decoded<Vec<(u64, u64)>> {
+    let (columns, rows) = page.chunk();
+    let parts = if page.planar { page.samples.into() } else { 1 };
+    let count = page.width.div_ceil(columns) * page.height.div_ceil(rows) * parts;
+    let each = page.row_bytes(columns) * rows;
+    let clip = |(offset, packed): (u64, u64)| {
+        let offset = offset.min(file.len() as u64);
+        (offset, packed.min(file.len() as u64 - offset))
     };
-    let mut list = |tag| match decoder.find_tag_unsigned_vec::<u64>(tag) {
-        Ok(list) => Ok(list.unwrap_or_default()),
-        Err(e) => Err(e.to_string()),
+    let (offsets, lengths) = match &page.places {
+        // All lie in the file, so there are no more of them than bytes.
+        Places::From(start) => {
+            let places = (0..count).map(|i| (start.saturating_add(i.saturating_mul(each)), each));
+            return Ok(places.take_while(|place| place.0 < file.len() as u64).map(clip).collect());
+        }
+        Places::Listed(offsets, lengths) => (offsets, lengths),
     };
-    Ok(list(offsets)?.into_iter().zip(list(lengths)?).collect())
-}
-
-/// Unpacks values of 1, 2 or 4 bits, the highest bits of a byte first. Every row, of `row` values, begins a new byte.
-fn unpack(bytes: &[u8], bits: u64, row: usize) -> Vec<u8> {
-    let bits = bits as usize;
-    let mask = (1_u8 << bits) - 1;
-    let value = |bytes: &[u8], i: usize| bytes[i * bits / 8] >> (8 - bits - i * bits % 8) & mask;
-    let rows = bytes.chunks_exact((row * bits).div_ceil(8));
-    rows.flat_map(|bytes| (0..row).map(move |i| value(bytes, i))).collect()
+    let list = |entry: &Option<_>| {
+        page.layout.numbers(file, entry.as_ref()?).map(|numbers| numbers.take(count as usize))
+    };
+    let offsets = list(offsets).ok_or("the TIFF does not say where its strips or tiles lie")?;
+    match (list(lengths), page.compression) {
+        (Some(lengths), _) => Ok(offsets.zip(lengths).map(clip).collect()),
+        (None, codec::NONE) => Ok(offsets.map(|offset| clip((offset, each))).collect()),
+        (None, _) => Err("the TIFF does not say how long its strips or tiles are".into()),
+    }
 }
 
 /// Converts full-range YCbCr (ITU-R BT.601, as in JFIF) to RGB.
@@ -118,13 +114,13 @@ fn rgb(mut values: Vec<u8>) -> Vec<u8> {
 }
 
 /// Converts all numbers to `f32`, in which the original computes.
-fn floats(chunk: DecodingResult) -> Vec<f32> {
+fn floats(chunk: Numbers) -> Vec<f32> {
     macro_rules! cast {
         ($($variant:ident),*) => {
             match chunk {
-                DecodingResult::F32(values) => values,
-                DecodingResult::F16(values) => values.into_iter().map(half::f16::to_f32).collect(),
-                $(DecodingResult::$variant(values) => values.into_iter().map(|v| v as f32).collect(),)*
+                Numbers::F32(values) => values,
+                Numbers::F16(values) => values.into_iter().map(half::f16::to_f32).collect(),
+                $(Numbers::$variant(values) => values.into_iter().map(|v| v as f32).collect(),)*
             }
         };
     }
@@ -134,13 +130,6 @@ fn floats(chunk: DecodingResult) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bits_are_unpacked_from_the_highest() {
-        assert_eq!(unpack(&[0b1010_0000, 0b0100_0000], 1, 3), [1, 0, 1, 0, 1, 0]);
-        assert_eq!(unpack(&[0b1101_1000, 0b0100_0000], 2, 5), [3, 1, 2, 0, 1]);
-        assert_eq!(unpack(&[0x1f, 0x20], 4, 3), [1, 15, 2]);
-    }
 
     #[test]
     fn ycbcr_to_rgb() {
