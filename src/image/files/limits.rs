@@ -40,6 +40,15 @@ pub(super) fn zeros<T: Zeroable>(n: usize) -> Decoded<Vec<T>> {
     try_zeroed_vec(n).map_err(|()| format!("not enough memory for {n} samples"))
 }
 
+/// Copies bytes to memory of their own.
+pub(super) fn copy(bytes: &[u8]) -> Decoded<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())
+        .map_err(|_| format!("not enough memory for {} bytes", bytes.len()))?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-"""Writes the image files beside this script, which tests/images.rs reads, into a folder OUT.
+"""Writes the image files beside this script, which tests/images reads, into a folder OUT.
 
 From the repository's root, with Python 3.11 or newer:
 
@@ -23,7 +23,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-PARSER = argparse.ArgumentParser(description="Writes the image files that tests/images.rs reads.")
+PARSER = argparse.ArgumentParser(description="Writes the image files that tests/images reads.")
 PARSER.add_argument("out", type=Path, help="folder for them, made if it is not there")
 PARSER.add_argument("--check", action="store_true", help="compare them with the files beside this script as well")
 OPTIONS = PARSER.parse_args()
@@ -102,7 +102,7 @@ def types():
         data = (value("u1").astype("u2") * scale)[0, ..., 0]
         options = dict(bitspersample=bits, photometric="minisblack", metadata=None)
         tifffile.imwrite(name(f"u{bits}", 1, 1, "packed.tif"), data, **options)
-        tifffile.imwrite(name(f"u{bits}", 1, 1, "packedstrips.tif"), data, rowsperstrip=3, byteorder=">", **options)
+        tifffile.imwrite(name(f"u{bits}", 1, 1, "packedstrips.tif"), data, rowsperstrip=3, **options)
     for kind in ("u1", "u2"):
         tif("lzma", kind, compression="lzma", predictor=2, rowsperstrip=3)
         tif("jpeg2000", kind, compression="jpeg2000", tile=(16, 16))

@@ -39,7 +39,7 @@ pub(super) fn samples(file: &[u8], page: &Page, packed: &[u8], columns: u64, row
         LZMA => fill(XzReader::new_mem_limit(packed, false, 1 << 20), length)?,
         ZSTD => fill(zstd::Decoder::with_buffer(packed).map_err(|_| DAMAGED)?, length)?,
         FAX3 | FAX4 => fax(page, packed, size, row)?,
-        _ => fill(packed, length)?,
+        _ => limits::copy(packed.get(..length).ok_or(INCOMPLETE)?)?,
     };
     predictor::undo(page, &mut samples, row);
     Ok(samples)
@@ -102,20 +102,25 @@ fn fax(page: &Page, packed: &[u8], (columns, rows): (usize, usize), row: usize) 
     let mut bytes = limits::zeros::<u8>(row * rows)?;
     let mut lines = bytes.chunks_exact_mut(row);
     let mut missing = rows;
+    let mut whole = true;
     // `changes` are the columns where the colour changes, beginning with white.
     let line = |changes: &[u32]| {
         let Some(line) = lines.next() else { return };
         missing -= 1;
+        // The runs of group 3 fill the row.
+        whole &= page.compression == FAX4 || changes.last() == Some(&width);
         for run in changes.chunks(2) {
             for x in run[0]..run.get(1).map_or(width, |&end| end.min(width)) {
                 line[x as usize / 8] |= 0x80 >> (x % 8);
             }
         }
     };
-    // The mark at the end may be missing, so only the number of rows tells whether all are there.
+    // The mark at the end may be missing, so only the rows tell whether all are there. The crate knows the end of a row
+    // of group 3 by the mark of the next one, so one is added.
+    let input = packed.iter().copied();
     match page.compression {
-        FAX3 => decode_g3(packed.iter().copied(), line),
-        _ => decode_g4(packed.iter().copied(), width, u32::try_from(rows).ok(), line),
+        FAX3 => decode_g3(input.chain([0, 1]), line),
+        _ => decode_g4(input, width, u32::try_from(rows).ok(), line),
     };
-    if missing > 0 { Err(INCOMPLETE.into()) } else { Ok(bytes) }
+    if missing > 0 || !whole { Err(INCOMPLETE.into()) } else { Ok(bytes) }
 }

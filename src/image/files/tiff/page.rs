@@ -80,15 +80,16 @@ fn places(file: &[u8], page: &Page) -> Decoded<Vec<(u64, u64)>> {
     let parts = if page.planar { page.samples.into() } else { 1 };
     let count = page.width.div_ceil(columns) * page.height.div_ceil(rows) * parts;
     let each = page.row_bytes(columns) * rows;
-    let clip = |(offset, packed): (u64, u64)| {
-        let offset = offset.min(file.len() as u64);
-        (offset, packed.min(file.len() as u64 - offset))
+    let length = file.len() as u64;
+    let clip = |(offset, packed): (u64, u64)| match length.checked_sub(offset) {
+        _ if packed == 0 => Ok((0, 0)),
+        None | Some(0) => Err("the TIFF is incomplete: it ends before its pixels".to_string()),
+        Some(left) => Ok((offset, packed.min(left))),
     };
     let (offsets, lengths) = match &page.places {
-        // All lie in the file, so there are no more of them than bytes.
+        // The first that is not in the file ends the list, so it is not longer than the file.
         Places::From(start) => {
-            let places = (0..count).map(|i| (start.saturating_add(i.saturating_mul(each)), each));
-            return Ok(places.take_while(|place| place.0 < file.len() as u64).map(clip).collect());
+            return (0..count).map(|i| clip((start.saturating_add(i.saturating_mul(each)), each))).collect();
         }
         Places::Listed(offsets, lengths) => (offsets, lengths),
     };
@@ -97,8 +98,8 @@ fn places(file: &[u8], page: &Page) -> Decoded<Vec<(u64, u64)>> {
     };
     let offsets = list(offsets).ok_or("the TIFF does not say where its strips or tiles lie")?;
     match (list(lengths), page.compression) {
-        (Some(lengths), _) => Ok(offsets.zip(lengths).map(clip).collect()),
-        (None, codec::NONE) => Ok(offsets.map(|offset| clip((offset, each))).collect()),
+        (Some(lengths), _) => offsets.zip(lengths).map(clip).collect(),
+        (None, codec::NONE) => offsets.map(|offset| clip((offset, each))).collect(),
         (None, _) => Err("the TIFF does not say how long its strips or tiles are".into()),
     }
 }
