@@ -13,6 +13,8 @@ mod options;
 mod outputs;
 mod pairs;
 mod plots;
+#[cfg(feature = "pull")]
+mod pull;
 mod segment;
 mod styles;
 mod table;
@@ -32,7 +34,7 @@ pub fn main() -> ExitCode {
         Command::Segment(args) => segment::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Styles(args) => styles::run(&args),
-        Command::Models => models::run(),
+        Command::Models(args) => models::run(&args),
         Command::Convert(args) => convert::run(&args),
         #[cfg(feature = "cuda")]
         Command::Devices(args) => devices::run(&args),

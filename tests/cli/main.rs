@@ -6,6 +6,9 @@ mod devices;
 mod emulated;
 mod good;
 mod gpu;
+mod pull;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
+#[path = "../common/server.rs"]
+mod server;
