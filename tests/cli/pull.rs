@@ -12,7 +12,7 @@ fn published(network: &str, scene: &Scene) -> Vec<(&'static str, Vec<u8>)> {
     let weights = repository(&format!("weights/{network}.safetensors"));
     let convert = Command::new(BIN).arg("convert").arg(weights).arg(&file).status().unwrap();
     assert!(convert.success());
-    let size = scene.path("converted_size.npy");
+    let size = scene.path("converted.pth_size.npy");
     let files = vec![("cyto3", fs::read(&file).unwrap()), ("size_cyto3.npy", fs::read(&size).unwrap())];
     fs::remove_file(file).unwrap();
     fs::remove_file(size).unwrap();
