@@ -39,7 +39,9 @@ fn before_the_network(c: &mut Criterion) {
     group.throughput(Throughput::Elements((SIDE * SIDE) as u64));
     let pixels: Vec<f32> = (0..2 * SIDE * SIDE).map(|i| (i * 7919 % 4099) as f32).collect();
     group.bench_function("normalize", |b| {
-        let run = |mut p: Vec<f32>| normalize::normalize(&mut p, SIDE, SIDE, 2, &Normalize::default());
+        let run = |mut p: Vec<f32>| {
+            normalize::normalize(&mut p, SIDE, SIDE, 2, &Normalize::default(), Compat::None)
+        };
         b.iter_batched(|| pixels.clone(), run, BatchSize::LargeInput);
     });
     let to = (SIDE * 3 / 4, SIDE * 3 / 4);
@@ -48,7 +50,7 @@ fn before_the_network(c: &mut Criterion) {
     group.bench_function("input", |b| {
         let channels = channels::Channels::of(&image, [0, 0], 2).unwrap();
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..SIDE, out);
-        let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default());
+        let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default(), Compat::None);
         let input = input::Input::new(channels, &levels, (SIDE, SIDE), to);
         let grid = Grid::new(to.0, to.1, 224, 0.1, false);
         let mut tile = vec![0.0; 224 * 224 * 2];

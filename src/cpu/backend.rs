@@ -64,7 +64,7 @@ impl Backend for Cpu {
         let (height, width) = image.size();
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
-        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize);
+        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize, options.compat);
         Ok(())
     }
 

@@ -267,7 +267,8 @@ impl Backend for Cuda {
     fn normalize(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         let ((height, width), nchan) = (image.size(), self.unet.nchan());
         let scratch = &mut self.scratch.normalize;
-        normalize(&self.gpu, &mut work.pixels, height, width, nchan, &options.normalize, scratch)
+        let how = (&options.normalize, options.compat);
+        normalize(&self.gpu, &mut work.pixels, height, width, nchan, how, scratch)
     }
 
     fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &mut Watch) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use flowmask::cpu::{blend, channels, cluster, components, flow_error, follow, normalize};
 use flowmask::plan::grid::Grid;
-use flowmask::{Image, Normalize, output};
+use flowmask::{Compat, Image, Normalize, output};
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub fn normalise(question: &Value) -> Result<Run> {
     Ok(Box::new(move || {
         let begin = Instant::now();
         let mut pixels = channels::channels(&image, [0, 0], 2)?;
-        normalize::normalize(&mut pixels, height, width, 2, &Normalize::default());
+        normalize::normalize(&mut pixels, height, width, 2, &Normalize::default(), Compat::None);
         one(begin, shaped(&[height, width, 2], pixels))
     }))
 }
