@@ -9,7 +9,7 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use flowmask::cpu::{
-    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, resize,
+    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, parts, resize,
 };
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
@@ -100,6 +100,13 @@ fn after_the_network(c: &mut Criterion) {
     let points = follow::follow(flows, cellprob, (SIDE, SIDE), 0.0, 200, Sampling::Bilinear);
     group.bench_function("cluster", |b| b.iter(|| cluster::cluster(&points, (SIDE, SIDE), 0.4)));
     group.bench_function("flow_error", |b| b.iter(|| flow_error::flow_errors(labels, SIDE, flows)));
+    group.bench_function("parts", |b| {
+        let run = |mut l: Vec<u32>| {
+            parts::keep_largest_parts(&mut l, SIDE);
+            l
+        };
+        b.iter_batched(|| labels.to_vec(), run, BatchSize::LargeInput);
+    });
     group.bench_function("components", |b| {
         let run = |mut l: Vec<u32>| components::fill_holes_and_drop_small(&mut l, SIDE, 15, Compat::None);
         b.iter_batched(|| labels.to_vec(), run, BatchSize::LargeInput);

@@ -11,6 +11,7 @@ use super::follow::{Points, follow};
 use super::input::Input;
 use super::network::Unet;
 use super::normalize::{Levels, levels};
+use super::parts::keep_largest_parts;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
 use crate::options::{Compat, Options};
@@ -103,6 +104,11 @@ impl Backend for Cpu {
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
         work.labels = resize::nearest(&work.labels, from, to);
+        Ok(())
+    }
+
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        keep_largest_parts(&mut work.labels, size.1);
         Ok(())
     }
 

@@ -47,7 +47,7 @@ pub fn average(question: &Value) -> Result<Run> {
         let mut blend = blend::Blend::new(&grid, nout);
         let values = values.chunks_exact(nout * height * width);
         grid.tiles().into_iter().zip(values).for_each(|(tile, values)| blend.add(tile, values));
-        one(begin, shaped(&[nout, side, side], blend.finish()))
+        one(begin, shaped(&[nout, side, side], blend.finish().0))
     }))
 }
 
