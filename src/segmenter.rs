@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::Array1;
 
 use crate::lanes::Lanes;
+use crate::plan::scale::known_scale;
 use crate::pool::Pool;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
@@ -108,7 +109,7 @@ impl Segmenter {
         E: From<Error> + Send,
     {
         options.check()?;
-        many::run(&self.lanes, self.model.diam_mean(), files.into_iter(), options, &done);
+        many::run(&self.lanes, known_scale(&self.model, options.diameter), files.into_iter(), options, &done);
         Ok(())
     }
 }

@@ -155,7 +155,8 @@ pub struct Model {
         value_name = "MODEL"
     )]
     pub model: String,
-    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: the model's]
+    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: 30 for cyto, 17 for
+    /// nuclei, and what a model file says about its training, its diam_labels]
     #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
     pub diameter: Option<Diameter>,
     /// Average the network over flipped tiles that overlap by half (slower)
@@ -205,6 +206,9 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub min_size: i64,
+    /// Leave masks that are in several parts as they are; otherwise the largest part of each mask stays
+    #[arg(long, alias = "keep_parts")]
+    pub keep_parts: bool,
     /// Drop cells that touch the border of the image
     #[arg(long, alias = "exclude_on_edges")]
     pub exclude_on_edges: bool,
@@ -220,7 +224,8 @@ pub struct Cells {
     /// Do not interpolate: read the flow of the pixel that contains the point
     #[arg(long, alias = "no_interp", conflicts_with = "sampling")]
     pub no_interp: bool,
-    /// Reproduce the bugs of this version of Cellpose, for comparisons
+    /// Reproduce the bugs of this version of Cellpose, for comparisons: its filter of small cells, masks in several parts,
+    /// channels of little contrast as zeros
     #[arg(long, value_enum, value_name = "VERSION")]
     pub compat: Option<Compat>,
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use flowmask::Diameter;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ pub struct Done {
     pub width: usize,
     /// The mean diameter of the planes, in pixels.
     pub diameter: f64,
+    /// Where it is from: the option, the model or an estimate.
+    pub diameter_from: Diameter,
     pub time: Duration,
 }
 
@@ -154,6 +157,11 @@ fn to_json(input: &Path, done: &Done) -> Value {
         "height": done.height,
         "width": done.width,
         "diameter": round(done.diameter),
+        "diameter_from": match done.diameter_from {
+            Diameter::Model => "model",
+            Diameter::Pixels(_) => "option",
+            Diameter::Auto => "estimate",
+        },
         "seconds": round(done.time.as_secs_f64()),
     })
 }

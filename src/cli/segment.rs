@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::{Error, Image, Model, Segmentation, image, output};
+use flowmask::{Diameter, Error, Image, Model, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
@@ -41,6 +41,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     }
     let run = Run {
         files,
+        diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -79,6 +80,8 @@ struct File {
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    /// What the options say about the diameter.
+    diameter: Diameter,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -126,6 +129,7 @@ impl Run {
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
+            diameter_from: self.diameter,
             time: lock(&file.start).elapsed(),
         })
     }
