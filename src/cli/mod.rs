@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
     };
     done.unwrap_or_else(|error| {
-        messages::notice(&error.to_string());
+        messages::notice(&messages::sentence(&error));
         ExitCode::from(CANNOT_START)
     })
 }
