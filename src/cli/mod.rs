@@ -14,6 +14,8 @@ mod outputs;
 mod pairs;
 mod plots;
 mod segment;
+#[cfg(unix)]
+mod signals;
 mod styles;
 mod table;
 
@@ -28,6 +30,8 @@ const CANNOT_START: u8 = 2;
 
 /// Runs the command. Exit codes: 0 all images are done, 1 some failed, 2 nothing could be started.
 pub fn main() -> ExitCode {
+    #[cfg(unix)]
+    signals::watch();
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

@@ -2,10 +2,17 @@
 
 mod bad;
 mod devices;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulated;
 mod good;
 mod gpu;
+mod kept;
+#[cfg(target_os = "linux")]
+mod killed;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
+#[cfg(target_os = "linux")]
+mod stopped;
