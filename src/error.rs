@@ -24,6 +24,21 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// A file must not be replaced, since it does not say that flowmask wrote it: see
+    /// [`Destination`](crate::output::Destination).
+    #[error("{} is there and does not say that flowmask wrote it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file format cannot hold an image's labels.
+    #[error("{}: {reason}", path.display())]
+    Labels {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the format cannot hold.
+        reason: String,
+    },
     /// A file is not an image that can be read.
     #[error("{}: {reason}", path.display())]
     ImageFile {
@@ -111,6 +126,11 @@ impl Error {
 
     pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
         Error::Write { path: path.into(), source }
+    }
+
+    #[cfg(feature = "files")]
+    pub(crate) fn labels(path: &Path, reason: impl ToString) -> Self {
+        Error::Labels { path: path.into(), reason: reason.to_string() }
     }
 
     pub(crate) fn image_file(path: &Path, reason: impl ToString) -> Self {

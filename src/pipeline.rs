@@ -169,12 +169,7 @@ impl<B: Backend> Engine<B> {
         watch: &mut Watch,
     ) -> Result<()> {
         let model = self.model.clone();
-        let size_model = model.size_model().ok_or_else(|| {
-            Error::model(
-                model.name(),
-                "has no size model, so it cannot estimate the diameter: give the diameter in pixels",
-            )
-        })?;
+        let size_model = model.some_size_model()?;
         let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
         let options = Options {
             augment,

@@ -90,6 +90,9 @@ pub struct Styles {
     /// Folder for the outputs, created if missing
     #[arg(short = 'o', long = "output", alias = "savedir", default_value = ".", value_name = "DIR")]
     pub dir: PathBuf,
+    /// Replace any file; left out, only outputs of flowmask are replaced
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print errors only
     #[arg(short, long)]
     pub quiet: bool,
@@ -242,6 +245,9 @@ pub struct Output {
     /// Also write NAME_overlay.png, the image with the outlines of the cells
     #[arg(long)]
     pub overlay: bool,
+    /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print one line of JSON for each image
     #[arg(long)]
     pub json: bool,
@@ -293,6 +299,9 @@ pub struct Evaluate {
     /// (ap.svg, ap.png) and the gallery of images with outlines (gallery.html, gallery_METHOD.png)
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Replace any file; left out, only outputs of flowmask are replaced
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 #[derive(Args)]
@@ -309,6 +318,9 @@ pub struct Convert {
     /// The size model (size_*.npy) to put into the file, for --diameter auto
     #[arg(long, value_name = "FILE")]
     pub size: Option<PathBuf>,
+    /// Replace OUT, and a size model beside it; left out, no file is replaced
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use flowmask::Diameter;
+use flowmask::{Diameter, Error};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -134,10 +134,17 @@ pub fn notice(message: &str) {
 
 /// The error with the name of the image in front, unless the error already names it.
 fn about(input: &Path, error: &anyhow::Error) -> String {
-    use flowmask::Error;
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
-        _ => format!("{}: {error}", input.display()),
+        _ => format!("{}: {}", input.display(), sentence(error)),
+    }
+}
+
+/// The error, and what the user can do where that is a flag.
+pub fn sentence(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Exists { .. }) => format!("{error}: --overwrite replaces it, or choose another place"),
+        _ => error.to_string(),
     }
 }
 

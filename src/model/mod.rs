@@ -206,6 +206,15 @@ impl Model {
     pub fn size_model(&self) -> Option<&SizeModel> {
         self.size.as_deref()
     }
+
+    /// The size model.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there is none.
+    pub(crate) fn some_size_model(&self) -> Result<&SizeModel> {
+        let reason = "has no size model, so it cannot estimate the diameter: give the diameter in pixels";
+        self.size_model().ok_or_else(|| Error::model(self.name(), reason))
+    }
 }
 
 /// The content of the file that a model was loaded from. It is decoded a second time when the parameters are needed,
