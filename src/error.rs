@@ -96,6 +96,16 @@ pub enum Error {
     /// The progress callback returned `false`.
     #[error("cancelled")]
     Cancelled,
+    /// There is too little memory for an image. Other images, or another diameter, may take less.
+    #[error("{what} needs {} of memory, but {} may be used", size(*.needed), size(*.limit))]
+    Memory {
+        /// What needs the memory, such as an image with its size and the diameter of its cells.
+        what: String,
+        /// How much it needs, in bytes.
+        needed: u64,
+        /// How much it may use, in bytes: what [`crate::Options::memory`] says, or what was free.
+        limit: u64,
+    },
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -116,6 +126,7 @@ impl Error {
             Error::Device { device, reason } => Error::device(device, reason),
             Error::Model { model, reason } => Error::model(model, reason),
             Error::Cancelled => Error::Cancelled,
+            Error::Memory { what, needed, limit } => Error::memory(what, *needed, *limit),
             other => Error::device("all images of a batch", other),
         }
     }
@@ -177,7 +188,32 @@ impl Error {
         Error::Download { url: url.into(), reason: reason.to_string() }
     }
 
+    pub(crate) fn memory(what: impl ToString, needed: u64, limit: u64) -> Self {
+        Error::Memory { what: what.to_string(), needed, limit }
+    }
+
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {
         Error::Option { name, reason: reason.to_string() }
+    }
+}
+
+/// A number of bytes in words, such as "1.8 GB".
+fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut value, mut unit) = (bytes as f64 / 1e3, 0);
+    while value >= 999.95 && unit + 1 < units.len() {
+        (value, unit) = (value / 1e3, unit + 1);
+    }
+    format!("{value:.1} {}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_said_in_the_fitting_unit() {
+        let said = [0, 1_500, 999_949, 999_950, 710_340_406_272, u64::MAX].map(size);
+        assert_eq!(said, ["0.0 kB", "1.5 kB", "999.9 kB", "1.0 MB", "710.3 GB", "18.4 EB"]);
     }
 }

@@ -273,6 +273,9 @@ pub struct Speed {
     /// as keep a GPU busy; on the processor 8, or the number of threads if larger]
     #[arg(long, alias = "batch_size", value_name = "N")]
     pub batch_size: Option<usize>,
+    /// The most memory that an image may take, such as 4GB, 500MB or 2GiB [default: what is free]
+    #[arg(long, value_parser = memory, value_name = "SIZE")]
+    pub memory: Option<u64>,
     /// Instruction set of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
     #[arg(long, aliases = ["cpu_isa", "cpu-kernel", "cpu_kernel"], value_name = "NAME")]
     pub cpu_isa: Option<String>,
@@ -358,6 +361,28 @@ fn diameter(text: &str) -> Result<Diameter, String> {
     }
 }
 
+/// Reads a number of bytes: a number, and a unit of powers of 1000 (kB, MB, GB, TB) or of 1024 (KiB, MiB, GiB, TiB).
+fn memory(text: &str) -> Result<u64, String> {
+    let units = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = text[..text.len() - units.len()].parse::<f64>();
+    let unit = match units.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024f64.powi(2),
+        "gib" => 1024f64.powi(3),
+        "tib" => 1024f64.powi(4),
+        _ => 0.0,
+    };
+    match number {
+        Ok(number) if number.is_finite() && number * unit >= 1.0 => Ok((number * unit) as u64),
+        _ => Err("must be a number of bytes, such as 4GB, 500MB or 2GiB".into()),
+    }
+}
+
 fn perplexity(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(n) if n.is_finite() && n >= 1.0 => Ok(n),
@@ -385,6 +410,15 @@ mod tests {
         for (long, arg) in longs.into_iter().filter(|(long, _)| long.contains('-')) {
             let aliases = arg.get_all_aliases().unwrap_or_default();
             assert!(aliases.contains(&long.replace('-', "_").as_str()), "--{long} has {aliases:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_a_number_with_a_unit() {
+        let sizes = ["4GB", "500mb", "2GiB", "1.5 T", "1024", "12kB"].map(|text| memory(text).unwrap());
+        assert_eq!(sizes, [4_000_000_000, 500_000_000, 2 << 30, 1_500_000_000_000, 1024, 12_000]);
+        for wrong in ["", "GB", "-4GB", "0", "4 parsecs", "4GBGB", "1.2.3GB", "nan", "inf"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
         }
     }
 
