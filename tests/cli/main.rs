@@ -6,6 +6,8 @@ mod devices;
 mod emulated;
 mod good;
 mod gpu;
+#[cfg(target_os = "linux")]
+mod memory;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
