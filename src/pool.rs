@@ -23,8 +23,9 @@ impl Pool {
     /// # Errors
     /// [`Error::Option`] for more than [`MAX_THREADS`]; [`Error::Threads`] when a thread cannot be started.
     pub fn new(threads: usize) -> Result<Self> {
-        if threads > MAX_THREADS {
-            return Err(Error::option("threads", format!("is {threads}, but must be at most {MAX_THREADS}")));
+        let asked = if threads > 0 { threads } else { of_environment().unwrap_or(0) };
+        if asked > MAX_THREADS {
+            return Err(Error::option("threads", format!("is {asked}, but must be at most {MAX_THREADS}")));
         }
         let mut started = Vec::new();
         let pool = rayon::ThreadPoolBuilder::new()
@@ -39,6 +40,11 @@ impl Pool {
             .map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
         Ok(Pool { pool: Some(pool), threads: started })
     }
+}
+
+/// The number that rayon reads where none is asked for.
+fn of_environment() -> Option<usize> {
+    std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok()
 }
 
 impl Deref for Pool {

@@ -163,3 +163,41 @@ fn sample((height, width): (usize, usize)) -> u64 {
     let (down, across) = percentiles::steps(height, width);
     area((height.div_ceil(down), width.div_ceil(across)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NETWORK: Network = Network { weights: 100 << 20, nout: 3, tile: 25 << 20, thread: 3 << 20 };
+
+    fn plan(image: (usize, usize), small: (usize, usize), options: &Options) -> Plan {
+        Plan::of(&Work { image, small, others: 1000, threads: 2, batch: 8 }, &NETWORK, options)
+    }
+
+    #[test]
+    fn each_stage_is_planned_by_what_it_holds() {
+        let options = Options::default();
+        let (side, big) = ((1000, 1000), plan((1000, 1000), (2000, 2000), &options));
+        // Two threads with four tiles each, of three maps.
+        let tiles = 2 * (25 << 20) + 2 * 4 * 12 * 224 * 224 + 2 * (3 << 20);
+        assert_eq!(big.present, (100 << 20) + (16 << 20) + 1000);
+        assert_eq!(big.normalize, 4_000_000);
+        assert_eq!(big.network, 12 * 2016 * 2016 + tiles);
+        assert_eq!(big.resize, 12 * 4_000_000 + 12_000_000 + tiles);
+        assert_eq!(big.follow, 32_000_000 + tiles);
+        assert_eq!(big.peak(), big.present + big.resize);
+        let same = plan(side, side, &options);
+        assert_eq!((same.resize, same.added()), (tiles, same.follow));
+        let coarse = plan(side, (2000, 2000), &options.clone().resample(false));
+        assert_eq!((coarse.resize, coarse.follow), (tiles, 4 * 32_000_000 + tiles));
+    }
+
+    #[test]
+    fn sizes_beyond_every_memory_do_not_overflow() {
+        let huge = (1 << 45, 1 << 45);
+        for augment in [false, true] {
+            let plan = plan((1 << 20, 1 << 20), huge, &Options::default().augment(augment));
+            assert_eq!((plan.network, plan.peak()), (u64::MAX, u64::MAX));
+        }
+    }
+}

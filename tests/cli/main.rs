@@ -11,6 +11,8 @@ mod gpu;
 mod kept;
 #[cfg(target_os = "linux")]
 mod killed;
+#[cfg(target_os = "linux")]
+mod memory;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;
