@@ -55,6 +55,7 @@ mod pool;
 pub mod report;
 mod segmentation;
 mod segmenter;
+mod text;
 mod watch;
 
 pub use builder::Builder;

@@ -2,6 +2,7 @@
 //! sub-command, and everything that is printed (`messages`).
 
 mod args;
+mod compared;
 mod convert;
 #[cfg(feature = "cuda")]
 mod devices;
@@ -13,6 +14,7 @@ mod options;
 mod outputs;
 mod pairs;
 mod plots;
+mod reports;
 mod segment;
 mod styles;
 mod table;

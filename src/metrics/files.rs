@@ -9,6 +9,7 @@ use super::evaluation::{Evaluation, ImageScores, Method, SCALES, THRESHOLDS};
 use crate::Result;
 use crate::atomic::write_atomic;
 use crate::output::quoted;
+use crate::text::document;
 
 /// The name of a column, and the score of one image in it.
 type Column = (String, f64);
@@ -28,7 +29,8 @@ impl Evaluation {
     /// # Errors
     /// [`crate::Error::Write`]. A file that was at `path` is then unchanged.
     pub fn save_json(&self, path: &Path) -> Result<()> {
-        write_atomic(path, |writer| writeln!(writer, "{:#}", self.to_json()))
+        let text = format!("{:#}\n", self.to_json());
+        write_atomic(path, |writer| writer.write_all(document(&text).as_bytes()))
     }
 
     fn to_csv(&self) -> String {

@@ -69,14 +69,3 @@ pub fn save_styles_npy(path: &Path, images: &[StyleImage]) -> Result<()> {
     let numbers = images.iter().flat_map(|image| image.style.iter().copied());
     write_atomic(path, |file| npy::write(file, &[images.len(), length], numbers))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_one_field() {
-        assert_eq!(quoted("a b.tif"), "a b.tif");
-        assert_eq!(quoted("a,b\".tif"), "\"a,b\"\".tif\"");
-    }
-}
