@@ -22,15 +22,14 @@ impl<'a> Compared<'a> {
     pub fn read(pair: &'a Pair, volumes: bool) -> Result<Self, String> {
         let read = |path: &Path| {
             let labels = read_label_stack(path).map_err(|e| e.to_string())?;
-            let (count, planes, height, width) = labels.dim();
-            let shape = if volumes { (count, planes) } else { (count * planes, 1) };
+            let (count, each, height, width) = labels.dim();
+            let shape = if volumes { (count, each) } else { (count * each, 1) };
             labels.into_shape_with_order((shape.0, shape.1, height, width)).map_err(|e| e.to_string())
         };
         let (truth, pred) = (read(&pair.truth)?, read(&pair.pred)?);
         let images = |labels: &Array4<u32>| match (labels.dim().0, labels.dim().1) {
-            (count, 1) => format!("{count} planes"),
-            (1, planes) => format!("{planes} planes"),
-            (count, planes) => format!("{count} volumes of {planes} planes"),
+            (count, 1) | (1, count) => planes(count),
+            (count, each) => format!("{count} volumes of {}", planes(each)),
         };
         let (found, wanted) = (images(&pred), images(&truth));
         match pred.shape()[..2] == truth.shape()[..2] {
@@ -88,4 +87,9 @@ impl<'a> Compared<'a> {
         let truth = warning(&self.pair.truth, &|scores| scores.truth_parts);
         truth.into_iter().chain(warning(&self.pair.pred, &|scores| scores.pred_parts)).collect()
     }
+}
+
+/// A number of planes in words.
+pub fn planes(count: usize) -> String {
+    if count == 1 { "1 plane".into() } else { format!("{count} planes") }
 }

@@ -11,7 +11,7 @@ use flowmask::{Image, Result};
 use ndarray::{ArrayView3, Axis};
 
 use super::args;
-use super::compared::Compared;
+use super::compared::{Compared, planes as words};
 use super::pairs::Pair;
 use super::reports::is_report;
 
@@ -137,8 +137,8 @@ fn read(path: &Path, labels: &Compared) -> std::result::Result<Vec<Image>, Strin
     let [truth, _] = labels.image(0);
     let (depth, height, width) = truth.dim();
     if planes.len() != labels.len() * depth {
-        let (found, wanted) = (planes.len(), labels.len() * depth);
-        return Err(format!("{}: holds {found} planes, its true labels {wanted}", path.display()));
+        let (found, wanted) = (words(planes.len()), words(labels.len() * depth));
+        return Err(format!("{}: holds {found}, its true labels {wanted}", path.display()));
     }
     if let Some(plane) = planes.first().filter(|plane| plane.size() != (height, width)) {
         let sizes = format!("{} by {} instead of {height} by {width}", plane.height(), plane.width());

@@ -187,8 +187,11 @@ mod tests {
         for n in [200, 4000, u32::MAX] {
             assert!(noise(n).are_grey_values(), "{n}: {:?}", noise(n));
         }
-        // A few classes are a mask, and dots of one pixel are far apart.
-        assert!(noise(4).is_mask() && !noise(4).are_grey_values());
+        // Three classes of many cells are a mask, and dots of one pixel are far apart.
+        let classes = plane(Array2::from_shape_fn((160, 160), |(y, x)| {
+            if y % 8 < 6 && x % 8 < 6 { 1 + (y / 8 + x / 8) as u32 % 3 } else { 0 }
+        }));
+        assert!(classes.parts == 400 && classes.is_mask() && !classes.are_grey_values(), "{classes:?}");
         let dots =
             Array2::from_shape_fn(
                 (60, 60),

@@ -26,6 +26,7 @@ impl StyleImage {
     /// Keeps the style vector and a small picture of the image. On a map, images with the same `group`, such as a folder,
     /// have the same colour.
     pub fn new(name: impl Into<String>, group: impl Into<String>, image: &Image, style: Array1<f32>) -> Self {
+        let style = if style.is_standard_layout() { style } else { style.as_standard_layout().into_owned() };
         StyleImage { name: name.into(), group: group.into(), style, thumbnail: thumbnail(image, SIDE) }
     }
 

@@ -51,8 +51,8 @@ fn a_stack_is_scored_plane_by_plane_or_as_a_volume() {
     assert_eq!(html.matches("<figure").count(), 3);
 
     let run = done(scene.run("--truth truth --pred pred -o out --volumes"));
-    // Two thirds of each cell, over what belongs to it in either: 50 of 75 + 28, and 56 of 84 + 25.
-    assert_eq!(run.row("pred")[1..6], ["1", "2", "2", "0.000", "0.000"]);
+    // IoU of 50 / (75 + 28), and of 56 / (84 + 25), which is a hit at 0.5.
+    assert_eq!(run.row("pred")[1..6], ["1", "2", "2", "0.333", "0.000"]);
     assert_eq!(rows(&scene), [row("a", "2")]);
     let json = scene.json("out/evaluate.json");
     let image = &json["methods"][0]["images"][0];
@@ -98,7 +98,7 @@ fn a_stack_shows_the_planes_of_its_image() {
     scene.labels("images/a.tif", &Array2::ones((12, 16)));
     let run = scene.run("--truth truth --pred pred -o out --images images");
     assert_eq!((run.code, run.stderr.lines().count()), (Some(1), 1), "{run:?}");
-    assert!(run.stderr.contains("a.tif: holds 1 planes, its true labels 3"), "{run:?}");
+    assert!(run.stderr.contains("a.tif: holds 1 plane, its true labels 3 planes"), "{run:?}");
 }
 
 /// Planes are read in one pass: this took more than a minute.
