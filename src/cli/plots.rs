@@ -9,6 +9,7 @@ use flowmask::metrics::{Evaluation, Method, THRESHOLDS};
 use flowmask::report::{Curve, Figure, Gallery, ap_curves};
 use flowmask::{Image, Result};
 use ndarray::{ArrayView3, Axis};
+use rayon::prelude::*;
 
 use super::args;
 use super::compared::{Compared, planes as words};
@@ -36,10 +37,10 @@ pub fn save(
     }
     gallery.save_html(&dir.join("gallery.html"), "Segmentations against the truth", &plot)?;
     for (m, file) in file_names(methods).iter().enumerate() {
-        for (i, sheet) in gallery.sheets(m).iter().enumerate() {
+        gallery.sheets(m).par_iter().enumerate().try_for_each(|(i, sheet)| {
             let number = if i == 0 { String::new() } else { format!("_{}", i + 1) };
-            sheet.save_png(&dir.join(format!("gallery_{file}{number}.png")), 1.0)?;
-        }
+            sheet.save_png(&dir.join(format!("gallery_{file}{number}.png")), 1.0)
+        })?;
     }
     problems.sort();
     problems.dedup();

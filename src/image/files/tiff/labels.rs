@@ -1,7 +1,7 @@
 //! Labels in the pages of a TIFF, as exact as the file has them. Every page is a plane.
 
 use std::cell::RefCell;
-use std::io::{Read, Seek};
+use std::io::Cursor;
 
 use half::f16;
 use ndarray::{Array3, Array4};
@@ -18,7 +18,7 @@ use crate::npy::numbers;
 /// Decodes the pages as `[volumes, planes, height, width]`: the planes of a volume run over z. Where no axis is named
 /// z, all pages are one volume.
 pub(in super::super) fn decode(bytes: Vec<u8>) -> Decoded<Array4<u32>> {
-    let (pages, axes) = super::planes(bytes, |decoder, page| read(decoder, page), raw)?;
+    let (pages, axes) = super::planes(bytes, read, raw)?;
     // Labels have no channels, so pages that an image would take for channels are planes too.
     let axes: Vec<Axis> =
         axes.into_iter().map(|(letter, n)| (if letter == 'C' { 'Q' } else { letter }, n)).collect();
@@ -38,7 +38,7 @@ pub(in super::super) fn decode(bytes: Vec<u8>) -> Decoded<Array4<u32>> {
 }
 
 /// Reads the current page of the decoder.
-fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Decoded<Array3<u32>> {
+fn read(decoder: &mut Decoder<Cursor<&[u8]>>, page: &Page) -> Decoded<Array3<u32>> {
     check(page)?;
     let fault = RefCell::new(None);
     let read = assemble(decoder, page, |chunk, row| {

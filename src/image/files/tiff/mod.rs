@@ -28,7 +28,7 @@ type Raw<P> = fn(&[u8], &Page) -> Decoded<P>;
 
 /// Decodes the pages of a TIFF.
 pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
-    let (pages, axes) = planes(bytes, |decoder, page| page::read(decoder, page), raw::pixels)?;
+    let (pages, axes) = planes(bytes, page::read, raw::pixels)?;
     arrange(pages, &axes)
 }
 

@@ -3,7 +3,7 @@
 //! They are read chunk by chunk, because the crate's functions for whole images return only the first plane of planar
 //! files and panic on planar tiles.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use ndarray::{Array3, ArrayView3, s};
 use tiff::decoder::{ChunkType, Decoder, DecodingResult};
@@ -15,7 +15,7 @@ use super::directory::{JPEG, Page, YCBCR};
 use crate::image::Pixels;
 
 /// Reads the current page of the decoder.
-pub(super) fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Decoded<Pixels> {
+pub(super) fn read(decoder: &mut Decoder<Cursor<&[u8]>>, page: &Page) -> Decoded<Pixels> {
     match (page.format, page.bits) {
         (1, 1..=8) => assemble(decoder, page, |chunk, row| match chunk {
             DecodingResult::U8(values) if page.bits < 8 => Some(unpack(&values, page.bits, row)),
