@@ -57,6 +57,7 @@ mod pool;
 pub mod report;
 mod segmentation;
 mod segmenter;
+mod text;
 mod watch;
 
 pub use builder::Builder;

@@ -18,6 +18,10 @@ Files are paired by name: a_labels.png of the truth with a_masks.tif of a predic
 _mask, _labels, _label and _seg do not count as part of a name. When a folder has files with such endings, its other \
 files are ignored.
 
+Each plane of a stack is an image of its own, as `flowmask segment` numbers its cells. With --volumes, all planes of a file \
+are one image (of a file with time and z, those of each time point): cells are compared over all planes, outlines within \
+planes, and the gallery shows the middle plane.
+
 Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75 and 0.9; mAP is its mean from 0.5 to \
 0.95. F1 is at an IoU of 0.5. PQ is the panoptic quality, AJI the aggregated Jaccard index. \"boundary\" is the F score of \
 the outlines within a tenth of the cell diameter. Dice compares cells with background. \"cells\" (of the truth), \
@@ -295,6 +299,9 @@ pub struct Evaluate {
     /// Use only predicted label images whose name, without the extension, ends in SUFFIX
     #[arg(long, alias = "pred_suffix", value_name = "SUFFIX")]
     pub pred_suffix: Option<String>,
+    /// Compare stacks as volumes, in which a cell has one label in all planes. Left out, each plane is an image
+    #[arg(long)]
+    pub volumes: bool,
     /// Folder of the images, for the gallery [default: the folder of the truth]
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,

@@ -6,6 +6,8 @@ use std::{fs, io};
 
 use flowmask::{Error, Result, image};
 
+use super::reports::is_report;
+
 /// Endings, before the extension, of files that flowmask and cellpose write. Cellpose's mask and outline images end in
 /// `_cp_masks`.
 const OUTPUTS: [&str; 8] =
@@ -88,6 +90,7 @@ fn is_image(path: &Path) -> bool {
     let stem = stem(path);
     let is_output =
         OUTPUTS.iter().any(|ending| stem.ends_with(ending)) || (extension == "npy" && stem.ends_with("_seg"));
+    let is_output = is_output || is_report(path);
     image::EXTENSIONS.contains(&extension.as_str()) && !stem.starts_with('.') && !is_output && path.is_file()
 }
 

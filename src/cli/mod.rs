@@ -2,6 +2,7 @@
 //! sub-command, and everything that is printed (`messages`).
 
 mod args;
+mod compared;
 mod convert;
 #[cfg(feature = "cuda")]
 mod devices;
@@ -15,6 +16,7 @@ mod pairs;
 mod plots;
 #[cfg(feature = "pull")]
 mod pull;
+mod reports;
 mod segment;
 #[cfg(unix)]
 mod signals;
