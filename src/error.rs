@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device.
+use crate::text;
+
+/// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device. What it quotes
+/// from files and their names is [printable](text::printable); the fields have it as it is.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", text::path(path), text::reason(&source.to_string()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -15,7 +18,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {}", text::path(path), text::reason(&source.to_string()))]
     Write {
         /// The file.
         path: PathBuf,
@@ -23,7 +26,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file is not an image that can be read.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {}", text::path(path), text::reason(reason))]
     ImageFile {
         /// The file.
         path: PathBuf,
@@ -32,10 +35,10 @@ pub enum Error {
     },
     /// An image or its labels cannot be used: there are no pixels, a pixel is not finite, a channel is missing, or the
     /// sizes of two arrays differ.
-    #[error("image: {0}")]
+    #[error("image: {}", text::reason(.0))]
     Image(String),
     /// An option has a value outside its range.
-    #[error("option {name}: {reason}")]
+    #[error("option {name}: {}", text::reason(reason))]
     Option {
         /// The name of the option, such as a field of [`crate::Options`].
         name: &'static str,
@@ -43,7 +46,7 @@ pub enum Error {
         reason: String,
     },
     /// A model could not be found, or its file could not be understood.
-    #[error("model {model}: {reason}")]
+    #[error("model {}: {}", text::printable(model), text::reason(reason))]
     Model {
         /// The model's name or path.
         model: String,
@@ -51,7 +54,7 @@ pub enum Error {
         reason: String,
     },
     /// A tensor of a model is missing, or does not have the shape that the network needs.
-    #[error("model {model}: tensor {tensor}: {reason}")]
+    #[error("model {}: tensor {}: {}", text::printable(model), text::printable(tensor), text::reason(reason))]
     Tensor {
         /// The model's name or path.
         model: String,
@@ -61,7 +64,7 @@ pub enum Error {
         reason: String,
     },
     /// A GPU, its driver or its compiler (NVRTC) is missing or failed.
-    #[error("{device}: {reason}")]
+    #[error("{}: {}", text::printable(device), text::reason(reason))]
     Device {
         /// The GPU, such as `cuda:1`; `cuda` when no single GPU is meant.
         device: String,

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::{Error, Image, Model, Segmentation, image, output};
+use flowmask::{Error, Image, Model, Options, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::verbose;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
     let dir = args.output.dir.clone();
@@ -26,8 +27,12 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
     let (format, extension) = args.output.format.of_library();
-    let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images);
+    let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
+    if args.output.verbose {
+        verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
+    }
+    inputs.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
@@ -35,12 +40,16 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let mut files = Vec::new();
     for image in inputs.images {
         match outputs.masks(&image) {
+            Ok(masks) if args.output.skip_existing && outputs.exist(&image, &masks) => {
+                messages.skipped(&image, &masks)?;
+            }
             Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
             Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
+        verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -79,6 +88,8 @@ struct File {
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    /// With `--verbose`: what the tiles depend on.
+    verbose: Option<(f32, Options)>,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -114,9 +125,17 @@ impl Run {
     fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
         let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
+        if let Some(folder) = file.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
+        }
         output::save_labels(&file.masks, &masks, self.format)?;
         for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(path, plane, masks)?;
+        }
+        if let Some((diam_mean, options)) = &self.verbose {
+            let about = verbose::image(planes, found, *diam_mean, options);
+            lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {

@@ -10,7 +10,7 @@ use super::samples::Decoded;
 use crate::image::{Image, Pixels};
 use crate::model::dictionary;
 use crate::npy::{Array, Number};
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// The extensions of the files that [`read_labels`] understands, in lower case.
 pub const LABEL_EXTENSIONS: &[&str] = &["tif", "tiff", "png", "npy"];
@@ -26,7 +26,7 @@ const EXACT: f32 = (1 << 24) as f32;
 /// to `u32::MAX`. Refused are colours and palettes, JPEG, several planes, negative numbers, fractions, and 32-bit TIFF
 /// with numbers from 2^24 on, which cannot be read exactly.
 pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
     labels(bytes).map_err(|reason| Error::image_file(path, reason))
 }
 
