@@ -226,17 +226,6 @@ pub mod tests {
     }
 
     #[test]
-    fn reports_are_no_images_where_their_other_files_are() {
-        let names_of_reports = ["ap.png", "gallery_a.png", "gallery_a_2.png", "styles.png", "styles.npy"];
-        let dir = dir_with(&names_of_reports);
-        assert_eq!(find(&[dir.path().into()], Choice::default()).images.len(), 5);
-        for name in ["ap.svg", "gallery.html", "styles.csv", "a.png"] {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        assert_eq!(names(&find(&[dir.path().into()], Choice::default())), ["a.png"]);
-    }
-
-    #[test]
     fn files_of_formats_that_are_not_read_are_counted_in_one_line() {
         let dir = dir_with(&["b.ND2", "c.nd2", "d.czi", "notes.txt"]);
         let found = find(&[dir.path().into()], Choice::default());

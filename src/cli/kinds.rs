@@ -4,19 +4,12 @@ use std::path::Path;
 
 use flowmask::image;
 
+use super::reports::is_report;
+
 /// Endings, before the extension, of files that flowmask and cellpose write. Cellpose's mask and outline images end in
 /// `_cp_masks`.
 const OUTPUTS: [&str; 8] =
     ["_masks", "_overlay", "_cp_output", "_flows", "_flows_0", "_flows_1", "_flows_2", "_cellprob"];
-
-/// How the names of images that `evaluate` and `styles` write begin, their extension, and a file that they write beside
-/// it. An image of that name without the other file is the user's own.
-const REPORTS: [(&str, &str, &str); 4] = [
-    ("ap", "png", "ap.svg"),
-    ("gallery_", "png", "gallery.html"),
-    ("styles", "png", "styles.csv"),
-    ("styles", "npy", "styles.csv"),
-];
 
 /// Extensions of formats of images and volumes that people have, and that are not read.
 const UNREAD: [&str; 34] = [
@@ -51,13 +44,9 @@ pub fn of(path: &Path) -> Kind {
 }
 
 fn is_output(path: &Path, stem: &str, extension: &str) -> bool {
-    let is_report = |(begin, kind, beside): &(&str, &str, &str)| {
-        let named = if begin.ends_with('_') { stem.starts_with(begin) } else { stem == *begin };
-        named && extension == *kind && path.with_file_name(beside).is_file()
-    };
     OUTPUTS.iter().any(|ending| stem.ends_with(ending))
         || (extension == "npy" && stem.ends_with("_seg"))
-        || REPORTS.iter().any(is_report)
+        || is_report(path)
 }
 
 pub fn stem(path: &Path) -> String {

@@ -19,6 +19,7 @@ mod outputs;
 mod pairs;
 mod pattern;
 mod plots;
+mod reports;
 mod segment;
 mod styles;
 mod table;

@@ -5,6 +5,7 @@ mod builtin;
 mod convert;
 pub(crate) mod dictionary;
 pub mod network;
+mod original;
 pub mod params;
 mod pickle;
 mod places;

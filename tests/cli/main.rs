@@ -4,8 +4,11 @@ mod bad;
 mod devices;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulated;
+mod escapes;
+mod flags;
 mod good;
 mod gpu;
+mod inputs;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
