@@ -71,6 +71,14 @@ pub enum Error {
         /// What is missing or went wrong.
         reason: String,
     },
+    /// A file could not be downloaded.
+    #[error("cannot download {}: {}", text::printable(url), text::reason(reason))]
+    Download {
+        /// Where the file was asked for.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The progress callback returned `false`.
     #[error("cancelled")]
     Cancelled,
@@ -131,6 +139,11 @@ impl Error {
 
     pub(crate) fn device(device: impl ToString, reason: impl ToString) -> Self {
         Error::Device { device: device.to_string(), reason: reason.to_string() }
+    }
+
+    #[cfg(feature = "pull")]
+    pub(crate) fn download(url: &str, reason: impl ToString) -> Self {
+        Error::Download { url: url.into(), reason: reason.to_string() }
     }
 
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {

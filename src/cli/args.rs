@@ -56,8 +56,8 @@ pub enum Command {
     /// Write the style vector of each image, and draw a map on which similar images are near each other
     #[command(after_help = STYLES_HELP)]
     Styles(Styles),
-    /// List the built-in models, and the models that Cellpose has downloaded
-    Models,
+    /// List the built-in models and those of Cellpose that are there, or download the latter
+    Models(super::models::Args),
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
     /// Print the completions of a shell

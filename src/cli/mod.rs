@@ -19,6 +19,8 @@ mod outputs;
 mod pairs;
 mod pattern;
 mod plots;
+#[cfg(feature = "pull")]
+mod pull;
 mod reports;
 mod segment;
 mod styles;
@@ -51,7 +53,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Segment(args) => segment::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),
-        Command::Models => models::run(),
+        Command::Models(args) => models::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),

@@ -4,11 +4,14 @@ mod architecture;
 mod builtin;
 mod convert;
 pub(crate) mod dictionary;
+mod hashes;
 pub mod network;
 mod original;
 pub mod params;
 mod pickle;
 mod places;
+#[cfg(feature = "pull")]
+pub mod pull;
 mod safetensors;
 mod size;
 mod tensors;
@@ -71,7 +74,9 @@ impl Model {
     }
 
     fn open_as(name: &str, path: &Path) -> Result<Self> {
-        let model = Self::from_file(name, Cow::Owned(read_file(path)?))?;
+        let bytes = read_file(path)?;
+        hashes::check(path, &bytes)?;
+        let model = Self::from_file(name, Cow::Owned(bytes))?;
         match places::size_file(path) {
             Some(size) if model.size.is_none() => model.with_size_file(size),
             _ => Ok(model),
@@ -127,7 +132,9 @@ impl Model {
     pub fn with_size_file(self, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let name = path.to_string_lossy();
-        let size = SizeModel::from_npy(&name, &read_file(path)?)?;
+        let bytes = read_file(path)?;
+        hashes::check(path, &bytes)?;
+        let size = SizeModel::from_npy(&name, &bytes)?;
         self.with_size(size, &name)
     }
 

@@ -26,9 +26,6 @@ const UNETS: [&str; 19] = [
 /// How the names of the restoration models begin.
 const RESTORATION: [&str; 4] = ["denoise_", "deblur_", "upsample_", "oneclick_"];
 
-/// The models whose files `flowmask models pull` fetches.
-const PULLED: [&str; 4] = ["cyto", "cyto2", "cyto3", "nuclei"];
-
 /// Why a model of the original cannot be loaded though its file may be there; nothing for any other name.
 pub(super) fn unsupported(name: &str) -> Option<&'static str> {
     if name.starts_with("cpsam") || name.starts_with("cpdino") {
@@ -49,8 +46,6 @@ pub(super) fn prefix(name: &str) -> Option<String> {
 
 /// How the file of a model of the original comes to where flowmask looks for it.
 pub(super) fn fetching(name: &str) -> String {
-    match PULLED.contains(&name) {
-        true => format!("`flowmask models pull {name}` fetches its file"),
-        false => "the original downloads its file at the first use".into(),
-    }
+    let pull = format!("`flowmask models pull {name}` downloads it, or the original at its first use");
+    if cfg!(feature = "pull") { pull } else { "the original downloads it at its first use".into() }
 }

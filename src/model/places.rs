@@ -7,7 +7,7 @@ use super::original;
 use crate::{Error, Result, folders};
 
 /// The prefix of the names of the original's models.
-const ORIGINAL: &str = "cellpose:";
+pub(super) const ORIGINAL: &str = "cellpose:";
 
 /// The original's models whose files have another name than the model.
 const FILES: [(&str, &str); 3] =
@@ -95,12 +95,12 @@ fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
 fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Place> {
     let folder = folder
         .ok_or_else(|| Error::model(name, "there is no home folder and no CELLPOSE_LOCAL_MODELS_PATH"))?;
-    let file = FILES.iter().find(|(known, _)| *known == original).map_or(original, |(_, file)| file);
+    let file = original_file(original);
     let path = folder.join(file);
     if file.is_empty() || !path.is_file() {
         let missing = || {
             let (folder, fetching) = (folder.display(), original::fetching(original));
-            format!("there is no file {file:?} in {folder}; {fetching}, whose terms are the original's own")
+            format!("there is no file {file:?} in {folder}; {fetching}")
         };
         let reason = original::unsupported(original).map_or_else(missing, String::from);
         return Err(Error::model(name, reason));
@@ -108,8 +108,13 @@ fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Pl
     Ok(Place::File(path))
 }
 
+/// The name of the file of one of the original's models.
+pub(super) fn original_file(name: &str) -> &str {
+    FILES.iter().find(|(known, _)| *known == name).map_or(name, |(_, file)| file)
+}
+
 /// The folder where the original keeps its models.
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     folders::variable("CELLPOSE_LOCAL_MODELS_PATH")
         .or_else(|| Some(folders::home()?.join(".cellpose").join("models")))
 }

@@ -9,6 +9,9 @@ mod flags;
 mod good;
 mod gpu;
 mod inputs;
+mod pull;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
+#[path = "../common/server.rs"]
+mod server;
