@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::plan::channels::MAX_PIXEL;
 use crate::text;
 
 /// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device. What it quotes
@@ -25,6 +26,21 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// A file must not be replaced, since it does not say that flowmask wrote it: see
+    /// [`Destination`](crate::output::Destination).
+    #[error("{} is there and does not say that flowmask wrote it", text::path(path))]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file format cannot hold an image's labels.
+    #[error("{}: {}", text::path(path), text::reason(reason))]
+    Labels {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the format cannot hold.
+        reason: String,
+    },
     /// A file is not an image that can be read.
     #[error("{}: {}", text::path(path), text::reason(reason))]
     ImageFile {
@@ -33,8 +49,8 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// An image or its labels cannot be used: there are no pixels, a pixel is not finite, a channel is missing, or the
-    /// sizes of two arrays differ.
+    /// An image or its labels cannot be used: there are no pixels, a pixel is not finite or beyond ±1e30, a channel is
+    /// missing, the sizes of two arrays differ, or what the network makes of it is not finite.
     #[error("image: {}", text::reason(.0))]
     Image(String),
     /// An option has a value outside its range.
@@ -114,6 +130,11 @@ impl Error {
         Error::Write { path: path.into(), source }
     }
 
+    #[cfg(feature = "files")]
+    pub(crate) fn labels(path: &Path, reason: impl ToString) -> Self {
+        Error::Labels { path: path.into(), reason: reason.to_string() }
+    }
+
     pub(crate) fn image_file(path: &Path, reason: impl ToString) -> Self {
         Error::ImageFile { path: path.into(), reason: reason.to_string() }
     }
@@ -123,10 +144,22 @@ impl Error {
         Error::Image(format!("no pixels ({height} by {width}, {channels} channels)"))
     }
 
-    /// The pixel at this row, column and channel (all counted from 0) is NaN or infinite.
+    /// The pixel at this row, column and channel (all counted from 0) is NaN, infinite or beyond [`MAX_PIXEL`].
     pub(crate) fn not_finite([row, column, channel]: [usize; 3], value: f32) -> Self {
         let channel = channel + 1;
-        Error::Image(format!("the pixel at row {row}, column {column}, channel {channel} is {value}"))
+        let limit = match value.is_finite() {
+            true => format!(", beyond the limit of {MAX_PIXEL:e}"),
+            false => String::new(),
+        };
+        Error::Image(format!(
+            "the pixel at row {row}, column {column}, channel {channel} is {value:e}{limit}"
+        ))
+    }
+
+    /// An output of the network is NaN or infinite.
+    pub(crate) fn not_finite_output() -> Self {
+        let reason = "a normalised pixel or a weight of the model is too large for its number format";
+        Error::Image(format!("the network's output is not finite: {reason}"))
     }
 
     pub(crate) fn model(model: &str, reason: impl ToString) -> Self {

@@ -1,11 +1,12 @@
-//! Errors in the words of the command: the library's options by the names of their flags.
+//! Errors in the words of the command, which has flags where the library has options.
 
 use flowmask::Error;
 
-/// The sentence of an error. Where the library names an option, this names the flag.
+/// The sentence of an error. Where the library names an option, this names the flag; and it names the flag that helps.
 pub fn sentence(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::Option { name, reason }) => format!("{}: {reason}", flag(name)),
+        Some(Error::Exists { .. }) => format!("{error}: --overwrite replaces it, or choose another place"),
         _ => error.to_string(),
     }
 }

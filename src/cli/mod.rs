@@ -23,6 +23,8 @@ mod plots;
 mod pull;
 mod reports;
 mod segment;
+#[cfg(unix)]
+mod signals;
 mod styles;
 mod table;
 mod usage;
@@ -38,6 +40,8 @@ const CANNOT_START: u8 = 2;
 
 /// Runs the command. Exit codes: 0 all images are done, 1 some failed, 2 nothing could be started.
 pub fn main() -> ExitCode {
+    #[cfg(unix)]
+    signals::watch();
     let done = usage::parse(std::env::args_os().collect()).and_then(|asked| match asked {
         Asked::Run(command) => run(&command),
         Asked::Shown(code) => Ok(code),

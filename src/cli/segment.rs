@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::{Error, Image, Model, Options, Segmentation, image, output};
+use flowmask::{Diameter, Image, Model, Options, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
@@ -22,12 +22,11 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
-    let dir = args.output.dir.clone();
-    if let Some(dir) = &dir {
+    if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let (format, extension) = args.output.format.of_library();
-    let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images).below(inputs.below);
+    let (format, _) = args.output.format.of_library();
+    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
@@ -39,17 +38,22 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
     for image in inputs.images {
+        if let Some(masks) = args.output.skip_existing.then(|| outputs.existing(&image)).flatten() {
+            messages.skipped(&image, &masks)?;
+            continue;
+        }
         match outputs.masks(&image) {
-            Ok(masks) if args.output.skip_existing && outputs.exist(&image, &masks) => {
-                messages.skipped(&image, &masks)?;
+            Ok(masks) => {
+                let start = Mutex::new(Instant::now());
+                files.push(File { image, masks, overlays: OnceLock::new(), start });
             }
-            Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
             Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
+        diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -60,7 +64,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let loads = files.map(|file| || run.load(file));
     segmenter.segment_many(loads, &options, |i, found| {
         if let Err(error) = run.done(&run.files[i], found) {
-            // An error comes here only when every other image would fail in the same way, or nothing can be printed.
+            // Nothing can be printed. Errors of an image are printed, and the next go on.
             lock(&run.fault).get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
         }
@@ -71,16 +75,12 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whether every other image would fail in the same way: `--diameter auto` with a model that has no size
-/// model, for example.
-pub fn is_of_all_images(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Option { .. } | Error::Model { .. } | Error::Tensor { .. }))
-}
-
 /// An input image.
 struct File {
     image: PathBuf,
     masks: PathBuf,
+    /// Known when the number of planes is.
+    overlays: OnceLock<Vec<PathBuf>>,
     /// When its loading began.
     start: Mutex<Instant>,
 }
@@ -90,6 +90,8 @@ struct Run {
     files: Vec<File>,
     /// With `--verbose`: what the tiles depend on.
     verbose: Option<(f32, Options)>,
+    /// What the options say about the diameter.
+    diameter: Diameter,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -106,10 +108,14 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         *lock(&file.start) = Instant::now();
-        Ok(image::read(&file.image)?.planes)
+        let planes = image::read(&file.image)?.planes;
+        // Before the planes are segmented, since an overlay may be in the way of another file.
+        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
+        file.overlays.get_or_init(|| overlays);
+        Ok(planes)
     }
 
-    /// Writes the outputs of a file, or prints why there are none. An error stops the run.
+    /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
     fn done(
         &self,
         file: &File,
@@ -117,21 +123,21 @@ impl Run {
     ) -> anyhow::Result<()> {
         match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
             Ok(done) => lock(&self.messages).done(&file.image, &done),
-            Err(error) if is_of_all_images(&error) => Err(error),
             Err(error) => lock(&self.messages).failed(&file.image, &error),
         }
     }
 
     fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
-        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
+        let overlays = file.overlays.get().cloned().unwrap_or_default();
+        let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
         if let Some(folder) = file.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)
                 .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
         }
-        output::save_labels(&file.masks, &masks, self.format)?;
+        output::save_labels(to(&file.masks), &masks, self.format)?;
         for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
-            output::save_overlay(path, plane, masks)?;
+            output::save_overlay(to(path), plane, masks)?;
         }
         if let Some((diam_mean, options)) = &self.verbose {
             let about = verbose::image(planes, found, *diam_mean, options);
@@ -145,6 +151,7 @@ impl Run {
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
+            diameter_from: self.diameter,
             time: lock(&file.start).elapsed(),
         })
     }

@@ -1,5 +1,6 @@
 //! Finds models by name: built-in models, those in the original's folder, and files with any path.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::builtin::{BUILT_IN, BuiltIn};
@@ -122,11 +123,15 @@ pub(super) fn folder() -> Option<PathBuf> {
 /// The file of the size model that belongs to a model's file, by the original's names: `MODEL_size.npy` for models that
 /// users trained (with or without the ending of `MODEL.pth`), `size_MODEL.npy` for the original's own.
 pub(super) fn size_file(model: &Path) -> Option<PathBuf> {
-    let (file, stem) = (model.file_name()?.to_str()?, model.file_stem()?.to_str()?);
-    [format!("{file}_size.npy"), format!("{stem}_size.npy"), format!("size_{file}.npy")]
-        .into_iter()
-        .map(|name| model.with_file_name(name))
-        .find(|path| path.is_file())
+    size_files(model).into_iter().find(|path| path.is_file())
+}
+
+/// All names of such a file, whether there is one or not. The first that is there counts.
+pub(super) fn size_files(model: &Path) -> Vec<PathBuf> {
+    let part = |name: Option<&OsStr>| name.unwrap_or_default().to_string_lossy().into_owned();
+    let (file, stem) = (part(model.file_name()), part(model.file_stem()));
+    let names = [format!("{file}_size.npy"), format!("{stem}_size.npy"), format!("size_{file}.npy")];
+    names.into_iter().map(|name| model.with_file_name(name)).collect()
 }
 
 #[cfg(test)]
