@@ -53,11 +53,12 @@ pub mod output;
 mod pipeline;
 pub mod plan;
 mod pool;
+mod regular;
 #[cfg(feature = "report")]
 pub mod report;
 mod segmentation;
 mod segmenter;
-mod text;
+pub mod text;
 mod watch;
 
 pub use builder::Builder;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use flowmask::Diameter;
 
+use super::usage::utf8;
+
 const EXAMPLES: &str = "Examples:
   flowmask segment cells.tif                      writes cells_masks.tif beside it
   flowmask segment scans -o results --overlay     segments every image of the folder
@@ -41,7 +43,7 @@ Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be star
 
 /// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
 #[derive(Parser)]
-#[command(name = "flowmask", version)]
+#[command(name = "flowmask", version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -62,6 +64,11 @@ pub enum Command {
     Models(super::models::Args),
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
+    /// Print the completions of a shell
+    #[command(after_help = super::generate::COMPLETIONS)]
+    Completions(super::generate::Completions),
+    /// Print the man page, or write those of all commands into a folder
+    Man(super::generate::Man),
     /// Show the processor, the GPUs, and what is missing to use them
     #[cfg(feature = "cuda")]
     #[command(after_help = super::devices::HELP)]
@@ -70,7 +77,8 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct Segment {
-    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'
+    /// Images, folders, quoted patterns such as 'a/*.tif' or 'a/**/*.tif', or - for a list on standard input, with one
+    /// name on each line
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -83,12 +91,14 @@ pub struct Segment {
     pub output: Output,
     #[command(flatten)]
     pub speed: Speed,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Args)]
 pub struct Styles {
-    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'. On the map,
-    /// images of the same folder have the same colour
+    /// Images, folders, quoted patterns such as 'a/*.tif' or 'a/**/*.tif', or - for a list on standard input, with one
+    /// name on each line. On the map, images of the same folder have the same colour
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Folder for the outputs, created if missing
@@ -108,6 +118,8 @@ pub struct Styles {
     pub map: Map,
     #[command(flatten)]
     pub speed: Speed,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Args)]
@@ -124,8 +136,11 @@ pub struct Map {
 #[derive(Args)]
 #[command(next_help_heading = "Input")]
 pub struct Input {
+    /// Take the images of all folders below a folder too, except hidden ones
+    #[arg(short, long)]
+    pub recursive: bool,
     /// Use only images whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "img_filter", value_name = "SUFFIX")]
+    #[arg(long, alias = "img_filter", value_name = "SUFFIX", value_parser = utf8())]
     pub img_filter: Option<String>,
     /// Channel of the cells, counted from 1; 0 is the mean of all channels
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -159,7 +174,8 @@ pub struct Model {
         alias = "pretrained-model",
         alias = "pretrained_model",
         default_value = "cyto",
-        value_name = "MODEL"
+        value_name = "MODEL",
+        value_parser = utf8()
     )]
     pub model: String,
     /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: 30 for cyto, 17 for
@@ -252,9 +268,15 @@ pub struct Output {
     /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
     #[arg(long)]
     pub overwrite: bool,
+    /// Skip images whose outputs are all there already
+    #[arg(long, alias = "skip_existing")]
+    pub skip_existing: bool,
     /// Print one line of JSON for each image
     #[arg(long)]
     pub json: bool,
+    /// Also print the model, the device and, for each image, its axes, scale and tiles
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// Print errors only
     #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,
@@ -268,7 +290,7 @@ pub struct Speed {
     pub threads: usize,
     /// Where to run: cpu, cuda (the first NVIDIA GPU), cuda:1, several as in cuda:0,cuda:1, or auto (all GPUs, or the
     /// processor if there are none); see `flowmask devices`
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    #[arg(long, default_value = "cpu", value_name = "DEVICE", value_parser = utf8())]
     pub device: String,
     /// Precision of the network on a GPU: half (f16) or single (f32)
     #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
@@ -281,8 +303,18 @@ pub struct Speed {
     #[arg(long, value_parser = memory, value_name = "SIZE")]
     pub memory: Option<u64>,
     /// Instruction set of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
-    #[arg(long, aliases = ["cpu_isa", "cpu-kernel", "cpu_kernel"], value_name = "NAME")]
+    #[arg(long, aliases = ["cpu_isa", "cpu-kernel", "cpu_kernel"], value_name = "NAME", value_parser = utf8())]
     pub cpu_isa: Option<String>,
+}
+
+/// Read before the other arguments: see `config`.
+#[derive(Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct Config {
+    /// Take flags from a TOML file, such as `diameter = 30` or `overlay = true`; those on the command line win. Tables
+    /// [segment], [styles] and [evaluate] are for one command
+    #[arg(long = "config", id = "config", value_name = "FILE")]
+    pub _file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -294,10 +326,10 @@ pub struct Evaluate {
     #[arg(long, required = true, value_name = "DIR")]
     pub pred: Vec<PathBuf>,
     /// Use only true label images whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "truth_suffix", value_name = "SUFFIX")]
+    #[arg(long, alias = "truth_suffix", value_name = "SUFFIX", value_parser = utf8())]
     pub truth_suffix: Option<String>,
     /// Use only predicted label images whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "pred_suffix", value_name = "SUFFIX")]
+    #[arg(long, alias = "pred_suffix", value_name = "SUFFIX", value_parser = utf8())]
     pub pred_suffix: Option<String>,
     /// Compare stacks as volumes, in which a cell has one label in all planes. Left out, each plane is an image
     #[arg(long)]
@@ -312,12 +344,14 @@ pub struct Evaluate {
     /// Replace any file; left out, only outputs of flowmask are replaced
     #[arg(long)]
     pub overwrite: bool,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Args)]
 pub struct Convert {
     /// The model: a PyTorch or safetensors file, or a name as for --model
-    #[arg(value_name = "IN")]
+    #[arg(value_name = "IN", value_parser = utf8())]
     pub input: String,
     /// The file to write: .safetensors, or .pth for Cellpose
     #[arg(value_name = "OUT")]
@@ -339,7 +373,7 @@ pub enum Sampling {
     GridSample,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Precision {
     F16,
     F32,

@@ -1,11 +1,11 @@
 //! Quoting for CSV files.
 
-use crate::text::visible;
+use crate::text::printable;
 
 /// A field of a CSV file: quoted as RFC 4180 asks when it has commas or quotes. Control characters, and so line breaks,
 /// become `\u001b`.
 pub(crate) fn quoted(name: &str) -> String {
-    let name = visible(name);
+    let name = printable(name);
     match name.contains([',', '"']) {
         true => format!("\"{}\"", name.replace('"', "\"\"")),
         false => name.into(),

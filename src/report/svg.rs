@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::figure::{Anchor, Figure, Point, Shape, Text, hex};
 use super::html::data_uri;
 use crate::mark::SOFTWARE;
-use crate::text::visible;
+use crate::text::printable;
 
 pub(super) fn write(figure: &Figure) -> String {
     let [width, height] = figure.size;
@@ -69,7 +69,7 @@ fn text_element(text: &Text) -> String {
         "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" fill=\"{}\" text-anchor=\"{anchor}\"{turn}>{}</text>",
         text.size,
         hex(text.color),
-        escape(&visible(&text.text))
+        escape(&printable(&text.text))
     )
 }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        let text = escape(&visible("<b a=\"1\">&\u{1}\u{ffff}ü\u{9b}"));
+        let text = escape(&printable("<b a=\"1\">&\u{1}\u{ffff}ü\u{9b}"));
         assert_eq!(text, "&lt;b a=&quot;1&quot;&gt;&amp;\\u0001\u{fffd}ü\\u009b");
     }
 }

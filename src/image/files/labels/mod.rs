@@ -6,7 +6,7 @@ use ndarray::{Array2, Array4, Axis};
 
 use super::samples::Decoded;
 use super::tiff;
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 mod npy;
 pub(super) mod numbers;
@@ -43,7 +43,7 @@ pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
 /// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it has no pixels, or does not hold whole
 /// numbers from 0 to `u32::MAX`. Refused are colours, JPEG, negative numbers and fractions.
 pub fn read_label_stack(path: &Path) -> Result<Array4<u32>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
     labels(bytes).map_err(|reason| Error::image_file(path, reason))
 }
 
