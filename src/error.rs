@@ -71,6 +71,9 @@ pub enum Error {
     /// The progress callback returned `false`.
     #[error("cancelled")]
     Cancelled,
+    /// The segmenter was built by another process, of which this one is a fork. Its threads are not in this process.
+    #[error("the segmenter was opened by another process (before a fork): open it again in this one")]
+    Forked,
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -91,6 +94,7 @@ impl Error {
             Error::Device { device, reason } => Error::device(device, reason),
             Error::Model { model, reason } => Error::model(model, reason),
             Error::Cancelled => Error::Cancelled,
+            Error::Forked => Error::Forked,
             other => Error::device("all images of a batch", other),
         }
     }

@@ -66,6 +66,7 @@ pub use error::{Error, Result};
 pub use image::{Image, Pixel, PixelType, Pixels, Stack};
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
+pub use pool::Pool;
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
 pub use watch::Progress;

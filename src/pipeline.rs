@@ -1,5 +1,7 @@
 //! The straight line from images to their masks, on any backend.
 
+use std::time::{Duration, Instant};
+
 use crate::backend::{Backend, Input, Job, Size};
 use crate::model::Model;
 use crate::plan::scale::scaled;
@@ -8,6 +10,9 @@ use crate::{Diameter, Error, Options, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
+
+/// The stages after the network that report that they are done.
+const STAGES: usize = 4;
 
 /// What was found in an image: a [`crate::Segmentation`] before its arrays have shapes.
 pub(crate) struct Segmented {
@@ -21,6 +26,8 @@ pub(crate) struct Segmented {
     /// `[height, width]` of the image; empty when the masks stay on the device.
     pub masks: Vec<u32>,
     pub diameter: f64,
+    /// How long it took. Of what several images did together, this is the image's share.
+    pub time: Duration,
 }
 
 /// Runs images through all stages of a backend.
@@ -41,10 +48,10 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[B::Input<'_>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Vec<Result<Segmented>> {
         self.run(images, options, watch, |engine, job| {
-            let mut found = engine.find(job, options)?;
+            let mut found = engine.find(job, options, watch)?;
             found.masks = engine.backend.labels(&mut job.work)?;
             Ok(found)
         })
@@ -52,7 +59,7 @@ impl<B: Backend> Engine<B> {
 
     /// Computes only the style vector of each image.
     pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
+        self.run(images, options, &Watch::none(), |engine, job| engine.backend.style(&mut job.work))
     }
 
     /// Runs all images up to the network together, then calls `finish` for each.
@@ -60,23 +67,31 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[B::Input<'a>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
         finish: impl Fn(&mut Self, &mut Job<'a, B>) -> Result<T>,
     ) -> Vec<Result<T>> {
-        let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
+        let begin = Instant::now();
+        let prepare = |engine: &mut Self, image| {
+            watch.check()?;
+            engine.prepare(image, options)
+        };
+        let mut jobs: Vec<_> = images.iter().map(|&image| prepare(self, image)).collect();
         if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
             fail(&mut jobs, &error);
         }
         watch.part(NETWORK, 1.0);
-        let count = jobs.len();
-        let finish_one = |(i, job): (usize, Result<Job<'a, B>>)| {
+        watch.units(STAGES * jobs.len());
+        share_time(&mut good(&mut jobs), begin.elapsed());
+        let finish_one = |job: Result<Job<'a, B>>| {
             let mut job = job?;
-            watch.at(i, count)?;
+            job.begun = Instant::now();
             let result = finish(self, &mut job);
             self.works.push(job.work);
             result
         };
-        jobs.into_iter().enumerate().map(finish_one).collect()
+        let results = jobs.into_iter().map(finish_one).collect();
+        watch.finish();
+        results
     }
 
     fn prepare<'a>(&mut self, input: B::Input<'a>, options: &Options) -> Result<Job<'a, B>> {
@@ -86,11 +101,12 @@ impl<B: Backend> Engine<B> {
             self.backend.normalize(&mut work, input, options)?;
         }
         let size = input.size();
-        Ok(Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 })
+        let (time, begun) = (Duration::ZERO, Instant::now());
+        Ok(Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0, time, begun })
     }
 
     /// Finds the diameter of each image, then runs the network at the scale that follows from it.
-    fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
         match options.diameter {
             Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = model),
@@ -104,8 +120,8 @@ impl<B: Backend> Engine<B> {
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
-    pub fn find(&mut self, job: &mut Job<B>, options: &Options) -> Result<Segmented> {
-        let size = self.masks(job, options)?;
+    pub fn find(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Segmented> {
+        let size = self.masks(job, options, watch)?;
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
         if options.flows {
@@ -113,28 +129,33 @@ impl<B: Backend> Engine<B> {
             cellprob = flows.split_off(2 * size.0 * size.1);
         }
         let style = backend.style(&mut job.work)?;
-        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter: job.diameter })
+        let (diameter, time) = (job.diameter, job.time + job.begun.elapsed());
+        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter, time })
     }
 
     /// The stages after the network. Flows are followed, clustered and checked at the size that is returned; the masks
     /// are then scaled to the image, filled and dropped there.
-    fn masks(&mut self, job: &mut Job<B>, options: &Options) -> Result<Size> {
+    fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {
         let Engine { backend, .. } = self;
         let Job { work, image, scale, small, .. } = job;
         let size = if options.resample { *image } else { *small };
         if size != *small {
             backend.resize_maps(work, *small, size)?;
         }
+        watch.add(1)?;
         let niter = match (options.niter, options.resample) {
-            (Some(niter), _) => niter,
-            (None, false) => 200,
-            (None, true) => (1.0 / *scale * 200.0) as u32,
+            (Some(niter), _) if niter > 0 => niter,
+            (_, false) => 200,
+            (_, true) => (1.0 / *scale * 200.0) as u32,
         };
-        backend.follow(work, size, niter, options)?;
+        backend.follow(work, size, niter, options, watch)?;
+        watch.add(1)?;
         backend.cluster(work, size, options.max_size_fraction)?;
+        watch.add(1)?;
         if options.flow_threshold > 0.0 {
-            backend.drop_bad_flows(work, size, options.flow_threshold)?;
+            backend.drop_bad_flows(work, size, options.flow_threshold, watch)?;
         }
+        watch.add(1)?;
         if size != *image {
             backend.resize_labels(work, size, *image)?;
         }
@@ -151,7 +172,7 @@ impl<B: Backend> Engine<B> {
         &mut self,
         jobs: &mut [&mut Job<B>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Result<()> {
         let model = self.model.clone();
         let size_model = model.size_model().ok_or_else(|| {
@@ -180,7 +201,7 @@ impl<B: Backend> Engine<B> {
         watch.part(NETWORK / 3.0, NETWORK * 2.0 / 3.0);
         self.backend.network(jobs, &options, watch)?;
         for job in jobs.iter_mut() {
-            self.masks(job, &options)?;
+            self.masks(job, &options, watch)?;
             let found = self.backend.diameter(&mut job.work, job.image)?;
             job.diameter = if found > 0.0 { found } else { size_model.diam_mean() };
         }
@@ -200,6 +221,13 @@ impl<B: Backend> Job<'_, B> {
 
 fn good<'a, 'b, B: Backend>(jobs: &'b mut [Result<Job<'a, B>>]) -> Vec<&'b mut Job<'a, B>> {
     jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
+}
+
+/// Gives each image its share of the time that the images took together: by the pixels that the network gets.
+fn share_time<B: Backend>(jobs: &mut [&mut Job<B>], time: Duration) {
+    let pixels = |job: &Job<B>| (job.small.0 * job.small.1) as f64;
+    let all: f64 = jobs.iter().map(|job| pixels(job)).sum();
+    jobs.iter_mut().for_each(|job| job.time = time.mul_f64(pixels(job) / all));
 }
 
 /// Makes an error of the whole batch the error of each image that had none.

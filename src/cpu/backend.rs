@@ -6,8 +6,8 @@ use super::batch::{Arena, run_tiles};
 use super::channels::Channels;
 use super::cluster::cluster;
 use super::components;
-use super::flow_error::drop_bad_flows;
-use super::follow::{Points, follow};
+use super::flow_error::drop_bad_flows_while;
+use super::follow::{Points, follow_while};
 use super::input::Input;
 use super::network::Unet;
 use super::normalize::{Levels, levels};
@@ -68,7 +68,8 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &Watch) -> Result<()> {
+        watch.units(jobs.iter().map(|job| Grid::of(job.small, options).count()).sum());
         for Job { work, input, image, small, .. } in jobs {
             let input = Input::new(self.channels_of(input, options)?, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
@@ -84,10 +85,18 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+    fn follow(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<()> {
         let (flows, cellprob) = work.maps.split_at(2 * size.0 * size.1);
-        work.points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
-        Ok(())
+        let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
+        work.points = follow_while(flows, cellprob, size, threshold, niter, sampling, &|| watch.go_on());
+        watch.check()
     }
 
     fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
@@ -96,9 +105,9 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
-        drop_bad_flows(&mut work.labels, size.1, &work.maps, threshold);
-        Ok(())
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64, watch: &Watch) -> Result<()> {
+        drop_bad_flows_while(&mut work.labels, size.1, &work.maps, threshold, &|| watch.go_on());
+        watch.check()
     }
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
