@@ -40,6 +40,7 @@ mod device;
 mod diameters;
 mod error;
 mod folders;
+mod from_flows;
 pub mod image;
 mod lanes;
 mod many;

@@ -12,7 +12,7 @@ use crate::{Diameter, Error, Options, Result, Sampling};
 const NETWORK: f64 = 0.9;
 
 /// The stages after the network that report that they are done.
-const STAGES: usize = 4;
+pub(crate) const STAGES: usize = 4;
 
 /// What was found in an image: a [`crate::Segmentation`] before its arrays have shapes.
 pub(crate) struct Segmented {
@@ -133,20 +133,29 @@ impl<B: Backend> Engine<B> {
         Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter, time })
     }
 
+    fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {
+        let Job { work, image, scale, small, .. } = job;
+        Self::stages_after_network(&mut self.backend, work, (*image, *small, *scale), options, watch)
+    }
+
     /// The stages after the network. Flows are followed, clustered and checked at the size that is returned; the masks
     /// are then scaled to the image, filled and dropped there.
-    fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {
-        let Engine { backend, .. } = self;
-        let Job { work, image, scale, small, .. } = job;
-        let size = if options.resample { *image } else { *small };
-        if size != *small {
-            backend.resize_maps(work, *small, size)?;
+    pub fn stages_after_network(
+        backend: &mut B,
+        work: &mut B::Work,
+        (image, small, scale): (Size, Size, f64),
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<Size> {
+        let size = if options.resample { image } else { small };
+        if size != small {
+            backend.resize_maps(work, small, size)?;
         }
         watch.add(1)?;
         let niter = match (options.niter, options.resample) {
             (Some(niter), _) if niter > 0 => niter,
             (_, false) => 200,
-            (_, true) => (1.0 / *scale * 200.0) as u32,
+            (_, true) => (1.0 / scale * 200.0) as u32,
         };
         backend.follow(work, size, niter, options, watch)?;
         watch.add(1)?;
@@ -156,12 +165,12 @@ impl<B: Backend> Engine<B> {
             backend.drop_bad_flows(work, size, options.flow_threshold, watch)?;
         }
         watch.add(1)?;
-        if size != *image {
-            backend.resize_labels(work, size, *image)?;
+        if size != image {
+            backend.resize_labels(work, size, image)?;
         }
-        backend.fill_holes_and_drop_small(work, *image, options.min_size, options.compat)?;
+        backend.fill_holes_and_drop_small(work, image, options.min_size, options.compat)?;
         if options.exclude_on_edges {
-            backend.drop_edges(work, *image)?;
+            backend.drop_edges(work, image)?;
         }
         Ok(size)
     }

@@ -28,6 +28,10 @@ impl Segmenter {
         &self.model
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// How many threads the segmenter has for what the processor computes.
     pub fn threads(&self) -> usize {
         self.pool.threads()

@@ -8,7 +8,10 @@ use crate::sized::{self, sized};
 use flowmask::{Compat, Diameter, Normalize, Options, Sampling};
 
 /// The diameter that stands for an estimate from the image.
-pub const FLOWMASK_DIAMETER_AUTO: f64 = -1.0;
+pub const FLOWMASK_DIAMETER_AUTO: f64 = 0.0;
+
+/// The diameter that stands for that of the model: the cells are as large as it expects, and the image is not scaled.
+pub const FLOWMASK_DIAMETER_MODEL: f64 = -1.0;
 
 /// How the flow at a point between pixels is read.
 #[repr(C)]
@@ -39,9 +42,10 @@ pub enum flowmask_compat {
     FLOWMASK_COMPAT_3_1_1 = 1,
 }
 
-/// A function that gets the part of the call that is done, from 0 to 1. It returns 0 to stop the call, and anything else to
-/// go on. It may be called in a thread of the library while the call waits, but never in two threads at the same time. It
-/// must not throw, and must not leave with longjmp.
+/// A function that gets the part of the call that is done, from 0 to 1. It is called at least ten times a second, and at
+/// last with 1. It returns 0 to stop the call, which takes no more than 100 ms, and anything else to go on. It may be called
+/// in a thread of the library while the call waits, but never in two threads at the same time. It must not throw, and must
+/// not leave with longjmp.
 pub type flowmask_progress_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, done: f64) -> i32>;
 
 /// The options of a call, with the names and defaults of cellpose 3.1.1. Call flowmask_options_default first, then set what
@@ -64,12 +68,12 @@ pub struct flowmask_options {
     pub batch_size: u32,
     /// Height and width of a tile in pixels: a multiple of 16, from 32 to 4096. Default 224.
     pub bsize: u32,
-    /// Steps along the flows; -1 lets the library choose. Default -1.
+    /// Steps along the flows; 0 lets the library choose. Default 0.
     pub niter: i32,
     /// Masks of fewer pixels than this are dropped; 0 drops none. Default 15.
     pub min_size: u64,
-    /// Median diameter of the cells in pixels; 0 takes the model's diam_mean, and FLOWMASK_DIAMETER_AUTO estimates it.
-    /// Default 0.
+    /// Median diameter of the cells in pixels. FLOWMASK_DIAMETER_AUTO, which is 0, estimates it; FLOWMASK_DIAMETER_MODEL
+    /// takes the model's. Default FLOWMASK_DIAMETER_MODEL.
     pub diameter: f64,
     /// The percentile of each channel that becomes 0. Default 1.
     pub percentile_low: f64,
@@ -125,9 +129,9 @@ fn defaults() -> flowmask_options {
         compat: 0,
         batch_size: 0,
         bsize: ours.bsize as u32,
-        niter: -1,
+        niter: 0,
         min_size: ours.min_size as u64,
-        diameter: 0.0,
+        diameter: FLOWMASK_DIAMETER_MODEL,
         percentile_low: ours.normalize.percentile[0],
         percentile_high: ours.normalize.percentile[1],
         flow_threshold: ours.flow_threshold,
@@ -192,8 +196,8 @@ pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
 fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
     let diameter = match from.diameter {
-        0.0 => Diameter::Model,
         FLOWMASK_DIAMETER_AUTO => Diameter::Auto,
+        FLOWMASK_DIAMETER_MODEL => Diameter::Model,
         pixels => Diameter::Pixels(pixels),
     };
     let samplings = [Sampling::Bilinear, Sampling::GridSample, Sampling::Nearest];
@@ -206,10 +210,10 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
         other => return wrong("compat", format!("{other} is not a flowmask_compat")),
     };
     let niter = match from.niter {
-        -1 => None,
+        0 => None,
         niter => match u32::try_from(niter) {
             Ok(niter) => Some(niter),
-            Err(_) => return wrong("niter", format!("{niter} is neither a number of steps nor -1")),
+            Err(_) => return wrong("niter", format!("{niter} is not a number of steps; 0 is automatic")),
         },
     };
     Ok(Options::default()

@@ -24,7 +24,8 @@ const BATCH: usize = 8;
 
 /// The CPU with a network.
 pub(crate) struct Cpu {
-    unet: Arc<Unet>,
+    /// Nothing for a backend that only runs the stages after the network.
+    unet: Option<Arc<Unet>>,
     arena: Arena,
 }
 
@@ -42,12 +43,28 @@ pub(crate) struct Work {
 
 impl Cpu {
     pub fn new(unet: Arc<Unet>) -> Self {
-        Cpu { unet, arena: Arena::default() }
+        Cpu { unet: Some(unet), arena: Arena::default() }
+    }
+
+    /// For the stages after the network.
+    pub fn without_network() -> Self {
+        Cpu { unet: None, arena: Arena::default() }
+    }
+
+    fn unet(&self) -> &Unet {
+        self.unet.as_ref().expect("a backend without a network gets no images")
     }
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
     fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
-        Channels::of(image, options.channels, self.unet.nchan())
+        Channels::of(image, options.channels, self.unet().nchan())
+    }
+}
+
+impl Work {
+    /// The work of an image whose maps, `[3, height, width]`, are there already.
+    pub fn of_maps(maps: Vec<f32>) -> Self {
+        Work { maps, ..Work::default() }
     }
 }
 
@@ -64,7 +81,7 @@ impl Backend for Cpu {
         let (height, width) = image.size();
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
-        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize);
+        work.levels = levels(row, height, width, self.unet().nchan(), &options.normalize);
         Ok(())
     }
 
@@ -74,7 +91,7 @@ impl Backend for Cpu {
             let input = Input::new(self.channels_of(input, options)?, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
             let batch = options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()));
-            (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
+            (work.maps, work.style) = run_tiles(self.unet(), &input, &grid, batch, &self.arena, watch)?;
         }
         Ok(())
     }

@@ -21,3 +21,5 @@ pub mod network;
 pub mod normalize;
 pub mod resize;
 pub mod tiles;
+
+pub(crate) use backend::{Cpu, Work};
