@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use flowmask::{Error, Image, Model, Segmentation, image, output};
@@ -35,7 +35,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let mut files = Vec::new();
     for image in inputs.images {
         match outputs.masks(&image) {
-            Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
+            Ok(masks) => files.push(File { image, masks, loading: Mutex::default() }),
             Err(error) => messages.failed(&image, &error)?,
         }
     }
@@ -47,19 +47,23 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         fault: Mutex::default(),
     };
     let stop = AtomicBool::new(false);
-    let files = run.files.iter().take_while(|_| !stop.load(Ordering::Relaxed));
-    let loads = files.map(|file| || run.load(file));
-    segmenter.segment_many(loads, &options, |i, found| {
+    let loads = run.files.iter().map(|file| || run.load(file));
+    let mut progress = |images| {
+        lock(&run.messages).progress(images);
+        !stop.load(Ordering::Relaxed)
+    };
+    let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
         if let Err(error) = run.done(&run.files[i], found) {
             // An error comes here only when every other image would fail in the same way, or nothing can be printed.
             lock(&run.fault).get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
         }
-    })?;
-    match lock(&run.fault).take() {
-        Some(error) => Err(error),
-        None => Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()),
+    });
+    if let Some(error) = lock(&run.fault).take() {
+        return Err(error);
     }
+    segmented?;
+    Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish())
 }
 
 /// Whether every other image would fail in the same way: `--diameter auto` with a model that has no size
@@ -72,8 +76,8 @@ pub fn is_of_all_images(error: &anyhow::Error) -> bool {
 struct File {
     image: PathBuf,
     masks: PathBuf,
-    /// When its loading began.
-    start: Mutex<Instant>,
+    /// How long it took to load.
+    loading: Mutex<Duration>,
 }
 
 /// The state that all images share.
@@ -94,8 +98,10 @@ impl Run {
     /// Loads the planes of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
-        *lock(&file.start) = Instant::now();
-        Ok(image::read(&file.image)?.planes)
+        let start = Instant::now();
+        let planes = image::read(&file.image)?.planes;
+        *lock(&file.loading) = start.elapsed();
+        Ok(planes)
     }
 
     /// Writes the outputs of a file, or prints why there are none. An error stops the run.
@@ -112,12 +118,14 @@ impl Run {
     }
 
     fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
+        let start = Instant::now();
         let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
         output::save_labels(&file.masks, &masks, self.format)?;
         for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(path, plane, masks)?;
         }
+        let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
             names: Names { masks: file.masks.clone(), overlays },
@@ -126,7 +134,7 @@ impl Run {
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
-            time: lock(&file.start).elapsed(),
+            time: *lock(&file.loading) + segmenting + start.elapsed(),
         })
     }
 }

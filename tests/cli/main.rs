@@ -6,6 +6,8 @@ mod devices;
 mod emulated;
 mod good;
 mod gpu;
+#[cfg(unix)]
+mod progress;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
