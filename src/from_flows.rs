@@ -17,7 +17,7 @@ impl Segmenter {
     /// processor. The result has masks of `[height, width]`; its flows, cellprob and style are empty, and its diameter is 0.
     ///
     /// Of the options, those after the network have an effect: thresholds, `niter`, `sampling`, `min_size`,
-    /// `max_size_fraction`, `exclude_on_edges` and `compat`. Without `niter`, 200 steps are taken, as by the original;
+    /// `max_size_fraction`, `keep_parts`, `exclude_on_edges` and `compat`. Without `niter`, 200 steps are taken, as by the original;
     /// [`Segmenter::segment`] takes `200 · diameter / diam_mean`. `progress` is called as in
     /// [`Segmenter::segment_with_progress`].
     ///
@@ -31,7 +31,8 @@ impl Segmenter {
         options: &Options,
         progress: &'a mut Progress<'a>,
     ) -> Result<Segmentation> {
-        self.check(options)?;
+        self.pool().check()?;
+        options.check()?;
         let size = check(flows, cellprob)?;
         let watch = Watch::new(progress);
         watch.units(STAGES);

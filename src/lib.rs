@@ -44,6 +44,7 @@ mod from_flows;
 pub mod image;
 mod lanes;
 mod many;
+mod mark;
 pub mod metrics;
 pub mod model;
 pub mod npy;

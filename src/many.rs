@@ -39,7 +39,8 @@ struct Run<'a, 'p, D> {
     tally: Tally<'p>,
 }
 
-/// See [`Segmenter::segment_many_with_progress`](crate::Segmenter::segment_many_with_progress).
+/// See [`Segmenter::segment_many_with_progress`](crate::Segmenter::segment_many_with_progress); `scale` is that of the
+/// images, as far as it is known before the network has run.
 pub(crate) fn run<'a, F, E>(
     lanes: &Lanes,
     scale: f64,

@@ -7,7 +7,7 @@ use crate::plan::scale::known_scale;
 use crate::pool::Pool;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
-use crate::{Error, Image, Model, Options, Result, many};
+use crate::{Diameter, Error, Image, Model, Options, Result, many};
 
 /// A model together with the devices that it runs on. Threads may share a segmenter. A process that was forked after the
 /// segmenter was built has to build its own: it gets [`Error::Forked`] from this one.
@@ -35,6 +35,21 @@ impl Segmenter {
     /// How many threads the segmenter has for what the processor computes.
     pub fn threads(&self) -> usize {
         self.pool.threads()
+    }
+
+    /// Whether every option is in its range, and the model can do what the options ask for.
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a child process of the one that built the segmenter,
+    /// [`Error::Option`] for the first value that is out of its range, [`Error::Model`] for
+    /// [`Diameter::Auto`](crate::Diameter::Auto) with a model that has no size model.
+    pub fn check(&self, options: &Options) -> Result<()> {
+        self.pool.check()?;
+        options.check()?;
+        match options.diameter {
+            Diameter::Auto => self.model.some_size_model().map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Finds the cells of one image.
@@ -101,7 +116,7 @@ impl Segmenter {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Option`] for an option out of its range. Errors of a file or an image go to `done`.
+    /// Those of [`Segmenter::check`], before any file is loaded. Errors of a file or an image go to `done`.
     pub fn segment_many<F, E>(
         &self,
         files: impl IntoIterator<Item = F, IntoIter: Send>,
@@ -149,16 +164,8 @@ impl Segmenter {
         E: From<Error> + Send,
     {
         self.check(options)?;
-        let scale = known_scale(self.model.diam_mean(), options.diameter);
+        let scale = known_scale(&self.model, options.diameter);
         many::run(&self.lanes, scale, files.into_iter(), options, progress, &done)
-    }
-}
-
-impl Segmenter {
-    /// Checks what every call needs.
-    pub(crate) fn check(&self, options: &Options) -> Result<()> {
-        self.pool.check()?;
-        options.check()
     }
 }
 

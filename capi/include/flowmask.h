@@ -70,7 +70,8 @@
 // The diameter that stands for an estimate from the image.
 #define FLOWMASK_DIAMETER_AUTO 0.0
 
-// The diameter that stands for that of the model: the cells are as large as it expects, and the image is not scaled.
+// The diameter that stands for that of the model: of the cells that it was trained on, if its file tells, or else the one
+// that images are scaled to.
 #define FLOWMASK_DIAMETER_MODEL -1.0
 
 // The outcome of a call.
@@ -309,6 +310,10 @@ typedef struct {
   flowmask_progress_callback progress;
   // The first argument of progress. Default NULL.
   void *progress_user_data;
+  // Whether a label keeps all its parts when they do not touch; else it becomes its largest part. Default 0.
+  uint32_t keep_parts;
+  // Must be 0.
+  uint32_t reserved;
 } flowmask_options;
 
 // Pixels that the caller owns. They are read during a call, and not kept.
@@ -496,8 +501,8 @@ flowmask_status flowmask_segment_many(flowmask_session *session,
 // flows is float [2, height, width]: along y, then along x, in cells about five times a unit vector. cellprob is float
 // [height, width]. Both are without gaps.
 //
-// Of the options, niter, cellprob_threshold, flow_threshold, sampling, min_size, max_size_fraction, exclude_on_edges,
-// compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels; it has no flows and
+// Of the options, niter, cellprob_threshold, flow_threshold, sampling, min_size, max_size_fraction, keep_parts,
+// exclude_on_edges, compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels; it has no flows and
 // no style vector, and its diameter is 0. It is computed on the processor.
 FLOWMASK_API
 flowmask_status flowmask_masks_from_flows(flowmask_session *session,

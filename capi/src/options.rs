@@ -10,7 +10,8 @@ use flowmask::{Compat, Diameter, Normalize, Options, Sampling};
 /// The diameter that stands for an estimate from the image.
 pub const FLOWMASK_DIAMETER_AUTO: f64 = 0.0;
 
-/// The diameter that stands for that of the model: the cells are as large as it expects, and the image is not scaled.
+/// The diameter that stands for that of the model: of the cells that it was trained on, if its file tells, or else the one
+/// that images are scaled to.
 pub const FLOWMASK_DIAMETER_MODEL: f64 = -1.0;
 
 /// How the flow at a point between pixels is read.
@@ -104,6 +105,10 @@ pub struct flowmask_options {
     pub progress: flowmask_progress_callback,
     /// The first argument of progress. Default NULL.
     pub progress_user_data: *mut c_void,
+    /// Whether a label keeps all its parts when they do not touch; else it becomes its largest part. Default 0.
+    pub keep_parts: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 sized!(
@@ -113,7 +118,7 @@ sized!(
         niter: i32, min_size: u64, diameter: f64, percentile_low: f64, percentile_high: f64, flow_threshold: f64,
         cellprob_threshold: f64, max_size_fraction: f64, tile_overlap: f64, normalize: u32, invert: u32,
         resample: u32, exclude_on_edges: u32, augment: u32, flows: u32, progress: flowmask_progress_callback,
-        progress_user_data: *mut c_void,
+        progress_user_data: *mut c_void, keep_parts: u32, reserved: u32,
     ],
     defaults()
 );
@@ -146,6 +151,8 @@ fn defaults() -> flowmask_options {
         flows: ours.flows.into(),
         progress: None,
         progress_user_data: std::ptr::null_mut(),
+        keep_parts: ours.keep_parts.into(),
+        reserved: 0,
     }
 }
 
@@ -188,6 +195,9 @@ pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
         // SAFETY: the caller guarantees it.
         false => unsafe { sized::read(options) }?,
     };
+    if from.reserved != 0 {
+        return Err(Fault::argument("options", "its field reserved is not 0"));
+    }
     let options = convert(&from)?;
     options.check()?;
     Ok((options, Progress { callback: from.progress, user_data: from.progress_user_data }))
@@ -233,6 +243,7 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
         .resample(from.resample != 0)
         .sampling(sampling)
         .exclude_on_edges(from.exclude_on_edges != 0)
+        .keep_parts(from.keep_parts != 0)
         .augment(from.augment != 0)
         .batch_size((from.batch_size != 0).then_some(from.batch_size as usize))
         .tile_overlap(from.tile_overlap)

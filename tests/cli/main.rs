@@ -2,12 +2,22 @@
 
 mod bad;
 mod devices;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulated;
 mod good;
 mod gpu;
+mod kept;
+#[cfg(target_os = "linux")]
+mod killed;
 #[cfg(unix)]
 mod progress;
+mod pull;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
+#[path = "../common/server.rs"]
+mod server;
+#[cfg(target_os = "linux")]
+mod stopped;

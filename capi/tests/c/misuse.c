@@ -15,7 +15,10 @@ static void misuse_structs(flowmask_session *session, const flowmask_image *imag
     flowmask_model_options load;
     BAD(FLOWMASK_ERROR_ARGUMENT, "model_options", flowmask_model_options_default(&load, sizes[i]));
   }
-  BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, sizeof options - 1));
+  BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, 135));
+  options = options_of(DIAMETER);
+  options.reserved = 1;
+  BAD(FLOWMASK_ERROR_ARGUMENT, "reserved is not 0", flowmask_segment(session, image, &options, &result));
   // A struct of a newer header: its unknown fields must be 0, and nothing is written beyond its end.
   struct {
     flowmask_options known;
