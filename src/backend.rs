@@ -1,5 +1,7 @@
 //! The stages that the pipeline runs on a device, and how their results come back to the host.
 
+use std::time::{Duration, Instant};
+
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
 use crate::{Image, Result};
@@ -41,25 +43,34 @@ pub(crate) trait Backend: Sized {
 
     /// `resize`, `tiles`, `network`, `blend`: computes the maps (flows and cellprob) of each image at the size
     /// [`Job::small`], and its style vector. These four stages are one method because tiles of several images go through
-    /// the network together. Each image still gets the result that it would get alone.
-    fn network(
-        &mut self,
-        jobs: &mut [&mut Job<'_, Self>],
-        options: &Options,
-        watch: &mut Watch,
-    ) -> Result<()>;
+    /// the network together. Each image still gets the result that it would get alone. Each tile is a unit of the watch's
+    /// step.
+    fn network(&mut self, jobs: &mut [&mut Job<'_, Self>], options: &Options, watch: &Watch) -> Result<()>;
 
     /// `resize`: scales the maps to another size.
     fn resize_maps(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
     /// `follow`: moves each pixel that is in a cell `niter` steps along the flows.
-    fn follow(&mut self, work: &mut Self::Work, size: Size, niter: u32, options: &Options) -> Result<()>;
+    fn follow(
+        &mut self,
+        work: &mut Self::Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<()>;
 
     /// `cluster`: gives pixels whose end points lie together the same label.
     fn cluster(&mut self, work: &mut Self::Work, size: Size, max_size_fraction: f64) -> Result<()>;
 
     /// `flow_error`: drops the masks whose own flows differ too much from the network's.
-    fn drop_bad_flows(&mut self, work: &mut Self::Work, size: Size, threshold: f64) -> Result<()>;
+    fn drop_bad_flows(
+        &mut self,
+        work: &mut Self::Work,
+        size: Size,
+        threshold: f64,
+        watch: &Watch,
+    ) -> Result<()>;
 
     /// `resize`: scales the labels to another size.
     fn resize_labels(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
@@ -104,6 +115,10 @@ pub(crate) struct Job<'a, B: Backend> {
     pub small: Size,
     /// The diameter of the cells, in pixels of the image; 0 before it is known.
     pub diameter: f64,
+    /// The image's share of the time that it took up to the network.
+    pub time: Duration,
+    /// When its stages after the network began.
+    pub begun: Instant,
 }
 
 impl<B: Backend> Job<'_, B> {

@@ -1,7 +1,5 @@
 //! Makes a segmenter from a model and devices. Only this file knows every backend.
 
-use std::sync::Arc;
-
 use crate::cpu::conv::Isa;
 use crate::memory::{caught, free};
 use crate::pool::Pool;
@@ -19,6 +17,7 @@ impl Segmenter {
 pub struct Builder {
     model: Option<Model>,
     threads: usize,
+    pool: Option<Pool>,
     isa: Option<Isa>,
     devices: Vec<Device>,
     precision: Precision,
@@ -32,9 +31,17 @@ impl Builder {
         self
     }
 
-    /// How many threads. The default, 0, takes the number in `RAYON_NUM_THREADS`, or one for each core.
+    /// How many threads. The default, 0, takes the number in `RAYON_NUM_THREADS`, or one for each core. With
+    /// [`Builder::pool`] it has no effect.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Computes on the threads of this pool, which other segmenters may use at the same time. By default, the segmenter
+    /// starts threads of its own.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = Some(pool.clone());
         self
     }
 
@@ -67,11 +74,13 @@ impl Builder {
     /// Starts the threads, opens the GPUs, and compiles kernels that are not in the cache.
     ///
     /// # Errors
-    /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`] when the threads cannot be
-    /// started, [`Error::Memory`] when there is too little for the weights, [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
+    /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Forked`] for a pool of another process,
+    /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
+    /// [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
     /// used.
     pub fn build(self) -> Result<Segmenter> {
-        let pool = Arc::new(Pool::new(self.threads)?);
+        let pool = self.pool.map_or_else(|| Pool::new(self.threads), Ok)?;
+        pool.check()?;
         let model = match self.model {
             Some(model) => model,
             None => Model::named("cyto")?,

@@ -108,6 +108,9 @@ pub enum Error {
         /// How much it may use, in bytes: what [`crate::Options::memory`] says, or what was free.
         limit: u64,
     },
+    /// The segmenter was built by another process, of which this one is a fork. Its threads are not in this process.
+    #[error("the segmenter was opened by another process (before a fork): open it again in this one")]
+    Forked,
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -129,6 +132,7 @@ impl Error {
             Error::Model { model, reason } => Error::model(model, reason),
             Error::Cancelled => Error::Cancelled,
             Error::Memory { what, needed, limit } => Error::memory(what, *needed, *limit),
+            Error::Forked => Error::Forked,
             other => Error::device("all images of a batch", other),
         }
     }

@@ -118,7 +118,7 @@ pub struct Options {
     pub flow_threshold: f64,
     /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,
-    /// Steps along the flows. `None` takes 200 or, with `resample`, 200 times the ratio of the image's size to that of the
+    /// Steps along the flows. `None` or 0 takes 200 or, with `resample`, 200 times the ratio of the image's size to that of the
     /// network's input. At most 1,000,000.
     pub niter: Option<u32>,
     /// Masks of fewer pixels than this are dropped; 0 drops none.

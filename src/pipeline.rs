@@ -1,5 +1,7 @@
 //! The straight line from images to their masks, on any backend.
 
+use std::time::{Duration, Instant};
+
 use crate::backend::{Backend, Input, Job, Size};
 use crate::memory::{caught, free};
 use crate::model::Model;
@@ -9,6 +11,9 @@ use crate::{Compat, Diameter, Error, Options, OutOfMemory, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
+
+/// The stages after the network that report that they are done.
+pub(crate) const STAGES: usize = 4;
 
 /// What was found in an image: a [`crate::Segmentation`] before its arrays have shapes.
 pub(crate) struct Segmented {
@@ -22,6 +27,8 @@ pub(crate) struct Segmented {
     /// `[height, width]` of the image; empty when the masks stay on the device.
     pub masks: Vec<u32>,
     pub diameter: f64,
+    /// How long it took. Of what several images did together, this is the image's share.
+    pub time: Duration,
 }
 
 /// Runs images through all stages of a backend.
@@ -42,10 +49,10 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[B::Input<'_>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Vec<Result<Segmented>> {
         self.run(images, options, watch, |engine, job| {
-            let mut found = engine.find(job, options)?;
+            let mut found = engine.find(job, options, watch)?;
             found.masks = engine.backend.labels(&mut job.work)?;
             Ok(found)
         })
@@ -53,7 +60,7 @@ impl<B: Backend> Engine<B> {
 
     /// Computes only the style vector of each image.
     pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, &mut Watch::none(), |engine, job| engine.style_of(job))
+        self.run(images, options, &Watch::none(), |engine, job| engine.style_of(job))
     }
 
     /// Runs all images up to the network together, then calls `finish` for each.
@@ -61,33 +68,38 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[B::Input<'a>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
         finish: impl Fn(&mut Self, &mut Job<'a, B>) -> Result<T>,
     ) -> Vec<Result<T>> {
+        let begin = Instant::now();
         let mut jobs: Vec<_> = images.iter().map(|&image| Ok(self.job(image))).collect();
         if let Err(error) = self.begin(&mut jobs, options, watch) {
             fail(&mut jobs, &error);
         }
         watch.part(NETWORK, 1.0);
-        let count = jobs.len();
-        let finish_one = |(i, job): (usize, Result<Job<'a, B>>)| {
+        watch.units(STAGES * jobs.len());
+        share_time(&mut good(&mut jobs), begin.elapsed());
+        let finish_one = |job: Result<Job<'a, B>>| {
             let mut job = job?;
-            watch.at(i, count)?;
+            job.begun = Instant::now();
             let result = enough(&mut job, |job| finish(self, job));
             self.works.push(job.work);
             result
         };
-        jobs.into_iter().enumerate().map(finish_one).collect()
+        let results = jobs.into_iter().map(finish_one).collect();
+        watch.finish();
+        results
     }
 
     fn job<'a>(&mut self, input: B::Input<'a>) -> Job<'a, B> {
         let (work, size) = (self.works.pop().unwrap_or_default(), input.size());
-        Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 }
+        let (time, begun) = (Duration::ZERO, Instant::now());
+        Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0, time, begun }
     }
 
     /// Finds the diameter of each image, then runs the network at the scale that follows from it. An error of one image
     /// stays that image's; the result is an error of all.
-    fn begin(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn begin(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
         let known = match options.diameter {
             Diameter::Model => Some(f64::from(self.model.diameter())),
@@ -99,6 +111,7 @@ impl<B: Backend> Engine<B> {
                 job.diameter = diameter;
                 job.set_scale(model / diameter);
             }
+            watch.check()?;
             self.prepare(job, options)
         });
         if known.is_none() {
@@ -125,16 +138,16 @@ impl<B: Backend> Engine<B> {
     }
 
     /// Runs the network on all images that have no error yet.
-    fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &mut Watch) -> Result<()> {
-        let mut good: Vec<_> = jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect();
+    fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
+        let mut good = good(jobs);
         let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
         let run = || self.backend.network(&mut good, options, watch);
         caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, free())))
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
-    pub fn find(&mut self, job: &mut Job<B>, options: &Options) -> Result<Segmented> {
-        let size = self.masks(job, options)?;
+    pub fn find(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Segmented> {
+        let size = self.masks(job, options, watch)?;
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
         if options.flows {
@@ -142,7 +155,13 @@ impl<B: Backend> Engine<B> {
             cellprob = flows.split_off(2 * size.0 * size.1);
         }
         let style = self.style_of(job)?;
-        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter: job.diameter })
+        let (diameter, time) = (job.diameter, job.time + job.begun.elapsed());
+        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter, time })
+    }
+
+    fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {
+        let Job { work, image, scale, small, .. } = job;
+        Self::stages_after_network(&mut self.backend, work, (*image, *small, *scale), options, watch)
     }
 
     /// The style vector of an image, once the network has run.
@@ -159,32 +178,40 @@ impl<B: Backend> Engine<B> {
 
     /// The stages after the network. Flows are followed, clustered and checked at the size that is returned; the masks
     /// are then scaled to the image, filled and dropped there.
-    fn masks(&mut self, job: &mut Job<B>, options: &Options) -> Result<Size> {
-        let Engine { backend, .. } = self;
-        let Job { work, image, scale, small, .. } = job;
-        let size = if options.resample { *image } else { *small };
-        if size != *small {
-            backend.resize_maps(work, *small, size)?;
+    pub fn stages_after_network(
+        backend: &mut B,
+        work: &mut B::Work,
+        (image, small, scale): (Size, Size, f64),
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<Size> {
+        let size = if options.resample { image } else { small };
+        if size != small {
+            backend.resize_maps(work, small, size)?;
         }
+        watch.add(1)?;
         let niter = match (options.niter, options.resample) {
-            (Some(niter), _) => niter,
-            (None, false) => 200,
-            (None, true) => (1.0 / *scale * 200.0) as u32,
+            (Some(niter), _) if niter > 0 => niter,
+            (_, false) => 200,
+            (_, true) => (1.0 / scale * 200.0) as u32,
         };
-        backend.follow(work, size, niter, options)?;
+        backend.follow(work, size, niter, options, watch)?;
+        watch.add(1)?;
         backend.cluster(work, size, options.max_size_fraction)?;
+        watch.add(1)?;
         if options.flow_threshold > 0.0 {
-            backend.drop_bad_flows(work, size, options.flow_threshold)?;
+            backend.drop_bad_flows(work, size, options.flow_threshold, watch)?;
         }
-        if size != *image {
-            backend.resize_labels(work, size, *image)?;
+        watch.add(1)?;
+        if size != image {
+            backend.resize_labels(work, size, image)?;
         }
         if !options.keep_parts && options.compat == Compat::None {
-            backend.keep_largest_parts(work, *image)?;
+            backend.keep_largest_parts(work, image)?;
         }
-        backend.fill_holes_and_drop_small(work, *image, options.min_size, options.compat)?;
+        backend.fill_holes_and_drop_small(work, image, options.min_size, options.compat)?;
         if options.exclude_on_edges {
-            backend.drop_edges(work, *image)?;
+            backend.drop_edges(work, image)?;
         }
         Ok(size)
     }
@@ -195,7 +222,7 @@ impl<B: Backend> Engine<B> {
         &mut self,
         jobs: &mut [Result<Job<B>>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Result<()> {
         let model = self.model.clone();
         let size_model = model.some_size_model()?;
@@ -227,7 +254,7 @@ impl<B: Backend> Engine<B> {
         watch.part(NETWORK / 3.0, NETWORK * 2.0 / 3.0);
         self.network(jobs, &options, watch)?;
         each(jobs, |job| {
-            self.masks(job, &options)?;
+            self.masks(job, &options, watch)?;
             let found = self.backend.diameter(&mut job.work, job.image)?;
             job.diameter = if found > 0.0 { found } else { size_model.diam_mean() };
             Ok(())
@@ -244,6 +271,10 @@ impl<B: Backend> Job<'_, B> {
             false => (scaled(self.image.0, scale), scaled(self.image.1, scale)),
         };
     }
+}
+
+fn good<'a, 'b, B: Backend>(jobs: &'b mut [Result<Job<'a, B>>]) -> Vec<&'b mut Job<'a, B>> {
+    jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
 }
 
 /// Takes a step with each image that has no error yet. An error is that image's own.
@@ -267,6 +298,13 @@ fn enough<'a, B: Backend, T>(
 ) -> Result<T> {
     caught(|| step(job))
         .unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, free())))
+}
+
+/// Gives each image its share of the time that the images took together: by the pixels that the network gets.
+fn share_time<B: Backend>(jobs: &mut [&mut Job<B>], time: Duration) {
+    let pixels = |job: &Job<B>| (job.small.0 * job.small.1) as f64;
+    let all: f64 = jobs.iter().map(|job| pixels(job)).sum();
+    jobs.iter_mut().for_each(|job| job.time = time.mul_f64(pixels(job) / all));
 }
 
 /// Makes an error of the whole batch the error of each image that had none.

@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
 use flowmask::{
     Compat, Diameter, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter,
 };
@@ -285,6 +288,7 @@ fn progress_rises_to_the_end_and_can_stop_the_work() {
         true
     };
     assert!(segmenter.segment_with_progress(&image, &options, &mut note).unwrap() == want);
+    assert_eq!(seen.last(), Some(&1.0));
     assert!(
         seen.len() > 3 && seen.is_sorted() && seen.iter().all(|done| (0.0..=1.0).contains(done)),
         "{seen:?}"
@@ -301,6 +305,124 @@ fn progress_rises_to_the_end_and_can_stop_the_work() {
     }
     // What was stopped leaves nothing behind.
     assert!(segmenter.segment(&image, &options).unwrap() == want);
+}
+
+/// Calls `progress` until the work stops, and returns how long that took after the call that stopped it, and all calls.
+fn stopped(
+    after: usize,
+    run: impl FnOnce(&mut flowmask::Progress) -> Result<(), Error>,
+) -> (Duration, Vec<Instant>) {
+    let mut calls = Vec::new();
+    let mut stop = |_| {
+        calls.push(Instant::now());
+        calls.len() < after
+    };
+    assert!(matches!(run(&mut stop), Err(Error::Cancelled)));
+    (calls.last().unwrap().elapsed(), calls)
+}
+
+#[test]
+fn one_large_tile_can_be_stopped_too() {
+    // One thread takes seconds for a tile of 1024 pixels.
+    let (segmenter, image) = (segmenter(1), discs(1000, 1000));
+    let options = Options::default().bsize(1024);
+    let whole = Instant::now();
+    segmenter.segment(&image, &options).unwrap();
+    let whole = whole.elapsed();
+    let (rest, calls) =
+        stopped(8, |progress| segmenter.segment_with_progress(&image, &options, progress).map(drop));
+    // A part of the whole, since a machine that does other work is slower.
+    let longest = calls.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(rest.max(longest) < whole / 4, "{rest:?} to stop, {longest:?} without a call, of {whole:?}");
+}
+
+#[test]
+fn progress_of_many_files_adds_up_and_stops_them() {
+    let segmenter = segmenter(2);
+    let options = Options::default().bsize(96);
+    let images = [discs(160, 190), discs(60, 60), discs(170, 33)];
+    let loads = || images.iter().map(|image| || Ok::<_, Error>(vec![image.clone()]));
+    let (mut seen, done) = (Vec::new(), Mutex::new(0));
+    let mut note = |files| {
+        seen.push(files);
+        true
+    };
+    let count = |_, found: Result<(Vec<Image>, Vec<Segmentation>), Error>| {
+        let found = &found.unwrap().1[0];
+        assert!(found.seconds > 0.0 && found.seconds < 60.0, "{}", found.seconds);
+        *done.lock().unwrap() += 1;
+    };
+    segmenter.segment_many_with_progress(loads(), &options, &mut note, count).unwrap();
+    assert!(seen.is_sorted() && seen.last() == Some(&3.0) && seen[0] < 0.5, "{seen:?}");
+    assert_eq!(done.into_inner().unwrap(), 3);
+
+    let done = Mutex::new(Vec::new());
+    let (rest, _) = stopped(3, |progress| {
+        segmenter.segment_many_with_progress(loads(), &options, progress, |i, found: Result<_, Error>| {
+            done.lock().unwrap().push((i, found.is_ok()));
+        })
+    });
+    assert!(rest < Duration::from_secs(1), "{rest:?}");
+    assert!(done.into_inner().unwrap().is_empty(), "the first file is not done after three tiles");
+    // A run that nobody reads from ends too: a loader must not wait for its file to be taken.
+    let endless = std::iter::repeat_with(|| || Ok::<_, Error>(vec![discs(20, 20)]));
+    stopped(9, |progress| {
+        segmenter.segment_many_with_progress(endless, &options, progress, |_, _: Result<_, _>| ())
+    });
+}
+
+#[test]
+fn segmenters_share_a_pool() {
+    let pool = flowmask::Pool::new(3).unwrap();
+    let build = || Segmenter::builder().model(Model::named("nuclei").unwrap()).pool(&pool).build().unwrap();
+    let (first, second) = (build(), build());
+    assert_eq!((first.threads(), second.threads(), pool.threads()), (3, 3, 3));
+    let (image, options) = (discs(90, 70), Options::default());
+    let want = segment(&image, &options).unwrap();
+    drop(pool);
+    std::thread::scope(|scope| {
+        for segmenter in [&first, &second] {
+            scope.spawn(|| assert!(segmenter.segment(&image, &options).unwrap() == want));
+        }
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn a_child_process_gets_an_error_and_can_open_its_own() {
+    let (segmenter, image) = (segmenter(2), discs(40, 40));
+    let want = segmenter.segment(&image, &Options::default()).unwrap();
+    // SAFETY: the child uses only what this thread holds, and ends without leaving this function.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "no child");
+    if child == 0 {
+        let forked = |error| matches!(error, Err(Error::Forked));
+        let options = Options::default();
+        let refused = forked(segmenter.segment(&image, &options).map(drop))
+            && forked(segmenter.style(&image, &options).map(drop))
+            && forked(segmenter.segment_many(
+                [|| Ok::<_, Error>(vec![discs(9, 9)])],
+                &options,
+                |_, _: Result<_, Error>| (),
+            ));
+        drop(segmenter);
+        let own = crate::segmenter(2).segment(&image, &options).is_ok_and(|found| found == want);
+        // SAFETY: this ends the process at once.
+        unsafe { libc::_exit(i32::from(!refused) + 2 * i32::from(!own)) };
+    }
+    let (start, mut status) = (Instant::now(), 0);
+    // SAFETY: the child is a process of this test.
+    while unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) } == 0 {
+        if start.elapsed() > Duration::from_secs(60) {
+            // SAFETY: as above.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            panic!("the child hangs");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(libc::WIFEXITED(status), "status {status}");
+    assert_eq!(libc::WEXITSTATUS(status), 0, "1: no error in the child; 2: its own segmenter does not work");
+    assert!(segmenter.segment(&image, &Options::default()).unwrap() == want);
 }
 
 #[test]

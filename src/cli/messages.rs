@@ -1,5 +1,6 @@
 //! Everything that the command prints: results on stdout, errors and the progress bar on stderr.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use flowmask::text::{self, printable};
 use flowmask::{Diameter, Error};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::outputs::Names;
@@ -39,9 +40,15 @@ enum Style {
 /// Prints what happens in a run over images, and remembers whether any failed.
 pub struct Messages {
     style: Style,
+    /// Its length is a thousand for each image.
     bar: ProgressBar,
+    /// Where the bar was when the run began that reports its progress itself.
+    start: Option<u64>,
     failed: bool,
 }
+
+/// The length of the bar for one image.
+const IMAGE: u64 = 1000;
 
 impl Messages {
     pub fn new(args: &args::Output, inputs: usize) -> Self {
@@ -61,22 +68,28 @@ impl Messages {
     fn of(style: Style, inputs: usize) -> Self {
         // The bar hides itself when stderr is not a terminal.
         let bar = match style {
-            Style::Text => ProgressBar::new(inputs as u64),
+            Style::Text => ProgressBar::new(inputs as u64 * IMAGE),
             _ => ProgressBar::hidden(),
         };
-        if let Ok(template) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}") {
-            bar.set_style(template);
+        let template = "{bar:30} {percent:>3}% of {images}, {rate}, {eta} left {wide_msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.with_key("images", images).with_key("rate", rate));
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Messages { style, bar, failed: false }
+        Messages { style, bar, start: None, failed: false }
     }
 
     pub fn begin(&self, input: &Path) {
         self.bar.set_message(text::path(input));
     }
 
+    /// Moves the bar to so many images of the present run.
+    pub fn progress(&mut self, images: f64) {
+        let start = *self.start.get_or_insert(self.bar.position());
+        self.bar.set_position(start + (images * IMAGE as f64) as u64);
+    }
+
     pub fn done(&self, input: &Path, done: &Done) -> anyhow::Result<()> {
-        self.bar.inc(1);
         match self.style {
             Style::Nothing => Ok(()),
             Style::Text => self.print(&summary(input, done)),
@@ -103,7 +116,7 @@ impl Messages {
 
     /// Counts one more image as done, without printing a line.
     pub fn step(&self) {
-        self.bar.inc(1);
+        self.bar.inc(IMAGE);
     }
 
     /// Prints a line, unless the run is quiet.
@@ -116,7 +129,9 @@ impl Messages {
 
     pub fn failed(&mut self, input: &Path, error: &anyhow::Error) -> anyhow::Result<()> {
         self.failed = true;
-        self.bar.inc(1);
+        if self.start.is_none() {
+            self.bar.inc(IMAGE);
+        }
         let message = about(input, error);
         self.bar.suspend(|| notice(&message));
         match self.style {
@@ -135,7 +150,24 @@ impl Messages {
     }
 }
 
-/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe (`| head`), since the files still count.
+/// The number of images of the bar.
+fn images(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let images = state.len().unwrap_or(0) / IMAGE;
+    // A bar that cannot be drawn is left out.
+    let _ = write!(out, "{images} image{}", if images == 1 { "" } else { "s" });
+}
+
+/// How fast the bar moves, in images: by the minute when they are slow.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let rate = state.per_sec() / IMAGE as f64;
+    let _ = match rate < 1.0 {
+        true => write!(out, "{:.1} images/min", 60.0 * rate),
+        false => write!(out, "{rate:.1} images/s"),
+    };
+}
+
+/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe
+/// (`| head`), since the files still count.
 pub fn print(line: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout(), "{}", printable(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

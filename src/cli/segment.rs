@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use flowmask::{Diameter, Image, Model, Options, Segmentation, image, output};
@@ -44,8 +44,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         }
         match outputs.masks(&image) {
             Ok(masks) => {
-                let start = Mutex::new(Instant::now());
-                files.push(File { image, masks, overlays: OnceLock::new(), start });
+                files.push(File { image, masks, overlays: OnceLock::new(), loading: Mutex::default() });
             }
             Err(error) => messages.failed(&image, &error)?,
         }
@@ -60,19 +59,23 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         fault: Mutex::default(),
     };
     let stop = AtomicBool::new(false);
-    let files = run.files.iter().take_while(|_| !stop.load(Ordering::Relaxed));
-    let loads = files.map(|file| || run.load(file));
-    segmenter.segment_many(loads, &options, |i, found| {
+    let loads = run.files.iter().map(|file| || run.load(file));
+    let mut progress = |images| {
+        lock(&run.messages).progress(images);
+        !stop.load(Ordering::Relaxed)
+    };
+    let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
         if let Err(error) = run.done(&run.files[i], found) {
             // Nothing can be printed. Errors of an image are printed, and the next go on.
             lock(&run.fault).get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
         }
-    })?;
-    match lock(&run.fault).take() {
-        Some(error) => Err(error),
-        None => Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()),
+    });
+    if let Some(error) = lock(&run.fault).take() {
+        return Err(error);
     }
+    segmented?;
+    Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish())
 }
 
 /// An input image.
@@ -81,8 +84,8 @@ struct File {
     masks: PathBuf,
     /// Known when the number of planes is.
     overlays: OnceLock<Vec<PathBuf>>,
-    /// When its loading began.
-    start: Mutex<Instant>,
+    /// How long it took to load.
+    loading: Mutex<Duration>,
 }
 
 /// The state that all images share.
@@ -107,8 +110,9 @@ impl Run {
     /// Loads the planes of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
-        *lock(&file.start) = Instant::now();
+        let start = Instant::now();
         let planes = image::read(&file.image)?.planes;
+        *lock(&file.loading) = start.elapsed();
         // Before the planes are segmented, since an overlay may be in the way of another file.
         let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
         file.overlays.get_or_init(|| overlays);
@@ -128,6 +132,7 @@ impl Run {
     }
 
     fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
+        let start = Instant::now();
         let overlays = file.overlays.get().cloned().unwrap_or_default();
         let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
@@ -143,6 +148,7 @@ impl Run {
             let about = verbose::image(planes, found, *diam_mean, options);
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
+        let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
             names: Names { masks: file.masks.clone(), overlays },
@@ -152,7 +158,7 @@ impl Run {
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
             diameter_from: self.diameter,
-            time: lock(&file.start).elapsed(),
+            time: *lock(&file.loading) + segmenting + start.elapsed(),
         })
     }
 }

@@ -6,8 +6,8 @@ use super::batch::{Arena, run_tiles};
 use super::channels::Channels;
 use super::cluster::cluster;
 use super::components;
-use super::flow_error::drop_bad_flows;
-use super::follow::{Points, follow};
+use super::flow_error::drop_bad_flows_while;
+use super::follow::{Points, follow_while};
 use super::input::Input;
 use super::network::{State, Unet};
 use super::normalize::{Levels, levels};
@@ -30,7 +30,8 @@ const THREAD: u64 = 3 << 20;
 
 /// The CPU with a network.
 pub(crate) struct Cpu {
-    unet: Arc<Unet>,
+    /// Nothing for a backend that only runs the stages after the network.
+    unet: Option<Arc<Unet>>,
     arena: Arena,
     /// The bytes of the images that are in memory together, and of their results.
     images: u64,
@@ -50,7 +51,16 @@ pub(crate) struct Work {
 
 impl Cpu {
     pub fn new(unet: Arc<Unet>) -> Self {
-        Cpu { unet, arena: Arena::default(), images: 0 }
+        Cpu { unet: Some(unet), arena: Arena::default(), images: 0 }
+    }
+
+    /// For the stages after the network.
+    pub fn without_network() -> Self {
+        Cpu { unet: None, arena: Arena::default(), images: 0 }
+    }
+
+    fn unet(&self) -> &Unet {
+        self.unet.as_ref().expect("a backend without a network gets no images")
     }
 
     /// Tells how much memory the images take that are segmented next, one after the other, and their results.
@@ -68,7 +78,14 @@ impl Cpu {
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
     fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
-        Channels::of(image, options.channels, self.unet.nchan())
+        Channels::of(image, options.channels, self.unet().nchan())
+    }
+}
+
+impl Work {
+    /// The work of an image whose maps, `[3, height, width]`, are there already.
+    pub fn of_maps(maps: Vec<f32>) -> Self {
+        Work { maps, ..Work::default() }
     }
 }
 
@@ -80,9 +97,9 @@ impl Backend for Cpu {
         let tile = Shape::of(job.small, options).tile();
         let network = Network {
             // The second addend is the network as it was loaded, before its weights were laid out.
-            weights: self.unet.bytes() + self.unet.bytes() / 4,
-            nout: self.unet.nout() as u64,
-            tile: State::bytes_of(&self.unet, tile) + (self.unet.nchan() * tile.0 * tile.1 * 4) as u64,
+            weights: self.unet().bytes() + self.unet().bytes() / 4,
+            nout: self.unet().nout() as u64,
+            tile: State::bytes_of(self.unet(), tile) + (self.unet().nchan() * tile.0 * tile.1 * 4) as u64,
             thread: THREAD,
         };
         let Job { image, small, .. } = *job;
@@ -106,17 +123,18 @@ impl Backend for Cpu {
         let (height, width) = image.size();
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
-        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize, options.compat);
+        work.levels = levels(row, height, width, self.unet().nchan(), &options.normalize, options.compat);
         Ok(())
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &Watch) -> Result<()> {
+        watch.units(jobs.iter().map(|job| Grid::of(job.small, options).count()).sum());
         for Job { work, input, image, small, .. } in jobs {
             let input = Input::new(self.channels_of(input, options)?, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
             work.maps = Vec::new();
             let batch = Self::batch(options);
-            (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
+            (work.maps, work.style) = run_tiles(self.unet(), &input, &grid, batch, &self.arena, watch)?;
         }
         Ok(())
     }
@@ -126,10 +144,18 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+    fn follow(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<()> {
         let (flows, cellprob) = work.maps.split_at(2 * size.0 * size.1);
-        work.points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
-        Ok(())
+        let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
+        work.points = follow_while(flows, cellprob, size, threshold, niter, sampling, &|| watch.go_on());
+        watch.check()
     }
 
     fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
@@ -138,9 +164,9 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
-        drop_bad_flows(&mut work.labels, size.1, &work.maps, threshold);
-        Ok(())
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64, watch: &Watch) -> Result<()> {
+        drop_bad_flows_while(&mut work.labels, size.1, &work.maps, threshold, &|| watch.go_on());
+        watch.check()
     }
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::blend::Blend;
 use super::input::{Input, Scratch};
-use super::network::{State, Unet, forward, unit_length};
+use super::network::{State, Unet, forward_while, unit_length};
 use crate::Result;
 use crate::memory::zeros;
 use crate::plan::grid::{Grid, Tile};
@@ -35,14 +35,14 @@ struct Worker {
 /// Tiles are added in their order in the grid, so the result does not depend on `batch`.
 ///
 /// # Errors
-/// [`Error::Cancelled`](crate::Error::Cancelled) when the watch is cancelled.
+/// [`Error::Cancelled`](crate::Error::Cancelled) when the caller wants to stop. Each tile is a unit of the watch's step.
 pub(crate) fn run_tiles(
     unet: &Unet,
     input: &Input,
     grid: &Grid,
     batch: usize,
     arena: &Arena,
-    watch: &mut Watch,
+    watch: &Watch,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
     let tiles = grid.tiles();
     let batch = batch.clamp(1, tiles.len());
@@ -50,10 +50,9 @@ pub(crate) fn run_tiles(
     let mut workers = arena.take(unet, grid.tile, batch.div_ceil(share));
     let mut blend = Blend::new(grid, unet.nout());
     let mut style = vec![0.0; unet.style_length()];
-    for (i, part) in tiles.chunks(batch).enumerate() {
-        watch.at(i * batch, tiles.len())?;
+    for part in tiles.chunks(batch) {
         let shares = workers.par_iter_mut().zip(part.par_chunks(share));
-        shares.for_each(|(worker, tiles)| worker.run(unet, input, grid, tiles));
+        shares.try_for_each(|(worker, tiles)| worker.run(unet, input, grid, tiles, watch))?;
         for (worker, tiles) in workers.iter().zip(part.chunks(share)) {
             for (i, &tile) in tiles.iter().enumerate() {
                 let (values, tile_style) = worker.output(unet, i);
@@ -101,7 +100,7 @@ impl Worker {
         Worker { tile, state, pixels, values: Vec::new(), styles: Vec::new() }
     }
 
-    fn run(&mut self, unet: &Unet, input: &Input, grid: &Grid, tiles: &[Tile]) {
+    fn run(&mut self, unet: &Unet, input: &Input, grid: &Grid, tiles: &[Tile], watch: &Watch) -> Result<()> {
         let values = unet.nout() * self.tile.0 * self.tile.1;
         if self.values.len() < tiles.len() * values {
             self.values = zeros(tiles.len() * values);
@@ -112,9 +111,11 @@ impl Worker {
             let row = |y, columns, out: &mut [f32]| input.row(y, columns, &mut scratch, out);
             grid.cut(row, unet.nchan(), tile, &mut self.pixels);
             self.state.set_input(&self.pixels);
-            forward(unet, &mut self.state, values);
+            forward_while(unet, &mut self.state, values, &|| watch.go_on());
+            watch.add(1)?;
             self.styles.extend(&self.state.style);
         }
+        Ok(())
     }
 
     /// The output and the style vector of the worker's tile `i`.

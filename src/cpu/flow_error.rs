@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::components::{Bounds, bounds};
 use crate::memory::zeros;
+use crate::watch::GoOn;
 
 /// A label image, `[height, width]`.
 struct Masks<'a> {
@@ -39,18 +40,34 @@ pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
 /// pixels of the squared difference between the mask's flow and a fifth of the network's, summed over both axes.
 /// `flows` are the network's, `[2, height, width]`.
 pub fn flow_errors(labels: &[u32], width: usize, flows: &[f32]) -> Vec<f64> {
+    errors_while(labels, width, flows, &|| true)
+}
+
+/// Like [`flow_errors`], and gives the rest of the labels `NaN` when `go_on` is false.
+fn errors_while(labels: &[u32], width: usize, flows: &[f32], go_on: GoOn) -> Vec<f64> {
     let masks = Masks { labels, width };
     let boxes = bounds(labels, width);
     let error = |(i, bounds): (usize, &Option<Bounds>)| match bounds {
-        Some(bounds) => masks.error(i as u32 + 1, bounds, flows),
-        None => f64::NAN,
+        Some(bounds) if go_on() => masks.error(i as u32 + 1, bounds, flows),
+        _ => f64::NAN,
     };
     boxes.par_iter().enumerate().map(error).collect()
 }
 
 /// Drops the labels whose error exceeds the threshold. The others keep their numbers.
 pub fn drop_bad_flows(labels: &mut [u32], width: usize, flows: &[f32], threshold: f64) {
-    let errors = flow_errors(labels, width, flows);
+    drop_bad_flows_while(labels, width, flows, threshold, &|| true);
+}
+
+/// Like [`drop_bad_flows`], and does not check the rest of the labels when `go_on` is false.
+pub(crate) fn drop_bad_flows_while(
+    labels: &mut [u32],
+    width: usize,
+    flows: &[f32],
+    threshold: f64,
+    go_on: GoOn,
+) {
+    let errors = errors_while(labels, width, flows, go_on);
     labels
         .iter_mut()
         .filter(|label| **label != 0 && errors[**label as usize - 1] > threshold)

@@ -14,12 +14,12 @@ use crate::{Device, Image, Model, Options, Result};
 /// A lane that uses all threads of the pool.
 struct CpuLane {
     engine: Engine<Cpu>,
-    pool: Arc<Pool>,
+    pool: Pool,
 }
 
 /// One lane, to which others can be added while it is busy; all share the weights and the threads. One image uses all
 /// threads, so a second lane would not make it faster.
-pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Arc<Pool>) -> Lanes {
+pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Pool) -> Lanes {
     let model = model.clone();
     let unet = pool.install(|| Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
     let unet = Arc::new(unet);
@@ -39,7 +39,7 @@ impl Lane for CpuLane {
         1
     }
 
-    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>> {
         let CpuLane { engine, pool } = self;
         engine.backend.hold(images, options);
         // One after the other, because each takes all threads and the memory of its maps.

@@ -22,3 +22,5 @@ pub mod normalize;
 pub mod parts;
 pub mod resize;
 pub mod tiles;
+
+pub(crate) use backend::{Cpu, Work};

@@ -1,6 +1,9 @@
 //! Runs the stages of the pipeline on a GPU.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use cudarc::driver::CudaEvent;
 
 use super::blend::{self, blend};
 use super::channels::{Raw, channels};
@@ -153,12 +156,13 @@ impl Cuda {
         grids: &[Grid],
         of: &[usize],
         batch: usize,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Result<()> {
         let (gpu, unet) = (self.gpu.clone(), self.unet.clone());
         let counts: Vec<usize> = of.iter().map(|&job| grids[job].count()).collect();
         let total = counts.iter().sum::<usize>();
         let state = self.state(grids[of[0]].tile, batch.min(total))?;
+        let mut wait = Ahead::new(watch.has_caller());
         let (mut runs, mut filled, mut done) = (Vec::<Run>::new(), 0, 0);
         for (&job, tiles_of_job) in of.iter().zip(counts) {
             let grid = &grids[job];
@@ -173,15 +177,44 @@ impl Cuda {
                 runs.push(Run { job, first_tile, count });
                 (first_tile, filled, done) = (first_tile + count, filled + count, done + count);
                 if filled == state.batch() || done == total {
+                    watch.check()?;
                     forward(&gpu, &unet, state, filled)?;
                     scatter(&gpu, state, &runs, jobs)?;
-                    watch.at(done, total)?;
+                    wait.queued(&gpu)?;
+                    watch.add(filled)?;
                     filled = 0;
                     runs.clear();
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// How far the host runs ahead of the GPU. For a caller who may stop the run it stays close, so that little is left to do
+/// then.
+struct Ahead {
+    close: bool,
+    batches: VecDeque<CudaEvent>,
+}
+
+impl Ahead {
+    fn new(close: bool) -> Self {
+        Ahead { close, batches: VecDeque::new() }
+    }
+
+    /// Notes that a batch was put into the stream, then waits until there are at most two. One alone would let the GPU
+    /// wait for the host.
+    fn queued(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.close {
+            self.batches.push_back(gpu.stream().record_event(None).map_err(|e| gpu.error(e))?);
+        }
+        match self.batches.len() > 2 {
+            true => {
+                self.batches.pop_front().map_or(Ok(()), |batch| batch.synchronize()).map_err(|e| gpu.error(e))
+            }
+            false => Ok(()),
+        }
     }
 }
 
@@ -269,13 +302,14 @@ impl Backend for Cuda {
         normalize(&self.gpu, &mut work.pixels, height, width, nchan, how, scratch)
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &Watch) -> Result<()> {
         let grids: Vec<Grid> = jobs.iter().map(|job| Grid::of(job.small, options)).collect();
         let (nout, length) = (self.unet.nout(), self.unet.style_length());
         for (job, grid) in jobs.iter_mut().zip(&grids) {
             job.work.values.resize(&self.gpu, grid.count() * nout * grid.tile.0 * grid.tile.1)?;
             job.work.styles.resize(&self.gpu, grid.count() * length)?;
         }
+        watch.units(grids.iter().map(Grid::count).sum());
         let mut left: Vec<usize> = (0..jobs.len()).collect();
         while let Some(&first) = left.first() {
             let (now, later) = left.into_iter().partition(|&job| grids[job].tile == grids[first].tile);
@@ -296,7 +330,14 @@ impl Backend for Cuda {
         Ok(())
     }
 
-    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+    fn follow(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        _: &Watch,
+    ) -> Result<()> {
         let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
         let Work { maps, points, .. } = work;
         follow(&self.gpu, maps, size, threshold, niter, sampling, points, &mut self.scratch.follow)
@@ -308,7 +349,7 @@ impl Backend for Cuda {
         cluster(&self.gpu, points, size, max_size_fraction, labels, &mut self.scratch.cluster)
     }
 
-    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64, _: &Watch) -> Result<()> {
         let scratch = &mut self.scratch.flow_error;
         let Work { labels, maps, max_label, .. } = work;
         drop_bad_flows(&self.gpu, labels, size, *max_label, (maps, threshold), scratch)

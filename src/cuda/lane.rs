@@ -49,7 +49,7 @@ impl Lane for CudaLane {
         self.0.backend.batch(options)
     }
 
-    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>> {
         let mut found = self.0.segment(&on_host(images), options, watch);
         if images.len() > 1 {
             // What is too much together may fit one after the other.

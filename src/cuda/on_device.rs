@@ -47,7 +47,7 @@ impl Segmenter {
         options: &Options,
         progress: &mut Progress,
     ) -> Result<Vec<Result<OnDevice>>> {
-        options.check()?;
+        self.check(options)?;
         let device = Device::Cuda(ordinal);
         if !self.lanes.devices().contains(&device) {
             return Err(Error::device(device, "the model was not loaded onto it"));
@@ -87,7 +87,7 @@ impl CudaLane {
                 go_on = progress((first as f64 + done * sources.len() as f64) / images.len() as f64);
                 go_on
             };
-            found.extend(self.segment_on_device(&sources, options, &mut Watch::new(&mut part)));
+            found.extend(self.segment_on_device(&sources, options, &Watch::new(&mut part)));
         }
         found
     }
@@ -96,10 +96,10 @@ impl CudaLane {
         &mut self,
         sources: &[Source],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Vec<Result<OnDevice>> {
         self.0.run(sources, options, watch, |engine, job| {
-            let mut found = engine.find(job, options)?;
+            let mut found = engine.find(job, options, watch)?;
             let mut cells = None;
             match job.input {
                 Source::Device(image) if let Some(to) = image.labels => {

@@ -16,6 +16,8 @@ mod kept;
 mod killed;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(unix)]
+mod progress;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;
