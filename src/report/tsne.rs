@@ -39,7 +39,7 @@ impl Default for TsneOptions {
 /// place.
 ///
 /// Up to 2000 points, time grows with the square of their number. More are placed by the method of Barnes and Hut, in time
-/// that hardly grows faster than their number; only the search for neighbours compares all, at 8000 in about a second.
+/// that hardly grows faster than their number; only the search for neighbours compares all pairs, once.
 pub fn tsne(points: ArrayView2<f32>, options: &TsneOptions) -> Array2<f64> {
     let points = points.as_standard_layout();
     let n = points.nrows();
