@@ -38,8 +38,8 @@ impl Default for TsneOptions {
 /// meaning. The result does not depend on the number of threads. A point that is not finite gets a finite but meaningless
 /// place.
 ///
-/// Up to 2000 points, time grows with the square of their number. More are placed by the method of Barnes and Hut, in time
-/// that hardly grows faster than their number; only the search for neighbours compares all, at 8000 in about a second.
+/// Up to 2000 points, time grows with the square of their number. More are placed by the method of Barnes and Hut,
+/// whose steps take time that hardly grows faster than their number; the search for neighbours compares all pairs once.
 pub fn tsne(points: ArrayView2<f32>, options: &TsneOptions) -> Array2<f64> {
     let points = points.as_standard_layout();
     let n = points.nrows();
