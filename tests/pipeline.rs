@@ -90,7 +90,8 @@ fn runs(name: &str) {
     }
     assert_eq!((done, with_maps), (19, 1), "runs, and those with maps");
     assert_eq!(with_fixed, usize::from(name == "cyto"), "runs in which the original's mistake shows");
-    assert!(with_parts > 0, "no run has masks in several parts");
+    println!("{with_parts} runs with masks in several parts");
+    assert!(with_parts > 0 || name != "cyto", "no run has masks in several parts");
 }
 
 /// Where a mask of the original is in several parts, compares with a run of the default: it must be what is left when
@@ -101,11 +102,13 @@ fn in_one_part(segmenter: &Segmenter, image: &Image, options: &Options, original
     if want.iter().eq(original) {
         return false;
     }
-    fill_holes_and_drop_small(&mut want, width, options.min_size, Compat::None);
     let options = options.clone().compat(Compat::None);
-    let found = segmenter.segment(image, &options.clone().keep_parts(false)).unwrap();
-    assert!(found.masks.iter().eq(&want), "{options:?}");
-    assert!(segmenter.segment(image, &options.keep_parts(true)).unwrap().masks != found.masks);
+    let kept = segmenter.segment(image, &options.clone().keep_parts(true)).unwrap().masks;
+    want = kept.iter().copied().collect();
+    keep_largest_parts(&mut want, width);
+    fill_holes_and_drop_small(&mut want, width, options.min_size, Compat::None);
+    let found = segmenter.segment(image, &options).unwrap().masks;
+    assert!(found != kept && found.iter().eq(&want), "{options:?}");
     true
 }
 
