@@ -58,7 +58,7 @@ pub fn insert(mut words: Vec<OsString>) -> anyhow::Result<Words> {
         let arg = known(command, &key).ok_or_else(|| unknown(file, &key, name))?;
         let long = arg.get_long().unwrap_or_default();
         let own = to_words(arg, long, &value)
-            .ok_or_else(|| anyhow!("{}: {key} cannot be a {}", file.display(), value.type_str()))?;
+            .ok_or_else(|| anyhow!("{}: {key} cannot be this {}", file.display(), value.type_str()))?;
         if !yields(arg) {
             added.extend(own);
             flags.push(long.to_string());
@@ -127,6 +127,8 @@ fn to_words(arg: &Arg, long: &str, value: &Value) -> Option<Vec<OsString>> {
         (ArgAction::SetTrue, _) | (_, Value::Boolean(_)) => None,
         (ArgAction::Append, Value::Array(values)) => values.iter().map(one).collect(),
         (_, Value::Array(values)) => {
+            // Words too many would be taken for inputs, and too few would take inputs for values.
+            arg.get_num_args().filter(|range| range.min_values() == values.len())?;
             let values: Option<Vec<String>> = values.iter().map(scalar).collect();
             Some(std::iter::once(flag).chain(values?).map(OsString::from).collect())
         }

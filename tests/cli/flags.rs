@@ -106,8 +106,9 @@ fn what_is_wrong_in_a_file_of_flags_is_said_with_its_name() {
     for (content, says) in [
         ("diametre = 30", "diametre is no flag"),
         ("truth = 'labels'", "truth is no flag"),
-        ("overlay = 'yes'", "overlay cannot be a string"),
-        ("diameter = true", "diameter cannot be a boolean"),
+        ("overlay = 'yes'", "overlay cannot be this string"),
+        ("diameter = true", "diameter cannot be this boolean"),
+        ("norm-percentile = [1, 50, 99]", "norm-percentile cannot be this array"),
         ("diameter = 'large'", "'large'"),
         ("a = 1\nb = = 2", "line 2"),
         ("segment = 3", "segment is not a table"),
