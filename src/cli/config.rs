@@ -122,16 +122,17 @@ fn excludes(command: &Command, arg: &Arg, given: &Arg) -> bool {
 fn to_words(arg: &Arg, long: &str, value: &Value) -> Option<Vec<OsString>> {
     let flag = format!("--{long}");
     let one = |value: &Value| Some(format!("{flag}={}", scalar(value)?).into());
+    // Values too many would be taken for inputs, and too few would take inputs for values.
+    let count = arg.get_num_args().map_or(1, |range| range.min_values());
     match (arg.get_action(), value) {
         (ArgAction::SetTrue, Value::Boolean(on)) => Some(if *on { vec![flag.into()] } else { vec![] }),
         (ArgAction::SetTrue, _) | (_, Value::Boolean(_)) => None,
-        (ArgAction::Append, Value::Array(values)) => values.iter().map(one).collect(),
-        (_, Value::Array(values)) => {
-            // Words too many would be taken for inputs, and too few would take inputs for values.
-            arg.get_num_args().filter(|range| range.min_values() == values.len())?;
-            let values: Option<Vec<String>> = values.iter().map(scalar).collect();
-            Some(std::iter::once(flag).chain(values?).map(OsString::from).collect())
+        (_, Value::Array(values)) if count > 1 => {
+            let values = values.iter().map(scalar).collect::<Option<Vec<String>>>();
+            let values = values.filter(|values| values.len() == count)?;
+            Some(std::iter::once(flag).chain(values).map(OsString::from).collect())
         }
+        (ArgAction::Append, Value::Array(values)) => values.iter().map(one).collect(),
         _ => Some(vec![one(value)?]),
     }
 }

@@ -96,7 +96,7 @@ fn a_file_gives_flags_and_the_command_line_wins() {
     assert_eq!(scene.labels("out/a_masks.png"), (1, 37));
     scene.file("list.toml", "norm-percentile = [99, 1]");
     let said = refused(&scene, "segment a.png --config list.toml");
-    assert!(said.contains("--norm-percentile"), "{said}");
+    assert!(said.contains("--norm-percentile: must be two numbers"), "{said}");
 }
 
 #[test]
