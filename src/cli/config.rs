@@ -58,7 +58,7 @@ pub fn insert(mut words: Vec<OsString>) -> anyhow::Result<Words> {
         let arg = known(command, &key).ok_or_else(|| unknown(file, &key, name))?;
         let long = arg.get_long().unwrap_or_default();
         let own = to_words(arg, long, &value)
-            .ok_or_else(|| anyhow!("{}: {key} cannot be a {}", file.display(), value.type_str()))?;
+            .ok_or_else(|| anyhow!("{}: {key} cannot be this {}", file.display(), value.type_str()))?;
         if !yields(arg) {
             added.extend(own);
             flags.push(long.to_string());
@@ -122,14 +122,17 @@ fn excludes(command: &Command, arg: &Arg, given: &Arg) -> bool {
 fn to_words(arg: &Arg, long: &str, value: &Value) -> Option<Vec<OsString>> {
     let flag = format!("--{long}");
     let one = |value: &Value| Some(format!("{flag}={}", scalar(value)?).into());
+    // Values too many would be taken for inputs, and too few would take inputs for values.
+    let count = arg.get_num_args().map_or(1, |range| range.min_values());
     match (arg.get_action(), value) {
         (ArgAction::SetTrue, Value::Boolean(on)) => Some(if *on { vec![flag.into()] } else { vec![] }),
         (ArgAction::SetTrue, _) | (_, Value::Boolean(_)) => None,
-        (ArgAction::Append, Value::Array(values)) => values.iter().map(one).collect(),
-        (_, Value::Array(values)) => {
-            let values: Option<Vec<String>> = values.iter().map(scalar).collect();
-            Some(std::iter::once(flag).chain(values?).map(OsString::from).collect())
+        (_, Value::Array(values)) if count > 1 => {
+            let values = values.iter().map(scalar).collect::<Option<Vec<String>>>();
+            let values = values.filter(|values| values.len() == count)?;
+            Some(std::iter::once(flag).chain(values).map(OsString::from).collect())
         }
+        (ArgAction::Append, Value::Array(values)) => values.iter().map(one).collect(),
         _ => Some(vec![one(value)?]),
     }
 }

@@ -96,7 +96,7 @@ fn a_file_gives_flags_and_the_command_line_wins() {
     assert_eq!(scene.labels("out/a_masks.png"), (1, 37));
     scene.file("list.toml", "norm-percentile = [99, 1]");
     let said = refused(&scene, "segment a.png --config list.toml");
-    assert!(said.contains("--norm-percentile"), "{said}");
+    assert!(said.contains("--norm-percentile: must be two numbers"), "{said}");
 }
 
 #[test]
@@ -106,8 +106,9 @@ fn what_is_wrong_in_a_file_of_flags_is_said_with_its_name() {
     for (content, says) in [
         ("diametre = 30", "diametre is no flag"),
         ("truth = 'labels'", "truth is no flag"),
-        ("overlay = 'yes'", "overlay cannot be a string"),
-        ("diameter = true", "diameter cannot be a boolean"),
+        ("overlay = 'yes'", "overlay cannot be this string"),
+        ("diameter = true", "diameter cannot be this boolean"),
+        ("norm-percentile = [1, 50, 99]", "norm-percentile cannot be this array"),
         ("diameter = 'large'", "'large'"),
         ("a = 1\nb = = 2", "line 2"),
         ("segment = 3", "segment is not a table"),
