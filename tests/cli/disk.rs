@@ -54,7 +54,7 @@ fn a_full_disk_has_whole_files_alone() {
     scene.nuclei("a.png");
     scene.blank("b.png", 32, 32);
     fs::create_dir(scene.path("full")).unwrap();
-    let mount = "mount -t tmpfs -o size=128k none full";
+    let mount = "mount -t tmpfs -o size=48k none full";
     // The labels fit, the overlay does not.
     let script =
         format!("{mount}; flowmask segment a.png b.png {NUCLEI} -o full --overlay || echo $?; ls -A full");
