@@ -54,6 +54,7 @@ fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
         rest.masks = want[i].masks.clone();
         assert!(rest == want[i], "{i}: flows, style or diameter differ");
     }
+    assert_eq!(seen.last(), Some(&1.0));
     assert!(
         seen.is_sorted() && seen.len() > 2 && seen.iter().all(|done| (0.0..=1.0).contains(done)),
         "{seen:?}"

@@ -151,6 +151,15 @@ fn progress_stops_the_work() {
     let want = cuda.segment(&image, &options).unwrap();
     let result = cuda.segment_with_progress(&image, &options, &mut |done| done < 0.3);
     assert!(matches!(result, Err(Error::Cancelled)));
+    // Tiles of several sizes in one batch: the progress is that of all of them.
+    let (images, mut seen) = (images(), Vec::new());
+    let loads = images.iter().map(|image| || Ok::<_, Error>(vec![image.clone()]));
+    let mut note = |files: f64| {
+        seen.push(files);
+        true
+    };
+    cuda.segment_many_with_progress(loads, &options, &mut note, |_, found| drop(found.unwrap())).unwrap();
+    assert!(seen.is_sorted() && seen.last() == Some(&(images.len() as f64)), "{seen:?}");
     assert!(cuda.segment(&image, &options).unwrap() == want);
 }
 
