@@ -1,7 +1,7 @@
 //! The straight line from images to their masks, on any backend.
 
 use crate::backend::{Backend, Input, Job, Size};
-use crate::memory::{caught, free};
+use crate::memory::caught;
 use crate::model::Model;
 use crate::plan::scale::scaled;
 use crate::watch::Watch;
@@ -129,7 +129,7 @@ impl<B: Backend> Engine<B> {
         let mut good: Vec<_> = jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect();
         let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
         let run = || self.backend.network(&mut good, options, watch);
-        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, free())))
+        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, 0)))
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
@@ -253,8 +253,7 @@ fn enough<'a, B: Backend, T>(
     job: &mut Job<'a, B>,
     step: impl FnOnce(&mut Job<'a, B>) -> Result<T>,
 ) -> Result<T> {
-    caught(|| step(job))
-        .unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, free())))
+    caught(|| step(job)).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, 0)))
 }
 
 /// Makes an error of the whole batch the error of each image that had none.
