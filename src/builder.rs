@@ -1,7 +1,7 @@
 //! Makes a segmenter from a model and devices. Only this file knows every backend.
 
 use crate::cpu::conv::Isa;
-use crate::memory::{caught, free};
+use crate::memory::caught;
 use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
@@ -90,7 +90,7 @@ impl Builder {
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
             true => caught(|| cpu::lane::lanes(&model, self.isa, pool.clone()))
-                .map_err(|out| Error::memory(format!("model {}", model.name()), out.bytes, free()))?,
+                .map_err(|out| Error::memory(format!("model {}", model.name()), out.bytes, 0))?,
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
                 cuda::lanes(&model, &gpus, self.precision, &*compiling)?

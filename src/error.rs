@@ -99,13 +99,14 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
     /// There is too little memory for an image. Other images, or another diameter, may take less.
-    #[error("{what} needs {} of memory, but {} may be used", size(*.needed), size(*.limit))]
+    #[error("{what} needs {}", shortage(*.needed, *.limit))]
     Memory {
         /// What needs the memory, such as an image with its size and the diameter of its cells.
         what: String,
         /// How much it needs, in bytes.
         needed: u64,
-        /// How much it may use, in bytes: what [`crate::Options::memory`] says, or what was free.
+        /// How much it may use, in bytes: what [`crate::Options::memory`] says, or what was free. 0 when an array of
+        /// `needed` bytes could not be allocated although the whole was planned to fit.
         limit: u64,
     },
     /// The segmenter was built by another process, of which this one is a fork. Its threads are not in this process.
@@ -200,6 +201,13 @@ impl Error {
 
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {
         Error::Option { name, reason: reason.to_string() }
+    }
+}
+
+fn shortage(needed: u64, limit: u64) -> String {
+    match limit {
+        0 => format!("{} more memory than there is", size(needed)),
+        _ => format!("{} of memory, but {} may be used", size(needed), size(limit)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Input, Job, Size};
-use crate::memory::{caught, free};
+use crate::memory::caught;
 use crate::model::Model;
 use crate::plan::scale::scaled;
 use crate::watch::Watch;
@@ -142,7 +142,7 @@ impl<B: Backend> Engine<B> {
         let mut good = good(jobs);
         let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
         let run = || self.backend.network(&mut good, options, watch);
-        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, free())))
+        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, 0)))
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
@@ -296,8 +296,7 @@ fn enough<'a, B: Backend, T>(
     job: &mut Job<'a, B>,
     step: impl FnOnce(&mut Job<'a, B>) -> Result<T>,
 ) -> Result<T> {
-    caught(|| step(job))
-        .unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, free())))
+    caught(|| step(job)).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, 0)))
 }
 
 /// Gives each image its share of the time that the images took together: by the pixels that the network gets.
