@@ -1,6 +1,7 @@
 //! Makes a segmenter from a model and devices. Only this file knows every backend.
 
 use crate::cpu::conv::Isa;
+use crate::memory::{caught, free};
 use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
@@ -74,8 +75,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Forked`] for a pool of another process,
-    /// [`Error::Threads`] when the threads cannot be
-    /// started, [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
+    /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
+    /// [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
     /// used.
     pub fn build(self) -> Result<Segmenter> {
         let pool = self.pool.map_or_else(|| Pool::new(self.threads), Ok)?;
@@ -88,7 +89,8 @@ impl Builder {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
-            true => cpu::lane::lanes(&model, self.isa, pool.clone()),
+            true => caught(|| cpu::lane::lanes(&model, self.isa, pool.clone()))
+                .map_err(|out| Error::memory(format!("model {}", model.name()), out.bytes, free()))?,
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
                 cuda::lanes(&model, &gpus, self.precision, &*compiling)?

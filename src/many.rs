@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::Segmented;
-use crate::plan::grid::Grid;
+use crate::plan::grid::Shape;
+use crate::plan::memory;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
-use crate::{Error, Image, Options, Result};
+use crate::{Device, Error, Image, Options, Result};
 use tally::Tally;
 
 /// Threads that load files, for each lane, when there are several. A single lane gets one: on the processor, the other
@@ -35,6 +36,8 @@ struct Run<'a, 'p, D> {
     options: &'a Options,
     /// The scale at which the network runs, as far as it is known before.
     scale: f64,
+    /// The files that lie in memory beside those that a lane has.
+    ahead: u64,
     done: &'a D,
     tally: Tally<'p>,
 }
@@ -55,7 +58,9 @@ where
 {
     let count = lanes.devices().len();
     let loaders = if count == 1 { 1 } else { count * LOADERS };
-    let run = Run { options, scale, done, tally: Tally::new(progress, count) };
+    // Of one lane: a file that is loaded and waits, and one that its loader holds.
+    let ahead = files.size_hint().1.map_or(2, |files| files.saturating_sub(1)).min(2) as u64;
+    let run = Run { options, scale, ahead, done, tally: Tally::new(progress, count) };
     let files = Mutex::new(files.enumerate());
     let (sender, receiver) = sync_channel(loaders);
     let receiver = Mutex::new(receiver);
@@ -114,12 +119,26 @@ impl<D: Sync> Run<'_, '_, D> {
             let mut part = |part| self.tally.at(number, part * count as f64);
             let watch = self.tally.watch(&mut part);
             let images: Vec<&Image> = files.iter().flat_map(|file| &file.images).collect();
-            let mut results = lane.segment(&images, self.options, &watch).into_iter();
+            let options = self.beside(&images, lane.device());
+            let mut results = lane.segment(&images, &options, &watch).into_iter();
             for File { index, images } in files {
                 self.finish(index, results.by_ref().take(images.len()).collect(), images);
             }
             self.tally.finish(Some(number), count);
         }
+    }
+
+    /// The options for images beside which other files lie in the host's memory. Their sizes are not known yet, so they are
+    /// taken to be as large.
+    fn beside(&self, images: &[&Image], device: Device) -> Options {
+        let mut options = self.options.clone();
+        if device == Device::Cpu {
+            let pixels =
+                |image: &&Image| memory::pixels(image.size(), image.channels(), image.pixels().kind());
+            let others = self.ahead * images.iter().map(pixels).sum::<u64>();
+            options.memory = options.memory.map(|memory| memory.saturating_sub(others));
+        }
+        options
     }
 
     /// Hands what was found in a file to the caller.
@@ -142,10 +161,10 @@ impl<D: Sync> Run<'_, '_, D> {
         let mut files = vec![self.wait(&loaded)?];
         let tiles = |file: &File| {
             let images = file.images.iter();
-            images.map(|image| Grid::count_of(image.size(), self.scale, self.options)).sum::<usize>()
+            images.map(|image| Shape::at_scale(image.size(), self.scale, self.options).count()).sum::<u64>()
         };
         let mut have = tiles(&files[0]);
-        while have < lane.tiles(self.options) {
+        while have < lane.tiles(self.options) as u64 {
             match loaded.try_recv() {
                 Ok(file) => {
                     have += tiles(&file);

@@ -11,11 +11,15 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub struct Pool(Arc<Threads>);
 
+/// More threads than this are refused: each of them looks for work at all others, so that thousands would never get to
+/// work.
+const MAX_THREADS: usize = 1024;
+
 impl Pool {
     /// Starts `threads` threads; 0 takes the number in `RAYON_NUM_THREADS`, or one for each core.
     ///
     /// # Errors
-    /// [`Error::Threads`] when a thread cannot be started.
+    /// [`Error::Option`] for more than 1024; [`Error::Threads`] when a thread cannot be started.
     pub fn new(threads: usize) -> Result<Self> {
         Threads::start(threads).map(|threads| Pool(Arc::new(threads)))
     }
@@ -73,6 +77,10 @@ struct Threads {
 
 impl Threads {
     fn start(threads: usize) -> Result<Self> {
+        let asked = if threads > 0 { threads } else { of_environment().unwrap_or(0) };
+        if asked > MAX_THREADS {
+            return Err(Error::option("threads", format!("is {asked}, but must be at most {MAX_THREADS}")));
+        }
         let mut started = Vec::new();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -86,6 +94,11 @@ impl Threads {
             .map_err(|e| Error::Threads { threads, reason: e.to_string() })?;
         Ok(Threads { home: Home::here(), pool: Some(pool), threads: started })
     }
+}
+
+/// The number that rayon reads where none is asked for.
+fn of_environment() -> Option<usize> {
+    std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok()
 }
 
 impl Drop for Threads {

@@ -57,8 +57,8 @@ impl Segmenter {
     /// # Errors
     /// [`Error::Option`] for an option out of its range, [`Error::Image`] when the image does not have the chosen
     /// channel or a pixel is not finite, [`Error::Model`] for [`Diameter::Auto`](crate::Diameter::Auto) with a model that
-    /// has no size model, [`Error::Device`] when a GPU fails, [`Error::Forked`] in a child process of the one that built the
-    /// segmenter.
+    /// has no size model, [`Error::Memory`] when there is too little memory, [`Error::Device`] when a GPU fails,
+    /// [`Error::Forked`] in a child process of the one that built the segmenter.
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
         self.watched(image, options, &Watch::none())
     }

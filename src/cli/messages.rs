@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use flowmask::text::{self, printable};
 use flowmask::{Diameter, Error};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::args;
 use super::outputs::Names;
+use super::{args, flags};
 
 /// The result of one image, for its line.
 pub struct Done {
@@ -79,7 +80,7 @@ impl Messages {
     }
 
     pub fn begin(&self, input: &Path) {
-        self.bar.set_message(input.display().to_string());
+        self.bar.set_message(text::path(input));
     }
 
     /// Moves the bar to so many images of the present run.
@@ -93,6 +94,23 @@ impl Messages {
             Style::Nothing => Ok(()),
             Style::Text => self.print(&summary(input, done)),
             Style::Json => self.print(&to_json(input, done).to_string()),
+        }
+    }
+
+    /// Tells that an image was skipped, since its outputs are there already.
+    pub fn skipped(&self, input: &Path, masks: &Path) -> anyhow::Result<()> {
+        self.bar.inc(IMAGE);
+        match self.style {
+            Style::Nothing => Ok(()),
+            Style::Text => self.print(&format!("skipped  {}: {} is there", input.display(), masks.display())),
+            Style::Json => self.print(&json!({ "input": name(input), "skipped": name(masks) }).to_string()),
+        }
+    }
+
+    /// Prints a line on stderr that is no error, unless the run is quiet.
+    pub fn note(&self, line: &str) {
+        if self.style != Style::Nothing {
+            self.bar.suspend(|| notice(line));
         }
     }
 
@@ -117,7 +135,7 @@ impl Messages {
         let message = about(input, error);
         self.bar.suspend(|| notice(&message));
         match self.style {
-            Style::Json => self.print(&json!({ "input": text(input), "error": message }).to_string()),
+            Style::Json => self.print(&json!({ "input": name(input), "error": message }).to_string()),
             _ => Ok(()),
         }
     }
@@ -148,9 +166,9 @@ fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
     };
 }
 
-/// Prints a line on stdout. It is no error when the reader has closed the pipe (`| head`), since the files still count.
+/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe (`| head`), since the files still count.
 pub fn print(line: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout(), "{line}") {
+    match writeln!(io::stdout(), "{}", printable(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow!("cannot write to the standard output: {error}"))
         }
@@ -158,24 +176,16 @@ pub fn print(line: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Prints one line on stderr. When that fails there is nowhere left to print, so the error is ignored.
+/// Prints one line on stderr; what a terminal would act on is escaped. When that fails there is nowhere left to print, so the error is ignored.
 pub fn notice(message: &str) {
-    let _ = writeln!(io::stderr(), "flowmask: {}", message.replace('\n', " "));
+    let _ = writeln!(io::stderr(), "flowmask: {}", printable(message));
 }
 
 /// The error with the name of the image in front, unless the error already names it.
 fn about(input: &Path, error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
-        _ => format!("{}: {}", input.display(), sentence(error)),
-    }
-}
-
-/// The error, and what the user can do where that is a flag.
-pub fn sentence(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Exists { .. }) => format!("{error}: --overwrite replaces it, or choose another place"),
-        _ => error.to_string(),
+        _ => format!("{}: {}", text::path(input), flags::sentence(error)),
     }
 }
 
@@ -187,9 +197,9 @@ fn summary(input: &Path, done: &Done) -> String {
 fn to_json(input: &Path, done: &Done) -> Value {
     let round = |value: f64| (value * 1000.0).round() / 1000.0;
     json!({
-        "input": text(input),
-        "masks": text(&done.names.masks),
-        "overlays": done.names.overlays.iter().map(|path: &PathBuf| text(path)).collect::<Vec<_>>(),
+        "input": name(input),
+        "masks": name(&done.names.masks),
+        "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
         "cells": done.cells,
         "planes": done.planes,
         "height": done.height,
@@ -204,6 +214,6 @@ fn to_json(input: &Path, done: &Done) -> Value {
     })
 }
 
-fn text(path: &Path) -> String {
+fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

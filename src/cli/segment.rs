@@ -8,31 +8,40 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use flowmask::{Diameter, Image, Model, Segmentation, image, output};
+use flowmask::{Diameter, Image, Model, Options, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::verbose;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
     if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
     let (format, _) = args.output.format.of_library();
-    let mut outputs = Outputs::new(&args.output, &inputs.images);
+    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
+    if args.output.verbose {
+        verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
+    }
+    inputs.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
     // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
     for image in inputs.images {
+        if let Some(masks) = args.output.skip_existing.then(|| outputs.existing(&image)).flatten() {
+            messages.skipped(&image, &masks)?;
+            continue;
+        }
         match outputs.masks(&image) {
             Ok(masks) => {
                 files.push(File { image, masks, overlays: OnceLock::new(), loading: Mutex::default() });
@@ -42,6 +51,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     }
     let run = Run {
         files,
+        verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
@@ -81,6 +91,8 @@ struct File {
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    /// With `--verbose`: what the tiles depend on.
+    verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
     format: output::Format,
@@ -124,11 +136,19 @@ impl Run {
         let overlays = file.overlays.get().cloned().unwrap_or_default();
         let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
+        if let Some(folder) = file.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
+        }
         output::save_labels(to(&file.masks), &masks, self.format)?;
         for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
         let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
+        if let Some((diam_mean, options)) = &self.verbose {
+            let about = verbose::image(planes, found, *diam_mean, options);
+            lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
+        }
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
             names: Names { masks: file.masks.clone(), overlays },

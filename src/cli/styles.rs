@@ -16,7 +16,7 @@ use super::messages::Messages;
 /// Checks everything that does not depend on an image, computes the style vectors, then writes the files.
 pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let mut found = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let mut found = inputs::find_some(&args.inputs, &args.input)?;
     leave_out_outputs(args, &mut found)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
@@ -26,6 +26,7 @@ pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&args.dir)
         .map_err(|e| anyhow!("cannot create the folder {}: {e}", args.dir.display()))?;
     let mut messages = Messages::bar(args.quiet, found.images.len() + found.failed.len());
+    found.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in found.failed {
         messages.failed(&input, &error.into())?;
     }

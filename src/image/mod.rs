@@ -5,7 +5,7 @@ mod files;
 pub(crate) mod pixel;
 
 #[cfg(feature = "files")]
-pub use files::{EXTENSIONS, LABEL_EXTENSIONS, read, read_labels};
+pub use files::{EXTENSIONS, LABEL_EXTENSIONS, read, read_label_stack, read_labels};
 pub use pixel::{Pixel, PixelType, Pixels};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};

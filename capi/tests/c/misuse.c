@@ -17,6 +17,9 @@ static void misuse_structs(flowmask_session *session, const flowmask_image *imag
   }
   BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, 135));
   options = options_of(DIAMETER);
+  options.memory = 1 << 20;
+  BAD(FLOWMASK_ERROR_MEMORY, "1.0 M", flowmask_segment(session, image, &options, &result));
+  options = options_of(DIAMETER);
   options.reserved = 1;
   BAD(FLOWMASK_ERROR_ARGUMENT, "reserved is not 0", flowmask_segment(session, image, &options, &result));
   // A struct of a newer header: its unknown fields must be 0, and nothing is written beyond its end.

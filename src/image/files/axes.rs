@@ -37,7 +37,7 @@ pub(super) fn arrange(pages: Vec<Pixels>, axes: &[Axis]) -> Decoded<Stack> {
 }
 
 /// The key by which page `index` is sorted: its indices along time, other axes, z and channels.
-fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
+pub(super) fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
     let mut key = vec![(0, 0); axes.len()];
     for (slot, &(letter, length)) in axes.iter().enumerate().rev() {
         let rank = match letter {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::samples::Decoded;
 use super::{jpeg, npy, png, tiff};
 use crate::image::Stack;
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// The extensions of the files that [`read`] understands, in lower case. They are meant for listing a folder: [`read`]
 /// itself looks at the content of a file and not at its name.
@@ -26,7 +26,7 @@ pub const EXTENSIONS: &[&str] = &["tif", "tiff", "png", "jpg", "jpeg", "npy"];
 /// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is empty, incomplete, of an unknown
 /// format, or has a feature that is not supported (the message names it).
 pub fn read(path: &Path) -> Result<Stack> {
-    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
     decode(bytes).map_err(|reason| Error::image_file(path, reason))
 }
 

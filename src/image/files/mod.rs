@@ -11,4 +11,4 @@ mod samples;
 mod tiff;
 
 pub use format::{EXTENSIONS, read};
-pub use labels::{LABEL_EXTENSIONS, read_labels};
+pub use labels::{LABEL_EXTENSIONS, read_label_stack, read_labels};

@@ -10,17 +10,30 @@ use tiff::decoder::{Decoder, Limits};
 use super::axes::{Axis, arrange, count};
 use super::limits;
 use super::samples::Decoded;
-use crate::image::{Pixels, Stack};
+use crate::image::Stack;
 use directory::Page;
 
 mod describe;
 mod directory;
 mod entry;
+pub(super) mod labels;
 mod page;
 mod raw;
 
+pub(super) use page::unpack;
+
+/// How a page is read: from its own directory, or from its bytes alone.
+type Read<P> = fn(&mut Decoder<Cursor<&[u8]>>, &Page) -> Decoded<P>;
+type Raw<P> = fn(&[u8], &Page) -> Decoded<P>;
+
 /// Decodes the pages of a TIFF.
-pub(super) fn decode(mut bytes: Vec<u8>) -> Decoded<Stack> {
+pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
+    let (pages, axes) = planes(bytes, page::read, raw::pixels)?;
+    arrange(pages, &axes)
+}
+
+/// The pages that are planes or channels, and the axes over which they run.
+fn planes<P>(mut bytes: Vec<u8>, each: Read<P>, raw: Raw<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
     let chain = directory::pages(&mut bytes)?;
     let first = chain.first().ok_or("the TIFF has no pages")?;
     first.check()?;
@@ -41,12 +54,12 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Decoded<Stack> {
     let axes = match meaning {
         Some(meaning) if count(&meaning.axes) == Some(pages.len()) => meaning.axes,
         Some(meaning) if pages.len() == 1 => {
-            return arrange(raw::pages(&bytes, first, count(&meaning.axes))?, &meaning.axes);
+            return Ok((raw::pages(&bytes, first, count(&meaning.axes), raw)?, meaning.axes));
         }
         // A description that does not match the pages was copied from another file, and is ignored.
         _ => unnamed(pages.len(), first.samples),
     };
-    arrange(read(&bytes, &pages)?, &axes)
+    Ok((read(&bytes, &pages, each)?, axes))
 }
 
 /// The axes of pages that have no description.
@@ -55,7 +68,7 @@ fn unnamed(pages: usize, samples: u16) -> Vec<Axis> {
     vec![(letter, pages)]
 }
 
-fn read(bytes: &[u8], pages: &[&Page]) -> Decoded<Vec<Pixels>> {
+fn read<P>(bytes: &[u8], pages: &[&Page], each: Read<P>) -> Decoded<Vec<P>> {
     // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large images.
     let limits = Limits::unlimited();
     let decoder = Decoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
@@ -63,7 +76,7 @@ fn read(bytes: &[u8], pages: &[&Page]) -> Decoded<Vec<Pixels>> {
     let mut planes = Vec::new();
     for page in pages {
         decoder.seek_to_image(page.index).map_err(|e| e.to_string())?;
-        planes.push(page::read(&mut decoder, page)?);
+        planes.push(each(&mut decoder, page)?);
     }
     Ok(planes)
 }
