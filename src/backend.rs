@@ -61,7 +61,13 @@ pub(crate) trait Backend: Sized {
     ) -> Result<()>;
 
     /// `cluster`: gives pixels whose end points lie together the same label.
-    fn cluster(&mut self, work: &mut Self::Work, size: Size, max_size_fraction: f64) -> Result<()>;
+    fn cluster(
+        &mut self,
+        work: &mut Self::Work,
+        size: Size,
+        max_size_fraction: f64,
+        watch: &Watch,
+    ) -> Result<()>;
 
     /// `flow_error`: drops the masks whose own flows differ too much from the network's.
     fn drop_bad_flows(

@@ -6,6 +6,7 @@ use ndarray::{ArrayView2, ArrayView3};
 
 use crate::backend::Backend;
 use crate::cpu::{Cpu, Work};
+use crate::memory::{OutOfMemory, caught, free, room};
 use crate::pipeline::{Engine, STAGES, Segmented};
 use crate::watch::{Progress, Watch};
 use crate::{Error, Options, Result, Segmentation, Segmenter};
@@ -23,7 +24,7 @@ impl Segmenter {
     ///
     /// # Errors
     /// [`Error::Option`] for an option out of its range, [`Error::Image`] for arrays without pixels, of different sizes, with
-    /// 2³¹ pixels or more, or with a value that is not finite, [`Error::Cancelled`], [`Error::Forked`].
+    /// 2³¹ pixels or more, or with a value that is not finite, [`Error::Memory`] when there is too little memory, [`Error::Cancelled`], [`Error::Forked`].
     pub fn masks_from_flows<'a>(
         &self,
         flows: ArrayView3<f32>,
@@ -37,12 +38,17 @@ impl Segmenter {
         let watch = Watch::new(progress);
         watch.units(STAGES);
         let start = Instant::now();
-        let masks = self.pool().install(|| {
-            let mut work = Work::of_maps(flows.iter().chain(cellprob).copied().collect());
+        let run = || {
+            let mut maps = room(3 * size.0 * size.1);
+            maps.extend(flows.iter().chain(cellprob).copied());
+            let mut work = Work::of_maps(maps);
             let mut cpu = Cpu::without_network();
             Engine::stages_after_network(&mut cpu, &mut work, (size, size, 1.0), options, &watch)?;
             cpu.labels(&mut work)
-        })?;
+        };
+        let what = || format!("masks from flows of {} by {} pixels", size.0, size.1);
+        let masks = caught(|| self.pool().install(run))
+            .unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(what(), bytes, free())))?;
         watch.finish();
         let (flows, cellprob, style) = Default::default();
         let found = Segmented { size, flows, cellprob, style, masks, diameter: 0.0, time: start.elapsed() };

@@ -78,7 +78,7 @@ impl<B: Backend> Engine<B> {
         }
         watch.part(NETWORK, 1.0);
         watch.units(STAGES * jobs.len());
-        share_time(&mut good(&mut jobs), begin.elapsed());
+        share_time(&mut jobs, begin.elapsed());
         let finish_one = |job: Result<Job<'a, B>>| {
             let mut job = job?;
             job.begun = Instant::now();
@@ -139,7 +139,11 @@ impl<B: Backend> Engine<B> {
 
     /// Runs the network on all images that have no error yet.
     fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
+<<<<<<< HEAD
         let mut good = good(jobs);
+=======
+        let mut good: Vec<_> = jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect();
+>>>>>>> capi
         let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
         let run = || self.backend.network(&mut good, options, watch);
         caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, 0)))
@@ -197,7 +201,7 @@ impl<B: Backend> Engine<B> {
         };
         backend.follow(work, size, niter, options, watch)?;
         watch.add(1)?;
-        backend.cluster(work, size, options.max_size_fraction)?;
+        backend.cluster(work, size, options.max_size_fraction, watch)?;
         watch.add(1)?;
         if options.flow_threshold > 0.0 {
             backend.drop_bad_flows(work, size, options.flow_threshold, watch)?;
@@ -209,6 +213,7 @@ impl<B: Backend> Engine<B> {
         if !options.keep_parts && options.compat == Compat::None {
             backend.keep_largest_parts(work, image)?;
         }
+        watch.check()?;
         backend.fill_holes_and_drop_small(work, image, options.min_size, options.compat)?;
         if options.exclude_on_edges {
             backend.drop_edges(work, image)?;
@@ -300,10 +305,10 @@ fn enough<'a, B: Backend, T>(
 }
 
 /// Gives each image its share of the time that the images took together: by the pixels that the network gets.
-fn share_time<B: Backend>(jobs: &mut [&mut Job<B>], time: Duration) {
+fn share_time<B: Backend>(jobs: &mut [Result<Job<B>>], time: Duration) {
     let pixels = |job: &Job<B>| (job.small.0 * job.small.1) as f64;
-    let all: f64 = jobs.iter().map(|job| pixels(job)).sum();
-    jobs.iter_mut().for_each(|job| job.time = time.mul_f64(pixels(job) / all));
+    let all: f64 = jobs.iter().flatten().map(pixels).sum();
+    jobs.iter_mut().flatten().for_each(|job| job.time = time.mul_f64(pixels(job) / all));
 }
 
 /// Makes an error of the whole batch the error of each image that had none.

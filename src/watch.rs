@@ -24,7 +24,7 @@ pub(crate) struct Watch<'a> {
     stop: Arc<AtomicBool>,
     /// Locked only with `try_lock` while other threads work: a function of the caller may use the library itself, and
     /// then its thread may take over work of this run.
-    caller: Option<Mutex<&'a mut Progress<'a>>>,
+    caller: Option<Mutex<Caller<'a>>>,
     step: Mutex<Step>,
     /// The units of the present step that are done.
     done: AtomicUsize,
@@ -33,11 +33,19 @@ pub(crate) struct Watch<'a> {
     due: AtomicU64,
 }
 
+/// The caller's function, and the last part that it was told: the next one is not less.
+struct Caller<'a> {
+    progress: &'a mut Progress<'a>,
+    last: f64,
+}
+
 /// The present step reaches from `from` to `to` of the whole segmentation, and has `units` units.
 struct Step {
     from: f64,
     to: f64,
     units: usize,
+    /// What the segmentation is a part of: from where to where it reaches.
+    of: (f64, f64),
 }
 
 impl<'a> Watch<'a> {
@@ -52,18 +60,24 @@ impl<'a> Watch<'a> {
 
     /// A watch that stops when `stop` becomes true, and makes it true when `progress` wants to stop.
     pub fn sharing(progress: &'a mut Progress<'a>, stop: Arc<AtomicBool>) -> Self {
-        Watch::of(Some(Mutex::new(progress)), stop)
+        Watch::of(Some(Mutex::new(Caller { progress, last: 0.0 })), stop)
     }
 
-    fn of(caller: Option<Mutex<&'a mut Progress<'a>>>, stop: Arc<AtomicBool>) -> Self {
-        let step = Mutex::new(Step { from: 0.0, to: 1.0, units: 1 });
+    fn of(caller: Option<Mutex<Caller<'a>>>, stop: Arc<AtomicBool>) -> Self {
+        let step = Mutex::new(Step { from: 0.0, to: 1.0, units: 1, of: (0.0, 1.0) });
         let (done, due) = (AtomicUsize::new(0), AtomicU64::new(0));
         Watch { stop, caller, step, done, start: Instant::now(), due }
     }
 
     /// Begins the step that reaches from `from` to `to` of the whole segmentation.
     pub fn part(&self, from: f64, to: f64) {
-        self.step(|step| *step = Step { from, to, units: 1 });
+        self.step(|step| *step = Step { from, to, units: 1, of: step.of });
+    }
+
+    /// Begins the segmentation number `i` of `count`, which run one after the other.
+    pub fn begin(&self, i: usize, count: usize) {
+        let of = (i as f64 / count as f64, (i + 1) as f64 / count as f64);
+        self.step(|step| *step = Step { from: 0.0, to: 1.0, units: 1, of });
     }
 
     /// Says how many units the present step has.
@@ -104,10 +118,12 @@ impl<'a> Watch<'a> {
         if let Some(caller) = &self.caller
             && !self.stop.load(Ordering::Relaxed)
             && self.now() >= self.due.load(Ordering::Relaxed)
-            && let Ok(mut progress) = caller.try_lock()
+            && let Ok(mut caller) = caller.try_lock()
         {
             self.due.store(self.now() + EVERY.as_millis() as u64, Ordering::Relaxed);
-            if !progress(self.value()) {
+            caller.last = caller.last.max(self.value());
+            let last = caller.last;
+            if !(caller.progress)(last) {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
@@ -126,9 +142,11 @@ impl<'a> Watch<'a> {
 
     /// The part of the whole segmentation that is done.
     fn value(&self) -> f64 {
-        let Step { from, to, units } = *self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        let Step { from, to, units, of } = *self.step.lock().unwrap_or_else(PoisonError::into_inner);
         let part = self.done.load(Ordering::Relaxed).min(units) as f64 / units as f64;
-        if part == 1.0 { to } else { from + (to - from) * part }
+        let between =
+            |(from, to): (f64, f64), part: f64| if part == 1.0 { to } else { from + (to - from) * part };
+        between(of, between((from, to), part))
     }
 }
 
@@ -153,6 +171,27 @@ mod tests {
         watch.finish();
         drop(watch);
         assert_eq!(seen, [0.25, 0.5, 0.9, 1.0]);
+    }
+
+    #[test]
+    fn segmentations_one_after_the_other_add_up() {
+        let mut seen = Vec::new();
+        let mut note = |done| {
+            seen.push(done);
+            true
+        };
+        let watch = Watch::new(&mut note);
+        for i in 0..2 {
+            watch.begin(i, 2);
+            watch.part(0.0, 0.5);
+            watch.add(1).unwrap();
+            watch.finish();
+        }
+        // A step that is taken again goes back, which the caller does not see.
+        watch.part(0.0, 0.5);
+        watch.add(1).unwrap();
+        drop(watch);
+        assert_eq!(seen, [0.25, 0.5, 0.75, 1.0, 1.0]);
     }
 
     #[test]

@@ -372,6 +372,43 @@ fn progress_of_many_files_adds_up_and_stops_them() {
 }
 
 #[test]
+fn masks_come_from_flows_alone() {
+    let (segmenter, image) = (segmenter(2), discs(90, 70));
+    let model = Options::default().diameter(Diameter::Pixels(17.0));
+    let all = [
+        // The image is not scaled, so 200 steps are taken, as without a number.
+        (model.clone(), model.clone()),
+        (model.clone(), model.clone().niter(Some(0))),
+        (model.clone().flow_threshold(0.0).min_size(0), model.clone().flow_threshold(0.0).min_size(0)),
+        (Options::default().diameter(Diameter::Pixels(13.0)), Options::default().niter(Some(152))),
+        (model.clone().exclude_on_edges(true), model.clone().exclude_on_edges(true)),
+    ];
+    for (options, after) in &all {
+        let found = segmenter.segment(&image, options).unwrap();
+        assert!(found.cells() > 1);
+        let mut last = 0.0;
+        let mut note = |done| {
+            last = done;
+            true
+        };
+        let again = segmenter.masks_from_flows(found.flows.view(), found.cellprob.view(), after, &mut note);
+        assert!(again.unwrap().masks == found.masks, "{after:?}");
+        assert_eq!(last, 1.0);
+    }
+    let (flows, cellprob) = (Array3::zeros((2, 5, 6)), Array2::zeros((5, 6)));
+    let run = |flows: &Array3<f32>, cellprob: &Array2<f32>| {
+        let found = segmenter.masks_from_flows(flows.view(), cellprob.view(), &model, &mut |_| true);
+        found.map(|found| found.cells()).map_err(|error| error.to_string())
+    };
+    assert_eq!(run(&flows, &cellprob), Ok(0));
+    assert!(run(&flows, &Array2::zeros((6, 5))).unwrap_err().contains("do not belong together"));
+    assert!(run(&Array3::zeros((2, 0, 6)), &Array2::zeros((0, 6))).unwrap_err().contains("empty"));
+    assert!(run(&flows, &Array2::from_elem((5, 6), f32::NAN)).unwrap_err().contains("NaN"));
+    let stopped = segmenter.masks_from_flows(flows.view(), cellprob.view(), &model, &mut |_| false);
+    assert!(matches!(stopped, Err(Error::Cancelled)));
+}
+
+#[test]
 fn segmenters_share_a_pool() {
     let pool = flowmask::Pool::new(3).unwrap();
     let build = || Segmenter::builder().model(Model::named("nuclei").unwrap()).pool(&pool).build().unwrap();

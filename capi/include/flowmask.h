@@ -104,6 +104,8 @@ typedef enum {
   FLOWMASK_ERROR_INTERNAL = 12,
   // The model or the pool belongs to another process, of which this one is a fork: load the model again.
   FLOWMASK_ERROR_FORKED = 13,
+  // There is too little memory for an image or a model. Another image or diameter may take less.
+  FLOWMASK_ERROR_MEMORY = 14,
 } flowmask_status;
 
 // The type of the numbers in an image, in the byte order of the machine.
@@ -314,6 +316,9 @@ typedef struct {
   uint32_t keep_parts;
   // Must be 0.
   uint32_t reserved;
+  // How many bytes of memory the call may use; what needs more is FLOWMASK_ERROR_MEMORY. 0 takes what the machine has
+  // free. Default 0.
+  uint64_t memory;
 } flowmask_options;
 
 // Pixels that the caller owns. They are read during a call, and not kept.

@@ -45,6 +45,7 @@ impl From<Error> for Fault {
             Error::Cancelled => FLOWMASK_ERROR_CANCELLED,
             Error::Threads { .. } => FLOWMASK_ERROR_THREADS,
             Error::Forked => FLOWMASK_ERROR_FORKED,
+            Error::Memory { .. } => FLOWMASK_ERROR_MEMORY,
             // The library may get errors that this interface does not know yet.
             _ => FLOWMASK_ERROR_INTERNAL,
         };

@@ -9,7 +9,7 @@ use crate::flowmask_status;
 use crate::handles::Handles;
 use crate::image::check_pointer;
 use crate::log::{Log, flowmask_log_callback};
-use crate::pool::{Home, MAX_THREADS, POOLS, flowmask_pool};
+use crate::pool::{Home, POOLS, flowmask_pool};
 use crate::sized::{self, sized};
 use flowmask::{Device, Error, Model, Precision, Segmenter};
 
@@ -175,9 +175,6 @@ unsafe fn load(
         };
         let names = if options.device.is_null() { "cpu" } else { string("device", options.device)? };
         let devices = Device::list(names)?;
-        if options.threads > MAX_THREADS {
-            return Err(option("threads", format!("must be at most {MAX_THREADS}")));
-        }
         let log = Log { callback: options.log, user_data: options.log_user_data };
         let mut builder = Segmenter::builder().model(model()?).devices(devices.iter().copied());
         if !options.pool.is_null() {
@@ -190,7 +187,7 @@ unsafe fn load(
     Ok(())
 }
 
-pub(crate) fn option(name: &'static str, reason: String) -> Fault {
+fn option(name: &'static str, reason: String) -> Fault {
     Error::Option { name, reason }.into()
 }
 

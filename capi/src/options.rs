@@ -109,6 +109,9 @@ pub struct flowmask_options {
     pub keep_parts: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// How many bytes of memory the call may use; what needs more is FLOWMASK_ERROR_MEMORY. 0 takes what the machine has
+    /// free. Default 0.
+    pub memory: u64,
 }
 
 sized!(
@@ -118,7 +121,7 @@ sized!(
         niter: i32, min_size: u64, diameter: f64, percentile_low: f64, percentile_high: f64, flow_threshold: f64,
         cellprob_threshold: f64, max_size_fraction: f64, tile_overlap: f64, normalize: u32, invert: u32,
         resample: u32, exclude_on_edges: u32, augment: u32, flows: u32, progress: flowmask_progress_callback,
-        progress_user_data: *mut c_void, keep_parts: u32, reserved: u32,
+        progress_user_data: *mut c_void, keep_parts: u32, reserved: u32, memory: u64,
     ],
     defaults()
 );
@@ -153,6 +156,7 @@ fn defaults() -> flowmask_options {
         progress_user_data: std::ptr::null_mut(),
         keep_parts: ours.keep_parts.into(),
         reserved: 0,
+        memory: 0,
     }
 }
 
@@ -244,6 +248,7 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
         .sampling(sampling)
         .exclude_on_edges(from.exclude_on_edges != 0)
         .keep_parts(from.keep_parts != 0)
+        .memory((from.memory != 0).then_some(from.memory))
         .augment(from.augment != 0)
         .batch_size((from.batch_size != 0).then_some(from.batch_size as usize))
         .tile_overlap(from.tile_overlap)

@@ -3,7 +3,7 @@
 use crate::fault::{Fault, guard, guard_free};
 use crate::flowmask_status::{self, FLOWMASK_ERROR_FORKED};
 use crate::handles::Handles;
-use crate::model::{option, set_null};
+use crate::model::set_null;
 use flowmask::{Error, Pool};
 
 /// Threads that several models compute on, so that they do not use more threads than the machine has.
@@ -13,9 +13,6 @@ pub struct flowmask_pool {
 }
 
 pub(crate) static POOLS: Handles<Pool> = Handles::new("pool");
-
-/// More threads than any machine needs. A larger number is a mistake, and the threads would use up the memory.
-pub(crate) const MAX_THREADS: u32 = 4096;
 
 /// The process in which a handle was made.
 #[derive(Clone, Copy)]
@@ -41,9 +38,6 @@ pub unsafe extern "C" fn flowmask_pool_new(threads: u32, pool: *mut *mut flowmas
     // SAFETY: the caller's arguments are as the header demands.
     guard(|| unsafe {
         set_null("pool", pool)?;
-        if threads > MAX_THREADS {
-            return Err(option("threads", format!("must be at most {MAX_THREADS}")));
-        }
         pool.write(POOLS.insert(Pool::new(threads as usize)?));
         Ok(())
     })

@@ -37,6 +37,8 @@ pub enum flowmask_status {
     FLOWMASK_ERROR_INTERNAL = 12,
     /// The model or the pool belongs to another process, of which this one is a fork: load the model again.
     FLOWMASK_ERROR_FORKED = 13,
+    /// There is too little memory for an image or a model. Another image or diameter may take less.
+    FLOWMASK_ERROR_MEMORY = 14,
 }
 
 /// The name of a status, such as "FLOWMASK_ERROR_MODEL". It is never NULL.
@@ -57,6 +59,7 @@ pub extern "C" fn flowmask_status_name(status: i32) -> *const c_char {
         11 => c"FLOWMASK_ERROR_THREADS",
         12 => c"FLOWMASK_ERROR_INTERNAL",
         13 => c"FLOWMASK_ERROR_FORKED",
+        14 => c"FLOWMASK_ERROR_MEMORY",
         _ => c"unknown status",
     };
     name.as_ptr()

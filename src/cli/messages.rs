@@ -99,7 +99,7 @@ impl Messages {
 
     /// Tells that an image was skipped, since its outputs are there already.
     pub fn skipped(&self, input: &Path, masks: &Path) -> anyhow::Result<()> {
-        self.bar.inc(1);
+        self.bar.inc(IMAGE);
         match self.style {
             Style::Nothing => Ok(()),
             Style::Text => self.print(&format!("skipped  {}: {} is there", input.display(), masks.display())),
@@ -166,8 +166,12 @@ fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
     };
 }
 
+<<<<<<< HEAD
 /// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe
 /// (`| head`), since the files still count.
+=======
+/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe (`| head`), since the files still count.
+>>>>>>> capi
 pub fn print(line: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout(), "{}", printable(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -144,11 +144,18 @@ impl Run {
         for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
+<<<<<<< HEAD
+=======
+        let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
+>>>>>>> capi
         if let Some((diam_mean, options)) = &self.verbose {
             let about = verbose::image(planes, found, *diam_mean, options);
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
+<<<<<<< HEAD
         let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
+=======
+>>>>>>> capi
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
             names: Names { masks: file.masks.clone(), overlays },

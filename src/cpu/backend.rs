@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::batch::{Arena, run_tiles};
 use super::channels::Channels;
-use super::cluster::cluster;
+use super::cluster::cluster_while;
 use super::components;
 use super::flow_error::drop_bad_flows_while;
 use super::follow::{Points, follow_while};
@@ -63,12 +63,22 @@ impl Cpu {
         self.unet.as_ref().expect("a backend without a network gets no images")
     }
 
+<<<<<<< HEAD
     /// Tells how much memory the images take that are segmented next, one after the other, and the results of all but
     /// the last: its own result is what its stages leave.
     pub fn hold(&mut self, images: &[&Image], options: &Options) {
         let pixels = |image: &&Image| memory::pixels(image.size(), image.channels(), image.pixels().kind());
         let results = images.iter().skip(1).map(|image| memory::result(image.size(), options));
         self.images = images.iter().map(pixels).chain(results).sum();
+=======
+    /// Tells how much memory the images take that are segmented next, one after the other, and their results.
+    pub fn hold(&mut self, images: &[&Image], options: &Options) {
+        let bytes = |image: &&Image| {
+            let pixels = memory::pixels(image.size(), image.channels(), image.pixels().kind());
+            pixels + memory::result(image.size(), options)
+        };
+        self.images = images.iter().map(bytes).sum();
+>>>>>>> capi
     }
 
     fn batch(options: &Options) -> usize {
@@ -157,10 +167,11 @@ impl Backend for Cpu {
         watch.check()
     }
 
-    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
+    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64, watch: &Watch) -> Result<()> {
         // Taking the points frees their memory before the next stages.
-        work.labels = cluster(&std::mem::take(&mut work.points), size, max_size_fraction);
-        Ok(())
+        let points = std::mem::take(&mut work.points);
+        work.labels = cluster_while(&points, size, max_size_fraction, &|| watch.go_on());
+        watch.check()
     }
 
     fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64, watch: &Watch) -> Result<()> {

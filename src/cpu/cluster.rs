@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::components::renumber;
 use super::follow::Points;
 use crate::memory::zeros;
+use crate::watch::GoOn;
 
 /// A pixel can be a seed when more walks than this ended in it.
 const SEED_ABOVE: u32 = 10;
@@ -24,14 +25,33 @@ type Window = [u16; WINDOW];
 /// two seeds grow over the same pixel, the one with the higher count wins; where their counts tie, the one later in
 /// row-major order wins (the original leaves ties to an unstable sort). Labels that cover more than `max_size_fraction`
 /// of the image are removed.
-pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fraction: f64) -> Vec<u32> {
+pub fn cluster(points: &Points, size: (usize, usize), max_size_fraction: f64) -> Vec<u32> {
+    cluster_while(points, size, max_size_fraction, &|| true)
+}
+
+/// Like [`cluster`], and stops early, without labels, when `go_on` is false.
+pub(crate) fn cluster_while(
+    points: &Points,
+    (height, width): (usize, usize),
+    max_size_fraction: f64,
+    go_on: GoOn,
+) -> Vec<u32> {
     let counts = histogram(points, height, width);
+    if !go_on() {
+        return Vec::new();
+    }
     let seeds = seeds(&counts, height, width);
+    if !go_on() {
+        return Vec::new();
+    }
     let windows: Vec<Window> = seeds.par_iter().map(|&seed| grow(&counts, height, width, seed)).collect();
     let basins = paint(counts, &seeds, &windows, width);
     let mut labels: Vec<u32> = zeros(height * width);
     for (&pixel, &end) in points.pixels.iter().zip(&points.ends) {
         labels[pixel as usize] = basins[bin(end, (height, width))];
+    }
+    if !go_on() {
+        return Vec::new();
     }
     drop_large(&mut labels, seeds.len(), max_size_fraction);
     renumber(&mut labels);

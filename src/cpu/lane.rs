@@ -43,8 +43,11 @@ impl Lane for CpuLane {
         let CpuLane { engine, pool } = self;
         engine.backend.hold(images, options);
         // One after the other, because each takes all threads and the memory of its maps.
-        let one = |&image: &&Image| engine.segment(&[image], options, watch);
-        pool.install(|| images.iter().flat_map(one).collect())
+        let one = |(i, &image): (usize, &&Image)| {
+            watch.begin(i, images.len());
+            engine.segment(&[image], options, watch)
+        };
+        pool.install(|| images.iter().enumerate().flat_map(one).collect())
     }
 
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {

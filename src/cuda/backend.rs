@@ -343,7 +343,7 @@ impl Backend for Cuda {
         follow(&self.gpu, maps, size, threshold, niter, sampling, points, &mut self.scratch.follow)
     }
 
-    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
+    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64, _: &Watch) -> Result<()> {
         let Work { points, labels, max_label, .. } = work;
         *max_label = cluster::max_label(size);
         cluster(&self.gpu, points, size, max_size_fraction, labels, &mut self.scratch.cluster)

@@ -4,7 +4,7 @@
 static void misuse_structs(flowmask_session *session, const flowmask_image *image) {
   flowmask_options options = options_of(DIAMETER);
   flowmask_result *result = NULL;
-  const uint32_t sizes[] = {0, 1, 4, sizeof(flowmask_model_options) - 1, 1u << 20, UINT32_MAX};
+  const uint32_t sizes[] = {0, 1, 4, 39, 1u << 20, UINT32_MAX};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     options.size = sizes[i];
     BAD(FLOWMASK_ERROR_ARGUMENT, "options: its field size", flowmask_segment(session, image, &options, &result));
@@ -16,6 +16,9 @@ static void misuse_structs(flowmask_session *session, const flowmask_image *imag
     BAD(FLOWMASK_ERROR_ARGUMENT, "model_options", flowmask_model_options_default(&load, sizes[i]));
   }
   BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, 135));
+  options = options_of(DIAMETER);
+  options.memory = 1 << 20;
+  BAD(FLOWMASK_ERROR_MEMORY, "1.0 M", flowmask_segment(session, image, &options, &result));
   options = options_of(DIAMETER);
   options.reserved = 1;
   BAD(FLOWMASK_ERROR_ARGUMENT, "reserved is not 0", flowmask_segment(session, image, &options, &result));
