@@ -46,7 +46,12 @@ pub fn path(path: &Path) -> String {
 }
 
 /// The words of other crates that say nothing to a user, and what they mean.
-const RAW: [(&str, &str); 1] = [("failed to fill whole buffer", "the file ends too early")];
+const RAW: [(&str, &str); 4] = [
+    ("failed to fill whole buffer", "the file ends too early"),
+    ("unexpected end of file", "the file ends too early"),
+    ("invalid Zip archive: Could not find EOCD", "its end is missing"),
+    ("incomplete metadata, file not fully covered", "the file is shorter or longer than it says"),
+];
 
 /// A reason that may quote a file or another crate, for a message: printable, and in words that mean something to a user.
 pub(crate) fn reason(text: &str) -> String {

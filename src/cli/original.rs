@@ -3,6 +3,9 @@
 use std::ffi::{OsStr, OsString};
 
 use anyhow::bail;
+use clap::CommandFactory;
+
+use super::args::Cli;
 
 /// What becomes of a flag of the original's.
 #[derive(Clone, Copy)]
@@ -125,8 +128,19 @@ pub fn sentence(word: &str) -> Option<String> {
         Words([]) => format!("--{name}: leave it out, since flowmask writes no such file"),
         Words(words) => format!("--{name}: write `flowmask segment` with {}", words.join(" ")),
         Input => format!("--{name}: write the image or folder without the flag"),
-        Same => format!("--{name}: is a flag of `flowmask segment`"),
+        Same if is_there(name) => format!("--{name}: is a flag of `flowmask segment`"),
+        Same => format!("--{name}: is not there yet; leave it out"),
         Gpu | GpuNumber => format!("--{name}: write --device cuda or --device cuda:N"),
+    })
+}
+
+/// Whether `flowmask segment` has a flag of this name.
+fn is_there(name: &str) -> bool {
+    let cli = Cli::command();
+    let mut flags = cli.find_subcommand("segment").into_iter().flat_map(|segment| segment.get_arguments());
+    let is = |long: &str| long.replace('-', "_") == name;
+    flags.any(|arg| {
+        arg.get_long().is_some_and(is) || arg.get_all_aliases().unwrap_or_default().into_iter().any(is)
     })
 }
 
