@@ -69,6 +69,7 @@ macro_rules! setters {
         }
     };
 }
+pub(crate) use setters;
 
 /// How intensities are scaled to a common range before the network.
 #[non_exhaustive]
