@@ -60,6 +60,9 @@ pub(crate) trait Backend: Sized {
     /// `resize`: scales the labels to another size.
     fn resize_labels(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
+    /// `parts`: keeps the largest connected part of each mask.
+    fn keep_largest_parts(&mut self, work: &mut Self::Work, size: Size) -> Result<()>;
+
     /// `components`: fills holes and drops small masks.
     fn fill_holes_and_drop_small(
         &mut self,

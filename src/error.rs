@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::plan::channels::MAX_PIXEL;
+
 /// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,21 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// A file must not be replaced, since it does not say that flowmask wrote it: see
+    /// [`Destination`](crate::output::Destination).
+    #[error("{} is there and does not say that flowmask wrote it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file format cannot hold an image's labels.
+    #[error("{}: {reason}", path.display())]
+    Labels {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the format cannot hold.
+        reason: String,
+    },
     /// A file is not an image that can be read.
     #[error("{}: {reason}", path.display())]
     ImageFile {
@@ -30,8 +47,8 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// An image or its labels cannot be used: there are no pixels, a pixel is not finite, a channel is missing, or the
-    /// sizes of two arrays differ.
+    /// An image or its labels cannot be used: there are no pixels, a pixel is not finite or beyond ±1e30, a channel is
+    /// missing, the sizes of two arrays differ, or what the network makes of it is not finite.
     #[error("image: {0}")]
     Image(String),
     /// An option has a value outside its range.
@@ -66,6 +83,14 @@ pub enum Error {
         /// The GPU, such as `cuda:1`; `cuda` when no single GPU is meant.
         device: String,
         /// What is missing or went wrong.
+        reason: String,
+    },
+    /// A file could not be downloaded.
+    #[error("cannot download {url}: {reason}")]
+    Download {
+        /// Where the file was asked for.
+        url: String,
+        /// What went wrong.
         reason: String,
     },
     /// The progress callback returned `false`.
@@ -103,6 +128,11 @@ impl Error {
         Error::Write { path: path.into(), source }
     }
 
+    #[cfg(feature = "files")]
+    pub(crate) fn labels(path: &Path, reason: impl ToString) -> Self {
+        Error::Labels { path: path.into(), reason: reason.to_string() }
+    }
+
     pub(crate) fn image_file(path: &Path, reason: impl ToString) -> Self {
         Error::ImageFile { path: path.into(), reason: reason.to_string() }
     }
@@ -112,10 +142,22 @@ impl Error {
         Error::Image(format!("no pixels ({height} by {width}, {channels} channels)"))
     }
 
-    /// The pixel at this row, column and channel (all counted from 0) is NaN or infinite.
+    /// The pixel at this row, column and channel (all counted from 0) is NaN, infinite or beyond [`MAX_PIXEL`].
     pub(crate) fn not_finite([row, column, channel]: [usize; 3], value: f32) -> Self {
         let channel = channel + 1;
-        Error::Image(format!("the pixel at row {row}, column {column}, channel {channel} is {value}"))
+        let limit = match value.is_finite() {
+            true => format!(", beyond the limit of {MAX_PIXEL:e}"),
+            false => String::new(),
+        };
+        Error::Image(format!(
+            "the pixel at row {row}, column {column}, channel {channel} is {value:e}{limit}"
+        ))
+    }
+
+    /// An output of the network is NaN or infinite.
+    pub(crate) fn not_finite_output() -> Self {
+        let reason = "a normalised pixel or a weight of the model is too large for its number format";
+        Error::Image(format!("the network's output is not finite: {reason}"))
     }
 
     pub(crate) fn model(model: &str, reason: impl ToString) -> Self {
@@ -128,6 +170,11 @@ impl Error {
 
     pub(crate) fn device(device: impl ToString, reason: impl ToString) -> Self {
         Error::Device { device: device.to_string(), reason: reason.to_string() }
+    }
+
+    #[cfg(feature = "pull")]
+    pub(crate) fn download(url: &str, reason: impl ToString) -> Self {
+        Error::Download { url: url.into(), reason: reason.to_string() }
     }
 
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {

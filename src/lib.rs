@@ -43,6 +43,7 @@ mod folders;
 pub mod image;
 mod lanes;
 mod many;
+mod mark;
 pub mod metrics;
 pub mod model;
 pub mod npy;

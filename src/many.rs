@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::Segmented;
 use crate::plan::grid::Grid;
-use crate::plan::scale::known_scale;
 use crate::segmentation::Segmentation;
 use crate::watch::Watch;
 use crate::{Error, Image, Options, Result};
@@ -24,10 +23,11 @@ struct File {
     images: Vec<Image>,
 }
 
-/// See [`Segmenter::segment_many`](crate::Segmenter::segment_many); `diam_mean` is the model's.
+/// See [`Segmenter::segment_many`](crate::Segmenter::segment_many); `scale` is that of the images, as far as it is
+/// known before the network has run.
 pub(crate) fn run<F, E>(
     lanes: &Lanes,
-    diam_mean: f32,
+    scale: f64,
     files: impl Iterator<Item = F> + Send,
     options: &Options,
     done: &(impl Fn(usize, Found<E>) + Sync),
@@ -37,7 +37,6 @@ pub(crate) fn run<F, E>(
 {
     let count = lanes.devices().len();
     let loaders = if count == 1 { 1 } else { count * LOADERS };
-    let scale = known_scale(diam_mean, options.diameter);
     let files = Mutex::new(files.enumerate());
     let (sender, receiver) = sync_channel(loaders);
     let receiver = Mutex::new(receiver);

@@ -5,7 +5,8 @@ use crate::{Error, Result};
 /// How large the cells are. The image is scaled so that the cells get the diameter that the network was trained for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Diameter {
-    /// The cells are as large as the network expects (the model's `diam_mean`): the image is not scaled.
+    /// The model's own diameter, [`Model::diameter`](crate::Model::diameter): the `diam_labels` of a model file, as in
+    /// cellpose's `eval(diameter=None)`; for a built-in model what the network expects, so that the image is not scaled.
     #[default]
     Model,
     /// Median diameter of the cells in pixels.
@@ -35,8 +36,8 @@ pub enum Compat {
     /// None.
     #[default]
     None,
-    /// The small-mask filter of cellpose 3.1.1. After the flow check has dropped masks, it removes other masks than the
-    /// small ones.
+    /// Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than the
+    /// small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes zeros.
     V3_1_1,
 }
 
@@ -125,6 +126,11 @@ pub struct Options {
     pub resample: bool,
     /// How the flow at a point between pixels is read.
     pub sampling: Sampling,
+    /// Whether a mask may have several parts that are not connected. Otherwise it becomes its largest part, after the
+    /// flow check and before holes are filled and small masks dropped, so `min_size` is measured at that part. Parts that
+    /// touch only at a corner are not connected; of equally large parts, the one with the first pixel in row-major order
+    /// stays. [`Compat::V3_1_1`] keeps all parts.
+    pub keep_parts: bool,
     /// Whether masks that touch the border of the image are dropped.
     pub exclude_on_edges: bool,
     /// Whether to average the network over flipped tiles that overlap by half, which is slower.
@@ -155,6 +161,7 @@ impl Default for Options {
             max_size_fraction: 0.4,
             resample: true,
             sampling: Sampling::default(),
+            keep_parts: false,
             exclude_on_edges: false,
             augment: false,
             batch_size: None,
@@ -177,6 +184,7 @@ setters!(
     max_size_fraction: f64,
     resample: bool,
     sampling: Sampling,
+    keep_parts: bool,
     exclude_on_edges: bool,
     augment: bool,
     batch_size: Option<usize>,

@@ -4,7 +4,7 @@ use crate::backend::{Backend, Input, Job, Size};
 use crate::model::Model;
 use crate::plan::scale::scaled;
 use crate::watch::Watch;
-use crate::{Diameter, Error, Options, Result, Sampling};
+use crate::{Compat, Diameter, Error, Options, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
@@ -52,7 +52,7 @@ impl<B: Backend> Engine<B> {
 
     /// Computes only the style vector of each image.
     pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
+        self.run(images, options, &mut Watch::none(), |engine, job| engine.style_of(job))
     }
 
     /// Runs all images up to the network together, then calls `finish` for each.
@@ -93,7 +93,7 @@ impl<B: Backend> Engine<B> {
     fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &mut Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
         match options.diameter {
-            Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = model),
+            Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = self.model.diameter().into()),
             Diameter::Pixels(pixels) => jobs.iter_mut().for_each(|job| job.diameter = pixels),
             Diameter::Auto => self.estimate_diameters(jobs, options, watch)?,
         }
@@ -112,8 +112,20 @@ impl<B: Backend> Engine<B> {
             flows = backend.maps(&mut job.work)?;
             cellprob = flows.split_off(2 * size.0 * size.1);
         }
-        let style = backend.style(&mut job.work)?;
+        let style = self.style_of(job)?;
         Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter: job.diameter })
+    }
+
+    /// The style vector of an image, once the network has run.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when an output of the network is not finite: the backend's style is NaN then.
+    fn style_of(&mut self, job: &mut Job<B>) -> Result<Vec<f32>> {
+        let style = self.backend.style(&mut job.work)?;
+        match style.iter().all(|value| value.is_finite()) {
+            true => Ok(style),
+            false => Err(Error::not_finite_output()),
+        }
     }
 
     /// The stages after the network. Flows are followed, clustered and checked at the size that is returned; the masks
@@ -138,6 +150,9 @@ impl<B: Backend> Engine<B> {
         if size != *image {
             backend.resize_labels(work, size, *image)?;
         }
+        if !options.keep_parts && options.compat == Compat::None {
+            backend.keep_largest_parts(work, *image)?;
+        }
         backend.fill_holes_and_drop_small(work, *image, options.min_size, options.compat)?;
         if options.exclude_on_edges {
             backend.drop_edges(work, *image)?;
@@ -146,7 +161,7 @@ impl<B: Backend> Engine<B> {
     }
 
     /// Cellpose's `SizeModel.eval`: the style vector gives a first diameter; the masks at that scale give the final one.
-    /// Both passes use the default thresholds and tiles, as cellpose does.
+    /// Both passes use the default thresholds and tiles, and keep all parts of masks, as cellpose does.
     fn estimate_diameters(
         &mut self,
         jobs: &mut [&mut Job<B>],
@@ -154,17 +169,13 @@ impl<B: Backend> Engine<B> {
         watch: &mut Watch,
     ) -> Result<()> {
         let model = self.model.clone();
-        let size_model = model.size_model().ok_or_else(|| {
-            Error::model(
-                model.name(),
-                "has no size model, so it cannot estimate the diameter: give the diameter in pixels",
-            )
-        })?;
+        let size_model = model.some_size_model()?;
         let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
         let options = Options {
             augment,
             batch_size,
             compat,
+            keep_parts: true,
             resample: false,
             sampling: Sampling::Nearest,
             ..Options::default()
@@ -174,6 +185,7 @@ impl<B: Backend> Engine<B> {
         watch.part(0.0, NETWORK / 3.0);
         self.backend.network(jobs, &options, watch)?;
         for job in jobs.iter_mut() {
+            // Of a style that is not finite comes the model's diameter; the last run of the network finds the error.
             let style = self.backend.style(&mut job.work)?;
             job.set_scale(size_model.diam_mean() / size_model.style_diameter(&style));
         }

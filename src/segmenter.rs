@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ndarray::Array1;
 
 use crate::lanes::Lanes;
+use crate::plan::scale::known_scale;
 use crate::pool::Pool;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
-use crate::{Error, Image, Model, Options, Result, many};
+use crate::{Diameter, Error, Image, Model, Options, Result, many};
 
 /// A model together with the devices that it runs on. Threads may share a segmenter.
 pub struct Segmenter {
@@ -31,6 +32,19 @@ impl Segmenter {
     /// How many threads the segmenter has for what the processor computes.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
+    }
+
+    /// Whether every option is in its range, and the model can do what the options ask for.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for the first value that is out of its range, [`Error::Model`] for
+    /// [`Diameter::Auto`](crate::Diameter::Auto) with a model that has no size model.
+    pub fn check(&self, options: &Options) -> Result<()> {
+        options.check()?;
+        match options.diameter {
+            Diameter::Auto => self.model.some_size_model().map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Finds the cells of one image.
@@ -58,7 +72,7 @@ impl Segmenter {
     }
 
     fn watched(&self, image: &Image, options: &Options, watch: &mut Watch) -> Result<Segmentation> {
-        options.check()?;
+        self.check(options)?;
         let mut lane = self.lanes.take();
         let found = lane.lane().segment(&[image], options, watch);
         one(found).map(|found| found.into_segmentation(image.size()))
@@ -69,7 +83,7 @@ impl Segmenter {
     /// # Errors
     /// Those of [`Segmenter::segment`].
     pub fn style(&self, image: &Image, options: &Options) -> Result<Array1<f32>> {
-        options.check()?;
+        self.check(options)?;
         let mut lane = self.lanes.take();
         one(lane.lane().style(&[image], options)).map(Array1::from)
     }
@@ -96,7 +110,7 @@ impl Segmenter {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Option`] for an option out of its range. Errors of a file or an image go to `done`.
+    /// Those of [`Segmenter::check`], before any file is loaded. Errors of a file or an image go to `done`.
     pub fn segment_many<F, E>(
         &self,
         files: impl IntoIterator<Item = F, IntoIter: Send>,
@@ -107,8 +121,8 @@ impl Segmenter {
         F: FnOnce() -> Result<Vec<Image>, E>,
         E: From<Error> + Send,
     {
-        options.check()?;
-        many::run(&self.lanes, self.model.diam_mean(), files.into_iter(), options, &done);
+        self.check(options)?;
+        many::run(&self.lanes, known_scale(&self.model, options.diameter), files.into_iter(), options, &done);
         Ok(())
     }
 }

@@ -135,12 +135,105 @@ fn images_that_cannot_be_segmented() {
         let error = segment(&Image::from_channels(pixels.view()).unwrap(), &Options::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("image: the pixel at row 3, column 4, channel 2 is {value}"));
     }
+    // What stands for missing pixels.
+    pixels[[3, 4, 1]] = -f32::MAX;
+    let error = segment(&Image::from_channels(pixels.view()).unwrap(), &Options::default()).unwrap_err();
+    let reason = "is -3.4028235e38, beyond the limit of 1e30";
+    assert_eq!(error.to_string(), format!("image: the pixel at row 3, column 4, channel 2 {reason}"));
     let options = Options::default().channels([3, 0]);
     let error = segment(&discs(20, 20), &options).unwrap_err();
     assert_eq!(error.to_string(), "image: has 1 channels, channel 3 is not there");
     for shape in [(0, 4, 1), (4, 0, 1), (4, 4, 0)] {
         let error = Image::from_channels(Array3::<u8>::zeros(shape).view()).unwrap_err();
         assert!(matches!(error, Error::Image(_)), "{error}");
+    }
+}
+
+/// Discs whose pixels are `factor` times as large.
+fn scaled_discs(factor: f32) -> Image {
+    let flowmask::Pixels::U8(gray) = discs(100, 100).pixels().clone() else { panic!("another type") };
+    Image::from_channels(gray.mapv(|v| f32::from(v) * factor).view()).unwrap()
+}
+
+/// Powers of two scale pixels and percentiles without rounding, so that nothing may differ.
+#[test]
+fn contrast_does_not_depend_on_the_unit_of_the_pixels() {
+    let (segmenter, compat) = (segmenter(0), Options::default().compat(Compat::V3_1_1));
+    let want = segmenter.segment(&scaled_discs(1.0), &Options::default()).unwrap();
+    assert!(want.cells() > 10, "{} cells", want.cells());
+    for exponent in [-20, -90, 60] {
+        let image = scaled_discs(2f32.powi(exponent));
+        assert!(segmenter.segment(&image, &Options::default()).unwrap() == want, "2 to the {exponent}");
+        let original = segmenter.segment(&image, &compat).unwrap().cells();
+        assert_eq!(original > 0, exponent > 0, "2 to the {exponent}: {original} cells in the original");
+    }
+}
+
+#[test]
+fn rounding_of_a_constant_is_no_contrast() {
+    let pixels = |step: f32| {
+        let value = |(y, x): (usize, usize)| 1.0 + ((y * 7 + x * 3) % 9) as f32 * step;
+        Image::from_gray(Array2::from_shape_fn((60, 60), value).view()).unwrap()
+    };
+    let blank = segment(&pixels(0.0), &Options::default()).unwrap();
+    assert!(segment(&pixels(f32::EPSILON), &Options::default()).unwrap().cellprob == blank.cellprob);
+    assert!(segment(&pixels(4.0 * f32::EPSILON), &Options::default()).unwrap().cellprob != blank.cellprob);
+}
+
+#[test]
+fn an_output_that_is_not_finite_is_an_error_of_its_image() {
+    let mut hot = Array2::from_shape_fn((60, 70), |(y, x)| (y * x % 7) as f32);
+    hot[[30, 40]] = 9e29;
+    let (hot, segmenter) = (Image::from_gray(hot.view()).unwrap(), segmenter(0));
+    for error in [
+        segmenter.segment(&hot, &Options::default()).unwrap_err(),
+        segmenter.style(&hot, &Options::default()).unwrap_err(),
+        segmenter.segment(&hot, &Options::default().diameter(Diameter::Auto)).unwrap_err(),
+    ] {
+        assert!(error.to_string().starts_with("image: the network's output is not finite: "), "{error}");
+    }
+    let files = [vec![discs(60, 60)], vec![hot], vec![discs(60, 60)]];
+    let loads = files.iter().map(|images| || Ok::<_, Error>(images.clone()));
+    let done = std::sync::Mutex::new(Vec::new());
+    segmenter
+        .segment_many(loads, &Options::default(), |i, found| done.lock().unwrap().push((i, found.is_ok())))
+        .unwrap();
+    let mut done = done.into_inner().unwrap();
+    done.sort();
+    assert_eq!(done, [(0, true), (1, false), (2, true)]);
+}
+
+#[test]
+fn weights_that_are_too_large_are_named_or_an_error_of_the_image() {
+    let model = |factor: f32| {
+        let mut params = Model::named("nuclei").unwrap().params().unwrap();
+        for parameter in params.parameters().into_iter().filter(|p| p.name.starts_with("upsample")) {
+            parameter.values.iter_mut().filter(|v| v.abs() > 1e-6).for_each(|v| *v = v.signum() * factor);
+        }
+        Model::from_params("large", params, None)
+    };
+    let error = model(1e30).unwrap_err().to_string();
+    assert!(error.starts_with("model large: tensor upsample.") && error.contains("beyond ±1e18"), "{error}");
+    let large = Segmenter::builder().model(model(1e17).unwrap()).build().unwrap();
+    let error = large.segment(&discs(60, 60), &Options::default()).unwrap_err().to_string();
+    assert!(error.starts_with("image: the network's output is not finite: "), "{error}");
+}
+
+/// What `CellposeModel.eval(diameter=None)` takes. A built-in model's file has another `diam_labels`.
+#[test]
+fn without_a_diameter_a_file_has_the_mean_of_its_training_and_a_built_in_model_its_own() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/nuclei.safetensors");
+    let (named, opened) = (Model::named("nuclei").unwrap(), Model::open(file).unwrap());
+    assert_eq!(named.diameter(), 17.0);
+    assert_eq!(opened.diameter(), opened.diam_labels());
+    assert!((opened.diameter() - 23.11).abs() < 0.01);
+    let image = discs(100, 100);
+    for (model, diameter) in [(named, 17.0), (opened.clone(), f64::from(opened.diam_labels()))] {
+        let segmenter = Segmenter::builder().model(model).build().unwrap();
+        let found = segmenter.segment(&image, &Options::default()).unwrap();
+        assert_eq!(found.diameter, diameter);
+        let pixels = Options::default().diameter(Diameter::Pixels(diameter));
+        assert!(found == segmenter.segment(&image, &pixels).unwrap());
     }
 }
 

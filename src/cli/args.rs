@@ -54,8 +54,8 @@ pub enum Command {
     /// Write the style vector of each image, and draw a map on which similar images are near each other
     #[command(after_help = STYLES_HELP)]
     Styles(Styles),
-    /// List the built-in models, and the models that Cellpose has downloaded
-    Models,
+    /// List the built-in models and those of Cellpose that are there, or download the latter
+    Models(super::models::Args),
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
     /// Show the processor, the GPUs, and what is missing to use them
@@ -90,6 +90,9 @@ pub struct Styles {
     /// Folder for the outputs, created if missing
     #[arg(short = 'o', long = "output", alias = "savedir", default_value = ".", value_name = "DIR")]
     pub dir: PathBuf,
+    /// Replace any file; left out, only outputs of flowmask are replaced
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print errors only
     #[arg(short, long)]
     pub quiet: bool,
@@ -155,7 +158,8 @@ pub struct Model {
         value_name = "MODEL"
     )]
     pub model: String,
-    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: the model's]
+    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: 30 for cyto, 17 for
+    /// nuclei, and what a model file says about its training, its diam_labels]
     #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
     pub diameter: Option<Diameter>,
     /// Average the network over flipped tiles that overlap by half (slower)
@@ -205,6 +209,9 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub min_size: i64,
+    /// Leave masks that are in several parts as they are; otherwise the largest part of each mask stays
+    #[arg(long, alias = "keep_parts")]
+    pub keep_parts: bool,
     /// Drop cells that touch the border of the image
     #[arg(long, alias = "exclude_on_edges")]
     pub exclude_on_edges: bool,
@@ -220,7 +227,8 @@ pub struct Cells {
     /// Do not interpolate: read the flow of the pixel that contains the point
     #[arg(long, alias = "no_interp", conflicts_with = "sampling")]
     pub no_interp: bool,
-    /// Reproduce the bugs of this version of Cellpose, for comparisons
+    /// Reproduce the bugs of this version of Cellpose, for comparisons: its filter of small cells, masks in several parts,
+    /// channels of little contrast as zeros
     #[arg(long, value_enum, value_name = "VERSION")]
     pub compat: Option<Compat>,
 }
@@ -237,6 +245,9 @@ pub struct Output {
     /// Also write NAME_overlay.png, the image with the outlines of the cells
     #[arg(long)]
     pub overlay: bool,
+    /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print one line of JSON for each image
     #[arg(long)]
     pub json: bool,
@@ -288,6 +299,9 @@ pub struct Evaluate {
     /// (ap.svg, ap.png) and the gallery of images with outlines (gallery.html, gallery_METHOD.png)
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Replace any file; left out, only outputs of flowmask are replaced
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 #[derive(Args)]
@@ -304,6 +318,9 @@ pub struct Convert {
     /// The size model (size_*.npy) to put into the file, for --diameter auto
     #[arg(long, value_name = "FILE")]
     pub size: Option<PathBuf>,
+    /// Replace OUT, and a size model beside it; left out, no file is replaced
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

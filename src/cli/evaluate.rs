@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::args;
 use super::messages;
 use super::pairs::{Labels, Pair};
-use super::plots;
+use super::plots::{self, Outputs};
 use super::table;
 
 /// Checks everything that does not depend on an image, then scores the images.
@@ -24,12 +24,17 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
     if paired.iter().all(|(pairs, _)| pairs.is_empty()) {
         return Err(nothing_paired(&truth, &preds, paired));
     }
-    if let Some(dir) = &args.dir {
+    let outputs = args.dir.as_deref().map(|dir| Outputs { dir, overwrite: args.overwrite });
+    if let Some(Outputs { dir, .. }) = outputs {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
+    }
+    let names = names(&args.pred);
+    if let Some(outputs) = outputs {
+        outputs.check(&names)?;
     }
     let mut evaluation = Evaluation::default();
     let mut failed = false;
-    for (name, (pairs, problems)) in names(&args.pred).into_iter().zip(&paired) {
+    for (name, (pairs, problems)) in names.into_iter().zip(&paired) {
         let scores: Vec<_> = pairs.par_iter().map(score).collect();
         let (images, errors): (Vec<_>, Vec<_>) = scores.into_iter().partition(Result::is_ok);
         let errors = errors.into_iter().filter_map(Result::err);
@@ -40,11 +45,11 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
         evaluation.methods.push(Method { name, images: images.into_iter().flatten().collect() });
     }
     table::lines(&evaluation).iter().try_for_each(|line| messages::print(line))?;
-    if let Some(dir) = &args.dir {
-        evaluation.save_csv(&dir.join("evaluate.csv"))?;
-        evaluation.save_json(&dir.join("evaluate.json"))?;
+    if let Some(outputs) = outputs {
+        evaluation.save_csv(outputs.to("evaluate.csv"))?;
+        evaluation.save_json(outputs.to("evaluate.json"))?;
         let pairs: Vec<&[Pair]> = paired.iter().map(|(pairs, _)| &pairs[..]).collect();
-        for problem in plots::save(dir, &evaluation, &pairs, args.images.as_deref())? {
+        for problem in plots::save(outputs, &evaluation, &pairs, args.images.as_deref())? {
             messages::notice(&problem);
             failed = true;
         }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use flowmask::{Diameter, Error};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ pub struct Done {
     pub width: usize,
     /// The mean diameter of the planes, in pixels.
     pub diameter: f64,
+    /// Where it is from: the option, the model or an estimate.
+    pub diameter_from: Diameter,
     pub time: Duration,
 }
 
@@ -131,10 +134,17 @@ pub fn notice(message: &str) {
 
 /// The error with the name of the image in front, unless the error already names it.
 fn about(input: &Path, error: &anyhow::Error) -> String {
-    use flowmask::Error;
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
-        _ => format!("{}: {error}", input.display()),
+        _ => format!("{}: {}", input.display(), sentence(error)),
+    }
+}
+
+/// The error, and what the user can do where that is a flag.
+pub fn sentence(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Exists { .. }) => format!("{error}: --overwrite replaces it, or choose another place"),
+        _ => error.to_string(),
     }
 }
 
@@ -154,6 +164,11 @@ fn to_json(input: &Path, done: &Done) -> Value {
         "height": done.height,
         "width": done.width,
         "diameter": round(done.diameter),
+        "diameter_from": match done.diameter_from {
+            Diameter::Model => "model",
+            Diameter::Pixels(_) => "option",
+            Diameter::Auto => "estimate",
+        },
         "seconds": round(done.time.as_secs_f64()),
     })
 }

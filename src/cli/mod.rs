@@ -13,7 +13,11 @@ mod options;
 mod outputs;
 mod pairs;
 mod plots;
+#[cfg(feature = "pull")]
+mod pull;
 mod segment;
+#[cfg(unix)]
+mod signals;
 mod styles;
 mod table;
 
@@ -28,17 +32,19 @@ const CANNOT_START: u8 = 2;
 
 /// Runs the command. Exit codes: 0 all images are done, 1 some failed, 2 nothing could be started.
 pub fn main() -> ExitCode {
+    #[cfg(unix)]
+    signals::watch();
     let done = match Cli::parse().command {
         Command::Segment(args) => segment::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Styles(args) => styles::run(&args),
-        Command::Models => models::run(),
+        Command::Models(args) => models::run(&args),
         Command::Convert(args) => convert::run(&args),
         #[cfg(feature = "cuda")]
         Command::Devices(args) => devices::run(&args),
     };
     done.unwrap_or_else(|error| {
-        messages::notice(&error.to_string());
+        messages::notice(&messages::sentence(&error));
         ExitCode::from(CANNOT_START)
     })
 }

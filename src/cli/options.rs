@@ -16,6 +16,7 @@ impl args::Segment {
             .min_size(usize::try_from(cells.min_size).unwrap_or(0))
             .resample(!cells.no_resample)
             .sampling(cells.sampling())
+            .keep_parts(cells.keep_parts)
             .exclude_on_edges(cells.exclude_on_edges)
             .compat(match cells.compat {
                 None => Compat::None,
@@ -121,7 +122,7 @@ mod tests {
     fn every_flag_sets_its_option() {
         let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
-                     --sampling grid-sample --exclude_on_edges --augment --batch_size 2 \
+                     --sampling grid-sample --keep_parts --exclude_on_edges --augment --batch_size 2 \
                      --tile_overlap 0.25 --bsize 256 --compat 3.1.1";
         let wanted = Options::default()
             .diameter(Diameter::Pixels(40.0))
@@ -133,6 +134,7 @@ mod tests {
             .min_size(0)
             .resample(false)
             .sampling(Sampling::GridSample)
+            .keep_parts(true)
             .exclude_on_edges(true)
             .augment(true)
             .batch_size(Some(2))

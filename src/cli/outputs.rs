@@ -1,10 +1,14 @@
-//! Names the output files of each image, and sees to it that none overwrites an input or another image's output.
+//! Names the output files of each image, and sees to it that none overwrites an input, another image's output or a file
+//! that flowmask did not write.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use flowmask::output::Destination;
+
+use super::args;
 
 /// The output files of one image.
 #[derive(Debug, PartialEq)]
@@ -20,14 +24,23 @@ pub struct Outputs {
     dir: Option<PathBuf>,
     extension: &'static str,
     overlay: bool,
+    overwrite: bool,
     inputs: HashSet<PathBuf>,
     taken: HashMap<PathBuf, PathBuf>,
 }
 
 impl Outputs {
-    pub fn new(dir: Option<PathBuf>, extension: &'static str, overlay: bool, inputs: &[PathBuf]) -> Self {
+    pub fn new(args: &args::Output, inputs: &[PathBuf]) -> Self {
+        let (_, extension) = args.format.of_library();
         let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
-        Outputs { dir, extension, overlay, inputs, taken: HashMap::new() }
+        Outputs {
+            dir: args.dir.clone(),
+            extension,
+            overlay: args.overlay,
+            overwrite: args.overwrite,
+            inputs,
+            taken: HashMap::new(),
+        }
     }
 
     /// The label file of `input`. From now on no other image can have it.
@@ -45,9 +58,15 @@ impl Outputs {
         (0..planes).map(|plane| self.claim(input, &ending(plane))).collect()
     }
 
+    /// Where an output is written, and what it may replace.
+    pub fn destination(&self, output: &Path) -> Destination {
+        Destination::new(output).overwrite(self.overwrite)
+    }
+
     fn claim(&mut self, input: &Path, ending: &str) -> anyhow::Result<PathBuf> {
         let output = self.beside(input, ending);
         self.check(input, &output)?;
+        self.destination(&output).check()?;
         Ok(output)
     }
 
@@ -90,15 +109,25 @@ fn identity(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    fn outputs(flags: &[&str], inputs: &[PathBuf]) -> Outputs {
+        let words = [&["flowmask", "segment", "input"], flags].concat();
+        let args::Command::Segment(args) = args::Cli::parse_from(words).command else {
+            panic!("another command")
+        };
+        Outputs::new(&args.output, inputs)
+    }
 
     #[test]
     fn outputs_go_beside_the_image_or_into_the_folder() {
-        let mut beside = Outputs::new(None, "tif", true, &[]);
+        let mut beside = outputs(&["--overlay"], &[]);
         let input = Path::new("scans/im.ome.tif");
         assert_eq!(beside.masks(input).unwrap(), Path::new("scans/im.ome_masks.tif"));
         assert_eq!(beside.overlays(input, 1).unwrap(), [Path::new("scans/im.ome_overlay.png")]);
-        let mut folder = Outputs::new(Some("out".into()), "npy", true, &[]);
+        let mut folder = outputs(&["--overlay", "-o", "out", "--format", "npy"], &[]);
         let input = Path::new("scans/im.tif");
         assert_eq!(folder.masks(input).unwrap(), Path::new("out/im_masks.npy"));
         let overlays = ["out/im_plane0_overlay.png", "out/im_plane1_overlay.png"];
@@ -107,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_second_image_may_not_take_an_output() {
-        let mut outputs = Outputs::new(None, "tif", false, &[]);
+        let mut outputs = outputs(&[], &[]);
         outputs.masks(Path::new("a.png")).unwrap();
         let error = outputs.masks(Path::new("./a.tif")).unwrap_err().to_string();
         assert!(error.contains("a_masks.tif") && error.contains("a.png"), "{error}");
@@ -119,7 +148,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let inputs = ["a.png", "a_masks.png"].map(|name| dir.path().join(name));
         inputs.iter().for_each(|input| std::fs::write(input, "").unwrap());
-        let mut outputs = Outputs::new(Some(dir.path().join(".")), "png", false, &inputs);
+        let dir = dir.path().join(".");
+        let mut outputs = outputs(&["--format", "png", "-o", dir.to_str().unwrap()], &inputs);
         let error = outputs.masks(&inputs[0]).unwrap_err().to_string();
         assert!(error.contains("a_masks.png"), "{error}");
     }

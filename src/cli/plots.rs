@@ -6,22 +6,43 @@ use std::path::{Path, PathBuf};
 
 use flowmask::image::{EXTENSIONS, read_labels};
 use flowmask::metrics::{Evaluation, Method, THRESHOLDS};
+use flowmask::output::Destination;
 use flowmask::report::{Curve, Figure, Gallery, ap_curves};
 use flowmask::{Image, Result};
 
 use super::pairs::Pair;
 
+/// Where the files of an evaluation are written, and what they may replace.
+#[derive(Clone, Copy)]
+pub struct Outputs<'a> {
+    pub dir: &'a Path,
+    pub overwrite: bool,
+}
+
+impl Outputs<'_> {
+    pub fn to(&self, name: &str) -> Destination {
+        Destination::new(self.dir.join(name)).overwrite(self.overwrite)
+    }
+
+    /// Checks the files that are known before anything is scored. `methods` are the names of the methods.
+    pub fn check(&self, methods: &[String]) -> Result<()> {
+        let sheets = file_names(methods).into_iter().map(|name| format!("gallery_{name}.png"));
+        let others = ["evaluate.csv", "evaluate.json", "ap.svg", "ap.png", "gallery.html"].map(String::from);
+        sheets.chain(others).try_for_each(|name| self.to(&name).check())
+    }
+}
+
 /// Writes `ap.svg`, `ap.png`, `gallery.html` and a sheet `gallery_METHOD.png` for each method. `pairs` has the pairs of
 /// each method. Returns a message for each image in the folder `images` that could not be shown.
 pub fn save(
-    dir: &Path,
+    outputs: Outputs,
     evaluation: &Evaluation,
     pairs: &[&[Pair]],
     images: Option<&Path>,
 ) -> Result<Vec<String>> {
     let plot = plot(evaluation);
-    plot.save_svg(&dir.join("ap.svg"))?;
-    plot.save_png(&dir.join("ap.png"), 2.0)?;
+    plot.save_svg(outputs.to("ap.svg"))?;
+    plot.save_png(outputs.to("ap.png"), 2.0)?;
     let methods = &evaluation.methods;
     let names = methods.iter().map(|method| method.name.as_str());
     let count = pairs.iter().map(|pairs| pairs.len()).max().unwrap_or(0);
@@ -30,11 +51,12 @@ pub fn save(
     for (m, (method, pairs)) in methods.iter().zip(pairs).enumerate() {
         add(&mut gallery, m, method, pairs, &mut images, &mut problems)?;
     }
-    gallery.save_html(&dir.join("gallery.html"), "Segmentations against the truth", &plot)?;
-    for (m, file) in file_names(methods).iter().enumerate() {
+    gallery.save_html(outputs.to("gallery.html"), "Segmentations against the truth", &plot)?;
+    let names: Vec<String> = methods.iter().map(|method| method.name.clone()).collect();
+    for (m, file) in file_names(&names).iter().enumerate() {
         for (i, sheet) in gallery.sheets(m).iter().enumerate() {
             let number = if i == 0 { String::new() } else { format!("_{}", i + 1) };
-            sheet.save_png(&dir.join(format!("gallery_{file}{number}.png")), 1.0)?;
+            sheet.save_png(outputs.to(&format!("gallery_{file}{number}.png")), 1.0)?;
         }
     }
     problems.sort();
@@ -126,11 +148,11 @@ fn list(dir: &Path) -> HashMap<String, PathBuf> {
 }
 
 /// The part of a file name for each method: without special characters, and all different.
-fn file_names(methods: &[Method]) -> Vec<String> {
+fn file_names(methods: &[String]) -> Vec<String> {
     let mut taken = HashSet::new();
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
-    let name = |(m, method): (usize, &Method)| {
-        let name: String = method.name.chars().map(plain).collect();
+    let name = |(m, method): (usize, &String)| {
+        let name: String = method.chars().map(plain).collect();
         if taken.insert(name.to_lowercase()) { name } else { format!("{name}_method{}", m + 1) }
     };
     methods.iter().enumerate().map(name).collect()
@@ -142,7 +164,7 @@ mod tests {
 
     #[test]
     fn methods_have_files_of_their_own() {
-        let methods = ["ours", "../a b", "Ours", "ü"].map(|n| Method { name: n.into(), images: vec![] });
+        let methods = ["ours", "../a b", "Ours", "ü"].map(String::from);
         assert_eq!(file_names(&methods), ["ours", "___a_b", "Ours_method3", "ü"]);
     }
 }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::{Error, Image, Model, Segmentation, image, output};
+use flowmask::{Diameter, Image, Model, Segmentation, image, output};
 
 use super::args;
 use super::inputs;
@@ -21,12 +21,11 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
-    let dir = args.output.dir.clone();
-    if let Some(dir) = &dir {
+    if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let (format, extension) = args.output.format.of_library();
-    let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images);
+    let (format, _) = args.output.format.of_library();
+    let mut outputs = Outputs::new(&args.output, &inputs.images);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
@@ -35,12 +34,16 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let mut files = Vec::new();
     for image in inputs.images {
         match outputs.masks(&image) {
-            Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
+            Ok(masks) => {
+                let start = Mutex::new(Instant::now());
+                files.push(File { image, masks, overlays: OnceLock::new(), start });
+            }
             Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
+        diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -51,7 +54,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let loads = files.map(|file| || run.load(file));
     segmenter.segment_many(loads, &options, |i, found| {
         if let Err(error) = run.done(&run.files[i], found) {
-            // An error comes here only when every other image would fail in the same way, or nothing can be printed.
+            // Nothing can be printed. Errors of an image are printed, and the next go on.
             lock(&run.fault).get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
         }
@@ -62,16 +65,12 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whether every other image would fail in the same way: `--diameter auto` with a model that has no size
-/// model, for example.
-pub fn is_of_all_images(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Option { .. } | Error::Model { .. } | Error::Tensor { .. }))
-}
-
 /// An input image.
 struct File {
     image: PathBuf,
     masks: PathBuf,
+    /// Known when the number of planes is.
+    overlays: OnceLock<Vec<PathBuf>>,
     /// When its loading began.
     start: Mutex<Instant>,
 }
@@ -79,6 +78,8 @@ struct File {
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    /// What the options say about the diameter.
+    diameter: Diameter,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -95,10 +96,14 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         *lock(&file.start) = Instant::now();
-        Ok(image::read(&file.image)?.planes)
+        let planes = image::read(&file.image)?.planes;
+        // Before the planes are segmented, since an overlay may be in the way of another file.
+        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
+        file.overlays.get_or_init(|| overlays);
+        Ok(planes)
     }
 
-    /// Writes the outputs of a file, or prints why there are none. An error stops the run.
+    /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
     fn done(
         &self,
         file: &File,
@@ -106,17 +111,17 @@ impl Run {
     ) -> anyhow::Result<()> {
         match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
             Ok(done) => lock(&self.messages).done(&file.image, &done),
-            Err(error) if is_of_all_images(&error) => Err(error),
             Err(error) => lock(&self.messages).failed(&file.image, &error),
         }
     }
 
     fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
-        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
+        let overlays = file.overlays.get().cloned().unwrap_or_default();
+        let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
-        output::save_labels(&file.masks, &masks, self.format)?;
+        output::save_labels(to(&file.masks), &masks, self.format)?;
         for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
-            output::save_overlay(path, plane, masks)?;
+            output::save_overlay(to(path), plane, masks)?;
         }
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
@@ -126,6 +131,7 @@ impl Run {
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
+            diameter_from: self.diameter,
             time: lock(&file.start).elapsed(),
         })
     }

@@ -11,6 +11,7 @@ use super::follow::{Points, follow};
 use super::input::Input;
 use super::network::Unet;
 use super::normalize::{Levels, levels};
+use super::parts::keep_largest_parts;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
 use crate::options::{Compat, Options};
@@ -64,7 +65,7 @@ impl Backend for Cpu {
         let (height, width) = image.size();
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
-        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize);
+        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize, options.compat);
         Ok(())
     }
 
@@ -103,6 +104,11 @@ impl Backend for Cpu {
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
         work.labels = resize::nearest(&work.labels, from, to);
+        Ok(())
+    }
+
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        keep_largest_parts(&mut work.labels, size.1);
         Ok(())
     }
 

@@ -28,7 +28,8 @@ struct Worker {
 }
 
 /// Runs batches of `batch` tiles, which the workers share. Returns the maps of the grid's image, `[nout, height,
-/// width]`, and its style vector: the sum of the tiles' style vectors, scaled to unit length.
+/// width]`, and its style vector: the sum of the tiles' style vectors, scaled to unit length. It is NaN if a value of the
+/// maps is not finite.
 ///
 /// Tiles are added in their order in the grid, so the result does not depend on `batch`.
 ///
@@ -62,7 +63,11 @@ pub(crate) fn run_tiles(
     }
     arena.put_back(workers);
     unit_length(&mut style);
-    Ok((blend.finish(), style))
+    let (maps, finite) = blend.finish();
+    if !finite {
+        style.fill(f32::NAN);
+    }
+    Ok((maps, style))
 }
 
 impl Arena {

@@ -49,19 +49,23 @@ impl<'a> Blend<'a> {
         }
     }
 
-    /// The average of the tiles without the padding, `[nout, height, width]`.
-    pub fn finish(self) -> Vec<f32> {
+    /// The average of the tiles without the padding, `[nout, height, width]`, and whether all its values are finite.
+    pub fn finish(self) -> (Vec<f32>, bool) {
         let (rows, columns) = total_weight(self.grid, &self.taper);
         let ((height, width), (top, left)) = (self.grid.image, self.grid.before);
         let (padded_height, padded_width) = self.grid.padded;
         let mut out = vec![0.0; self.nout * height * width];
-        out.par_chunks_exact_mut(width).enumerate().for_each(|(i, out)| {
+        let rows = out.par_chunks_exact_mut(width).enumerate().map(|(i, out)| {
             let (channel, y) = (i / height, i % height + top);
             let row = &self.sum[(channel * padded_height + y) * padded_width + left..][..width];
+            let mut finite = true;
             for ((out, sum), weight) in out.iter_mut().zip(row).zip(&columns[left..]) {
                 *out = (f64::from(*sum) / (rows[y] * weight)) as f32;
+                finite &= out.is_finite();
             }
+            finite
         });
-        out
+        let finite = rows.reduce(|| true, |a, b| a & b);
+        (out, finite)
     }
 }

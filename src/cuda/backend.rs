@@ -11,6 +11,7 @@ use super::follow::{self, Points, follow};
 use super::handover::{self, DeviceImage, copy_pixels, write_labels};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
+use super::parts::{self, keep_largest_parts};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Input, Job, Size};
@@ -29,8 +30,8 @@ const SHARE: usize = 4;
 const STATES: usize = 4;
 
 /// Estimate of the bytes per pixel that the stages after the network need: the flows, the points, the seeds with their
-/// counts and areas, and the boxes of masks and their holes. All arrays of an image were measured to take 135.
-const STAGES: usize = 75;
+/// counts and areas, the parts of masks, and their boxes and holes. All arrays of an image were measured to take 143.
+const STAGES: usize = 83;
 
 /// The backend that runs on one stream of a GPU.
 pub(crate) struct Cuda {
@@ -51,6 +52,7 @@ struct Scratch {
     follow: follow::Scratch,
     cluster: cluster::Scratch,
     flow_error: flow_error::Scratch,
+    parts: parts::Scratch,
     components: components::Scratch,
     handover: handover::Scratch,
 }
@@ -267,7 +269,8 @@ impl Backend for Cuda {
     fn normalize(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         let ((height, width), nchan) = (image.size(), self.unet.nchan());
         let scratch = &mut self.scratch.normalize;
-        normalize(&self.gpu, &mut work.pixels, height, width, nchan, &options.normalize, scratch)
+        let how = (&options.normalize, options.compat);
+        normalize(&self.gpu, &mut work.pixels, height, width, nchan, how, scratch)
     }
 
     fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &mut Watch) -> Result<()> {
@@ -285,7 +288,8 @@ impl Backend for Cuda {
         }
         for (Job { work, .. }, grid) in jobs.iter_mut().zip(&grids) {
             blend(&self.gpu, &work.values, grid, nout, &mut work.maps, &mut self.scratch.blend)?;
-            blend::style(&self.gpu, &work.styles, grid.count(), length, &mut work.style)?;
+            let broken = &self.scratch.blend.broken;
+            blend::style(&self.gpu, &work.styles, grid.count(), length, broken, &mut work.style)?;
         }
         Ok(())
     }
@@ -318,6 +322,10 @@ impl Backend for Cuda {
         resize::nearest(&self.gpu, &work.labels, from, to, &mut work.other_labels)?;
         std::mem::swap(&mut work.labels, &mut work.other_labels);
         Ok(())
+    }
+
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        keep_largest_parts(&self.gpu, &mut work.labels, size, work.max_label, &mut self.scratch.parts)
     }
 
     fn fill_holes_and_drop_small(

@@ -55,12 +55,7 @@ impl Segmenter {
         let mut taken = self.lanes.take_where(|lane| lane.device() == device);
         let lane: &mut dyn Any = taken.lane();
         let lane: &mut CudaLane = lane.downcast_mut().expect("all lanes of GPUs are of this type");
-        Ok(lane.segment_all(
-            images,
-            known_scale(self.model().diam_mean(), options.diameter),
-            options,
-            progress,
-        ))
+        Ok(lane.segment_all(images, known_scale(self.model(), options.diameter), options, progress))
     }
 }
 

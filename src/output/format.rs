@@ -1,11 +1,9 @@
 //! The file formats of label images, and the choice of the writer.
 
-use std::path::Path;
-
 use ndarray::ArrayView2;
 
 use super::labels;
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
 use crate::{Error, Result};
 
 /// The file format of a label image.
@@ -36,9 +34,9 @@ impl Format {
 /// planes have the same size.
 ///
 /// # Errors
-/// [`Error::Option`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no planes, a plane
-/// has no pixels or planes differ in size, [`Error::Write`] when the file cannot be written. After an error, a file that
-/// was at `path` is unchanged.
+/// [`Error::Labels`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no planes, a plane
+/// has no pixels or planes differ in size, [`Error::Write`] when the file cannot be written, [`Error::Exists`] when
+/// one there must not be replaced. After an error, a file that was there is unchanged.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -48,7 +46,8 @@ impl Format {
 /// save_labels(&path, &[masks.view()], Format::Tif)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn save_labels(path: &Path, masks: &[ArrayView2<u32>], format: Format) -> Result<()> {
+pub fn save_labels(to: impl Into<Destination>, masks: &[ArrayView2<u32>], format: Format) -> Result<()> {
+    let to = to.into();
     let size = masks.first().map_or((0, 0), |plane| plane.dim());
     if size.0 == 0 || size.1 == 0 {
         return Err(Error::Image("no labels to write".into()));
@@ -58,17 +57,15 @@ pub fn save_labels(path: &Path, masks: &[ArrayView2<u32>], format: Format) -> Re
     }
     let max_label = masks.iter().flatten().copied().max().unwrap_or(0);
     if format == Format::Png && masks.len() > 1 {
-        return Err(Error::option(
-            "format",
-            format!("png holds one plane, not {}: use tif or npy", masks.len()),
-        ));
+        let reason = format!("a PNG holds one plane, not {}: use tif or npy", masks.len());
+        return Err(Error::labels(to.path(), reason));
     }
     if format == Format::Png && max_label > u32::from(u16::MAX) {
-        let reason = format!("png holds labels up to 65535, not {max_label}: use tif or npy");
-        return Err(Error::option("format", reason));
+        let reason = format!("a PNG holds labels up to 65535, not {max_label}: use tif or npy");
+        return Err(Error::labels(to.path(), reason));
     }
     let narrow = max_label <= u32::from(u16::MAX);
-    write_atomic(path, |writer| match (format, narrow) {
+    write_atomic(to, |writer| match (format, narrow) {
         (Format::Tif, true) => {
             labels::tif::<_, tiff::encoder::colortype::Gray16>(writer, masks, |v| v as u16)
         }
@@ -149,7 +146,7 @@ mod tests {
         let (small, large) = (plane(62, 0), plane(70_000, 0));
         for masks in [vec![small.view(), small.view()], vec![large.view()]] {
             let error = save_labels(&path, &masks, Format::Png).unwrap_err();
-            assert!(matches!(error, Error::Option { name: "format", .. }), "{error}");
+            assert!(matches!(&error, Error::Labels { path: p, .. } if p == &path), "{error}");
             assert!(error.to_string().contains("use tif or npy"), "{error}");
         }
         let turned = small.t();

@@ -8,6 +8,7 @@ use tiff::encoder::colortype::ColorType;
 use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, TiffKind, TiffValue};
 use tiff::tags::Tag;
 
+use crate::mark::SOFTWARE;
 use crate::npy::{self, Number};
 
 /// The largest pixel data of a classic TIFF, in bytes. Its offsets end at 2^32, and the directories need some space too.
@@ -50,6 +51,9 @@ where
     for (index, plane) in masks.iter().enumerate() {
         let (height, width) = plane.dim();
         let mut page = encoder.new_image::<C>(u32::try_from(width)?, u32::try_from(height)?)?;
+        if index == 0 {
+            page.encoder().write_tag(Tag::Software, SOFTWARE)?;
+        }
         if index == 0 && masks.len() > 1 {
             let text = format!(r#"{{"shape": [{}, {height}, {width}], "axes": "ZYX"}}"#, masks.len());
             page.encoder().write_tag(Tag::ImageDescription, text.as_str())?;
@@ -78,6 +82,7 @@ pub(crate) fn encode_png(
         let mut encoder = png::Encoder::new(writer, side(width)?, side(height)?);
         encoder.set_color(color);
         encoder.set_depth(depth);
+        encoder.add_text_chunk("Software".into(), SOFTWARE.into())?;
         let mut page = encoder.write_header()?;
         page.write_image_data(bytes)?;
         page.finish()

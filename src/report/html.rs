@@ -1,7 +1,5 @@
 //! Writes HTML pages from the templates in `page`, which escape every text that they show.
 
-use std::path::Path;
-
 use askama::Template;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,11 +7,11 @@ use ndarray::Array3;
 
 use super::raster;
 use crate::Result;
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
 
 /// Writes a page as one file. Its content security policy forbids loading anything, even if a name contains markup.
-pub(super) fn save(page: &impl Template, path: &Path) -> Result<()> {
-    write_atomic(path, |writer| Template::write_into(page, writer))
+pub(super) fn save(page: &impl Template, to: impl Into<Destination>) -> Result<()> {
+    write_atomic(to, |writer| Template::write_into(page, writer))
 }
 
 /// A picture, `[height, width, 3]`, as a data URI with its PNG; an empty one when it has no pixels.

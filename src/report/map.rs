@@ -1,7 +1,5 @@
 //! Maps on which images with similar style vectors are near each other.
 
-use std::path::Path;
-
 use askama::Template;
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -12,6 +10,7 @@ use super::html::{self, data_uri};
 use super::styles::{SIDE, StyleImage};
 use super::tsne::{TsneOptions, tsne};
 use crate::Result;
+use crate::atomic::Destination;
 
 /// How many similar images the page lists for each image.
 const SIMILAR: usize = 8;
@@ -97,8 +96,9 @@ impl<'a> StyleMap<'a> {
     /// loads no other file.
     ///
     /// # Errors
-    /// [`crate::Error::Write`] when the file cannot be written.
-    pub fn save_html(&self, path: &Path, title: &str) -> Result<()> {
+    /// [`crate::Error::Write`] when the file cannot be written, [`crate::Error::Exists`] when one there must not be
+    /// replaced.
+    pub fn save_html(&self, to: impl Into<Destination>, title: &str) -> Result<()> {
         let legend = if self.groups.len() > 1 { &self.groups[..] } else { &[] };
         let page = MapPage {
             title,
@@ -106,7 +106,7 @@ impl<'a> StyleMap<'a> {
             dots: (0..self.images.len()).map(|i| self.dot(i)).collect(),
             data: json!({ "like": self.similar() }),
         };
-        html::save(&page, path)
+        html::save(&page, to)
     }
 
     fn dot(&self, i: usize) -> Dot<'_> {

@@ -1,12 +1,11 @@
 //! Style vectors of images, and their files.
 
 use std::io::Write;
-use std::path::Path;
 
 use ndarray::{Array1, Array3, ArrayView1};
 
 use super::panel::thumbnail;
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
 use crate::npy;
 use crate::output::quoted;
 use crate::{Image, Result};
@@ -44,10 +43,10 @@ impl StyleImage {
 /// number has as many digits as are needed to read the same `f32` back.
 ///
 /// # Errors
-/// [`crate::Error::Write`] when the file cannot be written.
-pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
+/// [`crate::Error::Write`] when the file cannot be written, [`crate::Error::Exists`] when one there must not be replaced.
+pub fn save_styles_csv(to: impl Into<Destination>, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
-    write_atomic(path, |file| {
+    write_atomic(to, |file| {
         write!(file, "file")?;
         (0..length).try_for_each(|i| write!(file, ",style_{i}"))?;
         writeln!(file)?;
@@ -63,11 +62,12 @@ pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
 /// Writes the style vectors as a NumPy file with an `f32` array, `[images, length]`.
 ///
 /// # Errors
-/// [`crate::Error::Write`] when the file cannot be written, or when the vectors differ in length.
-pub fn save_styles_npy(path: &Path, images: &[StyleImage]) -> Result<()> {
+/// [`crate::Error::Write`] when the file cannot be written, or when the vectors differ in length;
+/// [`crate::Error::Exists`] when one there must not be replaced.
+pub fn save_styles_npy(to: impl Into<Destination>, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
     let numbers = images.iter().flat_map(|image| image.style.iter().copied());
-    write_atomic(path, |file| npy::write(file, &[images.len(), length], numbers))
+    write_atomic(to, |file| npy::write(file, &[images.len(), length], numbers))
 }
 
 #[cfg(test)]

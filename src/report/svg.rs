@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use super::figure::{Anchor, Figure, Point, Shape, Text, hex};
 use super::html::data_uri;
+use crate::mark::SOFTWARE;
 
 pub(super) fn write(figure: &Figure) -> String {
     let [width, height] = figure.size;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"Roboto, Helvetica, Arial, sans-serif\">\n\
+         <metadata>{SOFTWARE}</metadata>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
     for shape in &figure.shapes {

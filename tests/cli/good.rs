@@ -59,6 +59,7 @@ fn json_tells_all_of_an_image_on_one_line() {
     assert_eq!(scene.labels(masks), (1, line["cells"].as_u64().unwrap()));
     assert_eq!((&line["planes"], &line["height"], &line["width"]), (&1.into(), &256.into(), &256.into()));
     assert!((line["diameter"].as_f64().unwrap() - 19.48).abs() < 0.01);
+    assert_eq!(line["diameter_from"], "option");
     assert!(line["seconds"].as_f64().unwrap() > 0.0);
     let overlay = line["overlays"][0].as_str().unwrap();
     let (width, height, _) = decode_png(&fs::read(scene.path(overlay)).unwrap());

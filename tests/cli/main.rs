@@ -2,10 +2,20 @@
 
 mod bad;
 mod devices;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulated;
 mod good;
 mod gpu;
+mod kept;
+#[cfg(target_os = "linux")]
+mod killed;
+mod pull;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
+#[path = "../common/server.rs"]
+mod server;
+#[cfg(target_os = "linux")]
+mod stopped;

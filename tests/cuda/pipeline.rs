@@ -126,6 +126,12 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
     let nan = Image::from_gray(Array2::from_elem((9, 9), f32::NAN).view()).unwrap();
     assert!(matches!(cuda.segment(&nan, &Options::default()), Err(Error::Image(_))));
+    let mut hot = Array2::from_shape_fn((20, 30), |(y, x)| (y * x % 7) as f32);
+    hot[[9, 9]] = 9e29;
+    let hot = Image::from_gray(hot.view()).unwrap();
+    let error = cuda.segment(&hot, &Options::default()).unwrap_err().to_string();
+    assert!(error.starts_with("image: the network's output is not finite: "), "{error}");
+    assert!(cuda.style(&hot, &Options::default()).is_err());
     let absent = Options::default().channels([3, 0]);
     assert!(matches!(cuda.segment(&images()[0], &absent), Err(Error::Image(_))));
     assert_eq!(cuda.segment(&images()[3], &Options::default()).unwrap().masks.dim(), (48, 48));
