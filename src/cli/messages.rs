@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use flowmask::{Diameter, Error};
+use flowmask::image::{Layout, Note};
+use flowmask::{Diameter, Error, Stack};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -17,7 +18,11 @@ use super::outputs::Names;
 pub struct Done {
     pub names: Names,
     pub cells: usize,
+    /// The number of the image, if its file has several.
+    pub series: Option<usize>,
     pub planes: usize,
+    pub layout: Layout,
+    pub notes: Vec<Note>,
     pub height: usize,
     pub width: usize,
     /// The mean diameter of the planes, in pixels.
@@ -38,6 +43,7 @@ enum Style {
 /// Prints what happens in a run over images, and remembers whether any failed.
 pub struct Messages {
     style: Style,
+    verbose: bool,
     bar: ProgressBar,
     failed: bool,
 }
@@ -49,7 +55,7 @@ impl Messages {
             args::Output { json: true, .. } => Style::Json,
             _ => Style::Text,
         };
-        Self::of(style, inputs)
+        Messages { verbose: args.verbose, ..Self::of(style, inputs) }
     }
 
     /// For a run that prints no line for each image.
@@ -67,11 +73,27 @@ impl Messages {
             bar.set_style(template);
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Messages { style, bar, failed: false }
+        Messages { style, verbose: false, bar, failed: false }
     }
 
     pub fn begin(&self, input: &Path) {
         self.bar.set_message(input.display().to_string());
+    }
+
+    /// Tells what was left out of a file that was read, and with `--verbose` how it was understood.
+    pub fn read(&self, input: &Path, stacks: &[Stack]) {
+        self.bar.inc_length(stacks.len().saturating_sub(1) as u64);
+        let say = |text: &str| self.bar.suspend(|| notice(text));
+        for stack in stacks {
+            if self.style != Style::Nothing {
+                stack.warnings().for_each(|text| say(&format!("warning: {}: {text}", input.display())));
+            }
+            if self.verbose {
+                say(&format!("{}: {}", input.display(), understood(stack)));
+                let remarks = stack.notes.iter().filter(|note| !matches!(note, Note::Warning(_)));
+                remarks.for_each(|note| say(&format!("{}: {note}", input.display())));
+            }
+        }
     }
 
     pub fn done(&self, input: &Path, done: &Done) -> anyhow::Result<()> {
@@ -148,6 +170,16 @@ pub fn sentence(error: &anyhow::Error) -> String {
     }
 }
 
+/// How a file was understood: its planes, their axes, and the channels.
+fn understood(stack: &Stack) -> String {
+    let axes = stack.layout.axes.iter().map(|axis| format!(", {} {}", axis.letter, axis.length));
+    let image = stack.series.map(|n| format!("image {n}, ")).unwrap_or_default();
+    let Some(plane) = stack.planes.first() else { return image };
+    let (planes, channels) = (stack.planes.len(), plane.channels());
+    let size = format!("{planes} planes of {} by {} pixels", plane.height(), plane.width());
+    format!("{image}{size}, {channels} channels{}", axes.collect::<String>())
+}
+
 fn summary(input: &Path, done: &Done) -> String {
     let (input, masks) = (input.display(), done.names.masks.display());
     format!("{:5} cells  {:.2} s  {input} -> {masks}", done.cells, done.time.as_secs_f64())
@@ -155,8 +187,19 @@ fn summary(input: &Path, done: &Done) -> String {
 
 fn to_json(input: &Path, done: &Done) -> Value {
     let round = |value: f64| (value * 1000.0).round() / 1000.0;
+    let notes = |warnings: bool| {
+        let notes = done.notes.iter().filter(|note| matches!(note, Note::Warning(_)) == warnings);
+        notes.map(Note::to_string).collect::<Vec<_>>()
+    };
+    let size = &done.layout.pixel_size;
     json!({
         "input": text(input),
+        "series": done.series,
+        "axes": format!("{}YX", done.layout.letters()),
+        "shape": done.layout.axes.iter().map(|axis| axis.length).chain([done.height, done.width]).collect::<Vec<_>>(),
+        "pixel_size": { "x": size.x, "y": size.y, "z": size.z, "unit": size.unit },
+        "notes": notes(false),
+        "warnings": notes(true),
         "masks": text(&done.names.masks),
         "overlays": done.names.overlays.iter().map(|path: &PathBuf| text(path)).collect::<Vec<_>>(),
         "cells": done.cells,

@@ -8,7 +8,8 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use flowmask::{Diameter, Image, Model, Segmentation, image, output};
+use flowmask::image::ReadOptions;
+use flowmask::{Diameter, Image, Model, Segmentation, Stack, image, output};
 
 use super::args;
 use super::inputs;
@@ -18,6 +19,7 @@ use super::outputs::{Names, Outputs};
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    let read = args.input.read_options()?;
     let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
@@ -36,13 +38,14 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         match outputs.masks(&image) {
             Ok(masks) => {
                 let start = Mutex::new(Instant::now());
-                files.push(File { image, masks, overlays: OnceLock::new(), start });
+                files.push(File { image, masks, parts: OnceLock::new(), start });
             }
             Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
+        read,
         diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
@@ -69,15 +72,24 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
 struct File {
     image: PathBuf,
     masks: PathBuf,
-    /// Known when the number of planes is.
-    overlays: OnceLock<Vec<PathBuf>>,
+    /// Known when the file was read.
+    parts: OnceLock<Vec<Part>>,
     /// When its loading began.
     start: Mutex<Instant>,
+}
+
+/// One image of a file; nearly all files have one.
+struct Part {
+    names: Names,
+    /// What is known of it beside its planes.
+    stack: Stack,
+    planes: usize,
 }
 
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    read: ReadOptions,
     /// What the options say about the diameter.
     diameter: Diameter,
     format: output::Format,
@@ -92,15 +104,34 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Run {
-    /// Loads the planes of a file. Each plane is segmented by itself.
+    /// Loads the planes of all images of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         *lock(&file.start) = Instant::now();
-        let planes = image::read(&file.image)?.planes;
-        // Before the planes are segmented, since an overlay may be in the way of another file.
-        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
-        file.overlays.get_or_init(|| overlays);
+        let stacks = image::read_with(&file.image, &self.read)?;
+        lock(&self.messages).read(&file.image, &stacks);
+        let (mut planes, mut parts) = (Vec::new(), Vec::new());
+        for mut stack in stacks {
+            let part = std::mem::take(&mut stack.planes);
+            // Before the planes are segmented, since a name may be in the way of another file.
+            let names = self.names(file, stack.series, part.len())?;
+            parts.push(Part { names, stack, planes: part.len() });
+            planes.extend(part);
+        }
+        file.parts.get_or_init(|| parts);
         Ok(planes)
+    }
+
+    /// The outputs of an image. That of a file with several has its number in the names.
+    fn names(&self, file: &File, series: Option<usize>, planes: usize) -> anyhow::Result<Names> {
+        let mut outputs = lock(&self.outputs);
+        let Some(series) = series else {
+            return Ok(Names { masks: file.masks.clone(), overlays: outputs.overlays(&file.image, planes)? });
+        };
+        let mut name = file.image.file_stem().unwrap_or_default().to_os_string();
+        name.push(format!("_series{series}.tif"));
+        let image = file.image.with_file_name(name);
+        Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
     }
 
     /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
@@ -109,25 +140,45 @@ impl Run {
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
     ) -> anyhow::Result<()> {
-        match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
-            Ok(done) => lock(&self.messages).done(&file.image, &done),
-            Err(error) => lock(&self.messages).failed(&file.image, &error),
+        let (planes, found) = match found {
+            Ok(found) => found,
+            Err(error) => return lock(&self.messages).failed(&file.image, &error),
+        };
+        let (mut planes, mut found) = (&planes[..], &found[..]);
+        for part in file.parts.get().into_iter().flatten() {
+            let (own, others) = planes.split_at(part.planes.min(planes.len()));
+            let (own_found, other_found) = found.split_at(own.len().min(found.len()));
+            match self.write(file, part, own, own_found) {
+                Ok(done) => lock(&self.messages).done(&file.image, &done)?,
+                Err(error) => lock(&self.messages).failed(&file.image, &error)?,
+            }
+            (planes, found) = (others, other_found);
         }
+        Ok(())
     }
 
-    fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
-        let overlays = file.overlays.get().cloned().unwrap_or_default();
+    fn write(
+        &self,
+        file: &File,
+        part: &Part,
+        planes: &[Image],
+        found: &[Segmentation],
+    ) -> anyhow::Result<Done> {
+        let Part { names, stack, .. } = part;
         let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
-        output::save_labels(to(&file.masks), &masks, self.format)?;
-        for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
+        output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
+        for ((path, plane), masks) in names.overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
-            names: Names { masks: file.masks.clone(), overlays },
+            names: Names { masks: names.masks.clone(), overlays: names.overlays.clone() },
             cells: found.iter().map(Segmentation::cells).sum(),
+            series: stack.series,
             planes: planes.len(),
+            layout: stack.layout.clone(),
+            notes: stack.notes.clone(),
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,

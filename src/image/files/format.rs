@@ -7,8 +7,8 @@ use super::letters::{Described, resolve};
 use super::options::ReadOptions;
 use super::samples::Decoded;
 use super::{jpeg, npy, png, tiff};
-use crate::image::{Pixels, Stack};
 use crate::image::pixel::each;
+use crate::image::{Pixels, Stack};
 use crate::{Error, Result};
 
 /// The extensions of the files that [`read`] understands, in lower case. They are meant for listing a folder: [`read`]
