@@ -104,16 +104,16 @@ fn placed(array: &Described, options: &ReadOptions) -> Decoded<Vec<char>> {
         return Err(format!("has {}, where channel_axis and z_axis are the same", array.shown()));
     }
     let mut letters = array.letters.to_vec();
+    // Without rows or columns, the other letters say nothing either.
+    if [channels, depth].into_iter().flatten().any(|place| "YX".contains(letters[place])) {
+        letters.iter_mut().filter(|letter| **letter != 'S').for_each(|letter| *letter = UNKNOWN);
+    }
     for (place, letter) in [(channels, 'C'), (depth, 'Z')] {
         let Some(place) = place else { continue };
-        // Without rows or columns, the other letters say nothing either.
-        if "YX".contains(letters[place]) {
-            letters.iter_mut().filter(|other| !"SCZ".contains(**other)).for_each(|other| *other = UNKNOWN);
-        }
         letters.iter_mut().filter(|other| **other == letter).for_each(|other| *other = 'Q');
         letters[place] = letter;
     }
-    if letters.contains(&UNKNOWN) {
+    if !letters.contains(&'Y') {
         let open: Vec<_> = (0..axes).filter(|&axis| letters[axis] == UNKNOWN).collect();
         let [lead @ .., y, x] = &open[..] else {
             return Err(format!("has {}, which leaves no axes for rows and columns", array.shown()));
