@@ -29,6 +29,10 @@ pub(crate) trait Backend: Sized {
     /// The arrays of one image. The next image reuses their memory.
     type Work: Default;
 
+    /// Checks that the memory suffices for an image whose pixels the network gets at the size `small`, before anything is
+    /// allocated for it.
+    fn check_memory(&mut self, job: &Job<'_, Self>, options: &Options) -> Result<()>;
+
     /// `channels`: takes the network's channels from the image, with its size and its values unchanged.
     fn channels(&mut self, work: &mut Self::Work, input: Self::Input<'_>, options: &Options) -> Result<()>;
 
@@ -98,6 +102,21 @@ pub(crate) struct Job<'a, B: Backend> {
     pub scale: f64,
     /// The size of the network's input.
     pub small: Size,
-    /// The diameter of the cells, in pixels of the image.
+    /// The diameter of the cells, in pixels of the image; 0 before it is known.
     pub diameter: f64,
+}
+
+impl<B: Backend> Job<'_, B> {
+    /// The image in the words of an error about its memory.
+    pub fn describe(&self) -> String {
+        let ((height, width), (rows, columns)) = (self.image, self.small);
+        let mut words = format!("an image of {height} by {width} pixels");
+        if self.diameter > 0.0 {
+            words.push_str(&format!(" at a diameter of {} pixels", self.diameter));
+        }
+        if self.small != self.image {
+            words.push_str(&format!(", which the network gets as {rows} by {columns},"));
+        }
+        words
+    }
 }

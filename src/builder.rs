@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cpu::conv::Isa;
+use crate::memory::{caught, free};
 use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
@@ -67,7 +68,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`] when the threads cannot be
-    /// started, [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
+    /// started, [`Error::Memory`] when there is too little for the weights, [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
     /// used.
     pub fn build(self) -> Result<Segmenter> {
         let pool = Arc::new(Pool::new(self.threads)?);
@@ -79,7 +80,8 @@ impl Builder {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
-            true => cpu::lane::lanes(&model, self.isa, pool.clone()),
+            true => caught(|| cpu::lane::lanes(&model, self.isa, pool.clone()))
+                .map_err(|out| Error::memory(format!("model {}", model.name()), out.bytes, free()))?,
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
                 cuda::lanes(&model, &gpus, self.precision, &*compiling)?

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::plan::channels::MAX_PIXEL;
+use crate::text;
 
-/// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device.
+/// What can go wrong. Every message is a sentence that names the file, the tensor, the option or the device. What it quotes
+/// from files and their names is [printable](text::printable); the fields have it as it is.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", text::path(path), text::reason(&source.to_string()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -17,7 +19,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {}", text::path(path), text::reason(&source.to_string()))]
     Write {
         /// The file.
         path: PathBuf,
@@ -26,13 +28,13 @@ pub enum Error {
     },
     /// A file must not be replaced, since it does not say that flowmask wrote it: see
     /// [`Destination`](crate::output::Destination).
-    #[error("{} is there and does not say that flowmask wrote it", path.display())]
+    #[error("{} is there and does not say that flowmask wrote it", text::path(path))]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// A file format cannot hold an image's labels.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {}", text::path(path), text::reason(reason))]
     Labels {
         /// The file that was to be written.
         path: PathBuf,
@@ -40,7 +42,7 @@ pub enum Error {
         reason: String,
     },
     /// A file is not an image that can be read.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {}", text::path(path), text::reason(reason))]
     ImageFile {
         /// The file.
         path: PathBuf,
@@ -49,10 +51,10 @@ pub enum Error {
     },
     /// An image or its labels cannot be used: there are no pixels, a pixel is not finite or beyond ±1e30, a channel is
     /// missing, the sizes of two arrays differ, or what the network makes of it is not finite.
-    #[error("image: {0}")]
+    #[error("image: {}", text::reason(.0))]
     Image(String),
     /// An option has a value outside its range.
-    #[error("option {name}: {reason}")]
+    #[error("option {name}: {}", text::reason(reason))]
     Option {
         /// The name of the option, such as a field of [`crate::Options`].
         name: &'static str,
@@ -60,7 +62,7 @@ pub enum Error {
         reason: String,
     },
     /// A model could not be found, or its file could not be understood.
-    #[error("model {model}: {reason}")]
+    #[error("model {}: {}", text::printable(model), text::reason(reason))]
     Model {
         /// The model's name or path.
         model: String,
@@ -68,7 +70,7 @@ pub enum Error {
         reason: String,
     },
     /// A tensor of a model is missing, or does not have the shape that the network needs.
-    #[error("model {model}: tensor {tensor}: {reason}")]
+    #[error("model {}: tensor {}: {}", text::printable(model), text::printable(tensor), text::reason(reason))]
     Tensor {
         /// The model's name or path.
         model: String,
@@ -78,7 +80,7 @@ pub enum Error {
         reason: String,
     },
     /// A GPU, its driver or its compiler (NVRTC) is missing or failed.
-    #[error("{device}: {reason}")]
+    #[error("{}: {}", text::printable(device), text::reason(reason))]
     Device {
         /// The GPU, such as `cuda:1`; `cuda` when no single GPU is meant.
         device: String,
@@ -86,7 +88,7 @@ pub enum Error {
         reason: String,
     },
     /// A file could not be downloaded.
-    #[error("cannot download {url}: {reason}")]
+    #[error("cannot download {}: {}", text::printable(url), text::reason(reason))]
     Download {
         /// Where the file was asked for.
         url: String,
@@ -96,6 +98,16 @@ pub enum Error {
     /// The progress callback returned `false`.
     #[error("cancelled")]
     Cancelled,
+    /// There is too little memory for an image. Other images, or another diameter, may take less.
+    #[error("{what} needs {} of memory, but {} may be used", size(*.needed), size(*.limit))]
+    Memory {
+        /// What needs the memory, such as an image with its size and the diameter of its cells.
+        what: String,
+        /// How much it needs, in bytes.
+        needed: u64,
+        /// How much it may use, in bytes: what [`crate::Options::memory`] says, or what was free.
+        limit: u64,
+    },
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -116,6 +128,7 @@ impl Error {
             Error::Device { device, reason } => Error::device(device, reason),
             Error::Model { model, reason } => Error::model(model, reason),
             Error::Cancelled => Error::Cancelled,
+            Error::Memory { what, needed, limit } => Error::memory(what, *needed, *limit),
             other => Error::device("all images of a batch", other),
         }
     }
@@ -177,7 +190,32 @@ impl Error {
         Error::Download { url: url.into(), reason: reason.to_string() }
     }
 
+    pub(crate) fn memory(what: impl ToString, needed: u64, limit: u64) -> Self {
+        Error::Memory { what: what.to_string(), needed, limit }
+    }
+
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {
         Error::Option { name, reason: reason.to_string() }
+    }
+}
+
+/// A number of bytes in words, such as "1.8 GB".
+fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut value, mut unit) = (bytes as f64 / 1e3, 0);
+    while value >= 999.95 && unit + 1 < units.len() {
+        (value, unit) = (value / 1e3, unit + 1);
+    }
+    format!("{value:.1} {}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_said_in_the_fitting_unit() {
+        let said = [0, 1_500, 999_949, 999_950, 710_340_406_272, u64::MAX].map(size);
+        assert_eq!(said, ["0.0 kB", "1.5 kB", "999.9 kB", "1.0 MB", "710.3 GB", "18.4 EB"]);
     }
 }

@@ -44,6 +44,7 @@ pub mod image;
 mod lanes;
 mod many;
 mod mark;
+mod memory;
 pub mod metrics;
 pub mod model;
 pub mod npy;
@@ -52,10 +53,12 @@ pub mod output;
 mod pipeline;
 pub mod plan;
 mod pool;
+mod regular;
 #[cfg(feature = "report")]
 pub mod report;
 mod segmentation;
 mod segmenter;
+pub mod text;
 mod watch;
 
 pub use builder::Builder;
@@ -65,6 +68,7 @@ pub use device::Device;
 pub use diameters::diameters;
 pub use error::{Error, Result};
 pub use image::{Image, Pixel, PixelType, Pixels, Stack};
+pub use memory::OutOfMemory;
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use segmentation::Segmentation;

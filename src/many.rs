@@ -5,10 +5,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::Segmented;
-use crate::plan::grid::Grid;
+use crate::plan::grid::Shape;
+use crate::plan::memory;
 use crate::segmentation::Segmentation;
 use crate::watch::Watch;
-use crate::{Error, Image, Options, Result};
+use crate::{Device, Error, Image, Options, Result};
 
 /// Threads that load files, for each lane, when there are several. A single lane gets one: on the processor, the other
 /// threads are busy.
@@ -37,6 +38,8 @@ pub(crate) fn run<F, E>(
 {
     let count = lanes.devices().len();
     let loaders = if count == 1 { 1 } else { count * LOADERS };
+    // Of one lane: a file that is loaded and waits, and one that its loader holds.
+    let ahead = files.size_hint().1.map_or(2, |files| files.saturating_sub(1)).min(2) as u64;
     let files = Mutex::new(files.enumerate());
     let (sender, receiver) = sync_channel(loaders);
     let receiver = Mutex::new(receiver);
@@ -47,7 +50,7 @@ pub(crate) fn run<F, E>(
         }
         drop(sender);
         for _ in 0..count {
-            scope.spawn(|| work(lanes, scale, &receiver, options, done));
+            scope.spawn(|| work(lanes, scale, ahead, &receiver, options, done));
         }
     });
 }
@@ -77,6 +80,7 @@ fn load<F, E>(
 fn work<E: From<Error>>(
     lanes: &Lanes,
     scale: f64,
+    ahead: u64,
     loaded: &Mutex<Receiver<File>>,
     options: &Options,
     done: &impl Fn(usize, Found<E>),
@@ -85,7 +89,8 @@ fn work<E: From<Error>>(
     let lane = taken.lane();
     while let Some(files) = take(loaded, lane, scale, options) {
         let images: Vec<&Image> = files.iter().flat_map(|file| &file.images).collect();
-        let mut results = lane.segment(&images, options, &mut Watch::none()).into_iter();
+        let options = beside(options, ahead, &images, lane.device());
+        let mut results = lane.segment(&images, &options, &mut Watch::none()).into_iter();
         for File { index, images } in files {
             let results: Vec<Result<Segmented>> = results.by_ref().take(images.len()).collect();
             let found = results.into_iter().zip(&images);
@@ -96,16 +101,28 @@ fn work<E: From<Error>>(
     }
 }
 
+/// The options for images beside which `ahead` other files lie in the host's memory. Their sizes are not known yet, so
+/// they are taken to be as large.
+fn beside(options: &Options, ahead: u64, images: &[&Image], device: Device) -> Options {
+    let mut options = options.clone();
+    if device == Device::Cpu {
+        let pixels = |image: &&Image| memory::pixels(image.size(), image.channels(), image.pixels().kind());
+        let others = ahead * images.iter().map(pixels).sum::<u64>();
+        options.memory = options.memory.map(|memory| memory.saturating_sub(others));
+    }
+    options
+}
+
 /// Waits for one file, then takes further files that are already loaded, until they have as many tiles as the lane
 /// wants. Nothing when all files are done.
 fn take(loaded: &Mutex<Receiver<File>>, lane: &dyn Lane, scale: f64, options: &Options) -> Option<Vec<File>> {
     let loaded = loaded.lock().unwrap_or_else(|e| e.into_inner());
     let mut files = vec![loaded.recv().ok()?];
     let tiles = |file: &File| {
-        file.images.iter().map(|image| Grid::count_of(image.size(), scale, options)).sum::<usize>()
+        file.images.iter().map(|image| Shape::at_scale(image.size(), scale, options).count()).sum::<u64>()
     };
     let mut have = tiles(&files[0]);
-    while have < lane.tiles(options) {
+    while have < lane.tiles(options) as u64 {
         match loaded.try_recv() {
             Ok(file) => {
                 have += tiles(&file);

@@ -1,6 +1,11 @@
 //! The options of a segmentation. Names and defaults are those of cellpose 3.1.1.
 
+use crate::plan::diameter::DIAMETERS;
 use crate::{Error, Result};
+
+/// More steps than this are refused: a walk that follows the flows of nearest pixels need not come to rest, so that its
+/// time grows with its steps without end. Automatic steps, 200 for each pixel of the network's input, stay below.
+const MAX_NITER: u32 = 1_000_000;
 
 /// How large the cells are. The image is scaled so that the cells get the diameter that the network was trained for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -9,7 +14,7 @@ pub enum Diameter {
     /// cellpose's `eval(diameter=None)`; for a built-in model what the network expects, so that the image is not scaled.
     #[default]
     Model,
-    /// Median diameter of the cells in pixels.
+    /// Median diameter of the cells in pixels, from 0.01 to 100,000.
     Pixels(f64),
     /// Estimated from the image by the model's size model.
     Auto,
@@ -115,7 +120,7 @@ pub struct Options {
     /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,
     /// Steps along the flows. `None` takes 200 or, with `resample`, 200 times the ratio of the image's size to that of the
-    /// network's input.
+    /// network's input. At most 1,000,000.
     pub niter: Option<u32>,
     /// Masks of fewer pixels than this are dropped; 0 drops none.
     pub min_size: usize,
@@ -146,6 +151,10 @@ pub struct Options {
     pub compat: Compat,
     /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
     pub flows: bool,
+    /// The most bytes of memory that the segmentation of an image may take, with its pixels, its result and the network's
+    /// weights; on a GPU, of the GPU's memory. `None` takes what is free: what the machine has, its control group allows
+    /// and the limit of its address space leaves. An image that needs more is an [`Error::Memory`], before work begins.
+    pub memory: Option<u64>,
 }
 
 impl Default for Options {
@@ -169,6 +178,7 @@ impl Default for Options {
             bsize: 224,
             compat: Compat::default(),
             flows: true,
+            memory: None,
         }
     }
 }
@@ -192,6 +202,7 @@ setters!(
     bsize: usize,
     compat: Compat,
     flows: bool,
+    memory: Option<u64>,
 );
 
 impl Options {
@@ -202,9 +213,12 @@ impl Options {
     pub fn check(&self) -> Result<()> {
         let fail = |name, reason: &str| Err(Error::option(name, reason));
         if let Diameter::Pixels(d) = self.diameter
-            && !(d.is_finite() && d > 0.0)
+            && !DIAMETERS.contains(&d)
         {
-            return fail("diameter", "must be a positive number of pixels");
+            return fail("diameter", &format!("is {d}, but must be from 0.01 to 100000 pixels"));
+        }
+        if self.niter.is_some_and(|niter| niter > MAX_NITER) {
+            return fail("niter", &format!("must be at most {MAX_NITER}"));
         }
         let [low, high] = self.normalize.percentile;
         if !(0.0 <= low && low < high && high <= 100.0) {

@@ -1,10 +1,11 @@
 //! The straight line from images to their masks, on any backend.
 
 use crate::backend::{Backend, Input, Job, Size};
+use crate::memory::{caught, free};
 use crate::model::Model;
 use crate::plan::scale::scaled;
 use crate::watch::Watch;
-use crate::{Compat, Diameter, Error, Options, Result, Sampling};
+use crate::{Compat, Diameter, Error, Options, OutOfMemory, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
@@ -63,8 +64,8 @@ impl<B: Backend> Engine<B> {
         watch: &mut Watch,
         finish: impl Fn(&mut Self, &mut Job<'a, B>) -> Result<T>,
     ) -> Vec<Result<T>> {
-        let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
-        if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
+        let mut jobs: Vec<_> = images.iter().map(|&image| Ok(self.job(image))).collect();
+        if let Err(error) = self.begin(&mut jobs, options, watch) {
             fail(&mut jobs, &error);
         }
         watch.part(NETWORK, 1.0);
@@ -72,35 +73,63 @@ impl<B: Backend> Engine<B> {
         let finish_one = |(i, job): (usize, Result<Job<'a, B>>)| {
             let mut job = job?;
             watch.at(i, count)?;
-            let result = finish(self, &mut job);
+            let result = enough(&mut job, |job| finish(self, job));
             self.works.push(job.work);
             result
         };
         jobs.into_iter().enumerate().map(finish_one).collect()
     }
 
-    fn prepare<'a>(&mut self, input: B::Input<'a>, options: &Options) -> Result<Job<'a, B>> {
-        let mut work = self.works.pop().unwrap_or_default();
-        self.backend.channels(&mut work, input, options)?;
-        if options.normalize.enabled {
-            self.backend.normalize(&mut work, input, options)?;
-        }
-        let size = input.size();
-        Ok(Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 })
+    fn job<'a>(&mut self, input: B::Input<'a>) -> Job<'a, B> {
+        let (work, size) = (self.works.pop().unwrap_or_default(), input.size());
+        Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 }
     }
 
-    /// Finds the diameter of each image, then runs the network at the scale that follows from it.
-    fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &mut Watch) -> Result<()> {
+    /// Finds the diameter of each image, then runs the network at the scale that follows from it. An error of one image
+    /// stays that image's; the result is an error of all.
+    fn begin(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &mut Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
-        match options.diameter {
-            Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = self.model.diameter().into()),
-            Diameter::Pixels(pixels) => jobs.iter_mut().for_each(|job| job.diameter = pixels),
-            Diameter::Auto => self.estimate_diameters(jobs, options, watch)?,
+        let known = match options.diameter {
+            Diameter::Model => Some(f64::from(self.model.diameter())),
+            Diameter::Pixels(pixels) => Some(pixels),
+            Diameter::Auto => None,
+        };
+        each(jobs, |job| {
+            if let Some(diameter) = known {
+                job.diameter = diameter;
+                job.set_scale(model / diameter);
+            }
+            self.prepare(job, options)
+        });
+        if known.is_none() {
+            self.estimate_diameters(jobs, options, watch)?;
+            watch.part(NETWORK * 2.0 / 3.0, NETWORK);
+            each(jobs, |job| {
+                job.set_scale(model / job.diameter);
+                self.backend.check_memory(job, options)
+            });
+        } else {
+            watch.part(0.0, NETWORK);
         }
-        jobs.iter_mut().for_each(|job| job.set_scale(model / job.diameter));
-        let before = if options.diameter == Diameter::Auto { 2.0 / 3.0 } else { 0.0 };
-        watch.part(NETWORK * before, NETWORK);
-        self.backend.network(jobs, options, watch)
+        self.network(jobs, options, watch)
+    }
+
+    /// The stages before the network, which do not depend on the scale.
+    fn prepare(&mut self, job: &mut Job<B>, options: &Options) -> Result<()> {
+        self.backend.check_memory(job, options)?;
+        self.backend.channels(&mut job.work, job.input, options)?;
+        match options.normalize.enabled {
+            true => self.backend.normalize(&mut job.work, job.input, options),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs the network on all images that have no error yet.
+    fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &mut Watch) -> Result<()> {
+        let mut good: Vec<_> = jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect();
+        let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
+        let run = || self.backend.network(&mut good, options, watch);
+        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, free())))
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
@@ -164,38 +193,45 @@ impl<B: Backend> Engine<B> {
     /// Both passes use the default thresholds and tiles, and keep all parts of masks, as cellpose does.
     fn estimate_diameters(
         &mut self,
-        jobs: &mut [&mut Job<B>],
+        jobs: &mut [Result<Job<B>>],
         options: &Options,
         watch: &mut Watch,
     ) -> Result<()> {
         let model = self.model.clone();
         let size_model = model.some_size_model()?;
-        let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
+        let Options { augment, batch_size, compat, memory, .. } = *options;
         let options = Options {
             augment,
             batch_size,
             compat,
+            memory,
+            flows: false,
             keep_parts: true,
             resample: false,
             sampling: Sampling::Nearest,
             ..Options::default()
         };
         let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
-        jobs.iter_mut().for_each(|job| job.set_scale(scale));
+        each(jobs, |job| {
+            job.set_scale(scale);
+            self.backend.check_memory(job, &options)
+        });
         watch.part(0.0, NETWORK / 3.0);
-        self.backend.network(jobs, &options, watch)?;
-        for job in jobs.iter_mut() {
+        self.network(jobs, &options, watch)?;
+        each(jobs, |job| {
             // Of a style that is not finite comes the model's diameter; the last run of the network finds the error.
             let style = self.backend.style(&mut job.work)?;
             job.set_scale(size_model.diam_mean() / size_model.style_diameter(&style));
-        }
+            self.backend.check_memory(job, &options)
+        });
         watch.part(NETWORK / 3.0, NETWORK * 2.0 / 3.0);
-        self.backend.network(jobs, &options, watch)?;
-        for job in jobs.iter_mut() {
+        self.network(jobs, &options, watch)?;
+        each(jobs, |job| {
             self.masks(job, &options)?;
             let found = self.backend.diameter(&mut job.work, job.image)?;
             job.diameter = if found > 0.0 { found } else { size_model.diam_mean() };
-        }
+            Ok(())
+        });
         Ok(())
     }
 }
@@ -210,8 +246,27 @@ impl<B: Backend> Job<'_, B> {
     }
 }
 
-fn good<'a, 'b, B: Backend>(jobs: &'b mut [Result<Job<'a, B>>]) -> Vec<&'b mut Job<'a, B>> {
-    jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
+/// Takes a step with each image that has no error yet. An error is that image's own.
+fn each<'a, B: Backend>(
+    jobs: &mut [Result<Job<'a, B>>],
+    mut step: impl FnMut(&mut Job<'a, B>) -> Result<()>,
+) {
+    for job in jobs {
+        if let Ok(good) = job
+            && let Err(error) = enough(good, &mut step)
+        {
+            *job = Err(error);
+        }
+    }
+}
+
+/// Takes a step with an image, and makes it an error when there is too little memory for an array.
+fn enough<'a, B: Backend, T>(
+    job: &mut Job<'a, B>,
+    step: impl FnOnce(&mut Job<'a, B>) -> Result<T>,
+) -> Result<T> {
+    caught(|| step(job))
+        .unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, free())))
 }
 
 /// Makes an error of the whole batch the error of each image that had none.

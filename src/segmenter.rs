@@ -52,7 +52,7 @@ impl Segmenter {
     /// # Errors
     /// [`Error::Option`] for an option out of its range, [`Error::Image`] when the image does not have the chosen
     /// channel or a pixel is not finite, [`Error::Model`] for [`Diameter::Auto`](crate::Diameter::Auto) with a model that
-    /// has no size model, [`Error::Device`] when a GPU fails.
+    /// has no size model, [`Error::Memory`] when there is too little memory, [`Error::Device`] when a GPU fails.
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
         self.watched(image, options, &mut Watch::none())
     }

@@ -182,7 +182,8 @@ fn rounding_of_a_constant_is_no_contrast() {
 
 #[test]
 fn an_output_that_is_not_finite_is_an_error_of_its_image() {
-    let mut hot = Array2::from_shape_fn((60, 70), |(y, x)| (y * x % 7) as f32);
+    // Normalised, it is about 1e38.
+    let mut hot = Array2::from_shape_fn((60, 70), |(y, x)| (y * x % 7) as f32 * 1e-9);
     hot[[30, 40]] = 9e29;
     let (hot, segmenter) = (Image::from_gray(hot.view()).unwrap(), segmenter(0));
     for error in [
@@ -207,13 +208,13 @@ fn an_output_that_is_not_finite_is_an_error_of_its_image() {
 fn weights_that_are_too_large_are_named_or_an_error_of_the_image() {
     let model = |factor: f32| {
         let mut params = Model::named("nuclei").unwrap().params().unwrap();
-        for parameter in params.parameters().into_iter().filter(|p| p.name.starts_with("upsample")) {
-            parameter.values.iter_mut().filter(|v| v.abs() > 1e-6).for_each(|v| *v = v.signum() * factor);
+        for parameter in params.parameters().into_iter().filter(|p| p.shape.len() == 4) {
+            parameter.values.iter_mut().for_each(|v| *v = v.signum() * factor);
         }
         Model::from_params("large", params, None)
     };
     let error = model(1e30).unwrap_err().to_string();
-    assert!(error.starts_with("model large: tensor upsample.") && error.contains("beyond ±1e18"), "{error}");
+    assert!(error.starts_with("model large: tensor ") && error.contains("beyond ±1e18"), "{error}");
     let large = Segmenter::builder().model(model(1e17).unwrap()).build().unwrap();
     let error = large.segment(&discs(60, 60), &Options::default()).unwrap_err().to_string();
     assert!(error.starts_with("image: the network's output is not finite: "), "{error}");

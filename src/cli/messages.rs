@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use flowmask::image::{Layout, Note};
+use flowmask::text::{self, printable};
 use flowmask::{Diameter, Error, Stack};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::args;
 use super::outputs::Names;
+use super::{args, flags};
 
 /// The result of one image, for its line.
 pub struct Done {
@@ -77,21 +78,21 @@ impl Messages {
     }
 
     pub fn begin(&self, input: &Path) {
-        self.bar.set_message(input.display().to_string());
+        self.bar.set_message(text::path(input));
     }
 
     /// Tells what was left out of a file that was read, and with `--verbose` how it was understood.
     pub fn read(&self, input: &Path, stacks: &[Stack]) {
         self.bar.inc_length(stacks.len().saturating_sub(1) as u64);
-        let say = |text: &str| self.bar.suspend(|| notice(text));
+        let say = |line: &str| self.bar.suspend(|| notice(line));
         for stack in stacks {
             if self.style != Style::Nothing {
-                stack.warnings().for_each(|text| say(&format!("warning: {}: {text}", input.display())));
+                stack.warnings().for_each(|about| say(&format!("warning: {}: {about}", text::path(input))));
             }
             if self.verbose {
-                say(&format!("{}: {}", input.display(), understood(stack)));
+                say(&format!("{}: {}", text::path(input), understood(stack)));
                 let remarks = stack.notes.iter().filter(|note| !matches!(note, Note::Warning(_)));
-                remarks.for_each(|note| say(&format!("{}: {note}", input.display())));
+                remarks.for_each(|note| say(&format!("{}: {note}", text::path(input))));
             }
         }
     }
@@ -102,6 +103,23 @@ impl Messages {
             Style::Nothing => Ok(()),
             Style::Text => self.print(&summary(input, done)),
             Style::Json => self.print(&to_json(input, done).to_string()),
+        }
+    }
+
+    /// Tells that an image was skipped, since its outputs are there already.
+    pub fn skipped(&self, input: &Path, masks: &Path) -> anyhow::Result<()> {
+        self.bar.inc(1);
+        match self.style {
+            Style::Nothing => Ok(()),
+            Style::Text => self.print(&format!("skipped  {}: {} is there", input.display(), masks.display())),
+            Style::Json => self.print(&json!({ "input": name(input), "skipped": name(masks) }).to_string()),
+        }
+    }
+
+    /// Prints a line on stderr that is no error, unless the run is quiet.
+    pub fn note(&self, line: &str) {
+        if self.style != Style::Nothing {
+            self.bar.suspend(|| notice(line));
         }
     }
 
@@ -124,7 +142,7 @@ impl Messages {
         let message = about(input, error);
         self.bar.suspend(|| notice(&message));
         match self.style {
-            Style::Json => self.print(&json!({ "input": text(input), "error": message }).to_string()),
+            Style::Json => self.print(&json!({ "input": name(input), "error": message }).to_string()),
             _ => Ok(()),
         }
     }
@@ -139,9 +157,9 @@ impl Messages {
     }
 }
 
-/// Prints a line on stdout. It is no error when the reader has closed the pipe (`| head`), since the files still count.
+/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe (`| head`), since the files still count.
 pub fn print(line: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout(), "{line}") {
+    match writeln!(io::stdout(), "{}", printable(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow!("cannot write to the standard output: {error}"))
         }
@@ -149,24 +167,16 @@ pub fn print(line: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Prints one line on stderr. When that fails there is nowhere left to print, so the error is ignored.
+/// Prints one line on stderr; what a terminal would act on is escaped. When that fails there is nowhere left to print, so the error is ignored.
 pub fn notice(message: &str) {
-    let _ = writeln!(io::stderr(), "flowmask: {}", message.replace('\n', " "));
+    let _ = writeln!(io::stderr(), "flowmask: {}", printable(message));
 }
 
 /// The error with the name of the image in front, unless the error already names it.
 fn about(input: &Path, error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
-        _ => format!("{}: {}", input.display(), sentence(error)),
-    }
-}
-
-/// The error, and what the user can do where that is a flag.
-pub fn sentence(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Exists { .. }) => format!("{error}: --overwrite replaces it, or choose another place"),
-        _ => error.to_string(),
+        _ => format!("{}: {}", text::path(input), flags::sentence(error)),
     }
 }
 
@@ -193,15 +203,15 @@ fn to_json(input: &Path, done: &Done) -> Value {
     };
     let size = &done.layout.pixel_size;
     json!({
-        "input": text(input),
+        "input": name(input),
         "series": done.series,
         "axes": format!("{}YX", done.layout.letters()),
         "shape": done.layout.axes.iter().map(|axis| axis.length).chain([done.height, done.width]).collect::<Vec<_>>(),
         "pixel_size": { "x": size.x, "y": size.y, "z": size.z, "unit": size.unit },
         "notes": notes(false),
         "warnings": notes(true),
-        "masks": text(&done.names.masks),
-        "overlays": done.names.overlays.iter().map(|path: &PathBuf| text(path)).collect::<Vec<_>>(),
+        "masks": name(&done.names.masks),
+        "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
         "cells": done.cells,
         "planes": done.planes,
         "height": done.height,
@@ -216,6 +226,6 @@ fn to_json(input: &Path, done: &Done) -> Value {
     })
 }
 
-fn text(path: &Path) -> String {
+fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -51,6 +51,7 @@ fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> 
         .normalize(normalize)
         .augment(model.augment)
         .batch_size(speed.batch_size)
+        .memory(speed.memory)
         .tile_overlap(model.tile_overlap)
         .bsize(model.bsize)
 }
@@ -137,7 +138,7 @@ mod tests {
         let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
                      --sampling grid-sample --keep_parts --exclude_on_edges --augment --batch_size 2 \
-                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1";
+                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1 --memory 2GB";
         let wanted = Options::default()
             .diameter(Diameter::Pixels(40.0))
             .channels([2, 3])
@@ -155,6 +156,7 @@ mod tests {
             .tile_overlap(0.25)
             .bsize(256)
             .compat(Compat::V3_1_1)
+            .memory(Some(2_000_000_000))
             .flows(false);
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);

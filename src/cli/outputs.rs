@@ -24,6 +24,8 @@ pub struct Outputs {
     dir: Option<PathBuf>,
     extension: &'static str,
     overlay: bool,
+    /// The folder of an image below the one that the user named; outputs lie there below the output folder.
+    below: HashMap<PathBuf, PathBuf>,
     overwrite: bool,
     inputs: HashSet<PathBuf>,
     taken: HashMap<PathBuf, PathBuf>,
@@ -38,24 +40,49 @@ impl Outputs {
             extension,
             overlay: args.overlay,
             overwrite: args.overwrite,
+            below: HashMap::new(),
             inputs,
             taken: HashMap::new(),
         }
     }
 
+    /// The same, with the outputs of these images in folders below the output folder.
+    pub fn below(mut self, below: HashMap<PathBuf, PathBuf>) -> Self {
+        self.below = below;
+        self
+    }
+
     /// The label file of `input`. From now on no other image can have it.
     pub fn masks(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
-        self.claim(input, &format!("_masks.{}", self.extension))
+        self.claim(input, &self.masks_ending())
+    }
+
+    fn masks_ending(&self) -> String {
+        format!("_masks.{}", self.extension)
     }
 
     /// The overlay files of `input`, one for each plane; empty without `--overlay`.
     pub fn overlays(&mut self, input: &Path, planes: usize) -> anyhow::Result<Vec<PathBuf>> {
+        self.overlay_endings(planes).iter().map(|ending| self.claim(input, ending)).collect()
+    }
+
+    fn overlay_endings(&self, planes: usize) -> Vec<String> {
         let ending = |plane| match planes {
             1 => "_overlay.png".to_string(),
             _ => format!("_plane{plane}_overlay.png"),
         };
-        let planes = if self.overlay { planes } else { 0 };
-        (0..planes).map(|plane| self.claim(input, &ending(plane))).collect()
+        (0..if self.overlay { planes } else { 0 }).map(ending).collect()
+    }
+
+    /// The label file of `input`, if all its outputs are there. The file tells how many overlays there have to be.
+    pub fn existing(&self, input: &Path) -> Option<PathBuf> {
+        let masks = self.beside(input, &self.masks_ending());
+        let planes = || flowmask::image::read(&masks).map_or(0, |stack| stack.planes.len());
+        let overlays = || match planes() {
+            0 => false,
+            planes => self.overlay_endings(planes).iter().all(|ending| self.beside(input, ending).is_file()),
+        };
+        (masks.is_file() && (!self.overlay || overlays())).then_some(masks)
     }
 
     /// Where an output is written, and what it may replace.
@@ -72,7 +99,10 @@ impl Outputs {
 
     /// The name of the image without its extension and with `ending`, in the output folder.
     fn beside(&self, input: &Path, ending: &str) -> PathBuf {
-        let dir = self.dir.as_deref().or(input.parent()).unwrap_or(Path::new(""));
+        let dir = match &self.dir {
+            Some(dir) => self.below.get(input).map_or(dir.clone(), |below| dir.join(below)),
+            None => input.parent().unwrap_or(Path::new("")).into(),
+        };
         let mut name = OsString::from(input.file_stem().unwrap_or_default());
         name.push(ending);
         dir.join(name)

@@ -9,32 +9,41 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use flowmask::image::ReadOptions;
-use flowmask::{Diameter, Image, Model, Segmentation, Stack, image, output};
+use flowmask::{Diameter, Image, Model, Options, Segmentation, Stack, image, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::verbose;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
     let read = args.input.read_options()?;
-    let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
     if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
     let (format, _) = args.output.format.of_library();
-    let mut outputs = Outputs::new(&args.output, &inputs.images);
+    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
+    if args.output.verbose {
+        verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
+    }
+    inputs.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
     // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
     for image in inputs.images {
+        if let Some(masks) = args.output.skip_existing.then(|| outputs.existing(&image)).flatten() {
+            messages.skipped(&image, &masks)?;
+            continue;
+        }
         match outputs.masks(&image) {
             Ok(masks) => {
                 let start = Mutex::new(Instant::now());
@@ -46,6 +55,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let run = Run {
         files,
         read,
+        verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
@@ -90,6 +100,8 @@ struct Part {
 struct Run {
     files: Vec<File>,
     read: ReadOptions,
+    /// With `--verbose`: what the tiles depend on.
+    verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
     format: output::Format,
@@ -167,9 +179,17 @@ impl Run {
         let Part { names, stack, .. } = part;
         let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
+        if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
+        }
         output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
         for ((path, plane), masks) in names.overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
+        }
+        if let Some((diam_mean, options)) = &self.verbose {
+            let about = verbose::image(planes, found, *diam_mean, options);
+            lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {

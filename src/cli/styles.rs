@@ -18,7 +18,7 @@ use super::messages::Messages;
 pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
     let read = args.input.read_options()?;
-    let mut found = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let mut found = inputs::find_some(&args.inputs, &args.input)?;
     leave_out_outputs(args, &mut found)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
@@ -28,6 +28,7 @@ pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&args.dir)
         .map_err(|e| anyhow!("cannot create the folder {}: {e}", args.dir.display()))?;
     let mut messages = Messages::bar(args.quiet, found.images.len() + found.failed.len());
+    found.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in found.failed {
         messages.failed(&input, &error.into())?;
     }

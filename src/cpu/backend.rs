@@ -9,24 +9,31 @@ use super::components;
 use super::flow_error::drop_bad_flows;
 use super::follow::{Points, follow};
 use super::input::Input;
-use super::network::Unet;
+use super::network::{State, Unet};
 use super::normalize::{Levels, levels};
 use super::parts::keep_largest_parts;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
+use crate::memory::free;
 use crate::options::{Compat, Options};
-use crate::plan::grid::Grid;
+use crate::plan::grid::{Grid, Shape};
+use crate::plan::memory::{self, Network, Plan};
 use crate::watch::Watch;
-use crate::{Image, Result};
+use crate::{Error, Image, Result};
 
 /// The default number of tiles that go through the network together, as in cellpose. With more threads than this, each
 /// thread gets a tile, because the deep maps of one tile are too small to be shared by many threads.
 const BATCH: usize = 8;
 
+/// The bytes that a thread takes for its convolutions: the patches and products of the deepest maps, and its stack.
+const THREAD: u64 = 3 << 20;
+
 /// The CPU with a network.
 pub(crate) struct Cpu {
     unet: Arc<Unet>,
     arena: Arena,
+    /// The bytes of the images that are in memory together, and of their results.
+    images: u64,
 }
 
 /// The arrays of one image between two stages.
@@ -43,7 +50,20 @@ pub(crate) struct Work {
 
 impl Cpu {
     pub fn new(unet: Arc<Unet>) -> Self {
-        Cpu { unet, arena: Arena::default() }
+        Cpu { unet, arena: Arena::default(), images: 0 }
+    }
+
+    /// Tells how much memory the images take that are segmented next, one after the other, and their results.
+    pub fn hold(&mut self, images: &[&Image], options: &Options) {
+        let bytes = |image: &&Image| {
+            let pixels = memory::pixels(image.size(), image.channels(), image.pixels().kind());
+            pixels + memory::result(image.size(), options)
+        };
+        self.images = images.iter().map(bytes).sum();
+    }
+
+    fn batch(options: &Options) -> usize {
+        options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()))
     }
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
@@ -56,8 +76,29 @@ impl Backend for Cpu {
     type Input<'a> = &'a Image;
     type Work = Work;
 
+    fn check_memory(&mut self, job: &Job<Self>, options: &Options) -> Result<()> {
+        let tile = Shape::of(job.small, options).tile();
+        let network = Network {
+            // The second addend is the network as it was loaded, before its weights were laid out.
+            weights: self.unet.bytes() + self.unet.bytes() / 4,
+            nout: self.unet.nout() as u64,
+            tile: State::bytes_of(&self.unet, tile) + (self.unet.nchan() * tile.0 * tile.1 * 4) as u64,
+            thread: THREAD,
+        };
+        let Job { image, small, .. } = *job;
+        let (threads, batch) = (rayon::current_num_threads(), Self::batch(options));
+        let plan =
+            Plan::of(&memory::Work { image, small, others: self.images, threads, batch }, &network, options);
+        let limit =
+            options.memory.unwrap_or_else(|| free().saturating_add(plan.present + self.arena.bytes()));
+        match plan.peak() > limit {
+            true => Err(Error::memory(job.describe(), plan.peak(), limit)),
+            false => Ok(()),
+        }
+    }
+
     fn channels(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
-        work.levels.clear();
+        *work = Work::default();
         self.channels_of(image, options)?.check()
     }
 
@@ -73,15 +114,15 @@ impl Backend for Cpu {
         for Job { work, input, image, small, .. } in jobs {
             let input = Input::new(self.channels_of(input, options)?, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
-            let batch = options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()));
+            work.maps = Vec::new();
+            let batch = Self::batch(options);
             (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
         }
         Ok(())
     }
 
     fn resize_maps(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
-        let planes = work.maps.chunks_exact(from.0 * from.1);
-        work.maps = planes.flat_map(|plane| resize::linear(plane, from, to, 1)).collect();
+        work.maps = resize::planes(&work.maps, from, to);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use super::blend::Blend;
 use super::input::{Input, Scratch};
 use super::network::{State, Unet, forward, unit_length};
 use crate::Result;
+use crate::memory::zeros;
 use crate::plan::grid::{Grid, Tile};
 use crate::watch::Watch;
 
@@ -78,6 +79,15 @@ impl Arena {
         workers
     }
 
+    /// The bytes of the workers.
+    pub(super) fn bytes(&self) -> u64 {
+        let workers = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let bytes = |worker: &Worker| {
+            worker.state.bytes() + ((worker.pixels.len() + worker.values.len()) * size_of::<f32>()) as u64
+        };
+        workers.iter().map(bytes).sum()
+    }
+
     /// Keeps the workers for the next call. Of simultaneous calls, the last one's workers are kept.
     fn put_back(&self, workers: Vec<Worker>) {
         *self.0.lock().unwrap_or_else(|e| e.into_inner()) = workers;
@@ -86,7 +96,7 @@ impl Arena {
 
 impl Worker {
     fn new(unet: &Unet, tile: (usize, usize)) -> Self {
-        let pixels = vec![0.0; unet.nchan() * tile.0 * tile.1];
+        let pixels = zeros(unet.nchan() * tile.0 * tile.1);
         let state = State::new(unet, tile.0, tile.1);
         Worker { tile, state, pixels, values: Vec::new(), styles: Vec::new() }
     }
@@ -94,7 +104,7 @@ impl Worker {
     fn run(&mut self, unet: &Unet, input: &Input, grid: &Grid, tiles: &[Tile]) {
         let values = unet.nout() * self.tile.0 * self.tile.1;
         if self.values.len() < tiles.len() * values {
-            self.values.resize(tiles.len() * values, 0.0);
+            self.values = zeros(tiles.len() * values);
         }
         self.styles.clear();
         let mut scratch = Scratch::default();

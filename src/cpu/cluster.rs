@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::components::renumber;
 use super::follow::Points;
+use crate::memory::zeros;
 
 /// A pixel can be a seed when more walks than this ended in it.
 const SEED_ABOVE: u32 = 10;
@@ -24,11 +25,11 @@ type Window = [u16; WINDOW];
 /// row-major order wins (the original leaves ties to an unstable sort). Labels that cover more than `max_size_fraction`
 /// of the image are removed.
 pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fraction: f64) -> Vec<u32> {
-    let mut labels = vec![0; height * width];
     let counts = histogram(points, height, width);
     let seeds = seeds(&counts, height, width);
     let windows: Vec<Window> = seeds.par_iter().map(|&seed| grow(&counts, height, width, seed)).collect();
-    let basins = paint(&seeds, &windows, height, width);
+    let basins = paint(counts, &seeds, &windows, width);
+    let mut labels: Vec<u32> = zeros(height * width);
     for (&pixel, &end) in points.pixels.iter().zip(&points.ends) {
         labels[pixel as usize] = basins[bin(end, (height, width))];
     }
@@ -43,7 +44,7 @@ fn bin([y, x]: [f32; 2], (height, width): (usize, usize)) -> usize {
 }
 
 fn histogram(points: &Points, height: usize, width: usize) -> Vec<u32> {
-    let mut counts = vec![0; height * width];
+    let mut counts = zeros(height * width);
     points.ends.iter().for_each(|&end| counts[bin(end, (height, width))] += 1);
     counts
 }
@@ -84,9 +85,11 @@ fn grow(counts: &[u32], height: usize, width: usize, seed: usize) -> Window {
     grown
 }
 
-/// The number of the seed, from 1, that each pixel belongs to; 0 for none. Later seeds paint over earlier ones.
-fn paint(seeds: &[usize], windows: &[Window], height: usize, width: usize) -> Vec<u32> {
-    let mut basins = vec![0; height * width];
+/// The number of the seed, from 1, that each pixel belongs to; 0 for none. Later seeds paint over earlier ones. The
+/// numbers take the memory of the counts.
+fn paint(counts: Vec<u32>, seeds: &[usize], windows: &[Window], width: usize) -> Vec<u32> {
+    let mut basins = counts;
+    basins.fill(0);
     for (label, (seed, window)) in (1..).zip(seeds.iter().zip(windows)) {
         for (row, bits) in window.iter().enumerate().filter(|(_, bits)| **bits != 0) {
             for column in (0..WINDOW).filter(|column| bits >> column & 1 == 1) {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::components::{Bounds, bounds};
+use crate::memory::zeros;
 
 /// A label image, `[height, width]`.
 struct Masks<'a> {
@@ -21,9 +22,12 @@ struct PixelFlow {
 pub fn masks_to_flows(labels: &[u32], width: usize) -> Vec<f32> {
     let masks = Masks { labels, width };
     let boxes = bounds(labels, width);
-    let flow = |(i, bounds): (usize, &Option<Bounds>)| Some(masks.flow(i as u32 + 1, bounds.as_ref()?));
+    let flow = |(i, bounds): (usize, &Option<Bounds>)| {
+        let bounds = bounds.as_ref()?;
+        Some(masks.flow(&masks.cells(i as u32 + 1, bounds), bounds).collect())
+    };
     let flows: Vec<Vec<PixelFlow>> = boxes.par_iter().enumerate().filter_map(flow).collect();
-    let mut out = vec![0.0; 2 * labels.len()];
+    let mut out = zeros(2 * labels.len());
     for PixelFlow { pixel, flow: [y, x] } in flows.into_iter().flatten() {
         out[pixel] = y as f32;
         out[labels.len() + pixel] = x as f32;
@@ -55,23 +59,22 @@ pub fn drop_bad_flows(labels: &mut [u32], width: usize, flows: &[f32], threshold
 
 impl Masks<'_> {
     fn error(&self, label: u32, bounds: &Bounds, flows: &[f32]) -> f64 {
-        let own = self.flow(label, bounds);
+        let cells = self.cells(label, bounds);
         let (ys, xs) = flows.split_at(self.labels.len());
         // Each column is summed by itself, and the columns from left to right: the CUDA kernel keeps this order.
         let mut columns = vec![0.0; bounds.columns.len()];
-        for &PixelFlow { pixel, flow: [y, x] } in &own {
+        for PixelFlow { pixel, flow: [y, x] } in self.flow(&cells, bounds) {
             let (y, x) = (f64::from(y as f32 - ys[pixel] / 5.0), f64::from(x as f32 - xs[pixel] / 5.0));
             columns[pixel % self.width - bounds.columns.start] += y * y + x * x;
         }
-        columns.iter().sum::<f64>() / own.len() as f64
+        columns.iter().sum::<f64>() / cells.len() as f64
     }
 
-    /// The flow of one mask: unit vectors along the gradient of its heat.
-    fn flow(&self, label: u32, bounds: &Bounds) -> Vec<PixelFlow> {
+    /// The flow of the mask with these pixels: unit vectors along the gradient of its heat.
+    fn flow<'a>(&'a self, cells: &'a [usize], bounds: &'a Bounds) -> impl Iterator<Item = PixelFlow> + 'a {
         let width = bounds.columns.len() + 2;
-        let cells = self.cells(label, bounds);
-        let heat = diffuse(&cells, (bounds.rows.len() + 2, width));
-        let direction = |&cell: &usize| {
+        let heat = diffuse(cells, (bounds.rows.len() + 2, width));
+        let direction = move |&cell: &usize| {
             let [y, x] = [heat[cell + width] - heat[cell - width], heat[cell + 1] - heat[cell - 1]];
             // The original's guard against a zero gradient.
             let length = (y * y + x * x).sqrt() + 1e-60;
@@ -79,7 +82,7 @@ impl Masks<'_> {
                 (bounds.rows.start + cell / width - 1, bounds.columns.start + cell % width - 1);
             PixelFlow { pixel: row * self.width + column, flow: [y / length, x / length] }
         };
-        cells.iter().map(direction).collect()
+        cells.iter().map(direction)
     }
 
     /// The mask's pixels, as indices in its box with a margin of one pixel.
@@ -99,8 +102,7 @@ impl Masks<'_> {
 /// of the 3×3 pixels around it. Outside the mask the heat stays 0.
 fn diffuse(cells: &[usize], (height, width): (usize, usize)) -> Vec<f64> {
     let centre = centre(cells, width);
-    let mut heat = vec![0.0; height * width];
-    let mut next = heat.clone();
+    let (mut heat, mut next): (Vec<f64>, Vec<f64>) = (zeros(height * width), zeros(height * width));
     for _ in 0..2 * (height + width) {
         heat[centre] += 1.0;
         for &cell in cells {

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::memory::{room, zeros};
 use crate::options::Sampling;
 
 /// Pixels that one task follows. Their number does not change the result.
@@ -35,15 +36,16 @@ pub fn follow(
     sampling: Sampling,
 ) -> Points {
     let (flow_y, flow_x) = flows.split_at(height * width);
-    let unit = |i: usize| match cellprob[i] > threshold {
-        true => [flow_y[i] / 5.0, flow_x[i] / 5.0],
-        false => [0.0; 2],
-    };
-    let field = Field { height, width, flow: (0..height * width).into_par_iter().map(unit).collect() };
-    let pixels: Vec<u32> =
-        (0..height * width).filter(|&i| cellprob[i] > threshold).map(|i| i as u32).collect();
-    let mut ends: Vec<[f32; 2]> =
-        pixels.iter().map(|&i| [(i as usize / width) as f32, (i as usize % width) as f32]).collect();
+    let mut flow: Vec<[f32; 2]> = zeros(height * width);
+    flow.par_iter_mut().enumerate().filter(|(i, _)| cellprob[*i] > threshold).for_each(|(i, flow)| {
+        *flow = [flow_y[i] / 5.0, flow_x[i] / 5.0];
+    });
+    let field = Field { height, width, flow };
+    let in_cells = || (0..height * width).filter(|&i| cellprob[i] > threshold);
+    let count = in_cells().count();
+    let (mut pixels, mut ends) = (room(count), room(count));
+    pixels.extend(in_cells().map(|i| i as u32));
+    ends.extend(in_cells().map(|i| [(i / width) as f32, (i % width) as f32]));
     ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
         Sampling::Bilinear => walk(points, niter, |p| field.step(p, Field::bilinear)),
         Sampling::Nearest => walk(points, niter, |p| field.step(p, Field::nearest)),

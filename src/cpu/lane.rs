@@ -41,11 +41,16 @@ impl Lane for CpuLane {
 
     fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
         let CpuLane { engine, pool } = self;
-        pool.install(|| engine.segment(images, options, watch))
+        engine.backend.hold(images, options);
+        // One after the other, because each takes all threads and the memory of its maps.
+        let one = |&image: &&Image| engine.segment(&[image], options, watch);
+        pool.install(|| images.iter().flat_map(one).collect())
     }
 
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
         let CpuLane { engine, pool } = self;
-        pool.install(|| engine.style(images, options))
+        engine.backend.hold(images, options);
+        let one = |&image: &&Image| engine.style(&[image], options);
+        pool.install(|| images.iter().flat_map(one).collect())
     }
 }

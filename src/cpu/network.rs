@@ -82,6 +82,13 @@ impl Unet {
     fn levels(&self) -> usize {
         self.nbase.len() - 1
     }
+
+    /// The bytes of the weights.
+    pub(super) fn bytes(&self) -> u64 {
+        let down = self.down.iter().flat_map(|b| [&b.conv0, &b.conv1, &b.proj, &b.conv2, &b.conv3]);
+        let up = self.up.iter().flat_map(|b| [&b.conv0, &b.conv1, &b.proj, &b.conv2, &b.conv3]);
+        down.chain(up).map(Weights::bytes).sum()
+    }
 }
 
 fn pad(values: &[f32]) -> Vec<f32> {
@@ -170,6 +177,28 @@ impl State {
             deepest: map(levels - 1),
             style: vec![0.0; unet.nbase[levels]],
         }
+    }
+
+    /// The bytes of the maps.
+    pub(super) fn bytes(&self) -> u64 {
+        let levels = self.levels.iter().flat_map(|level| [&level.out, &level.pooled]);
+        let maps = levels.chain([&self.input, &self.middle, &self.deepest]);
+        maps.map(|map| (map.data.len() * size_of::<f32>()) as u64).sum()
+    }
+
+    /// The bytes of the maps of a tile of this size, once the network has run.
+    pub(super) fn bytes_of(unet: &Unet, (height, width): (usize, usize)) -> u64 {
+        let levels = unet.levels();
+        let map = |level: usize, channels: usize| {
+            let channels = channels.next_multiple_of(WIDEST_VECTOR);
+            ((height >> level) * (width >> level) * channels * size_of::<f32>()) as u64
+        };
+        let out = |level: usize| map(level, unet.nbase[level + 1]);
+        let pooled =
+            |level: usize| if level + 1 < levels { map(level + 1, unet.nbase[level + 1]) } else { 0 };
+        let maps = (0..levels).map(|level| out(level) + pooled(level)).sum::<u64>();
+        let middle = (0..levels).map(out).max().unwrap_or(0);
+        maps + map(0, unet.nbase[0]) + middle + out(levels - 1)
     }
 
     /// Copies a tile, `[height, width, nchan]`, to the input.

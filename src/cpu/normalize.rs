@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::memory::zeros;
 use crate::options::{Compat, Normalize};
 use crate::plan::percentiles::{min_contrast, rank, steps};
 
@@ -46,7 +47,7 @@ pub fn levels(
     // The values of a channel in every `down`th row and `across`th column.
     let sample = |channel: usize| {
         let columns = width.div_ceil(across);
-        let mut values = vec![0.0; height.div_ceil(down) * columns];
+        let mut values = zeros(height.div_ceil(down) * columns);
         let rows = values.par_chunks_exact_mut(columns).enumerate();
         rows.for_each_init(scratch, |pixels, (i, values)| {
             row(i * down, pixels);

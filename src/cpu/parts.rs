@@ -93,6 +93,10 @@ fn drop_smaller(labels: &[u32], runs: &[Run], areas: &mut [usize]) -> bool {
     let part = |(i, run): (usize, &Run)| (areas[i] > 0).then(|| (labels[run.start], Reverse(areas[i]), i));
     let mut parts: Vec<_> = runs.iter().enumerate().filter_map(part).collect();
     parts.sort_unstable();
-    let smaller = parts.windows(2).filter(|pair| pair[0].0 == pair[1].0);
-    smaller.map(|pair| areas[pair[1].2] = 0).count() > 0
+    let mut dropped = false;
+    for pair in parts.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        areas[pair[1].2] = 0;
+        dropped = true;
+    }
+    dropped
 }

@@ -17,6 +17,7 @@ use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Input, Job, Size};
 use crate::options::{Compat, Options};
 use crate::plan::grid::Grid;
+use crate::plan::memory::{self, OnGpu};
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Result};
 
@@ -29,10 +30,6 @@ const SHARE: usize = 4;
 /// size of its padded image, so the size of tiles can change from image to image.
 const STATES: usize = 4;
 
-/// Estimate of the bytes per pixel that the stages after the network need: the flows, the points, the seeds with their
-/// counts and areas, the parts of masks, and their boxes and holes. All arrays of an image were measured to take 143.
-const STAGES: usize = 83;
-
 /// The backend that runs on one stream of a GPU.
 pub(crate) struct Cuda {
     gpu: Gpu,
@@ -40,7 +37,7 @@ pub(crate) struct Cuda {
     /// The network's memory for each size of tiles, in the order of their last use.
     states: Vec<State>,
     /// Estimate of the bytes that the largest image so far needs.
-    max_bytes: usize,
+    max_bytes: u64,
     scratch: Scratch,
 }
 
@@ -128,24 +125,6 @@ impl Cuda {
         write_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 
-    /// Checks that an image fits into the free memory before anything is allocated for it.
-    fn check_memory(&mut self, image: Source) -> Result<()> {
-        let need = bytes(image, &self.unet);
-        if need > self.max_bytes {
-            let free = self.gpu.free_memory()?;
-            if need > self.max_bytes + free {
-                let (height, width) = image.size();
-                let [need, free] = [need, self.max_bytes + free].map(|bytes| bytes as f64 / 1e9);
-                let reason = format!(
-                    "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
-                );
-                return Err(Error::device(self.gpu.device(), reason));
-            }
-            self.max_bytes = need;
-        }
-        Ok(())
-    }
-
     /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It ends up last in
     /// `states`.
     fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
@@ -214,18 +193,20 @@ impl Drop for Cuda {
     }
 }
 
-/// Estimate of the GPU memory in bytes for an image that is not rescaled for the network: its arrays and those of the
-/// stages, without the network's own memory.
-fn bytes(image: Source, unet: &Unet) -> usize {
-    let raw = match image {
-        Source::Host(image) => image.pixels().kind().bytes() * image.channels(),
-        Source::Device(image) => image.kind.bytes() * image.shape[2],
+/// The GPU memory for an image: its arrays and those of the stages, without the network's own memory.
+fn on_gpu(job: &Job<Cuda>, unet: &Unet, options: &Options) -> OnGpu {
+    let (channels, kind) = match job.input {
+        Source::Host(image) => (image.channels(), image.pixels().kind()),
+        Source::Device(image) => (image.shape[2], image.kind),
     };
-    let (channels, maps) = (raw + 4 * unet.nchan(), 4 * unet.nout());
-    // The overlapping tiles have about 1.7 times the image's pixels. Maps and labels have a second array to be resized.
-    let work = channels + 2 * maps + 2 * maps + 2 * size_of::<u32>();
-    let (height, width) = image.size();
-    height * width * (work + STAGES)
+    OnGpu {
+        pixels: memory::pixels(job.image, channels, kind),
+        image: job.image,
+        small: job.small,
+        nchan: unet.nchan() as u64,
+        nout: unet.nout() as u64,
+        resample: options.resample,
+    }
 }
 
 /// Copies the outputs of a batch to the images that the tiles belong to.
@@ -247,11 +228,26 @@ impl Backend for Cuda {
     type Input<'a> = Source<'a>;
     type Work = Work;
 
+    fn check_memory(&mut self, job: &Job<Self>, options: &Options) -> Result<()> {
+        let needed = on_gpu(job, &self.unet, options).bytes(options);
+        let limit = match options.memory {
+            Some(limit) => limit,
+            // What earlier images took is used again.
+            None if needed > self.max_bytes => self.max_bytes.saturating_add(self.gpu.free_memory()? as u64),
+            None => return Ok(()),
+        };
+        if needed > limit {
+            let what = format!("{}: {}", self.gpu.device(), job.describe());
+            return Err(Error::memory(what, needed, limit));
+        }
+        self.max_bytes = self.max_bytes.max(needed);
+        Ok(())
+    }
+
     fn channels(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         if let Source::Device(image) = image {
             image.check(&self.gpu)?;
         }
-        self.check_memory(image)?;
         let (size, nchan) = (image.size(), self.unet.nchan());
         let count = match image {
             Source::Host(image) => {

@@ -6,7 +6,7 @@ use super::DeviceImage;
 use super::backend::Source;
 use super::lane::CudaLane;
 use crate::backend::Backend;
-use crate::plan::grid::Grid;
+use crate::plan::grid::Shape;
 use crate::plan::scale::known_scale;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
@@ -78,8 +78,8 @@ impl CudaLane {
             }
             let (first, mut have) = (found.len(), 0);
             let fits = |image: &&DeviceImage| {
-                let fits = have < batch;
-                have += Grid::count_of(image.size(), scale, options);
+                let fits = have < batch as u64;
+                have += Shape::at_scale(image.size(), scale, options).count();
                 fits
             };
             let sources: Vec<Source> = images[first..].iter().take_while(fits).map(Source::Device).collect();

@@ -6,7 +6,7 @@ pub(crate) mod pixel;
 mod stack;
 
 #[cfg(feature = "files")]
-pub use files::{EXTENSIONS, LABEL_EXTENSIONS, ReadOptions, read, read_labels, read_with};
+pub use files::{EXTENSIONS, LABEL_EXTENSIONS, ReadOptions, read, read_label_stack, read_labels, read_with};
 pub use pixel::{Pixel, PixelType, Pixels};
 pub use stack::{Axis, Layout, Note, PixelSize, Stack};
 

@@ -9,6 +9,7 @@ use crate::Result;
 use crate::atomic::{Destination, write_atomic};
 use crate::mark::SOFTWARE;
 use crate::output::quoted;
+use crate::text::document;
 
 /// The name of a column, and the score of one image in it.
 type Column = (String, f64);
@@ -28,7 +29,8 @@ impl Evaluation {
     /// # Errors
     /// [`crate::Error::Write`], [`crate::Error::Exists`]. A file that was there is then unchanged.
     pub fn save_json(&self, to: impl Into<Destination>) -> Result<()> {
-        write_atomic(to, |writer| writeln!(writer, "{:#}", self.to_json()))
+        let text = format!("{:#}\n", self.to_json());
+        write_atomic(to, |writer| writer.write_all(document(&text).as_bytes()))
     }
 
     fn to_csv(&self) -> String {

@@ -6,6 +6,7 @@ mod convert;
 pub(crate) mod dictionary;
 mod hashes;
 pub mod network;
+mod original;
 pub mod params;
 mod pickle;
 mod places;
@@ -31,7 +32,7 @@ pub use size::SizeModel;
 pub use tensors::Tensor;
 use tensors::Tensors;
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// The diameter in pixels that the original assumes for a network whose file has no `diam_mean`.
 const DIAM_MEAN: f32 = 30.0;
@@ -246,7 +247,7 @@ impl fmt::Debug for File {
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let read = || {
-        let file = std::fs::File::open(path)?;
+        let file = regular::open(path)?;
         let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_FILE) as usize);
         file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::builtin::{BUILT_IN, BuiltIn};
+use super::original;
 use crate::{Error, Result, folders};
 
 /// The prefix of the names of the original's models.
@@ -78,6 +79,10 @@ fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
     }
     let path = Path::new(name);
     if !path.exists() {
+        let known = original::unsupported(name).map(String::from).or_else(|| original::prefix(name));
+        if let Some(reason) = known {
+            return Err(Error::model(name, reason));
+        }
         let names = BUILT_IN.each_ref().map(|model| model.name);
         let reason = format!(
             "is neither a file nor a built-in model ({}); {ORIGINAL}NAME is one of the original",
@@ -94,11 +99,11 @@ fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Pl
     let file = original_file(original);
     let path = folder.join(file);
     if file.is_empty() || !path.is_file() {
-        let reason = format!(
-            "there is no file {file:?} in {}; `flowmask models pull {original}` downloads it, or the original at its \
-             first use",
-            folder.display()
-        );
+        let missing = || {
+            let (folder, fetching) = (folder.display(), original::fetching(original));
+            format!("there is no file {file:?} in {folder}; {fetching}")
+        };
+        let reason = original::unsupported(original).map_or_else(missing, String::from);
         return Err(Error::model(name, reason));
     }
     Ok(Place::File(path))
@@ -148,7 +153,17 @@ mod tests {
         assert_eq!(find("cellpose:cyto3").unwrap(), file("cyto3"));
         let missing = find("cellpose:nuclei").unwrap_err().to_string();
         assert!(missing.contains("\"nucleitorch_0\"") && missing.contains(folder.path().to_str().unwrap()));
+        assert!(missing.contains("`flowmask models pull nuclei`"), "{missing}");
         assert!(find("cellpose:").is_err());
+        let reason = |name| find(name).unwrap_err().to_string();
+        for name in ["cyto3", "cyto2", "livecell_cp3"] {
+            assert!(reason(name).contains(&format!("write cellpose:{name}")), "{}", reason(name));
+        }
+        assert!(reason("cyto3").contains("`flowmask models pull cyto3`"));
+        for name in ["cpsam", "cpsam_v2", "cellpose:cpsam"] {
+            assert!(reason(name).contains("transformer of cellpose 4"), "{}", reason(name));
+        }
+        assert!(reason("denoise_cyto3").contains("not there yet"));
         assert!(find_in("cellpose:cyto3", None).is_err());
         assert!(find("no such file").unwrap_err().to_string().contains("cyto, nuclei"));
 

@@ -25,6 +25,7 @@ impl StyleImage {
     /// Keeps the style vector and a small picture of the image. On a map, images with the same `group`, such as a folder,
     /// have the same colour.
     pub fn new(name: impl Into<String>, group: impl Into<String>, image: &Image, style: Array1<f32>) -> Self {
+        let style = if style.is_standard_layout() { style } else { style.as_standard_layout().into_owned() };
         StyleImage { name: name.into(), group: group.into(), style, thumbnail: thumbnail(image, SIDE) }
     }
 
@@ -68,15 +69,4 @@ pub fn save_styles_npy(to: impl Into<Destination>, images: &[StyleImage]) -> Res
     let length = images.first().map_or(0, |image| image.style.len());
     let numbers = images.iter().flat_map(|image| image.style.iter().copied());
     write_atomic(to, |file| npy::write(file, &[images.len(), length], numbers))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_one_field() {
-        assert_eq!(quoted("a b.tif"), "a b.tif");
-        assert_eq!(quoted("a,b\".tif"), "\"a,b\"\".tif\"");
-    }
 }

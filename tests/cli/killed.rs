@@ -111,7 +111,7 @@ fn two_runs_at_once_into_one_folder_leave_whole_files() {
     (0..3).for_each(|i| scene.blank(&format!("im{i}.png"), 300 + i, 200));
     scene.run("segment . -o one --overlay").done();
     let runs = [0, 1].map(|_| start(&scene, "segment im0.png im1.png im2.png -o two --overlay"));
-    runs.map(|run| finish(run).done());
+    let _ = runs.map(|run| finish(run).done());
     assert_eq!(scene.names("two"), scene.names("one"));
     for name in scene.names("one") {
         let read = |dir: &str| fs::read(scene.path(dir).join(&name)).unwrap();

@@ -7,11 +7,16 @@ mod devices;
 mod disk;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulated;
+mod escapes;
+mod flags;
 mod good;
 mod gpu;
+mod inputs;
 mod kept;
 #[cfg(target_os = "linux")]
 mod killed;
+#[cfg(target_os = "linux")]
+mod memory;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "not every test takes each")]
 pub enum Manner {
     Good,
     /// Sends the file in ten parts with this many milliseconds between them.

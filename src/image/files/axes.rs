@@ -52,7 +52,7 @@ fn rank(letter: char) -> usize {
 }
 
 /// The key by which page `index` is sorted: its indices along time, other axes, z and channels.
-fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
+pub(super) fn place(mut index: usize, axes: &[Axis]) -> Vec<usize> {
     let mut key = vec![(0, 0, 0); axes.len()];
     for (slot, axis) in axes.iter().enumerate().rev() {
         key[slot] = (rank(axis.letter), slot, index % axis.length);

@@ -9,7 +9,7 @@ use super::samples::Decoded;
 use super::{jpeg, npy, png, tiff};
 use crate::image::pixel::each;
 use crate::image::{Pixels, Stack};
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// The extensions of the files that [`read`] understands, in lower case. They are meant for listing a folder: [`read`]
 /// itself looks at the content of a file and not at its name.
@@ -46,7 +46,7 @@ pub fn read(path: &Path) -> Result<Stack> {
 /// supported (the message names it), or when the options do not fit its axes or images.
 pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Vec<Stack>> {
     options.check()?;
-    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let images = images(bytes, &name, options).map_err(|reason| Error::image_file(path, reason))?;
     match options.series {
@@ -55,11 +55,6 @@ pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Vec<Stack>> {
         }
         _ => Ok(images),
     }
-}
-
-/// Reads the only image of a file.
-pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
-    one(images(bytes, "", &ReadOptions::default())?)
 }
 
 fn one(mut images: Vec<Stack>) -> Decoded<Stack> {

@@ -13,5 +13,5 @@ mod samples;
 mod tiff;
 
 pub use format::{EXTENSIONS, read, read_with};
-pub use labels::{LABEL_EXTENSIONS, read_labels};
+pub use labels::{LABEL_EXTENSIONS, read_label_stack, read_labels};
 pub use options::ReadOptions;

@@ -15,7 +15,7 @@ use super::letters::{Described, UNKNOWN, resolve};
 use super::limits;
 use super::options::ReadOptions;
 use super::samples::Decoded;
-use crate::image::{Axis, Note, PixelSize, Pixels, Stack};
+use crate::image::{Axis, Note, PixelSize, Stack};
 use directory::Page;
 use series::{Complete, Series, complete, within};
 
@@ -23,11 +23,18 @@ mod describe;
 mod directory;
 mod entry;
 mod follow;
+pub(super) mod labels;
 mod ome;
 mod page;
 mod raw;
 mod series;
 mod xml;
+
+pub(super) use page::unpack;
+
+/// How a page is read: from its own directory, or from its bytes alone.
+type Read<P> = fn(&mut Decoder<Cursor<&[u8]>>, &Page) -> Decoded<P>;
+type Raw<P> = fn(&[u8], &Page) -> Decoded<P>;
 
 /// The longest axis of pages that is taken for channels when nothing names it. Longer ones are more often planes.
 const MOST_CHANNELS: usize = 4;
@@ -43,11 +50,26 @@ pub(super) fn decode(mut bytes: Vec<u8>, name: &str, options: &ReadOptions) -> D
     let pages = chosen.iter().flat_map(|(_, series)| &series.pages).filter_map(|(_, page)| chain.get(*page));
     let promised = pages.fold(0_u64, |n, page| n.saturating_add(page.bytes()));
     limits::check(promised, bytes.len())?;
-    // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large images.
-    let decoder = Decoder::new(Cursor::new(&bytes[..])).map_err(|e| e.to_string())?;
-    let mut file = File { bytes: &bytes, chain: &chain, decoder: decoder.with_limits(Limits::unlimited()) };
+    let mut file = File::new(&bytes, &chain)?;
     let stack = |(i, series)| Ok(Stack { series: several.then_some(i), ..file.stack(series, options)? });
     chosen.into_iter().map(stack).collect()
+}
+
+/// The pages of the only image of a TIFF, of which all are planes, and the axes over which they run.
+fn planes<P>(mut bytes: Vec<u8>, read: Read<P>, raw: Raw<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
+    let chain = directory::pages(&mut bytes)?;
+    chain.first().ok_or("the TIFF has no pages")?.check()?;
+    let [series] = <[Series; 1]>::try_from(describe::images(&bytes, &chain, "")?)
+        .map_err(|images| format!("holds {} images, one is expected", images.len()))?;
+    let pages = series.pages.iter().filter_map(|(_, page)| chain.get(*page));
+    limits::check(pages.fold(0_u64, |n, page| n.saturating_add(page.bytes())), bytes.len())?;
+    let letters =
+        series.letters.iter().flatten().map(|letter| if "TZ".contains(*letter) { *letter } else { 'Q' });
+    let letters = letters.chain(std::iter::repeat('Q'));
+    let over = letters.zip(&series.lengths).map(|(letter, &length)| Axis { letter, length }).collect();
+    let Complete { mut axes, pages, .. } = complete(over, series.pages)?;
+    axes.retain(|axis| axis.length > 1);
+    Ok((File::new(&bytes, &chain)?.pages(series.raw, &pages, read, raw)?, axes))
 }
 
 struct File<'a> {
@@ -56,7 +78,14 @@ struct File<'a> {
     decoder: Decoder<Cursor<&'a [u8]>>,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn new(bytes: &'a [u8], chain: &'a [Page]) -> Decoded<Self> {
+        // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large
+        // images.
+        let decoder = Decoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+        Ok(File { bytes, chain, decoder: decoder.with_limits(Limits::unlimited()) })
+    }
+
     fn stack(&mut self, mut series: Series, options: &ReadOptions) -> Decoded<Stack> {
         let number = if series.raw { 0 } else { series.pages[0].1 };
         let first = &self.chain[number];
@@ -76,7 +105,7 @@ impl File<'_> {
             ));
         }
         let pixel_size = self.pixel_size(number, series.pixel_size);
-        let pages = if series.raw { self.following(first, &pages)? } else { self.read(&pages)? };
+        let pages = self.pages(series.raw, &pages, page::read, raw::pixels)?;
         // In memory, the samples of a pixel are together.
         let own = letters.split_off(series.lengths.len());
         let own = match &own[..] {
@@ -98,18 +127,18 @@ impl File<'_> {
         Ok(stack)
     }
 
-    fn read(&mut self, pages: &[usize]) -> Decoded<Vec<Pixels>> {
-        let read = |&page: &usize| {
-            self.decoder.seek_to_image(page).map_err(|e| e.to_string())?;
-            page::read(&mut self.decoder, &self.chain[page])
-        };
-        pages.iter().map(read).collect()
-    }
-
-    /// Reads pages without a directory.
-    fn following(&self, first: &Page, pages: &[usize]) -> Decoded<Vec<Pixels>> {
+    /// Reads these pages. They may be `following` the only one that has a directory.
+    fn pages<P>(&mut self, following: bool, pages: &[usize], read: Read<P>, raw: Raw<P>) -> Decoded<Vec<P>> {
+        if !following {
+            let read = |&page: &usize| {
+                self.decoder.seek_to_image(page).map_err(|e| e.to_string())?;
+                read(&mut self.decoder, &self.chain[page])
+            };
+            return pages.iter().map(read).collect();
+        }
         let count = pages.iter().max().map(|last| last + 1);
-        let mut all: Vec<_> = raw::pages(self.bytes, first, count)?.into_iter().map(Some).collect();
+        let all = raw::pages(self.bytes, &self.chain[0], count, raw)?;
+        let mut all: Vec<_> = all.into_iter().map(Some).collect();
         let mut page = |&page: &usize| all.get_mut(page)?.take();
         pages.iter().map(|i| page(i).ok_or_else(|| "the TIFF is incomplete".into())).collect()
     }

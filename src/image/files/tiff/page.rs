@@ -3,40 +3,42 @@
 //! They are read chunk by chunk, because the crate's functions for whole images return only the first plane of planar
 //! files and panic on planar tiles.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 
-use ndarray::{ArrayView3, s};
+use ndarray::{Array3, ArrayView3, s};
 use tiff::decoder::{ChunkType, Decoder, DecodingResult};
 use tiff::tags::Tag;
 
 use super::super::limits;
 use super::super::samples::{Decoded, from_samples, keep};
 use super::directory::{JPEG, Page, YCBCR};
-use crate::image::{Pixel, Pixels};
+use crate::image::Pixels;
 
 /// Reads the current page of the decoder.
-pub(super) fn read<R: Read + Seek>(decoder: &mut Decoder<R>, page: &Page) -> Decoded<Pixels> {
+pub(super) fn read(decoder: &mut Decoder<Cursor<&[u8]>>, page: &Page) -> Decoded<Pixels> {
     match (page.format, page.bits) {
         (1, 1..=8) => assemble(decoder, page, |chunk, row| match chunk {
             DecodingResult::U8(values) if page.bits < 8 => Some(unpack(&values, page.bits, row)),
             DecodingResult::U8(values) if page.photometric == YCBCR => Some(rgb(values)),
             DecodingResult::U8(values) => Some(values),
             _ => None,
-        }),
+        })
+        .map(Pixels::U8),
         (1, 16) => assemble(decoder, page, |chunk, _| match chunk {
             DecodingResult::U16(values) => Some(values),
             _ => None,
-        }),
-        _ => assemble(decoder, page, |chunk, _| Some(floats(chunk))),
+        })
+        .map(Pixels::U16),
+        _ => assemble(decoder, page, |chunk, _| Some(floats(chunk))).map(Pixels::F32),
     }
 }
 
 /// Copies the chunks of a page to their places. `convert` gets a chunk and the number of values in a row of it.
-fn assemble<R: Read + Seek, T: Pixel + Default>(
+pub(super) fn assemble<R: Read + Seek, T: Copy + Default>(
     decoder: &mut Decoder<R>,
     page: &Page,
     convert: impl Fn(DecodingResult, usize) -> Option<Vec<T>>,
-) -> Decoded<Pixels> {
+) -> Decoded<Array3<T>> {
     let samples = usize::from(page.samples);
     let n = limits::samples(page.height, page.width, page.samples.into())?;
     let (height, width) = (page.height as usize, page.width as usize);
@@ -82,7 +84,7 @@ fn assemble<R: Read + Seek, T: Pixel + Default>(
         let (values, _) = image.into_raw_vec_and_offset();
         image = from_samples(height, width, samples - 1, keep(values, samples, samples - 1))?;
     }
-    Ok(T::wrap(image))
+    Ok(image)
 }
 
 /// The offset and the length in bytes of each packed chunk in the file.
@@ -99,7 +101,7 @@ fn places<R: Read + Seek>(decoder: &mut Decoder<R>) -> Decoded<Vec<(u64, u64)>> 
 }
 
 /// Unpacks values of 1, 2 or 4 bits, the highest bits of a byte first. Every row, of `row` values, begins a new byte.
-fn unpack(bytes: &[u8], bits: u64, row: usize) -> Vec<u8> {
+pub(in super::super) fn unpack(bytes: &[u8], bits: u64, row: usize) -> Vec<u8> {
     let bits = bits as usize;
     let mask = (1_u8 << bits) - 1;
     let value = |bytes: &[u8], i: usize| bytes[i * bits / 8] >> (8 - bits - i * bits % 8) & mask;

@@ -10,7 +10,12 @@ use crate::image::{Pixel, Pixels};
 use crate::npy::{Number, numbers};
 
 /// Reads `count` uncompressed pages, which begin with the pixels of `first`.
-pub(super) fn pages(bytes: &[u8], first: &Page, count: Option<usize>) -> Decoded<Vec<Pixels>> {
+pub(super) fn pages<P>(
+    bytes: &[u8],
+    first: &Page,
+    count: Option<usize>,
+    pixels: super::Raw<P>,
+) -> Decoded<Vec<P>> {
     let missing = || "the description of the TIFF declares more pages than the file has".to_string();
     let count = count.ok_or_else(missing)?;
     if first.compression != 1 || first.tile.is_some() || first.planar || first.bits < 8 {
@@ -23,7 +28,7 @@ pub(super) fn pages(bytes: &[u8], first: &Page, count: Option<usize>) -> Decoded
     all.chunks_exact(length).map(|page| pixels(page, first)).collect()
 }
 
-fn pixels(bytes: &[u8], page: &Page) -> Decoded<Pixels> {
+pub(super) fn pixels(bytes: &[u8], page: &Page) -> Decoded<Pixels> {
     match (page.format, page.bits) {
         (1, 8) => assemble(bytes, page, |v: u8| v),
         (1, 16) => assemble(bytes, page, |v: u16| v),
