@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn labels_of_another_size_are_refused() {
         let image = Image::from_gray(Array2::<u8>::zeros((4, 5)).view()).unwrap();
-        let error = save_overlay(std::path::Path::new("overlay.png"), &image, Array2::zeros((5, 4)).view());
+        let error = save_overlay(Path::new("overlay.png"), &image, Array2::zeros((5, 4)).view());
         assert!(matches!(error, Err(Error::Image(_))));
     }
 }
