@@ -98,12 +98,6 @@ pub enum Error {
     /// The progress callback returned `false`.
     #[error("cancelled")]
     Cancelled,
-<<<<<<< HEAD
-=======
-    /// The segmenter was built by another process, of which this one is a fork. Its threads are not in this process.
-    #[error("the segmenter was opened by another process (before a fork): open it again in this one")]
-    Forked,
->>>>>>> capi
     /// There is too little memory for an image. Other images, or another diameter, may take less.
     #[error("{what} needs {}", shortage(*.needed, *.limit))]
     Memory {
@@ -115,12 +109,9 @@ pub enum Error {
         /// `needed` bytes could not be allocated although the whole was planned to fit.
         limit: u64,
     },
-<<<<<<< HEAD
     /// The segmenter was built by another process, of which this one is a fork. Its threads are not in this process.
     #[error("the segmenter was opened by another process (before a fork): open it again in this one")]
     Forked,
-=======
->>>>>>> capi
     /// The threads of the segmenter could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -141,13 +132,8 @@ impl Error {
             Error::Device { device, reason } => Error::device(device, reason),
             Error::Model { model, reason } => Error::model(model, reason),
             Error::Cancelled => Error::Cancelled,
-<<<<<<< HEAD
             Error::Memory { what, needed, limit } => Error::memory(what, *needed, *limit),
             Error::Forked => Error::Forked,
-=======
-            Error::Forked => Error::Forked,
-            Error::Memory { what, needed, limit } => Error::memory(what, *needed, *limit),
->>>>>>> capi
             other => Error::device("all images of a batch", other),
         }
     }

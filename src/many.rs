@@ -36,11 +36,7 @@ struct Run<'a, 'p, D> {
     options: &'a Options,
     /// The scale at which the network runs, as far as it is known before.
     scale: f64,
-<<<<<<< HEAD
     /// How many files lie in memory beside those that a lane works on.
-=======
-    /// The files that lie in memory beside those that a lane has.
->>>>>>> capi
     ahead: u64,
     done: &'a D,
     tally: Tally<'p>,
@@ -132,13 +128,8 @@ impl<D: Sync> Run<'_, '_, D> {
         }
     }
 
-<<<<<<< HEAD
     /// The options for images beside which other files lie in the host's memory. Their sizes are not known yet, so they
     /// are taken to be as large.
-=======
-    /// The options for images beside which other files lie in the host's memory. Their sizes are not known yet, so they are
-    /// taken to be as large.
->>>>>>> capi
     fn beside(&self, images: &[&Image], device: Device) -> Options {
         let mut options = self.options.clone();
         if device == Device::Cpu {

@@ -75,6 +75,7 @@ macro_rules! setters {
         }
     };
 }
+pub(crate) use setters;
 
 /// How intensities are scaled to a common range before the network.
 #[non_exhaustive]

@@ -139,11 +139,7 @@ impl<B: Backend> Engine<B> {
 
     /// Runs the network on all images that have no error yet.
     fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
-<<<<<<< HEAD
         let mut good = good(jobs);
-=======
-        let mut good: Vec<_> = jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect();
->>>>>>> capi
         let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
         let run = || self.backend.network(&mut good, options, watch);
         caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, 0)))

@@ -6,24 +6,14 @@ use std::thread::{self, JoinHandle};
 
 use crate::{Error, Result};
 
-<<<<<<< HEAD
 /// More threads than this are refused: each of them looks for work at all others, so that thousands would never get to
 /// work.
 const MAX_THREADS: usize = 1024;
 
-=======
->>>>>>> capi
 /// Threads that segmenters compute on. Segmenters that share a pool ([`Builder::pool`](crate::Builder::pool)) start no
 /// threads of their own, so that several of them do not use more threads than the machine has. A clone is the same pool.
 #[derive(Clone)]
 pub struct Pool(Arc<Threads>);
-<<<<<<< HEAD
-=======
-
-/// More threads than this are refused: each of them looks for work at all others, so that thousands would never get to
-/// work.
-const MAX_THREADS: usize = 1024;
->>>>>>> capi
 
 impl Pool {
     /// Starts `threads` threads; 0 takes the number in `RAYON_NUM_THREADS`, or one for each core.
@@ -31,13 +21,10 @@ impl Pool {
     /// # Errors
     /// [`Error::Option`] for more than 1024; [`Error::Threads`] when a thread cannot be started.
     pub fn new(threads: usize) -> Result<Self> {
-<<<<<<< HEAD
         let asked = if threads > 0 { threads } else { of_environment().unwrap_or(0) };
         if asked > MAX_THREADS {
             return Err(Error::option("threads", format!("is {asked}, but must be at most {MAX_THREADS}")));
         }
-=======
->>>>>>> capi
         Threads::start(threads).map(|threads| Pool(Arc::new(threads)))
     }
 
@@ -94,13 +81,6 @@ struct Threads {
 
 impl Threads {
     fn start(threads: usize) -> Result<Self> {
-<<<<<<< HEAD
-=======
-        let asked = if threads > 0 { threads } else { of_environment().unwrap_or(0) };
-        if asked > MAX_THREADS {
-            return Err(Error::option("threads", format!("is {asked}, but must be at most {MAX_THREADS}")));
-        }
->>>>>>> capi
         let mut started = Vec::new();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use flowmask::image::{EXTENSIONS, read};
 use flowmask::{Error, Image, PixelType, Stack};
 
+#[path = "images/axes.rs"]
+mod axes;
+
 const HEIGHT: usize = 7;
 const WIDTH: usize = 17;
 

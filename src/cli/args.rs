@@ -142,6 +142,19 @@ pub struct Input {
     /// Use only images whose name, without the extension, ends in SUFFIX
     #[arg(long, alias = "img_filter", value_name = "SUFFIX", value_parser = utf8())]
     pub img_filter: Option<String>,
+    /// What each axis of the files is, slowest first, such as ZCYX or YXC: Y and X are rows and columns, C channels, Z
+    /// depth, T time, any other letter more planes [default: what the file says, else a guess that --verbose tells]
+    #[arg(long, value_name = "LETTERS", conflicts_with_all = ["channel_axis", "z_axis"])]
+    pub axes: Option<String>,
+    /// Axis of the channels, counted from 0, or from -1 at the end
+    #[arg(long, alias = "channel_axis", value_name = "N", allow_negative_numbers = true)]
+    pub channel_axis: Option<isize>,
+    /// Axis of the depth, counted in the same way
+    #[arg(long, alias = "z_axis", value_name = "N", allow_negative_numbers = true)]
+    pub z_axis: Option<isize>,
+    /// The image, counted from 1, of a file that has several [default: all]
+    #[arg(long, value_name = "N")]
+    pub series: Option<usize>,
     /// Channel of the cells, counted from 1; 0 is the mean of all channels
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub chan: usize,

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use flowmask::image::{Layout, Note};
 use flowmask::text::{self, printable};
-use flowmask::{Diameter, Error};
+use flowmask::{Diameter, Error, Stack};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -19,7 +20,11 @@ use super::{args, flags};
 pub struct Done {
     pub names: Names,
     pub cells: usize,
+    /// The number of the image, if its file has several.
+    pub series: Option<usize>,
     pub planes: usize,
+    pub layout: Layout,
+    pub notes: Vec<Note>,
     pub height: usize,
     pub width: usize,
     /// The mean diameter of the planes, in pixels.
@@ -40,6 +45,7 @@ enum Style {
 /// Prints what happens in a run over images, and remembers whether any failed.
 pub struct Messages {
     style: Style,
+    verbose: bool,
     /// Its length is a thousand for each image.
     bar: ProgressBar,
     /// Where the bar was when the run began that reports its progress itself.
@@ -57,7 +63,7 @@ impl Messages {
             args::Output { json: true, .. } => Style::Json,
             _ => Style::Text,
         };
-        Self::of(style, inputs)
+        Messages { verbose: args.verbose, ..Self::of(style, inputs) }
     }
 
     /// For a run that prints no line for each image.
@@ -76,7 +82,7 @@ impl Messages {
             bar.set_style(style.with_key("images", images).with_key("rate", rate));
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Messages { style, bar, start: None, failed: false }
+        Messages { style, verbose: false, bar, start: None, failed: false }
     }
 
     pub fn begin(&self, input: &Path) {
@@ -87,6 +93,21 @@ impl Messages {
     pub fn progress(&mut self, images: f64) {
         let start = *self.start.get_or_insert(self.bar.position());
         self.bar.set_position(start + (images * IMAGE as f64) as u64);
+    }
+
+    /// Tells what was left out of a file that was read, and with `--verbose` how it was understood.
+    pub fn read(&self, input: &Path, stacks: &[Stack]) {
+        let say = |line: &str| self.bar.suspend(|| notice(line));
+        for stack in stacks {
+            if self.style != Style::Nothing {
+                stack.warnings().for_each(|about| say(&format!("warning: {}: {about}", text::path(input))));
+            }
+            if self.verbose {
+                say(&format!("{}: {}", text::path(input), understood(stack)));
+                let remarks = stack.notes.iter().filter(|note| !matches!(note, Note::Warning(_)));
+                remarks.for_each(|note| say(&format!("{}: {note}", text::path(input))));
+            }
+        }
     }
 
     pub fn done(&self, input: &Path, done: &Done) -> anyhow::Result<()> {
@@ -166,12 +187,8 @@ fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
     };
 }
 
-<<<<<<< HEAD
 /// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe
 /// (`| head`), since the files still count.
-=======
-/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe (`| head`), since the files still count.
->>>>>>> capi
 pub fn print(line: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout(), "{}", printable(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -194,6 +211,16 @@ fn about(input: &Path, error: &anyhow::Error) -> String {
     }
 }
 
+/// How a file was understood: its planes, their axes, and the channels.
+fn understood(stack: &Stack) -> String {
+    let axes = stack.layout.axes.iter().map(|axis| format!(", {} {}", axis.letter, axis.length));
+    let image = stack.series.map(|n| format!("image {n}, ")).unwrap_or_default();
+    let Some(plane) = stack.planes.first() else { return image };
+    let (planes, channels) = (stack.planes.len(), plane.channels());
+    let size = format!("{planes} planes of {} by {} pixels", plane.height(), plane.width());
+    format!("{image}{size}, {channels} channels{}", axes.collect::<String>())
+}
+
 fn summary(input: &Path, done: &Done) -> String {
     let (input, masks) = (input.display(), done.names.masks.display());
     format!("{:5} cells  {:.2} s  {input} -> {masks}", done.cells, done.time.as_secs_f64())
@@ -201,8 +228,19 @@ fn summary(input: &Path, done: &Done) -> String {
 
 fn to_json(input: &Path, done: &Done) -> Value {
     let round = |value: f64| (value * 1000.0).round() / 1000.0;
+    let notes = |warnings: bool| {
+        let notes = done.notes.iter().filter(|note| matches!(note, Note::Warning(_)) == warnings);
+        notes.map(Note::to_string).collect::<Vec<_>>()
+    };
+    let size = &done.layout.pixel_size;
     json!({
         "input": name(input),
+        "series": done.series,
+        "axes": format!("{}YX", done.layout.letters()),
+        "shape": done.layout.axes.iter().map(|axis| axis.length).chain([done.height, done.width]).collect::<Vec<_>>(),
+        "pixel_size": { "x": size.x, "y": size.y, "z": size.z, "unit": size.unit },
+        "notes": notes(false),
+        "warnings": notes(true),
         "masks": name(&done.names.masks),
         "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
         "cells": done.cells,

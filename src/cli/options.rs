@@ -1,6 +1,7 @@
 //! Turns the flags into options of the library.
 
 use flowmask::cpu::conv::Isa;
+use flowmask::image::ReadOptions;
 use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
 
 use super::{args, messages};
@@ -53,6 +54,19 @@ fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> 
         .memory(speed.memory)
         .tile_overlap(model.tile_overlap)
         .bsize(model.bsize)
+}
+
+impl args::Input {
+    /// How the axes of the files are to be understood, checked as far as that can be without a file.
+    pub fn read_options(&self) -> flowmask::Result<ReadOptions> {
+        let options = ReadOptions::default()
+            .axes(self.axes.clone())
+            .channel_axis(self.channel_axis)
+            .z_axis(self.z_axis)
+            .series(self.series);
+        options.check()?;
+        Ok(options)
+    }
 }
 
 impl args::Speed {

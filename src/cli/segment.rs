@@ -8,7 +8,8 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use flowmask::{Diameter, Image, Model, Options, Segmentation, image, output};
+use flowmask::image::ReadOptions;
+use flowmask::{Diameter, Image, Model, Options, Segmentation, Stack, image, output};
 
 use super::args;
 use super::inputs;
@@ -19,6 +20,7 @@ use super::verbose;
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    let read = args.input.read_options()?;
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
@@ -44,13 +46,14 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         }
         match outputs.masks(&image) {
             Ok(masks) => {
-                files.push(File { image, masks, overlays: OnceLock::new(), loading: Mutex::default() });
+                files.push(File { image, masks, parts: OnceLock::new(), loading: Mutex::default() });
             }
             Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
+        read,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
         format,
@@ -82,15 +85,24 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
 struct File {
     image: PathBuf,
     masks: PathBuf,
-    /// Known when the number of planes is.
-    overlays: OnceLock<Vec<PathBuf>>,
+    /// Known when the file was read.
+    parts: OnceLock<Vec<Part>>,
     /// How long it took to load.
     loading: Mutex<Duration>,
+}
+
+/// One image of a file; nearly all files have one.
+struct Part {
+    names: Names,
+    /// What is known of it beside its planes.
+    stack: Stack,
+    planes: usize,
 }
 
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    read: ReadOptions,
     /// With `--verbose`: what the tiles depend on.
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
@@ -107,16 +119,35 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Run {
-    /// Loads the planes of a file. Each plane is segmented by itself.
+    /// Loads the planes of all images of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
-        let planes = image::read(&file.image)?.planes;
+        let stacks = image::read_with(&file.image, &self.read)?;
         *lock(&file.loading) = start.elapsed();
-        // Before the planes are segmented, since an overlay may be in the way of another file.
-        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
-        file.overlays.get_or_init(|| overlays);
+        lock(&self.messages).read(&file.image, &stacks);
+        let (mut planes, mut parts) = (Vec::new(), Vec::new());
+        for mut stack in stacks {
+            let part = std::mem::take(&mut stack.planes);
+            // Before the planes are segmented, since a name may be in the way of another file.
+            let names = self.names(file, stack.series, part.len())?;
+            parts.push(Part { names, stack, planes: part.len() });
+            planes.extend(part);
+        }
+        file.parts.get_or_init(|| parts);
         Ok(planes)
+    }
+
+    /// The outputs of an image. That of a file with several has its number in the names.
+    fn names(&self, file: &File, series: Option<usize>, planes: usize) -> anyhow::Result<Names> {
+        let mut outputs = lock(&self.outputs);
+        let Some(series) = series else {
+            return Ok(Names { masks: file.masks.clone(), overlays: outputs.overlays(&file.image, planes)? });
+        };
+        let mut name = file.image.file_stem().unwrap_or_default().to_os_string();
+        name.push(format!("_series{series}.tif"));
+        let image = file.image.with_file_name(name);
+        Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
     }
 
     /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
@@ -125,42 +156,55 @@ impl Run {
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
     ) -> anyhow::Result<()> {
-        match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
-            Ok(done) => lock(&self.messages).done(&file.image, &done),
-            Err(error) => lock(&self.messages).failed(&file.image, &error),
+        let (planes, found) = match found {
+            Ok(found) => found,
+            Err(error) => return lock(&self.messages).failed(&file.image, &error),
+        };
+        let (mut planes, mut found) = (&planes[..], &found[..]);
+        for part in file.parts.get().into_iter().flatten() {
+            let (own, others) = planes.split_at(part.planes.min(planes.len()));
+            let (own_found, other_found) = found.split_at(own.len().min(found.len()));
+            match self.write(file, part, own, own_found) {
+                Ok(done) => lock(&self.messages).done(&file.image, &done)?,
+                Err(error) => lock(&self.messages).failed(&file.image, &error)?,
+            }
+            (planes, found) = (others, other_found);
         }
+        Ok(())
     }
 
-    fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
+    fn write(
+        &self,
+        file: &File,
+        part: &Part,
+        planes: &[Image],
+        found: &[Segmentation],
+    ) -> anyhow::Result<Done> {
         let start = Instant::now();
-        let overlays = file.overlays.get().cloned().unwrap_or_default();
+        let Part { names, stack, .. } = part;
         let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
-        if let Some(folder) = file.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)
                 .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
         }
-        output::save_labels(to(&file.masks), &masks, self.format)?;
-        for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
+        output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
+        for ((path, plane), masks) in names.overlays.iter().zip(planes).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
-<<<<<<< HEAD
-=======
-        let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
->>>>>>> capi
         if let Some((diam_mean, options)) = &self.verbose {
             let about = verbose::image(planes, found, *diam_mean, options);
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
-<<<<<<< HEAD
         let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
-=======
->>>>>>> capi
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
-            names: Names { masks: file.masks.clone(), overlays },
+            names: Names { masks: names.masks.clone(), overlays: names.overlays.clone() },
             cells: found.iter().map(Segmentation::cells).sum(),
+            series: stack.series,
             planes: planes.len(),
+            layout: stack.layout.clone(),
+            notes: stack.notes.clone(),
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,

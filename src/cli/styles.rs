@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
+use flowmask::image::ReadOptions;
 use flowmask::output::{Destination, is_own};
 use flowmask::report::{StyleImage, StyleMap, TsneOptions, save_styles_csv, save_styles_npy};
 use flowmask::{Model, Options, Segmenter, image};
@@ -16,6 +17,7 @@ use super::messages::Messages;
 /// Checks everything that does not depend on an image, computes the style vectors, then writes the files.
 pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    let read = args.input.read_options()?;
     let mut found = inputs::find_some(&args.inputs, &args.input)?;
     leave_out_outputs(args, &mut found)?;
     let model = Model::named(&args.model.model)?;
@@ -33,7 +35,7 @@ pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let mut images = Vec::new();
     for input in &found.images {
         messages.begin(input);
-        match styles(&segmenter, input, &options) {
+        match styles(&segmenter, input, &options, &read, &messages) {
             Ok(planes) => {
                 images.extend(planes);
                 messages.step();
@@ -92,8 +94,16 @@ impl<'a> Outputs<'a> {
 }
 
 /// The style vector of each plane of an image file.
-fn styles(segmenter: &Segmenter, input: &Path, options: &Options) -> anyhow::Result<Vec<StyleImage>> {
-    let planes = image::read(input)?.planes;
+fn styles(
+    segmenter: &Segmenter,
+    input: &Path,
+    options: &Options,
+    read: &ReadOptions,
+    messages: &Messages,
+) -> anyhow::Result<Vec<StyleImage>> {
+    let stacks = image::read_with(input, read)?;
+    messages.read(input, &stacks);
+    let planes: Vec<_> = stacks.into_iter().flat_map(|stack| stack.planes).collect();
     let folder = input.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = |plane: usize| match planes.len() {
         1 => input.display().to_string(),

@@ -63,22 +63,12 @@ impl Cpu {
         self.unet.as_ref().expect("a backend without a network gets no images")
     }
 
-<<<<<<< HEAD
     /// Tells how much memory the images take that are segmented next, one after the other, and the results of all but
     /// the last: its own result is what its stages leave.
     pub fn hold(&mut self, images: &[&Image], options: &Options) {
         let pixels = |image: &&Image| memory::pixels(image.size(), image.channels(), image.pixels().kind());
         let results = images.iter().skip(1).map(|image| memory::result(image.size(), options));
         self.images = images.iter().map(pixels).chain(results).sum();
-=======
-    /// Tells how much memory the images take that are segmented next, one after the other, and their results.
-    pub fn hold(&mut self, images: &[&Image], options: &Options) {
-        let bytes = |image: &&Image| {
-            let pixels = memory::pixels(image.size(), image.channels(), image.pixels().kind());
-            pixels + memory::result(image.size(), options)
-        };
-        self.images = images.iter().map(bytes).sum();
->>>>>>> capi
     }
 
     fn batch(options: &Options) -> usize {

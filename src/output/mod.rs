@@ -6,6 +6,8 @@
 
 mod csv;
 #[cfg(feature = "files")]
+mod describe;
+#[cfg(feature = "files")]
 mod format;
 #[cfg(feature = "files")]
 mod labels;
@@ -18,7 +20,7 @@ pub use crate::atomic::{Destination, Discarded, discard_unfinished};
 pub use crate::mark::is_own;
 pub(crate) use csv::quoted;
 #[cfg(feature = "files")]
-pub use format::{Format, save_labels};
+pub use format::{Format, save_labels, save_labels_as};
 #[cfg(feature = "report")]
 pub(crate) use labels::encode_png;
 pub use outlines::outlines;

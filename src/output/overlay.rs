@@ -100,8 +100,6 @@ fn cell_color(label: u32) -> [u8; 3] {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::image::read;
     use ndarray::{Array2, s};

@@ -1,5 +1,6 @@
 //! Drives the program as a user does, in a folder of its own.
 
+mod axes;
 mod bad;
 mod devices;
 #[cfg(target_os = "linux")]

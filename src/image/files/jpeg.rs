@@ -11,7 +11,7 @@ use crate::image::{Image, Pixels, Stack};
 
 /// Decodes a JPEG. Grey stays one channel; YCbCr, CMYK and YCCK become RGB.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
-    read(bytes).map(|image| Stack { planes: vec![image] })
+    read(bytes).map(|image| Stack::new(vec![image]))
 }
 
 fn read(bytes: &[u8]) -> Decoded<Image> {

@@ -7,23 +7,21 @@ use half::f16;
 use ndarray::{Array3, Array4};
 use tiff::decoder::{Decoder, DecodingResult};
 
-use super::super::axes::{Axis, place};
+use super::super::axes::place;
 use super::super::labels::colours;
 use super::super::labels::numbers::{EXACT_F16, EXACT_F32, EXACT_F64, floats, integers};
 use super::super::samples::{Decoded, from_samples};
 use super::directory::{JPEG, Page};
 use super::page::{assemble, unpack};
+use crate::image::Axis;
 use crate::npy::numbers;
 
 /// Decodes the pages as `[volumes, planes, height, width]`: the planes of a volume run over z. Where no axis is named
 /// z, all pages are one volume.
 pub(in super::super) fn decode(bytes: Vec<u8>) -> Decoded<Array4<u32>> {
     let (pages, axes) = super::planes(bytes, read, raw)?;
-    // Labels have no channels, so pages that an image would take for channels are planes too.
-    let axes: Vec<Axis> =
-        axes.into_iter().map(|(letter, n)| (if letter == 'C' { 'Q' } else { letter }, n)).collect();
     let (height, width) = pages.first().map_or((0, 0), |page| (page.dim().0, page.dim().1));
-    let depth: usize = axes.iter().filter(|axis| axis.0 == 'Z').map(|axis| axis.1).product();
+    let depth: usize = axes.iter().filter(|axis| axis.letter == 'Z').map(|axis: &Axis| axis.length).product();
     let depth = if depth > 1 { depth } else { pages.len() };
     let shape = (pages.len() / depth.max(1), depth, height, width);
     let mut order: Vec<usize> = (0..pages.len()).collect();

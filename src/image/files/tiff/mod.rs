@@ -1,24 +1,34 @@
 //! TIFF files, including BigTIFF, OME-TIFF and the stacks of ImageJ.
 //!
-//! The crate `tiff` unpacks strips and tiles. These modules do the rest: `directory` and `entry` list the pages, `page`
-//! assembles a page, `raw` reads pages without a directory, and `describe` finds the axes of the pages.
+//! The crate `tiff` unpacks strips and tiles. These modules do the rest: `directory` and `entry` list the pages;
+//! `describe`, `ome` and `xml` find the images and their axes in the description, which `series` compares with the pages
+//! that are there; `page` assembles a page, and `raw` reads pages without a directory, which `follow` finds.
 
 use std::io::Cursor;
 
+use tiff::decoder::ifd::Value;
 use tiff::decoder::{Decoder, Limits};
+use tiff::tags::Tag;
 
-use super::axes::{Axis, arrange, count};
+use super::axes::{arrange, rearrange};
+use super::letters::{Described, UNKNOWN, resolve};
 use super::limits;
+use super::options::ReadOptions;
 use super::samples::Decoded;
-use crate::image::Stack;
+use crate::image::{Axis, Note, PixelSize, Stack};
 use directory::Page;
+use series::{Complete, Series, complete, within};
 
 mod describe;
 mod directory;
 mod entry;
+mod follow;
 pub(super) mod labels;
+mod ome;
 mod page;
 mod raw;
+mod series;
+mod xml;
 
 pub(super) use page::unpack;
 
@@ -26,57 +36,146 @@ pub(super) use page::unpack;
 type Read<P> = fn(&mut Decoder<Cursor<&[u8]>>, &Page) -> Decoded<P>;
 type Raw<P> = fn(&[u8], &Page) -> Decoded<P>;
 
-/// Decodes the pages of a TIFF.
-pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
-    let (pages, axes) = planes(bytes, page::read, raw::pixels)?;
-    arrange(pages, &axes)
-}
+/// The longest axis of pages that is taken for channels when nothing names it. Longer ones are more often planes.
+const MOST_CHANNELS: usize = 4;
 
-/// The pages that are planes or channels, and the axes over which they run.
-fn planes<P>(mut bytes: Vec<u8>, each: Read<P>, raw: Raw<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
+/// Decodes the images of a TIFF, all or the one that the options choose. `name` is that of the file.
+pub(super) fn decode(mut bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decoded<Vec<Stack>> {
     let chain = directory::pages(&mut bytes)?;
-    let first = chain.first().ok_or("the TIFF has no pages")?;
-    first.check()?;
-    let meaning = match &first.description {
-        Some(text) => describe::meaning(text, first, chain.len())?,
-        None => None,
-    };
-    // Thumbnails, pyramid levels and label images are pages too, but not planes.
-    let is_plane = |page: &&Page| page.index == 0 || !page.reduced && page.same_pixels(first);
-    let mut pages: Vec<&Page> = chain.iter().filter(is_plane).collect();
-    if let Some(order) = meaning.as_ref().and_then(|m| m.order.as_ref()) {
-        let page = |&i: &usize| pages.binary_search_by_key(&i, |page| page.index).ok().map(|at| pages[at]);
-        let ordered: Option<Vec<_>> = order.iter().map(page).collect();
-        pages = ordered.ok_or("the OME-XML lists pages that are not in this file")?;
-    }
-    let promised = pages.iter().fold(0_u64, |n, page| n.saturating_add(page.bytes()));
+    chain.first().ok_or("the TIFF has no pages")?.check()?;
+    let images = describe::images(&bytes, &chain, name)?;
+    let several = images.len() > 1;
+    let chosen = images.into_iter().enumerate().map(|(i, series)| (i + 1, series));
+    let chosen: Vec<_> = chosen.filter(|(i, _)| !several || options.series.is_none_or(|n| n == *i)).collect();
+    let pages = chosen.iter().flat_map(|(_, series)| &series.pages).filter_map(|(_, page)| chain.get(*page));
+    let promised = pages.fold(0_u64, |n, page| n.saturating_add(page.bytes()));
     limits::check(promised, bytes.len())?;
-    let axes = match meaning {
-        Some(meaning) if count(&meaning.axes) == Some(pages.len()) => meaning.axes,
-        Some(meaning) if pages.len() == 1 => {
-            return Ok((raw::pages(&bytes, first, count(&meaning.axes), raw)?, meaning.axes));
-        }
-        // A description that does not match the pages was copied from another file, and is ignored.
-        _ => unnamed(pages.len(), first.samples),
-    };
-    Ok((read(&bytes, &pages, each)?, axes))
+    let mut file = File::new(&bytes, &chain)?;
+    let stack = |(i, series)| Ok(Stack { series: several.then_some(i), ..file.stack(series, options)? });
+    chosen.into_iter().map(stack).collect()
 }
 
-/// The axes of pages that have no description.
-fn unnamed(pages: usize, samples: u16) -> Vec<Axis> {
-    let letter = if samples == 1 && (2..=4).contains(&pages) { 'C' } else { 'Q' };
-    vec![(letter, pages)]
+/// The pages of the only image of a TIFF, of which all are planes, and the axes over which they run.
+fn planes<P>(mut bytes: Vec<u8>, read: Read<P>, raw: Raw<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
+    let chain = directory::pages(&mut bytes)?;
+    chain.first().ok_or("the TIFF has no pages")?.check()?;
+    let [series] = <[Series; 1]>::try_from(describe::images(&bytes, &chain, "")?)
+        .map_err(|images| format!("holds {} images, one is expected", images.len()))?;
+    let pages = series.pages.iter().filter_map(|(_, page)| chain.get(*page));
+    limits::check(pages.fold(0_u64, |n, page| n.saturating_add(page.bytes())), bytes.len())?;
+    let letters =
+        series.letters.iter().flatten().map(|letter| if "TZ".contains(*letter) { *letter } else { 'Q' });
+    let letters = letters.chain(std::iter::repeat('Q'));
+    let over = letters.zip(&series.lengths).map(|(letter, &length)| Axis { letter, length }).collect();
+    let Complete { mut axes, pages, .. } = complete(over, series.pages)?;
+    axes.retain(|axis| axis.length > 1);
+    Ok((File::new(&bytes, &chain)?.pages(series.raw, &pages, read, raw)?, axes))
 }
 
-fn read<P>(bytes: &[u8], pages: &[&Page], each: Read<P>) -> Decoded<Vec<P>> {
-    // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large images.
-    let limits = Limits::unlimited();
-    let decoder = Decoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
-    let mut decoder = decoder.with_limits(limits);
-    let mut planes = Vec::new();
-    for page in pages {
-        decoder.seek_to_image(page.index).map_err(|e| e.to_string())?;
-        planes.push(each(&mut decoder, page)?);
+struct File<'a> {
+    bytes: &'a [u8],
+    chain: &'a [Page],
+    decoder: Decoder<Cursor<&'a [u8]>>,
+}
+
+impl<'a> File<'a> {
+    fn new(bytes: &'a [u8], chain: &'a [Page]) -> Decoded<Self> {
+        // Sizes were checked against the length of the file. The crate's limit, 256 MiB a strip, would refuse large
+        // images.
+        let decoder = Decoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+        Ok(File { bytes, chain, decoder: decoder.with_limits(Limits::unlimited()) })
     }
-    Ok(planes)
+
+    fn stack(&mut self, mut series: Series, options: &ReadOptions) -> Decoded<Stack> {
+        let number = if series.raw { 0 } else { series.pages[0].1 };
+        let first = &self.chain[number];
+        let (own, lengths): (Vec<char>, Vec<usize>) = within(first).into_iter().unzip();
+        let shape = [&series.lengths[..], &lengths].concat();
+        let letters = series.letters.take().unwrap_or_else(|| {
+            let known = own.iter().map(|&letter| if letter == 'S' { 'S' } else { UNKNOWN });
+            series.lengths.iter().map(|_| UNKNOWN).chain(known).collect()
+        });
+        let array = Described { shape: &shape, letters: &letters, most_channels: MOST_CHANNELS };
+        let mut letters = resolve(&array, options, &mut series.notes)?;
+        let over = letters.iter().zip(&series.lengths).map(|(&letter, &length)| Axis { letter, length });
+        let Complete { axes, pages, left_out } = complete(over.collect(), std::mem::take(&mut series.pages))?;
+        if left_out > 0 {
+            series.warn(format!(
+                "{left_out} pages are left out, since other channels of their planes are missing"
+            ));
+        }
+        let pixel_size = self.pixel_size(number, series.pixel_size);
+        let pages = self.pages(series.raw, &pages, page::read, raw::pixels)?;
+        // In memory, the samples of a pixel are together.
+        let own = letters.split_off(series.lengths.len());
+        let own = match &own[..] {
+            [samples, y, x] if first.planar => [*y, *x, *samples],
+            [y, x, samples] => [*y, *x, *samples],
+            _ => [own[0], own[1], 'S'],
+        };
+        let mut stack = match own {
+            ['Y', 'X', 'S' | 'C'] => arrange(pages, &axes)?,
+            own => {
+                let lengths: Vec<usize> = axes.iter().map(|axis| axis.length).collect();
+                let letters: Vec<char> = axes.iter().map(|axis| axis.letter).chain(own).collect();
+                rearrange(pages, &lengths, &letters)?
+            }
+        };
+        stack.layout.pixel_size = pixel_size;
+        stack.name = series.name;
+        stack.notes = one_warning(series.notes);
+        Ok(stack)
+    }
+
+    /// Reads these pages. They may be `following` the only one that has a directory.
+    fn pages<P>(&mut self, following: bool, pages: &[usize], read: Read<P>, raw: Raw<P>) -> Decoded<Vec<P>> {
+        if !following {
+            let read = |&page: &usize| {
+                self.decoder.seek_to_image(page).map_err(|e| e.to_string())?;
+                read(&mut self.decoder, &self.chain[page])
+            };
+            return pages.iter().map(read).collect();
+        }
+        let count = pages.iter().max().map(|last| last + 1);
+        let all = raw::pages(self.bytes, &self.chain[0], count, raw)?;
+        let mut all: Vec<_> = all.into_iter().map(Some).collect();
+        let mut page = |&page: &usize| all.get_mut(page)?.take();
+        pages.iter().map(|i| page(i).ok_or_else(|| "the TIFF is incomplete".into())).collect()
+    }
+
+    /// Completes the size of a pixel by the resolution of a page. In a file of ImageJ it is in the unit that the
+    /// description names.
+    fn pixel_size(&mut self, page: usize, described: PixelSize) -> PixelSize {
+        if described.x.is_some() || described.y.is_some() || self.decoder.seek_to_image(page).is_err() {
+            return described;
+        }
+        let unit = match self.decoder.find_tag_unsigned::<u16>(Tag::ResolutionUnit) {
+            Ok(Some(3)) => "cm",
+            Ok(Some(1)) => "",
+            _ => "inch",
+        };
+        let mut size = |tag| match self.decoder.find_tag(tag) {
+            Ok(Some(Value::Rational(n, d))) if n > 0 && d > 0 => Some(f64::from(d) / f64::from(n)),
+            _ => None,
+        };
+        let (x, y) = (size(Tag::XResolution), size(Tag::YResolution));
+        // What programs write when they know nothing: screens of 72 or 96 dots an inch, or one dot of no unit.
+        let is_screen = |size: f64| unit == "inch" && [72.0, 96.0].contains(&size.recip().round());
+        let is_nothing = described.unit.is_none() && (unit.is_empty() || x.is_some_and(is_screen));
+        if is_nothing || described.unit.as_deref() == Some("pixel") {
+            return described;
+        }
+        PixelSize { x, y, unit: described.unit.or_else(|| x.or(y).map(|_| unit.into())), ..described }
+    }
+}
+
+/// Joins the warnings, so that a file gives one.
+fn one_warning(notes: Vec<Note>) -> Vec<Note> {
+    let (warnings, mut remarks): (Vec<_>, Vec<_>) =
+        notes.into_iter().partition(|note| matches!(note, Note::Warning(_)));
+    if !warnings.is_empty() {
+        let texts: Vec<_> = warnings.iter().map(Note::to_string).collect();
+        remarks.insert(0, Note::Warning(texts.join("; ")));
+    }
+    remarks
 }
