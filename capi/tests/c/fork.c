@@ -43,7 +43,9 @@ void test_fork(const scene *s) {
   CHECK(child >= 0, "no child");
   if (!child) {
     in_child(model, session, result, s);
-    _exit(0);
+    // Another program ends in its place, since valgrind takes what the library leaves alone in a child for leaks.
+    execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
+    _exit(2);
   }
   int status = 0;
   // A child that hangs is ended after five minutes, which suffices under valgrind.
