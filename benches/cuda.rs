@@ -136,10 +136,10 @@ fn before_and_between(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
     let values: Vec<f32> = (0..2 * PIXELS).map(|i| (i * 7919 % 4099) as f32).collect();
     let (mut pixels, mut scratch) = (Buffer::of(gpu, &values).unwrap(), normalize::Scratch::default());
     group.bench_function(format!("normalize {}", roofs.bytes(2 * PIXELS * 4 * 5)), |b| {
-        let options = Normalize::default();
+        let options = (&Normalize::default(), Compat::None);
         b.iter_custom(|n| {
             timed(gpu, n, || {
-                normalize::normalize(gpu, &mut pixels, SIDE, SIDE, 2, &options, &mut scratch).unwrap();
+                normalize::normalize(gpu, &mut pixels, SIDE, SIDE, 2, options, &mut scratch).unwrap();
             })
         });
     });

@@ -9,7 +9,7 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use flowmask::cpu::{
-    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, resize,
+    blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, parts, resize,
 };
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
@@ -39,7 +39,9 @@ fn before_the_network(c: &mut Criterion) {
     group.throughput(Throughput::Elements((SIDE * SIDE) as u64));
     let pixels: Vec<f32> = (0..2 * SIDE * SIDE).map(|i| (i * 7919 % 4099) as f32).collect();
     group.bench_function("normalize", |b| {
-        let run = |mut p: Vec<f32>| normalize::normalize(&mut p, SIDE, SIDE, 2, &Normalize::default());
+        let run = |mut p: Vec<f32>| {
+            normalize::normalize(&mut p, SIDE, SIDE, 2, &Normalize::default(), Compat::None)
+        };
         b.iter_batched(|| pixels.clone(), run, BatchSize::LargeInput);
     });
     let to = (SIDE * 3 / 4, SIDE * 3 / 4);
@@ -48,7 +50,7 @@ fn before_the_network(c: &mut Criterion) {
     group.bench_function("input", |b| {
         let channels = channels::Channels::of(&image, [0, 0], 2).unwrap();
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..SIDE, out);
-        let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default());
+        let levels = normalize::levels(row, SIDE, SIDE, 2, &Normalize::default(), Compat::None);
         let input = input::Input::new(channels, &levels, (SIDE, SIDE), to);
         let grid = Grid::new(to.0, to.1, 224, 0.1, false);
         let mut tile = vec![0.0; 224 * 224 * 2];
@@ -98,6 +100,13 @@ fn after_the_network(c: &mut Criterion) {
     let points = follow::follow(flows, cellprob, (SIDE, SIDE), 0.0, 200, Sampling::Bilinear);
     group.bench_function("cluster", |b| b.iter(|| cluster::cluster(&points, (SIDE, SIDE), 0.4)));
     group.bench_function("flow_error", |b| b.iter(|| flow_error::flow_errors(labels, SIDE, flows)));
+    group.bench_function("parts", |b| {
+        let run = |mut l: Vec<u32>| {
+            parts::keep_largest_parts(&mut l, SIDE);
+            l
+        };
+        b.iter_batched(|| labels.to_vec(), run, BatchSize::LargeInput);
+    });
     group.bench_function("components", |b| {
         let run = |mut l: Vec<u32>| components::fill_holes_and_drop_small(&mut l, SIDE, 15, Compat::None);
         b.iter_batched(|| labels.to_vec(), run, BatchSize::LargeInput);

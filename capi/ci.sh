@@ -75,6 +75,6 @@ else
     step "left out: docs/linking.md in Java, which takes version 22 or later; FLOWMASK_REQUIRE_JAVA=1 makes that a failure"
 fi
 
-size=$(stat -c %s "$PREFIX/lib/libflowmask.so")
+size=$(stat -L -c %s "$PREFIX/lib/libflowmask.so")
 step "the stripped library has $size bytes"
 [ "$size" -lt 45000000 ]

@@ -15,13 +15,16 @@ struct Layout {
   int height, width, top, left, padded_height, tile_height, tile_width, tile_rows, tile_columns, augment;
 };
 
+constexpr float MOST = 3.40282347e38f;   // the largest number in single precision
+
 }  // namespace
 
 // Each pixel of `out`, [nout, height, width], sums the values of the tiles that cover it, in the order of the tiles.
 // `values` is [tile, nout, tile height, tile width]. The flow along a flipped axis changes its sign. Each of the three
-// tables has its entries for rows first, then those for columns. Time is bound by the bytes of the tiles and the image.
+// tables has its entries for rows first, then those for columns. `broken` becomes 1 if a value is not finite. Time is bound by the bytes of the tiles and the image.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
-blend(const float* values, float* out, const Line* lines, const u32* starts, const double* tapers, Layout g) {
+blend(const float* values, float* out, const Line* lines, const u32* starts, const double* tapers, Layout g,
+      u32* broken) {
   int x = blockIdx.x * blockDim.x + threadIdx.x;
   if (x >= g.width) return;
   u32 channel = blockIdx.z, nout = gridDim.z;
@@ -44,14 +47,17 @@ blend(const float* values, float* out, const Line* lines, const u32* starts, con
         sum = (float)((double)sum + (double)(negative ? -value : value) * weight);
       }
     }
-    out[((size_t)channel * g.height + y) * g.width + x] = (float)((double)sum / (row.total * column.total));
+    float average = (float)((double)sum / (row.total * column.total));
+    out[((size_t)channel * g.height + y) * g.width + x] = average;
+    if (!(fabsf(average) <= MOST)) atomicOr(broken, 1u);
   }
 }
 EMU_KERNEL(blend)
 
-// Sums `count` style vectors in order and scales the sum to unit length. One block does this, and shared memory holds
+// Sums `count` style vectors in order and scales the sum to unit length. All become NaN if the maps are `broken`. One block does this, and shared memory holds
 // the sum. Time is bound by the latency of `length` additions, one after the other.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 1) blend_style(const float* styles, float* out, int count, int length) {
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1) blend_style(const float* styles, float* out, int count,
+                                                           int length, const u32* broken) {
   DYN_SMEM(raw);
   float* sums = reinterpret_cast<float*>(raw);
   for (int c = threadIdx.x; c < length; c += blockDim.x) {
@@ -64,6 +70,9 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) blend_style(const float* styles
   float squares = -0.0f;
   for (int c = 0; c < length; c++) squares += sums[c] * sums[c];
   float norm = sqrtf(squares);
-  for (int c = threadIdx.x; c < length; c += blockDim.x) out[c] = norm > 0.0f ? sums[c] / norm : sums[c];
+  for (int c = threadIdx.x; c < length; c += blockDim.x) {
+    float unit = norm > 0.0f ? sums[c] / norm : sums[c];
+    out[c] = broken[0] ? __uint_as_float(0x7fc00000u) : unit;
+  }
 }
 EMU_KERNEL(blend_style)

@@ -17,7 +17,8 @@ struct Rows {
   u32 width, pixels;
 };
 
-DEV bool finite(float v) { return (__float_as_uint(v) & 0x7f800000u) != 0x7f800000u; }
+// Whether a pixel is a number that can be computed with (plan::channels::MAX_PIXEL).
+DEV bool is_pixel(float v) { return fabsf(v) <= 1e30f; }
 
 // Each thread copies one value. Time is bound by the bytes of both arrays; where the caller's values are apart, each
 // read costs a sector of 32 bytes.
@@ -44,11 +45,11 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_u16(View view, u16* ou
 }
 EMU_KERNEL(handover_u16)
 
-// Sets `bad` to the smallest index of a value that is not finite.
+// Sets `bad` to the smallest index of a value that is not finite or too large.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_f32(View view, float* out, u32 count, u32* bad) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   float value;
-  if (gather(view, out, count, i, &value) && !finite(value)) atomicMin(bad, i);
+  if (gather(view, out, count, i, &value) && !is_pixel(value)) atomicMin(bad, i);
 }
 EMU_KERNEL(handover_f32)
 

@@ -6,7 +6,6 @@ namespace {
 
 constexpr int BINS = 2048, THREADS = 256, PASSES = 3, RANKS = 4;
 constexpr int LOOKS = 16;   // values that a thread compares to find out whether a channel varies
-constexpr float MIN_CONTRAST = 1e-3f;
 
 // The state of the selection for one channel. It is all zeros before the first pass.
 struct Channel {
@@ -14,7 +13,7 @@ struct Channel {
   u32 rank[PASSES][RANKS];    // the rank among the values with that prefix
   u32 blocks[PASSES];         // blocks that have finished the pass
   u32 varies;                 // 1 if some value differs from the first value
-  float low, range;           // `low` becomes 0 and `low + range` becomes 1
+  float low, range;           // `low` becomes 0 and `low + range` becomes 1; a range of 0 has no contrast
   u32 histogram[PASSES][RANKS][BINS];
 };
 
@@ -88,10 +87,17 @@ DEV float between(u32 low_key, u32 high_key, double fraction) {
   return (float)(low + (high - low) * fraction);
 }
 
+// Percentiles that are no further apart than this have no contrast (plan::percentiles::min_contrast). `original` is the
+// constant of cellpose 3.1.1.
+DEV float min_contrast(float low, float high, int original) {
+  constexpr float NOISE = 16.0f * 1.1920929e-7f;
+  return original ? 1e-3f : NOISE * fmaxf(fabsf(low), fabsf(high));
+}
+
 // Finds the digits of a pass and, after the last pass, the percentiles. `find` reads the histograms with atomics, since
 // other blocks wrote them.
 DEV void settle(Channel& channel, const u32 (&prefixes)[RANKS], const u32 (&ranks)[RANKS], const Percentiles& want,
-                int pass, Shared& s) {
+                int pass, int original, Shared& s) {
   for (int r = 0; r < RANKS; r++) {
     find(channel.histogram[pass][slot(prefixes, r)], ranks[r], s.sums, &s.digit[r], &s.left[r]);
   }
@@ -103,8 +109,9 @@ DEV void settle(Channel& channel, const u32 (&prefixes)[RANKS], const u32 (&rank
     if (pass + 1 < PASSES) channel.prefix[pass + 1][r] = key[r], channel.rank[pass + 1][r] = s.left[r];
   }
   if (pass + 1 < PASSES) return;
-  channel.low = between(key[0], key[1], want.fraction[0]);
-  channel.range = between(key[2], key[3], want.fraction[1]) - channel.low;
+  float low = between(key[0], key[1], want.fraction[0]), high = between(key[2], key[3], want.fraction[1]);
+  channel.low = low;
+  channel.range = high - low > min_contrast(low, high, original) ? high - low : 0.0f;
 }
 
 }  // namespace
@@ -112,7 +119,7 @@ DEV void settle(Channel& channel, const u32 (&prefixes)[RANKS], const u32 (&rank
 // One pass of the selection. Each row of blocks works on one channel of pixels, [height, width, nchan]; the block that
 // finishes last finds the digits. Time is bound by the bytes of the sample, in each pass.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
-normalize_select(const float* pixels, Channel* work, Sample sample, Percentiles want, int pass) {
+normalize_select(const float* pixels, Channel* work, Sample sample, Percentiles want, int pass, int original) {
   DYN_SMEM(raw);
   Shared& s = *reinterpret_cast<Shared*>(raw);
   u32 c = blockIdx.y, nchan = gridDim.y;
@@ -146,7 +153,7 @@ normalize_select(const float* pixels, Channel* work, Sample sample, Percentiles 
   __syncthreads();
   if (!s.last) return;
   __threadfence();
-  settle(channel, prefixes, ranks, want, pass, s);
+  settle(channel, prefixes, ranks, want, pass, original, s);
 }
 EMU_KERNEL(normalize_select)
 
@@ -166,14 +173,14 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) normalize_varies(const float* p
 }
 EMU_KERNEL(normalize_varies)
 
-// Scales the percentiles to 0 and 1. A channel with too little contrast becomes 0. `invert` replaces x by 1 - x, except
+// Scales the percentiles to 0 and 1. A channel without contrast becomes 0. `invert` replaces x by 1 - x, except
 // in a constant channel. Each thread computes one value. Time is bound by the bytes of the image, read and written.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 normalize_apply(float* pixels, const Channel* work, u32 size, int nchan, int invert) {
   u32 i = blockIdx.x * THREADS + threadIdx.x;
   if (i >= size) return;
   const Channel& channel = work[i % nchan];
-  float x = channel.range > MIN_CONTRAST ? (pixels[i] - channel.low) / channel.range : 0.0f;
+  float x = channel.range > 0.0f ? (pixels[i] - channel.low) / channel.range : 0.0f;
   pixels[i] = invert && channel.varies ? 1.0f - x : x;
 }
 EMU_KERNEL(normalize_apply)

@@ -1,5 +1,7 @@
 //! The stages that the pipeline runs on a device, and how their results come back to the host.
 
+use std::time::{Duration, Instant};
+
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
 use crate::{Image, Result};
@@ -29,6 +31,10 @@ pub(crate) trait Backend: Sized {
     /// The arrays of one image. The next image reuses their memory.
     type Work: Default;
 
+    /// Checks that the memory suffices for an image whose pixels the network gets at the size `small`, before anything is
+    /// allocated for it.
+    fn check_memory(&mut self, job: &Job<'_, Self>, options: &Options) -> Result<()>;
+
     /// `channels`: takes the network's channels from the image, with its size and its values unchanged.
     fn channels(&mut self, work: &mut Self::Work, input: Self::Input<'_>, options: &Options) -> Result<()>;
 
@@ -37,28 +43,46 @@ pub(crate) trait Backend: Sized {
 
     /// `resize`, `tiles`, `network`, `blend`: computes the maps (flows and cellprob) of each image at the size
     /// [`Job::small`], and its style vector. These four stages are one method because tiles of several images go through
-    /// the network together. Each image still gets the result that it would get alone.
-    fn network(
-        &mut self,
-        jobs: &mut [&mut Job<'_, Self>],
-        options: &Options,
-        watch: &mut Watch,
-    ) -> Result<()>;
+    /// the network together. Each image still gets the result that it would get alone. Each tile is a unit of the watch's
+    /// step.
+    fn network(&mut self, jobs: &mut [&mut Job<'_, Self>], options: &Options, watch: &Watch) -> Result<()>;
 
     /// `resize`: scales the maps to another size.
     fn resize_maps(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
     /// `follow`: moves each pixel that is in a cell `niter` steps along the flows.
-    fn follow(&mut self, work: &mut Self::Work, size: Size, niter: u32, options: &Options) -> Result<()>;
+    fn follow(
+        &mut self,
+        work: &mut Self::Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<()>;
 
     /// `cluster`: gives pixels whose end points lie together the same label.
-    fn cluster(&mut self, work: &mut Self::Work, size: Size, max_size_fraction: f64) -> Result<()>;
+    fn cluster(
+        &mut self,
+        work: &mut Self::Work,
+        size: Size,
+        max_size_fraction: f64,
+        watch: &Watch,
+    ) -> Result<()>;
 
     /// `flow_error`: drops the masks whose own flows differ too much from the network's.
-    fn drop_bad_flows(&mut self, work: &mut Self::Work, size: Size, threshold: f64) -> Result<()>;
+    fn drop_bad_flows(
+        &mut self,
+        work: &mut Self::Work,
+        size: Size,
+        threshold: f64,
+        watch: &Watch,
+    ) -> Result<()>;
 
     /// `resize`: scales the labels to another size.
     fn resize_labels(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
+
+    /// `parts`: keeps the largest connected part of each mask.
+    fn keep_largest_parts(&mut self, work: &mut Self::Work, size: Size) -> Result<()>;
 
     /// `components`: fills holes and drops small masks.
     fn fill_holes_and_drop_small(
@@ -95,6 +119,25 @@ pub(crate) struct Job<'a, B: Backend> {
     pub scale: f64,
     /// The size of the network's input.
     pub small: Size,
-    /// The diameter of the cells, in pixels of the image.
+    /// The diameter of the cells, in pixels of the image; 0 before it is known.
     pub diameter: f64,
+    /// The image's share of the time that it took up to the network.
+    pub time: Duration,
+    /// When its stages after the network began.
+    pub begun: Instant,
+}
+
+impl<B: Backend> Job<'_, B> {
+    /// The image in the words of an error about its memory.
+    pub fn describe(&self) -> String {
+        let ((height, width), (rows, columns)) = (self.image, self.small);
+        let mut words = format!("an image of {height} by {width} pixels");
+        if self.diameter > 0.0 {
+            words.push_str(&format!(" at a diameter of {} pixels", self.diameter));
+        }
+        if self.small != self.image {
+            words.push_str(&format!(", which the network gets as {rows} by {columns},"));
+        }
+        words
+    }
 }

@@ -1,8 +1,7 @@
 //! Makes a segmenter from a model and devices. Only this file knows every backend.
 
-use std::sync::Arc;
-
 use crate::cpu::conv::Isa;
+use crate::memory::caught;
 use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
@@ -18,6 +17,7 @@ impl Segmenter {
 pub struct Builder {
     model: Option<Model>,
     threads: usize,
+    pool: Option<Pool>,
     isa: Option<Isa>,
     devices: Vec<Device>,
     precision: Precision,
@@ -31,9 +31,17 @@ impl Builder {
         self
     }
 
-    /// How many threads. The default, 0, takes the number in `RAYON_NUM_THREADS`, or one for each core.
+    /// How many threads. The default, 0, takes the number in `RAYON_NUM_THREADS`, or one for each core. With
+    /// [`Builder::pool`] it has no effect.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Computes on the threads of this pool, which other segmenters may use at the same time. By default, the segmenter
+    /// starts threads of its own.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = Some(pool.clone());
         self
     }
 
@@ -66,11 +74,13 @@ impl Builder {
     /// Starts the threads, opens the GPUs, and compiles kernels that are not in the cache.
     ///
     /// # Errors
-    /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Threads`] when the threads cannot be
-    /// started, [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
+    /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Forked`] for a pool of another process,
+    /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
+    /// [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
     /// used.
     pub fn build(self) -> Result<Segmenter> {
-        let pool = Arc::new(Pool::new(self.threads)?);
+        let pool = self.pool.map_or_else(|| Pool::new(self.threads), Ok)?;
+        pool.check()?;
         let model = match self.model {
             Some(model) => model,
             None => Model::named("cyto")?,
@@ -79,7 +89,8 @@ impl Builder {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
-            true => cpu::lane::lanes(&model, self.isa, pool.clone()),
+            true => caught(|| cpu::lane::lanes(&model, self.isa, pool.clone()))
+                .map_err(|out| Error::memory(format!("model {}", model.name()), out.bytes, 0))?,
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
                 cuda::lanes(&model, &gpus, self.precision, &*compiling)?

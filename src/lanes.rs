@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::{Condvar, Mutex};
 
 use crate::pipeline::Segmented;
+use crate::pool::Home;
 use crate::watch::Watch;
 use crate::{Device, Image, Options, Result};
 
@@ -16,7 +17,7 @@ pub(crate) trait Lane: Any + Send {
     fn tiles(&self, options: &Options) -> usize;
 
     /// Turns the pixels of several images into masks. The results are in the order of the images.
-    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>>;
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>>;
 
     /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
@@ -33,13 +34,14 @@ pub(crate) struct Lanes {
     devices: Vec<Device>,
     /// Makes another lane when none is idle, where a lane costs little; without it, callers wait.
     more: Option<More>,
+    home: Home,
 }
 
 impl Lanes {
     /// `lanes` are as many as are faster together than one after the other.
     pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>) -> Self {
         let devices = lanes.iter().map(|lane| lane.device()).collect();
-        Lanes { idle: Mutex::new(lanes), returned: Condvar::new(), devices, more }
+        Lanes { idle: Mutex::new(lanes), returned: Condvar::new(), devices, more, home: Home::here() }
     }
 
     /// Takes an idle lane, or waits for one. The lane goes back when the [`Taken`] is dropped.
@@ -64,6 +66,15 @@ impl Lanes {
     /// The devices of the lanes that were there at the start.
     pub fn devices(&self) -> &[Device] {
         &self.devices
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        if !self.home.is_here() {
+            // A GPU's driver does not work in a fork of the process that opened it, not even to free memory.
+            std::mem::forget(std::mem::take(self.idle.get_mut().unwrap_or_else(|e| e.into_inner())));
+        }
     }
 }
 
@@ -104,7 +115,7 @@ mod tests {
             1
         }
 
-        fn segment(&mut self, images: &[&Image], _: &Options, _: &mut Watch) -> Vec<Result<Segmented>> {
+        fn segment(&mut self, images: &[&Image], _: &Options, _: &Watch) -> Vec<Result<Segmented>> {
             images.iter().map(|_| Err(Error::Cancelled)).collect()
         }
 

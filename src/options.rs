@@ -1,14 +1,20 @@
 //! The options of a segmentation. Names and defaults are those of cellpose 3.1.1.
 
+use crate::plan::diameter::DIAMETERS;
 use crate::{Error, Result};
+
+/// More steps than this are refused: a walk that follows the flows of nearest pixels need not come to rest, so that its
+/// time grows with its steps without end. Automatic steps, 200 for each pixel of the network's input, stay below.
+const MAX_NITER: u32 = 1_000_000;
 
 /// How large the cells are. The image is scaled so that the cells get the diameter that the network was trained for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Diameter {
-    /// The cells are as large as the network expects (the model's `diam_mean`): the image is not scaled.
+    /// The model's own diameter, [`Model::diameter`](crate::Model::diameter): the `diam_labels` of a model file, as in
+    /// cellpose's `eval(diameter=None)`; for a built-in model what the network expects, so that the image is not scaled.
     #[default]
     Model,
-    /// Median diameter of the cells in pixels.
+    /// Median diameter of the cells in pixels, from 0.01 to 100,000.
     Pixels(f64),
     /// Estimated from the image by the model's size model.
     Auto,
@@ -35,8 +41,8 @@ pub enum Compat {
     /// None.
     #[default]
     None,
-    /// The small-mask filter of cellpose 3.1.1. After the flow check has dropped masks, it removes other masks than the
-    /// small ones.
+    /// Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than the
+    /// small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes zeros.
     V3_1_1,
 }
 
@@ -69,6 +75,7 @@ macro_rules! setters {
         }
     };
 }
+pub(crate) use setters;
 
 /// How intensities are scaled to a common range before the network.
 #[non_exhaustive]
@@ -112,8 +119,8 @@ pub struct Options {
     pub flow_threshold: f64,
     /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,
-    /// Steps along the flows. `None` takes 200 or, with `resample`, 200 times the ratio of the image's size to that of the
-    /// network's input.
+    /// Steps along the flows. `None` or 0 takes 200 or, with `resample`, 200 times the ratio of the image's size to that of the
+    /// network's input. At most 1,000,000.
     pub niter: Option<u32>,
     /// Masks of fewer pixels than this are dropped; 0 drops none.
     pub min_size: usize,
@@ -124,6 +131,11 @@ pub struct Options {
     pub resample: bool,
     /// How the flow at a point between pixels is read.
     pub sampling: Sampling,
+    /// Whether a mask may have several parts that are not connected. Otherwise it becomes its largest part, after the
+    /// flow check and before holes are filled and small masks dropped, so `min_size` is measured at that part. Parts that
+    /// touch only at a corner are not connected; of equally large parts, the one with the first pixel in row-major order
+    /// stays. [`Compat::V3_1_1`] keeps all parts.
+    pub keep_parts: bool,
     /// Whether masks that touch the border of the image are dropped.
     pub exclude_on_edges: bool,
     /// Whether to average the network over flipped tiles that overlap by half, which is slower.
@@ -139,6 +151,10 @@ pub struct Options {
     pub compat: Compat,
     /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
     pub flows: bool,
+    /// The most bytes of memory that the segmentation of an image may take, with its pixels, its result and the network's
+    /// weights; on a GPU, of the GPU's memory. `None` takes what is free: what the machine has, its control group allows
+    /// and the limit of its address space leaves. An image that needs more is an [`Error::Memory`], before work begins.
+    pub memory: Option<u64>,
 }
 
 impl Default for Options {
@@ -154,6 +170,7 @@ impl Default for Options {
             max_size_fraction: 0.4,
             resample: true,
             sampling: Sampling::default(),
+            keep_parts: false,
             exclude_on_edges: false,
             augment: false,
             batch_size: None,
@@ -161,6 +178,7 @@ impl Default for Options {
             bsize: 224,
             compat: Compat::default(),
             flows: true,
+            memory: None,
         }
     }
 }
@@ -176,6 +194,7 @@ setters!(
     max_size_fraction: f64,
     resample: bool,
     sampling: Sampling,
+    keep_parts: bool,
     exclude_on_edges: bool,
     augment: bool,
     batch_size: Option<usize>,
@@ -183,6 +202,7 @@ setters!(
     bsize: usize,
     compat: Compat,
     flows: bool,
+    memory: Option<u64>,
 );
 
 impl Options {
@@ -193,9 +213,12 @@ impl Options {
     pub fn check(&self) -> Result<()> {
         let fail = |name, reason: &str| Err(Error::option(name, reason));
         if let Diameter::Pixels(d) = self.diameter
-            && !(d.is_finite() && d > 0.0)
+            && !DIAMETERS.contains(&d)
         {
-            return fail("diameter", "must be a positive number of pixels");
+            return fail("diameter", &format!("is {d}, but must be from 0.01 to 100000 pixels"));
+        }
+        if self.niter.is_some_and(|niter| niter > MAX_NITER) {
+            return fail("niter", &format!("must be at most {MAX_NITER}"));
         }
         let [low, high] = self.normalize.percentile;
         if !(0.0 <= low && low < high && high <= 100.0) {

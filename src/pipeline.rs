@@ -1,13 +1,19 @@
 //! The straight line from images to their masks, on any backend.
 
+use std::time::{Duration, Instant};
+
 use crate::backend::{Backend, Input, Job, Size};
+use crate::memory::caught;
 use crate::model::Model;
 use crate::plan::scale::scaled;
 use crate::watch::Watch;
-use crate::{Diameter, Error, Options, Result, Sampling};
+use crate::{Compat, Diameter, Error, Options, OutOfMemory, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
+
+/// The stages after the network that report that they are done.
+pub(crate) const STAGES: usize = 4;
 
 /// What was found in an image: a [`crate::Segmentation`] before its arrays have shapes.
 pub(crate) struct Segmented {
@@ -21,6 +27,8 @@ pub(crate) struct Segmented {
     /// `[height, width]` of the image; empty when the masks stay on the device.
     pub masks: Vec<u32>,
     pub diameter: f64,
+    /// How long it took. Of what several images did together, this is the image's share.
+    pub time: Duration,
 }
 
 /// Runs images through all stages of a backend.
@@ -41,10 +49,10 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[B::Input<'_>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Vec<Result<Segmented>> {
         self.run(images, options, watch, |engine, job| {
-            let mut found = engine.find(job, options)?;
+            let mut found = engine.find(job, options, watch)?;
             found.masks = engine.backend.labels(&mut job.work)?;
             Ok(found)
         })
@@ -52,7 +60,7 @@ impl<B: Backend> Engine<B> {
 
     /// Computes only the style vector of each image.
     pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
-        self.run(images, options, &mut Watch::none(), |engine, job| engine.backend.style(&mut job.work))
+        self.run(images, options, &Watch::none(), |engine, job| engine.style_of(job))
     }
 
     /// Runs all images up to the network together, then calls `finish` for each.
@@ -60,130 +68,198 @@ impl<B: Backend> Engine<B> {
         &mut self,
         images: &[B::Input<'a>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
         finish: impl Fn(&mut Self, &mut Job<'a, B>) -> Result<T>,
     ) -> Vec<Result<T>> {
-        let mut jobs: Vec<_> = images.iter().map(|&image| self.prepare(image, options)).collect();
-        if let Err(error) = self.begin(&mut good(&mut jobs), options, watch) {
+        let begin = Instant::now();
+        let mut jobs: Vec<_> = images.iter().map(|&image| Ok(self.job(image))).collect();
+        if let Err(error) = self.begin(&mut jobs, options, watch) {
             fail(&mut jobs, &error);
         }
         watch.part(NETWORK, 1.0);
-        let count = jobs.len();
-        let finish_one = |(i, job): (usize, Result<Job<'a, B>>)| {
+        watch.units(STAGES * jobs.len());
+        share_time(&mut jobs, begin.elapsed());
+        let finish_one = |job: Result<Job<'a, B>>| {
             let mut job = job?;
-            watch.at(i, count)?;
-            let result = finish(self, &mut job);
+            job.begun = Instant::now();
+            let result = enough(&mut job, |job| finish(self, job));
             self.works.push(job.work);
             result
         };
-        jobs.into_iter().enumerate().map(finish_one).collect()
+        let results = jobs.into_iter().map(finish_one).collect();
+        watch.finish();
+        results
     }
 
-    fn prepare<'a>(&mut self, input: B::Input<'a>, options: &Options) -> Result<Job<'a, B>> {
-        let mut work = self.works.pop().unwrap_or_default();
-        self.backend.channels(&mut work, input, options)?;
-        if options.normalize.enabled {
-            self.backend.normalize(&mut work, input, options)?;
-        }
-        let size = input.size();
-        Ok(Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0 })
+    fn job<'a>(&mut self, input: B::Input<'a>) -> Job<'a, B> {
+        let (work, size) = (self.works.pop().unwrap_or_default(), input.size());
+        let (time, begun) = (Duration::ZERO, Instant::now());
+        Job { work, input, image: size, scale: 1.0, small: size, diameter: 0.0, time, begun }
     }
 
-    /// Finds the diameter of each image, then runs the network at the scale that follows from it.
-    fn begin(&mut self, jobs: &mut [&mut Job<B>], options: &Options, watch: &mut Watch) -> Result<()> {
+    /// Finds the diameter of each image, then runs the network at the scale that follows from it. An error of one image
+    /// stays that image's; the result is an error of all.
+    fn begin(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
-        match options.diameter {
-            Diameter::Model => jobs.iter_mut().for_each(|job| job.diameter = model),
-            Diameter::Pixels(pixels) => jobs.iter_mut().for_each(|job| job.diameter = pixels),
-            Diameter::Auto => self.estimate_diameters(jobs, options, watch)?,
+        let known = match options.diameter {
+            Diameter::Model => Some(f64::from(self.model.diameter())),
+            Diameter::Pixels(pixels) => Some(pixels),
+            Diameter::Auto => None,
+        };
+        each(jobs, |job| {
+            if let Some(diameter) = known {
+                job.diameter = diameter;
+                job.set_scale(model / diameter);
+            }
+            watch.check()?;
+            self.prepare(job, options)
+        });
+        if known.is_none() {
+            self.estimate_diameters(jobs, options, watch)?;
+            watch.part(NETWORK * 2.0 / 3.0, NETWORK);
+            each(jobs, |job| {
+                job.set_scale(model / job.diameter);
+                self.backend.check_memory(job, options)
+            });
+        } else {
+            watch.part(0.0, NETWORK);
         }
-        jobs.iter_mut().for_each(|job| job.set_scale(model / job.diameter));
-        let before = if options.diameter == Diameter::Auto { 2.0 / 3.0 } else { 0.0 };
-        watch.part(NETWORK * before, NETWORK);
-        self.backend.network(jobs, options, watch)
+        self.network(jobs, options, watch)
+    }
+
+    /// The stages before the network, which do not depend on the scale.
+    fn prepare(&mut self, job: &mut Job<B>, options: &Options) -> Result<()> {
+        self.backend.check_memory(job, options)?;
+        self.backend.channels(&mut job.work, job.input, options)?;
+        match options.normalize.enabled {
+            true => self.backend.normalize(&mut job.work, job.input, options),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs the network on all images that have no error yet.
+    fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
+        let mut good = good(jobs);
+        let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
+        let run = || self.backend.network(&mut good, options, watch);
+        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, 0)))
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
-    pub fn find(&mut self, job: &mut Job<B>, options: &Options) -> Result<Segmented> {
-        let size = self.masks(job, options)?;
+    pub fn find(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Segmented> {
+        let size = self.masks(job, options, watch)?;
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
         if options.flows {
             flows = backend.maps(&mut job.work)?;
             cellprob = flows.split_off(2 * size.0 * size.1);
         }
-        let style = backend.style(&mut job.work)?;
-        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter: job.diameter })
+        let style = self.style_of(job)?;
+        let (diameter, time) = (job.diameter, job.time + job.begun.elapsed());
+        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter, time })
+    }
+
+    fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {
+        let Job { work, image, scale, small, .. } = job;
+        Self::stages_after_network(&mut self.backend, work, (*image, *small, *scale), options, watch)
+    }
+
+    /// The style vector of an image, once the network has run.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when an output of the network is not finite: the backend's style is NaN then.
+    fn style_of(&mut self, job: &mut Job<B>) -> Result<Vec<f32>> {
+        let style = self.backend.style(&mut job.work)?;
+        match style.iter().all(|value| value.is_finite()) {
+            true => Ok(style),
+            false => Err(Error::not_finite_output()),
+        }
     }
 
     /// The stages after the network. Flows are followed, clustered and checked at the size that is returned; the masks
     /// are then scaled to the image, filled and dropped there.
-    fn masks(&mut self, job: &mut Job<B>, options: &Options) -> Result<Size> {
-        let Engine { backend, .. } = self;
-        let Job { work, image, scale, small, .. } = job;
-        let size = if options.resample { *image } else { *small };
-        if size != *small {
-            backend.resize_maps(work, *small, size)?;
+    pub fn stages_after_network(
+        backend: &mut B,
+        work: &mut B::Work,
+        (image, small, scale): (Size, Size, f64),
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<Size> {
+        let size = if options.resample { image } else { small };
+        if size != small {
+            backend.resize_maps(work, small, size)?;
         }
+        watch.add(1)?;
         let niter = match (options.niter, options.resample) {
-            (Some(niter), _) => niter,
-            (None, false) => 200,
-            (None, true) => (1.0 / *scale * 200.0) as u32,
+            (Some(niter), _) if niter > 0 => niter,
+            (_, false) => 200,
+            (_, true) => (1.0 / scale * 200.0) as u32,
         };
-        backend.follow(work, size, niter, options)?;
-        backend.cluster(work, size, options.max_size_fraction)?;
+        backend.follow(work, size, niter, options, watch)?;
+        watch.add(1)?;
+        backend.cluster(work, size, options.max_size_fraction, watch)?;
+        watch.add(1)?;
         if options.flow_threshold > 0.0 {
-            backend.drop_bad_flows(work, size, options.flow_threshold)?;
+            backend.drop_bad_flows(work, size, options.flow_threshold, watch)?;
         }
-        if size != *image {
-            backend.resize_labels(work, size, *image)?;
+        watch.add(1)?;
+        if size != image {
+            backend.resize_labels(work, size, image)?;
         }
-        backend.fill_holes_and_drop_small(work, *image, options.min_size, options.compat)?;
+        if !options.keep_parts && options.compat == Compat::None {
+            backend.keep_largest_parts(work, image)?;
+        }
+        watch.check()?;
+        backend.fill_holes_and_drop_small(work, image, options.min_size, options.compat)?;
         if options.exclude_on_edges {
-            backend.drop_edges(work, *image)?;
+            backend.drop_edges(work, image)?;
         }
         Ok(size)
     }
 
     /// Cellpose's `SizeModel.eval`: the style vector gives a first diameter; the masks at that scale give the final one.
-    /// Both passes use the default thresholds and tiles, as cellpose does.
+    /// Both passes use the default thresholds and tiles, and keep all parts of masks, as cellpose does.
     fn estimate_diameters(
         &mut self,
-        jobs: &mut [&mut Job<B>],
+        jobs: &mut [Result<Job<B>>],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Result<()> {
         let model = self.model.clone();
-        let size_model = model.size_model().ok_or_else(|| {
-            Error::model(
-                model.name(),
-                "has no size model, so it cannot estimate the diameter: give the diameter in pixels",
-            )
-        })?;
-        let (augment, batch_size, compat) = (options.augment, options.batch_size, options.compat);
+        let size_model = model.some_size_model()?;
+        let Options { augment, batch_size, compat, memory, .. } = *options;
         let options = Options {
             augment,
             batch_size,
             compat,
+            memory,
+            flows: false,
+            keep_parts: true,
             resample: false,
             sampling: Sampling::Nearest,
             ..Options::default()
         };
         let scale = f64::from(model.diam_mean()) / f64::from(model.diam_labels());
-        jobs.iter_mut().for_each(|job| job.set_scale(scale));
+        each(jobs, |job| {
+            job.set_scale(scale);
+            self.backend.check_memory(job, &options)
+        });
         watch.part(0.0, NETWORK / 3.0);
-        self.backend.network(jobs, &options, watch)?;
-        for job in jobs.iter_mut() {
+        self.network(jobs, &options, watch)?;
+        each(jobs, |job| {
+            // Of a style that is not finite comes the model's diameter; the last run of the network finds the error.
             let style = self.backend.style(&mut job.work)?;
             job.set_scale(size_model.diam_mean() / size_model.style_diameter(&style));
-        }
+            self.backend.check_memory(job, &options)
+        });
         watch.part(NETWORK / 3.0, NETWORK * 2.0 / 3.0);
-        self.backend.network(jobs, &options, watch)?;
-        for job in jobs.iter_mut() {
-            self.masks(job, &options)?;
+        self.network(jobs, &options, watch)?;
+        each(jobs, |job| {
+            self.masks(job, &options, watch)?;
             let found = self.backend.diameter(&mut job.work, job.image)?;
             job.diameter = if found > 0.0 { found } else { size_model.diam_mean() };
-        }
+            Ok(())
+        });
         Ok(())
     }
 }
@@ -200,6 +276,35 @@ impl<B: Backend> Job<'_, B> {
 
 fn good<'a, 'b, B: Backend>(jobs: &'b mut [Result<Job<'a, B>>]) -> Vec<&'b mut Job<'a, B>> {
     jobs.iter_mut().filter_map(|job| job.as_mut().ok()).collect()
+}
+
+/// Takes a step with each image that has no error yet. An error is that image's own.
+fn each<'a, B: Backend>(
+    jobs: &mut [Result<Job<'a, B>>],
+    mut step: impl FnMut(&mut Job<'a, B>) -> Result<()>,
+) {
+    for job in jobs {
+        if let Ok(good) = job
+            && let Err(error) = enough(good, &mut step)
+        {
+            *job = Err(error);
+        }
+    }
+}
+
+/// Takes a step with an image, and makes it an error when there is too little memory for an array.
+fn enough<'a, B: Backend, T>(
+    job: &mut Job<'a, B>,
+    step: impl FnOnce(&mut Job<'a, B>) -> Result<T>,
+) -> Result<T> {
+    caught(|| step(job)).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, 0)))
+}
+
+/// Gives each image its share of the time that the images took together: by the pixels that the network gets.
+fn share_time<B: Backend>(jobs: &mut [Result<Job<B>>], time: Duration) {
+    let pixels = |job: &Job<B>| (job.small.0 * job.small.1) as f64;
+    let all: f64 = jobs.iter().flatten().map(pixels).sum();
+    jobs.iter_mut().flatten().for_each(|job| job.time = time.mul_f64(pixels(job) / all));
 }
 
 /// Makes an error of the whole batch the error of each image that had none.

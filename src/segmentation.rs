@@ -7,7 +7,7 @@ use crate::pipeline::Segmented;
 
 /// What was found in an image.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Segmentation {
     /// `[height, width]` of the image: 0 is background, cells are numbered 1 to n in row-major order of their first
     /// pixels.
@@ -21,6 +21,21 @@ pub struct Segmentation {
     pub style: Array1<f32>,
     /// The diameter of the cells in pixels that the image was scaled by.
     pub diameter: f64,
+    /// How long the segmentation of this image took in seconds, without loading it and without waiting for other images.
+    /// When tiles of several images went through the network together, this is the image's share.
+    pub seconds: f64,
+}
+
+/// Two segmentations are equal when the same was found. How long it took does not count.
+impl PartialEq for Segmentation {
+    fn eq(&self, other: &Self) -> bool {
+        let Segmentation { masks, flows, cellprob, style, diameter, seconds: _ } = self;
+        *masks == other.masks
+            && *flows == other.flows
+            && *cellprob == other.cellprob
+            && *style == other.style
+            && *diameter == other.diameter
+    }
 }
 
 impl Segmentation {
@@ -41,6 +56,7 @@ impl Segmented {
             cellprob: array((height, width), self.cellprob),
             style: Array1::from(self.style),
             diameter: self.diameter,
+            seconds: self.time.as_secs_f64(),
         }
     }
 }

@@ -1,25 +1,25 @@
 //! The segmenter: the entrance to the library.
 
-use std::sync::Arc;
-
 use ndarray::Array1;
 
 use crate::lanes::Lanes;
+use crate::plan::scale::known_scale;
 use crate::pool::Pool;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
-use crate::{Error, Image, Model, Options, Result, many};
+use crate::{Diameter, Error, Image, Model, Options, Result, many};
 
-/// A model together with the devices that it runs on. Threads may share a segmenter.
+/// A model together with the devices that it runs on. Threads may share a segmenter. A process that was forked after the
+/// segmenter was built has to build its own: it gets [`Error::Forked`] from this one.
 pub struct Segmenter {
     model: Model,
     /// The pipelines that segment images.
     pub(crate) lanes: Lanes,
-    pool: Arc<Pool>,
+    pool: Pool,
 }
 
 impl Segmenter {
-    pub(crate) fn new(model: Model, lanes: Lanes, pool: Arc<Pool>) -> Self {
+    pub(crate) fn new(model: Model, lanes: Lanes, pool: Pool) -> Self {
         Segmenter { model, lanes, pool }
     }
 
@@ -28,9 +28,28 @@ impl Segmenter {
         &self.model
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// How many threads the segmenter has for what the processor computes.
     pub fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.pool.threads()
+    }
+
+    /// Whether every option is in its range, and the model can do what the options ask for.
+    ///
+    /// # Errors
+    /// [`Error::Forked`] in a child process of the one that built the segmenter,
+    /// [`Error::Option`] for the first value that is out of its range, [`Error::Model`] for
+    /// [`Diameter::Auto`](crate::Diameter::Auto) with a model that has no size model.
+    pub fn check(&self, options: &Options) -> Result<()> {
+        self.pool.check()?;
+        options.check()?;
+        match options.diameter {
+            Diameter::Auto => self.model.some_size_model().map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Finds the cells of one image.
@@ -38,13 +57,14 @@ impl Segmenter {
     /// # Errors
     /// [`Error::Option`] for an option out of its range, [`Error::Image`] when the image does not have the chosen
     /// channel or a pixel is not finite, [`Error::Model`] for [`Diameter::Auto`](crate::Diameter::Auto) with a model that
-    /// has no size model, [`Error::Device`] when a GPU fails.
+    /// has no size model, [`Error::Memory`] when there is too little memory, [`Error::Device`] when a GPU fails,
+    /// [`Error::Forked`] in a child process of the one that built the segmenter.
     pub fn segment(&self, image: &Image, options: &Options) -> Result<Segmentation> {
-        self.watched(image, options, &mut Watch::none())
+        self.watched(image, options, &Watch::none())
     }
 
-    /// Like [`Segmenter::segment`], and calls `progress` after each batch of tiles with the part that is done, from 0
-    /// to 1. A smaller [`Options::batch_size`] calls it more often.
+    /// Like [`Segmenter::segment`], and calls `progress` with the part that is done, from 0 to 1: after each tile, and at
+    /// least ten times a second. The work stops within 100 ms after `progress` returned `false`.
     ///
     /// # Errors
     /// Those of [`Segmenter::segment`], and [`Error::Cancelled`] when `progress` returns `false`.
@@ -54,11 +74,11 @@ impl Segmenter {
         options: &Options,
         progress: &'a mut Progress<'a>,
     ) -> Result<Segmentation> {
-        self.watched(image, options, &mut Watch::new(progress))
+        self.watched(image, options, &Watch::new(progress))
     }
 
-    fn watched(&self, image: &Image, options: &Options, watch: &mut Watch) -> Result<Segmentation> {
-        options.check()?;
+    fn watched(&self, image: &Image, options: &Options, watch: &Watch) -> Result<Segmentation> {
+        self.check(options)?;
         let mut lane = self.lanes.take();
         let found = lane.lane().segment(&[image], options, watch);
         one(found).map(|found| found.into_segmentation(image.size()))
@@ -69,7 +89,7 @@ impl Segmenter {
     /// # Errors
     /// Those of [`Segmenter::segment`].
     pub fn style(&self, image: &Image, options: &Options) -> Result<Array1<f32>> {
-        options.check()?;
+        self.check(options)?;
         let mut lane = self.lanes.take();
         one(lane.lane().style(&[image], options)).map(Array1::from)
     }
@@ -96,7 +116,7 @@ impl Segmenter {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Option`] for an option out of its range. Errors of a file or an image go to `done`.
+    /// Those of [`Segmenter::check`], before any file is loaded. Errors of a file or an image go to `done`.
     pub fn segment_many<F, E>(
         &self,
         files: impl IntoIterator<Item = F, IntoIter: Send>,
@@ -107,9 +127,45 @@ impl Segmenter {
         F: FnOnce() -> Result<Vec<Image>, E>,
         E: From<Error> + Send,
     {
-        options.check()?;
-        many::run(&self.lanes, self.model.diam_mean(), files.into_iter(), options, &done);
-        Ok(())
+        self.many(files, options, None, done)
+    }
+
+    /// Like [`Segmenter::segment_many`], and calls `progress` with the number of files that are done, to which parts of
+    /// files are added: 2.25 may be two files and a quarter of the next. It is called at least ten times a second.
+    ///
+    /// When `progress` returns `false`, the work stops within 100 ms, but waits for a file that is being loaded. `done` is
+    /// then not called for the files that are not done.
+    ///
+    /// # Errors
+    /// Those of [`Segmenter::segment_many`], and [`Error::Cancelled`] when `progress` returned `false`.
+    pub fn segment_many_with_progress<'a, F, E>(
+        &self,
+        files: impl IntoIterator<Item = F, IntoIter: Send>,
+        options: &Options,
+        progress: &'a mut Progress<'a>,
+        done: impl Fn(usize, Result<(Vec<Image>, Vec<Segmentation>), E>) + Sync,
+    ) -> Result<()>
+    where
+        F: FnOnce() -> Result<Vec<Image>, E>,
+        E: From<Error> + Send,
+    {
+        self.many(files, options, Some(progress), done)
+    }
+
+    fn many<'a, F, E>(
+        &self,
+        files: impl IntoIterator<Item = F, IntoIter: Send>,
+        options: &Options,
+        progress: Option<&'a mut Progress<'a>>,
+        done: impl Fn(usize, Result<(Vec<Image>, Vec<Segmentation>), E>) + Sync,
+    ) -> Result<()>
+    where
+        F: FnOnce() -> Result<Vec<Image>, E>,
+        E: From<Error> + Send,
+    {
+        self.check(options)?;
+        let scale = known_scale(&self.model, options.diameter);
+        many::run(&self.lanes, scale, files.into_iter(), options, progress, &done)
     }
 }
 

@@ -307,6 +307,15 @@ fn bad_values_are_refused_by_name() {
     assert!(several.contains("tensor diam_labels: has an element that is not a finite"), "{several}");
     let diameter = refused(|all| all.get_mut("diam_mean").unwrap().2.fill(0));
     assert!(diameter.contains("diam_mean"), "{diameter}");
+    for name in ["diam_mean", "diam_labels"] {
+        for absurd in [1e30f32, 1e-30, -17.0] {
+            let error = refused(|all| all.get_mut(name).unwrap().2 = absurd.to_le_bytes().into());
+            let words = format!(
+                "tensor {name}: is {absurd:?}, but the diameter of a cell is from 0.01 to 100000 pixels"
+            );
+            assert!(error.contains(&words), "{error}");
+        }
+    }
     let size = refused(|all| drop(all.insert("size.A".into(), (Dtype::F32, vec![1], vec![0; 4]))));
     assert!(size.contains("size.smean"), "{size}");
 }

@@ -21,6 +21,8 @@ mod input;
 mod network;
 #[path = "naive/normalize.rs"]
 mod normalize;
+#[path = "naive/parts.rs"]
+mod parts;
 #[path = "naive/resize.rs"]
 mod resize;
 #[path = "naive/tiles.rs"]

@@ -139,6 +139,10 @@ fn outputs_of_an_earlier_run_are_no_inputs() {
     scene.run("styles a -o a --model nuclei").done();
     assert_eq!(fs::read(scene.path("a/styles.npy")).unwrap(), first);
     scene.run("styles a/1.npy a/styles.npy -o a").failed(2, "styles.npy");
+    // Nor of another folder, where the pictures of the map lie beside the images.
+    scene.run("styles a b -o a --model nuclei").done();
+    let run = scene.run("styles a -o out --model nuclei").done();
+    assert!(run.stdout.starts_with("3 images -> "), "{run:?}");
     scene.file("c/styles.npy", &first);
     scene.run("styles c -o c").failed(2, "earlier run");
 }

@@ -13,11 +13,15 @@
 //   flowmask_model_free(model);
 //
 // Status. Every function that can fail returns a flowmask_status: FLOWMASK_OK, which is 0, or the kind of error.
-// flowmask_last_error gives the error as a sentence. Outputs are the last arguments, and are 0 or NULL after an error.
-// The library prints nothing, and no panic leaves it.
+// flowmask_last_error gives the error as a sentence, until the next call. Outputs are the last arguments, and are 0 or NULL
+// after an error. The library prints nothing, and no panic leaves it.
 //
-// Handles. Models, sessions and results can be freed in any order; freeing NULL does nothing. Using a handle that was
-// freed, or one of another type, gives FLOWMASK_ERROR_HANDLE.
+// Forks. In a child process of the one that loaded a model, calls with that model and its sessions give
+// FLOWMASK_ERROR_FORKED, since the child does not have their threads. Load the model again there. Results can be read and
+// everything can be freed. A child that is forked while another thread is in a call of the library should not use it.
+//
+// Handles. Models, pools, sessions and results can be freed in any order; freeing NULL does nothing. Using a handle that
+// was freed, or one of another type, gives FLOWMASK_ERROR_HANDLE.
 //
 // Memory. Pixels, names, options and bytes belong to the caller, who may free them when the call returns. Arrays of a
 // result belong to the result, and are valid until it is freed.
@@ -38,12 +42,37 @@
 
 #include <stdint.h>
 
+// How the functions are declared. Programs that link the static library on Windows define FLOWMASK_STATIC.
+#ifndef FLOWMASK_API
+#if defined(_WIN32) && !defined(FLOWMASK_STATIC)
+#define FLOWMASK_API __declspec(dllimport)
+#elif defined(__GNUC__)
+#define FLOWMASK_API __attribute__((visibility("default")))
+#else
+#define FLOWMASK_API
+#endif
+#endif
+
+
 // The version of this interface. It rises when something existing changes, but not when functions or fields at the end of
 // structs are added.
-#define FLOWMASK_ABI_VERSION 1
+#define FLOWMASK_ABI_VERSION 2
+
+// The version of this header and of the library that it belongs to. Before 1.0, a minor version may change what existed.
+#define FLOWMASK_VERSION_MAJOR 0
+
+// The second number of the version.
+#define FLOWMASK_VERSION_MINOR 1
+
+// The third number of the version.
+#define FLOWMASK_VERSION_PATCH 0
 
 // The diameter that stands for an estimate from the image.
-#define FLOWMASK_DIAMETER_AUTO -1.0
+#define FLOWMASK_DIAMETER_AUTO 0.0
+
+// The diameter that stands for that of the model: of the cells that it was trained on, if its file tells, or else the one
+// that images are scaled to.
+#define FLOWMASK_DIAMETER_MODEL -1.0
 
 // The outcome of a call.
 typedef enum {
@@ -73,6 +102,10 @@ typedef enum {
   FLOWMASK_ERROR_THREADS = 11,
   // There is a bug in the library.
   FLOWMASK_ERROR_INTERNAL = 12,
+  // The model or the pool belongs to another process, of which this one is a fork: load the model again.
+  FLOWMASK_ERROR_FORKED = 13,
+  // There is too little memory for an image or a model. Another image or diameter may take less.
+  FLOWMASK_ERROR_MEMORY = 14,
 } flowmask_status;
 
 // The type of the numbers in an image, in the byte order of the machine.
@@ -83,6 +116,12 @@ typedef enum {
   FLOWMASK_U16 = 2,
   // 32-bit floats.
   FLOWMASK_F32 = 3,
+  // 16-bit signed integers; on the host only.
+  FLOWMASK_I16 = 4,
+  // 16-bit floats (IEEE 754 binary16); on the host only.
+  FLOWMASK_F16 = 5,
+  // 64-bit floats, which are rounded to 32 bits; on the host only.
+  FLOWMASK_F64 = 6,
 } flowmask_type;
 
 // How important a log message is.
@@ -137,10 +176,15 @@ typedef enum {
   FLOWMASK_POLYGON_ENDS = 5,
   // uint32_t [points, 2]: x and y of the points of all polygons.
   FLOWMASK_POLYGON_POINTS = 6,
+  // uint16_t [height, width]: the labels; an error when there are more than 65535 cells.
+  FLOWMASK_LABELS_U16 = 7,
 } flowmask_array;
 
 // A network with its weights, loaded onto its devices. Threads may share it.
 typedef struct flowmask_model flowmask_model;
+
+// Threads that several models compute on, so that they do not use more threads than the machine has.
+typedef struct flowmask_pool flowmask_pool;
 
 // What was found in an image. A result never changes, so threads may share it.
 typedef struct flowmask_result flowmask_result;
@@ -187,6 +231,9 @@ typedef struct {
   flowmask_log_callback log;
   // The first argument of log. Default NULL.
   void *log_user_data;
+  // The threads to compute on, which other models may use too; threads is then not used. NULL starts threads for this
+  // model alone. Default NULL.
+  const flowmask_pool *pool;
 } flowmask_model_options;
 
 // The properties of a model.
@@ -205,9 +252,10 @@ typedef struct {
   double diam_labels;
 } flowmask_model_info;
 
-// A function that gets the part of the call that is done, from 0 to 1. It returns 0 to stop the call, and anything else to
-// go on. It may be called in a thread of the library while the call waits, but never in two threads at the same time. It
-// must not throw, and must not leave with longjmp.
+// A function that gets the part of the call that is done, from 0 to 1. It is called at least ten times a second, and at
+// last with 1. It returns 0 to stop the call, which takes no more than 100 ms, and anything else to go on. It may be called
+// in a thread of the library while the call waits, but never in two threads at the same time. It must not throw, and must
+// not leave with longjmp.
 typedef int32_t (*flowmask_progress_callback)(void *user_data, double done);
 
 // The options of a call, with the names and defaults of cellpose 3.1.1. Call flowmask_options_default first, then set what
@@ -228,12 +276,12 @@ typedef struct {
   uint32_t batch_size;
   // Height and width of a tile in pixels: a multiple of 16, from 32 to 4096. Default 224.
   uint32_t bsize;
-  // Steps along the flows; -1 lets the library choose. Default -1.
+  // Steps along the flows; 0 lets the library choose. Default 0.
   int32_t niter;
   // Masks of fewer pixels than this are dropped; 0 drops none. Default 15.
   uint64_t min_size;
-  // Median diameter of the cells in pixels; 0 takes the model's diam_mean, and FLOWMASK_DIAMETER_AUTO estimates it.
-  // Default 0.
+  // Median diameter of the cells in pixels. FLOWMASK_DIAMETER_AUTO, which is 0, estimates it; FLOWMASK_DIAMETER_MODEL
+  // takes the model's. Default FLOWMASK_DIAMETER_MODEL.
   double diameter;
   // The percentile of each channel that becomes 0. Default 1.
   double percentile_low;
@@ -264,6 +312,13 @@ typedef struct {
   flowmask_progress_callback progress;
   // The first argument of progress. Default NULL.
   void *progress_user_data;
+  // Whether a label keeps all its parts when they do not touch; else it becomes its largest part. Default 0.
+  uint32_t keep_parts;
+  // Must be 0.
+  uint32_t reserved;
+  // How many bytes of memory the call may use; what needs more is FLOWMASK_ERROR_MEMORY. 0 takes what the machine has
+  // free. Default 0.
+  uint64_t memory;
 } flowmask_options;
 
 // Pixels that the caller owns. They are read during a call, and not kept.
@@ -330,46 +385,65 @@ extern "C" {
 #endif // __cplusplus
 
 // The FLOWMASK_ABI_VERSION of the loaded library. Check that it is equal to that of the header.
-uint32_t flowmask_abi_version(void);
+FLOWMASK_API uint32_t flowmask_abi_version(void);
 
 // The version of the library, such as "0.1.0". The string is valid while the library is loaded.
-const char *flowmask_version(void);
+FLOWMASK_API const char *flowmask_version(void);
 
 // The name of a status, such as "FLOWMASK_ERROR_MODEL". It is never NULL.
-const char *flowmask_status_name(int32_t status);
+FLOWMASK_API const char *flowmask_status_name(int32_t status);
 
-// The message of the last error: of calls with this session or, when session is NULL, of calls in this thread. It is a
-// sentence in UTF-8, empty when there was no error, and never NULL. It is valid until the next call with the session, or
-// in the thread.
+// Why the last call failed: the last call with this session or, when session is NULL, the last call in this thread. It is
+// a sentence in UTF-8, empty when the call succeeded, and never NULL. It is valid until the next call with the session, or
+// in the thread. Functions that free a handle leave it as it is, unless they fail.
 //
 // When successive calls may run in different threads (virtual threads, async), use the message of the session.
+FLOWMASK_API
 const char *flowmask_last_error(const flowmask_session *session);
 
 // The error message of one image in the last flowmask_segment_many or flowmask_segment_on_device of this session; empty
 // when the image has no error.
+FLOWMASK_API
 const char *flowmask_image_error(const flowmask_session *session,
                                  uint64_t image);
 
 // Counts the devices: the processor, which is the first, and the GPUs that the driver finds. After a count of 1,
 // flowmask_last_error(NULL) says why there are no GPUs.
+FLOWMASK_API
 flowmask_status flowmask_device_count(uint32_t *count);
 
 // Describes the device with this index, from 0. A GPU is not opened for this.
-flowmask_status flowmask_device_describe(uint32_t index, flowmask_device *device);
+FLOWMASK_API flowmask_status flowmask_device_describe(uint32_t index, flowmask_device *device);
+
+// Starts threads for the pool of flowmask_model_options; 0 takes the number in RAYON_NUM_THREADS, or one for each core.
+FLOWMASK_API
+flowmask_status flowmask_pool_new(uint32_t threads,
+                                  flowmask_pool **pool);
+
+// Frees a pool; NULL does nothing. Its threads end when the last model that uses it is freed.
+FLOWMASK_API flowmask_status flowmask_pool_free(flowmask_pool *pool);
 
 // Sets all fields to their defaults. size is sizeof(flowmask_model_options), so that a newer library writes no more than
 // the caller has.
+FLOWMASK_API
 flowmask_status flowmask_model_options_default(flowmask_model_options *options,
                                                uint32_t size);
+
+// The name of a built-in model, by its index from 0; NULL when there are no more. The string is valid while the library is
+// loaded.
+FLOWMASK_API
+const char *flowmask_builtin_model(uint32_t index);
 
 // Loads a model. name is in UTF-8: "cyto" or "nuclei" for the built-in models, "cellpose:NAME" for a model that cellpose
 // has downloaded, or the path of a safetensors or PyTorch file. options may be NULL for the defaults. The first time on a
 // GPU, kernels are compiled, which takes seconds.
+FLOWMASK_API
 flowmask_status flowmask_model_load(const char *name,
                                     const flowmask_model_options *options,
                                     flowmask_model **model);
 
 // Loads a model from the bytes of such a file. They are not kept. name is used in messages, and may be NULL.
+FLOWMASK_API
 flowmask_status flowmask_model_load_bytes(const void *bytes,
                                           uint64_t length,
                                           const char *name,
@@ -377,24 +451,26 @@ flowmask_status flowmask_model_load_bytes(const void *bytes,
                                           flowmask_model **model);
 
 // Describes a model.
-flowmask_status flowmask_model_describe(const flowmask_model *model, flowmask_model_info *info);
+FLOWMASK_API flowmask_status flowmask_model_describe(const flowmask_model *model, flowmask_model_info *info);
 
 // Frees a model; NULL does nothing. Its sessions can still be used until they are freed.
-flowmask_status flowmask_model_free(flowmask_model *model);
+FLOWMASK_API flowmask_status flowmask_model_free(flowmask_model *model);
 
 // Sets all fields to their defaults. size is sizeof(flowmask_options), so that a newer library writes no more than the
 // caller has.
+FLOWMASK_API
 flowmask_status flowmask_options_default(flowmask_options *options,
                                          uint32_t size);
 
 // Makes a session for a model.
-flowmask_status flowmask_session_new(const flowmask_model *model, flowmask_session **session);
+FLOWMASK_API flowmask_status flowmask_session_new(const flowmask_model *model, flowmask_session **session);
 
 // Frees a session; NULL does nothing. Its results stay valid.
-flowmask_status flowmask_session_free(flowmask_session *session);
+FLOWMASK_API flowmask_status flowmask_session_free(flowmask_session *session);
 
 // Finds the cells of one image. options may be NULL for the defaults. The caller frees result with flowmask_result_free;
 // it is NULL after an error.
+FLOWMASK_API
 flowmask_status flowmask_segment(flowmask_session *session,
                                  const flowmask_image *image,
                                  const flowmask_options *options,
@@ -402,6 +478,7 @@ flowmask_status flowmask_segment(flowmask_session *session,
 
 // Computes only the style vector of one image, which is faster than finding its cells. style has room for length numbers,
 // and length must be the style_length of flowmask_model_describe.
+FLOWMASK_API
 flowmask_status flowmask_style(flowmask_session *session,
                                const flowmask_image *image,
                                const flowmask_options *options,
@@ -415,14 +492,31 @@ flowmask_status flowmask_style(flowmask_session *session,
 // room for a status for each image, or is NULL. When an image fails, the others are still segmented: its result is NULL,
 // flowmask_image_error gives its message, and the call returns the status of the first image that failed.
 //
-// The progress callback of the options is called after each image. When it stops the call, the images that are not done
-// fail with FLOWMASK_ERROR_CANCELLED.
+// The progress callback of the options gets the part of all images that is done. When it stops the call, the images that
+// are not done fail with FLOWMASK_ERROR_CANCELLED.
+FLOWMASK_API
 flowmask_status flowmask_segment_many(flowmask_session *session,
                                       const flowmask_image *const *images,
                                       uint64_t count,
                                       const flowmask_options *options,
                                       flowmask_result **results,
                                       flowmask_status *statuses);
+
+// Finds the cells in flows and cellprob that come from elsewhere, such as a network of your own (cellpose's compute_masks).
+// flows is float [2, height, width]: along y, then along x, in cells about five times a unit vector. cellprob is float
+// [height, width]. Both are without gaps.
+//
+// Of the options, niter, cellprob_threshold, flow_threshold, sampling, min_size, max_size_fraction, keep_parts,
+// exclude_on_edges, compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels; it has no flows and
+// no style vector, and its diameter is 0. It is computed on the processor.
+FLOWMASK_API
+flowmask_status flowmask_masks_from_flows(flowmask_session *session,
+                                          const float *flows,
+                                          const float *cellprob,
+                                          uint64_t height,
+                                          uint64_t width,
+                                          const flowmask_options *options,
+                                          flowmask_result **result);
 
 // Finds the cells of count images whose pixels are in the memory of a GPU, without copying the pixels to the host. The
 // field data of each image is a device pointer. It and the strides must be multiples of the size of a number.
@@ -435,7 +529,8 @@ flowmask_status flowmask_segment_many(flowmask_session *session,
 // are copied to the result. A result whose labels are on the device has everything else. With the option flows = 0, only
 // the style vector and the number of cells are copied to the host.
 //
-// For results, statuses and errors see flowmask_segment_many. progress is called after each batch of tiles.
+// For results, statuses and errors see flowmask_segment_many. progress gets the part of all images that is done.
+FLOWMASK_API
 flowmask_status flowmask_segment_on_device(flowmask_session *session,
                                            uint32_t device,
                                            void *stream,
@@ -447,29 +542,36 @@ flowmask_status flowmask_segment_on_device(flowmask_session *session,
                                            flowmask_status *statuses);
 
 // Describes a result.
-flowmask_status flowmask_result_describe(const flowmask_result *result, flowmask_result_info *info);
+FLOWMASK_API
+flowmask_status flowmask_result_describe(const flowmask_result *result,
+                                         flowmask_result_info *info);
 
 // The labels, [height, width] without gaps: 0 is background, cells are numbered 1 to n in row-major order of their first
 // pixels. The array is valid until the result is freed.
+FLOWMASK_API
 flowmask_status flowmask_result_labels(const flowmask_result *result,
                                        const uint32_t **labels);
 
 // The network's flows along y and along x, [2, flows_height, flows_width]; in cells, about five times a unit vector. The
 // array is valid until the result is freed.
+FLOWMASK_API
 flowmask_status flowmask_result_flows(const flowmask_result *result,
                                       const float **flows);
 
 // The logit of the probability that a pixel is in a cell, [flows_height, flows_width]. The array is valid until the result
 // is freed.
+FLOWMASK_API
 flowmask_status flowmask_result_cellprob(const flowmask_result *result,
                                          const float **cellprob);
 
 // The style vector: style_length numbers, of unit length together. The array is valid until the result is freed.
+FLOWMASK_API
 flowmask_status flowmask_result_style(const flowmask_result *result,
                                       const float **style);
 
 // The number of polygons that outline the cells: one for each part of a cell, and one for each hole. The first call traces
 // them.
+FLOWMASK_API
 flowmask_status flowmask_result_polygon_count(const flowmask_result *result,
                                               uint64_t *count);
 
@@ -477,6 +579,7 @@ flowmask_status flowmask_result_polygon_count(const flowmask_result *result,
 // (x, y) covers the square from (x, y) to (x + 1, y + 1). Outer borders go clockwise on the screen, borders of holes
 // counterclockwise. When the polygons of a cell are filled together, the result is its mask. The points are valid until
 // the result is freed.
+FLOWMASK_API
 flowmask_status flowmask_result_polygon(const flowmask_result *result,
                                         uint64_t index,
                                         uint32_t *label,
@@ -485,6 +588,7 @@ flowmask_status flowmask_result_polygon(const flowmask_result *result,
 
 // Copies an array, a flowmask_array, to a buffer of capacity bytes. needed gets the number of bytes of the array, and may
 // be NULL. With a NULL buffer and a capacity of 0, nothing is copied.
+FLOWMASK_API
 flowmask_status flowmask_result_copy(const flowmask_result *result,
                                      int32_t array,
                                      void *buffer,
@@ -492,7 +596,7 @@ flowmask_status flowmask_result_copy(const flowmask_result *result,
                                      uint64_t *needed);
 
 // Frees a result; NULL does nothing.
-flowmask_status flowmask_result_free(flowmask_result *result);
+FLOWMASK_API flowmask_status flowmask_result_free(flowmask_result *result);
 
 #ifdef __cplusplus
 }  // extern "C"

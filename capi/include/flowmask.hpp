@@ -3,10 +3,12 @@
 #define FLOWMASK_HPP
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -22,6 +24,12 @@ struct Error : std::runtime_error {
   Error(flowmask_status status, const char *message) : std::runtime_error(message), status(status) {}
   flowmask_status status;
 };
+
+// The library was loaded with another header than this.
+inline void check_version() {
+  if (flowmask_abi_version() != FLOWMASK_ABI_VERSION)
+    throw Error(FLOWMASK_ERROR_ARGUMENT, "the library and its header have different versions");
+}
 
 inline void check(flowmask_status status) {
   if (status != FLOWMASK_OK) throw Error(status, flowmask_last_error(nullptr));
@@ -43,13 +51,46 @@ inline flowmask_model_options model_options() {
   return made;
 }
 
-// An image of pixels [height, width, channels] without gaps, of uint8_t, uint16_t or float. The pixels are not copied.
+// The names of the built-in models.
+inline std::vector<std::string> builtin_models() {
+  std::vector<std::string> names;
+  for (std::uint32_t i = 0; flowmask_builtin_model(i); i++) names.emplace_back(flowmask_builtin_model(i));
+  return names;
+}
+
+// The processor and the GPUs.
+inline std::vector<flowmask_device> devices() {
+  std::uint32_t count;
+  check(flowmask_device_count(&count));
+  std::vector<flowmask_device> all(count);
+  for (std::uint32_t i = 0; i < count; i++) {
+    all[i].size = sizeof all[i];
+    check(flowmask_device_describe(i, &all[i]));
+  }
+  return all;
+}
+
+// The type of a C++ number. uint16_t holds no FLOWMASK_F16: set the field type of the image for that.
+template <class T> constexpr int type_of() {
+  if (std::is_same_v<T, std::uint8_t>) return FLOWMASK_U8;
+  if (std::is_same_v<T, std::uint16_t>) return FLOWMASK_U16;
+  if (std::is_same_v<T, std::int16_t>) return FLOWMASK_I16;
+  if (std::is_same_v<T, float>) return FLOWMASK_F32;
+  if (std::is_same_v<T, double>) return FLOWMASK_F64;
+  return 0;
+}
+
+// An image of pixels [height, width, channels] without gaps. The pixels are not copied. For pixels on a GPU, this is a
+// device pointer.
 template <class T>
 flowmask_image image(const T *pixels, std::uint64_t height, std::uint64_t width, std::uint64_t channels = 1) {
-  constexpr bool u8 = std::is_same_v<T, std::uint8_t>, u16 = std::is_same_v<T, std::uint16_t>;
-  static_assert(u8 || u16 || std::is_same_v<T, float>, "pixels are uint8_t, uint16_t or float");
-  const int type = u8 ? FLOWMASK_U8 : u16 ? FLOWMASK_U16 : FLOWMASK_F32;
-  return {sizeof(flowmask_image), type, pixels, height, width, channels, 0, 0, 0};
+  static_assert(type_of<T>() != 0, "pixels are uint8_t, uint16_t, int16_t, float or double");
+  return {sizeof(flowmask_image), type_of<T>(), pixels, height, width, channels, 0, 0, 0};
+}
+
+// A place for labels on a GPU, of uint32_t [height, width] without gaps.
+inline flowmask_device_labels device_labels(std::uint32_t *labels) {
+  return {sizeof(flowmask_device_labels), 0, labels, 0};
 }
 
 struct Polygon {
@@ -73,6 +114,14 @@ class Result {
   const float *flows() const { return array(flowmask_result_flows); }
   const float *cellprob() const { return array(flowmask_result_cellprob); }
   const float *style() const { return array(flowmask_result_style); }
+  // A copy of the labels; an Error when there are more than 65535 cells.
+  std::vector<std::uint16_t> labels_u16() const {
+    std::uint64_t bytes;
+    check(flowmask_result_copy(handle.get(), FLOWMASK_LABELS_U16, nullptr, 0, &bytes));
+    std::vector<std::uint16_t> labels(bytes / 2);
+    check(flowmask_result_copy(handle.get(), FLOWMASK_LABELS_U16, labels.data(), bytes, nullptr));
+    return labels;
+  }
 
   std::vector<Polygon> polygons() const {
     std::uint64_t count;
@@ -98,6 +147,20 @@ class Result {
   std::unique_ptr<flowmask_result, Deleter<flowmask_result_free>> handle;
 };
 
+// Threads that several models share: set the field pool of their options to get().
+class Pool {
+ public:
+  explicit Pool(std::uint32_t threads = 0) {
+    flowmask_pool *made;
+    check(flowmask_pool_new(threads, &made));
+    handle.reset(made);
+  }
+  flowmask_pool *get() const { return handle.get(); }
+
+ private:
+  std::unique_ptr<flowmask_pool, Deleter<flowmask_pool_free>> handle;
+};
+
 // Threads may share a model.
 class Model {
  public:
@@ -106,9 +169,10 @@ class Model {
     check(flowmask_model_load(name.c_str(), &options, &made));
     handle.reset(made);
   }
-  Model(const void *bytes, std::uint64_t length, const flowmask_model_options &options = model_options()) {
+  Model(const void *bytes, std::uint64_t length, const flowmask_model_options &options = model_options(),
+        const char *name = nullptr) {
     flowmask_model *made;
-    check(flowmask_model_load_bytes(bytes, length, nullptr, &options, &made));
+    check(flowmask_model_load_bytes(bytes, length, name, &options, &made));
     handle.reset(made);
   }
 
@@ -148,21 +212,86 @@ class Session {
   std::vector<Result> segment(const std::vector<flowmask_image> &images,
                               flowmask_options options = flowmask::options(), const Progress &progress = nullptr) {
     Watch watch(progress, options);
-    std::vector<const flowmask_image *> pointers;
-    for (const flowmask_image &image : images) pointers.push_back(&image);
+    const auto pointers = pointers_to(images);
     std::vector<flowmask_result *> handles(images.size());
     const flowmask_status status = flowmask_segment_many(handle.get(), pointers.data(), pointers.size(), &options,
                                                          handles.data(), nullptr);
-    std::vector<Result> found;
-    found.reserve(handles.size());
-    for (flowmask_result *one : handles) found.emplace_back(one);
-    watch.check(status);
-    return found;
+    return results(handles, watch, status);
+  }
+
+  // An image of many: its result, or its status and the message of its error.
+  struct Outcome {
+    flowmask_status status;
+    std::string error;
+    std::optional<Result> result;
+  };
+
+  // Segments all images, each with its own result or error. What concerns no single image is thrown.
+  std::vector<Outcome> segment_each(const std::vector<flowmask_image> &images,
+                                    flowmask_options options = flowmask::options(),
+                                    const Progress &progress = nullptr) {
+    Watch watch(progress, options);
+    const auto pointers = pointers_to(images);
+    std::vector<flowmask_result *> handles(images.size());
+    // No image has this status, so it stays only when the call failed as a whole.
+    std::vector<flowmask_status> statuses(images.size(), static_cast<flowmask_status>(-1));
+    const flowmask_status status = flowmask_segment_many(handle.get(), pointers.data(), pointers.size(), &options,
+                                                         handles.data(), statuses.data());
+    if (watch.thrown || images.empty() || statuses[0] == static_cast<flowmask_status>(-1)) {
+      results(handles, watch, status);
+      return {};
+    }
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < handles.size(); i++) {
+      outcomes.push_back({statuses[i], flowmask_image_error(handle.get(), i), std::nullopt});
+      if (handles[i]) outcomes.back().result.emplace(handles[i]);
+    }
+    return outcomes;
+  }
+
+  // Segments images on a GPU; flowmask_segment_on_device explains device and stream. labels has a place for each image,
+  // or is empty, and then the labels are in the results.
+  std::vector<Result> segment_on_device(std::uint32_t device, void *stream, const std::vector<flowmask_image> &images,
+                                        const std::vector<flowmask_device_labels> &labels = {},
+                                        flowmask_options options = flowmask::options(),
+                                        const Progress &progress = nullptr) {
+    if (!labels.empty() && labels.size() != images.size())
+      throw Error(FLOWMASK_ERROR_ARGUMENT, "labels: there must be one for each image, or none");
+    Watch watch(progress, options);
+    const auto pointers = pointers_to(images);
+    const auto targets = pointers_to(labels);
+    std::vector<flowmask_result *> handles(images.size());
+    const flowmask_status status =
+        flowmask_segment_on_device(handle.get(), device, stream, pointers.data(), labels.empty() ? nullptr : targets.data(),
+                                   pointers.size(), &options, handles.data(), nullptr);
+    return results(handles, watch, status);
+  }
+
+  // The cells in flows [2, height, width] and cellprob [height, width] that come from elsewhere.
+  Result masks_from_flows(const float *flows, const float *cellprob, std::uint64_t height, std::uint64_t width,
+                          flowmask_options options = flowmask::options(), const Progress &progress = nullptr) {
+    Watch watch(progress, options);
+    flowmask_result *found;
+    watch.check(flowmask_masks_from_flows(handle.get(), flows, cellprob, height, width, &options, &found));
+    return Result(found);
+  }
+
+  // The style vector alone. length is the style_length of the model's info.
+  std::vector<float> style(const flowmask_image &image, std::uint64_t length,
+                           flowmask_options options = flowmask::options()) {
+    std::vector<float> style(length);
+    check(flowmask_style(handle.get(), &image, &options, style.data(), length));
+    return style;
   }
 
   flowmask_session *get() const { return handle.get(); }
 
  private:
+  template <class T> static std::vector<const T *> pointers_to(const std::vector<T> &structs) {
+    std::vector<const T *> pointers;
+    for (const T &one : structs) pointers.push_back(&one);
+    return pointers;
+  }
   // Wraps a C++ function as a C callback.
   struct Watch {
     Watch(const Progress &progress, flowmask_options &options) : progress(progress) {
@@ -186,6 +315,14 @@ class Session {
     const Progress &progress;
     std::exception_ptr thrown;
   };
+  static std::vector<Result> results(const std::vector<flowmask_result *> &handles, const Watch &watch,
+                                     flowmask_status status) {
+    std::vector<Result> found;
+    found.reserve(handles.size());
+    for (flowmask_result *one : handles) found.emplace_back(one);
+    watch.check(status);
+    return found;
+  }
   std::unique_ptr<flowmask_session, Deleter<flowmask_session_free>> handle;
 };
 

@@ -39,10 +39,13 @@ impl From<Error> for Fault {
             Error::Image(_) => FLOWMASK_ERROR_IMAGE,
             Error::Option { .. } => FLOWMASK_ERROR_OPTION,
             Error::Model { .. } | Error::Tensor { .. } => FLOWMASK_ERROR_MODEL,
-            Error::Read { .. } | Error::Write { .. } | Error::ImageFile { .. } => FLOWMASK_ERROR_FILE,
+            Error::Read { .. } | Error::Write { .. } | Error::Exists { .. } => FLOWMASK_ERROR_FILE,
+            Error::ImageFile { .. } | Error::Labels { .. } => FLOWMASK_ERROR_FILE,
             Error::Device { .. } => FLOWMASK_ERROR_DEVICE,
             Error::Cancelled => FLOWMASK_ERROR_CANCELLED,
             Error::Threads { .. } => FLOWMASK_ERROR_THREADS,
+            Error::Forked => FLOWMASK_ERROR_FORKED,
+            Error::Memory { .. } => FLOWMASK_ERROR_MEMORY,
             // The library may get errors that this interface does not know yet.
             _ => FLOWMASK_ERROR_INTERNAL,
         };
@@ -56,7 +59,7 @@ thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The message of the last call of this thread that failed.
+/// The message of the last call of this thread; empty if it succeeded.
 pub(crate) fn thread_message() -> *const c_char {
     LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
@@ -72,8 +75,16 @@ pub(crate) fn note(message: &str) {
     let _ = LAST.try_with(|last| *last.borrow_mut() = text(message));
 }
 
-/// Runs the body of a function of the interface. An error or a panic becomes its status and this thread's message.
+/// Runs the body of a function of the interface. This thread's message becomes empty; an error or a panic becomes its
+/// status and this thread's message.
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status {
+    note("");
+    guard_free(body)
+}
+
+/// Like [`guard`], for a function that frees a handle. Unless it fails it leaves the message, so that a program can free
+/// what it has and then report why.
+pub(crate) fn guard_free(body: impl FnOnce() -> Result<(), Fault>) -> flowmask_status {
     match caught(body) {
         Ok(()) => FLOWMASK_OK,
         Err(fault) => {
@@ -123,7 +134,12 @@ mod tests {
         assert_eq!(guard(|| Err(Fault::argument("image", "has\0a zero"))), FLOWMASK_ERROR_ARGUMENT);
         // SAFETY: as above.
         assert_eq!(unsafe { CStr::from_ptr(thread_message()) }, c"image: has a zero");
+        assert_eq!(guard_free(|| Ok(())), FLOWMASK_OK);
+        // SAFETY: as above.
+        assert_eq!(unsafe { CStr::from_ptr(thread_message()) }, c"image: has a zero");
         assert_eq!(guard(|| Ok(())), FLOWMASK_OK);
+        // SAFETY: as above.
+        assert_eq!(unsafe { CStr::from_ptr(thread_message()) }, c"");
         assert_eq!(CALLS.get(), 0);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use crate::fault::Fault;
 use crate::flowmask_status::FLOWMASK_ERROR_HANDLE;
+use crate::fork;
 
 /// The live handles of one kind. No number is used twice, not even for another kind.
 pub(crate) struct Handles<T> {
@@ -19,22 +20,25 @@ impl<T> Handles<T> {
         Handles { kind, live: Mutex::new(BTreeMap::new()) }
     }
 
-    fn live(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<T>>> {
-        self.live.lock().unwrap_or_else(|e| e.into_inner())
+    /// Runs `use_list` with the list locked.
+    fn with<R>(&self, use_list: impl FnOnce(&mut BTreeMap<usize, Arc<T>>) -> R) -> R {
+        let _pass = fork::pass();
+        use_list(&mut self.live.lock().unwrap_or_else(|e| e.into_inner()))
     }
 
     pub fn insert<H>(&self, value: T) -> *mut H {
         // A multiple of 16, as a real address would be. Nobody reads what is there.
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let handle = NEXT.fetch_add(1, Ordering::Relaxed) * 16;
-        self.live().insert(handle, Arc::new(value));
+        let value = Arc::new(value);
+        self.with(|live| live.insert(handle, value));
         handle as *mut H
     }
 
     /// The value of a handle. It stays alive while it is in use, even when another thread frees the handle.
     pub fn get<H>(&self, handle: *const H) -> Result<Arc<T>, Fault> {
         let reason = if handle.is_null() { "is NULL" } else { "was freed, or is of another type" };
-        let found = self.live().get(&(handle as usize)).cloned();
+        let found = self.with(|live| live.get(&(handle as usize)).cloned());
         found.ok_or_else(|| self.fault(reason))
     }
 
@@ -44,7 +48,7 @@ impl<T> Handles<T> {
             return Ok(());
         }
         // The value is dropped after the lock is released, since a model waits for its threads.
-        let freed = self.live().remove(&(handle as usize));
+        let freed = self.with(|live| live.remove(&(handle as usize)));
         freed.map(drop).ok_or_else(|| self.fault("was freed before, or is of another type"))
     }
 

@@ -43,7 +43,7 @@ sized!(
 /// are copied to the result. A result whose labels are on the device has everything else. With the option flows = 0, only
 /// the style vector and the number of cells are copied to the host.
 ///
-/// For results, statuses and errors see flowmask_segment_many. progress is called after each batch of tiles.
+/// For results, statuses and errors see flowmask_segment_many. progress gets the part of all images that is done.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_segment_on_device(
     session: *mut flowmask_session,
@@ -90,7 +90,7 @@ unsafe fn image(
         let view = View::new(image)?;
         let labels = if labels.is_null() { None } else { Some(target(labels, view.shape[1])?) };
         let (pixels, shape, strides) = (view.data as u64, view.shape, view.strides);
-        Ok(DeviceImage { pixels, kind: view.kind, shape, strides, labels, stream })
+        Ok(DeviceImage { pixels, kind: view.on_device()?, shape, strides, labels, stream })
     }
 }
 

@@ -6,8 +6,10 @@ use ndarray::Array3;
 
 use crate::fault::Fault;
 use crate::flowmask_status::FLOWMASK_ERROR_IMAGE;
+use crate::flowmask_type::*;
 use crate::sized::{self, sized};
-use flowmask::{Image, Pixel, PixelType, Pixels};
+use flowmask::{Image, PixelType, Pixels};
+use half::f16;
 
 /// The type of the numbers in an image, in the byte order of the machine.
 #[repr(C)]
@@ -19,6 +21,12 @@ pub enum flowmask_type {
     FLOWMASK_U16 = 2,
     /// 32-bit floats.
     FLOWMASK_F32 = 3,
+    /// 16-bit signed integers; on the host only.
+    FLOWMASK_I16 = 4,
+    /// 16-bit floats (IEEE 754 binary16); on the host only.
+    FLOWMASK_F16 = 5,
+    /// 64-bit floats, which are rounded to 32 bits; on the host only.
+    FLOWMASK_F64 = 6,
 }
 
 /// Pixels that the caller owns. They are read during a call, and not kept.
@@ -78,7 +86,7 @@ pub(crate) fn check_pointer<T>(name: &str, pointer: *const T) -> Result<(), Faul
 #[derive(Clone, Copy)]
 pub(crate) struct View {
     pub data: *const u8,
-    pub kind: PixelType,
+    pub kind: flowmask_type,
     /// [height, width, channels].
     pub shape: [usize; 3],
     /// The strides along y, x and c, in bytes.
@@ -105,11 +113,11 @@ impl View {
             return Err(Fault::new(FLOWMASK_ERROR_IMAGE, reason));
         }
         check_pointer("data of the image", image.data.cast::<u8>())?;
-        let (strides, shape) = strides(&image, kind.bytes()).zip(shape(sides)).ok_or_else(|| {
+        let (strides, shape) = strides(&image, bytes(kind)).zip(shape(sides)).ok_or_else(|| {
             let reason = format!("image: {height} by {width} with {channels} channels is too large");
             Fault::new(FLOWMASK_ERROR_IMAGE, reason)
         })?;
-        if image.stride_x == 0 && strides[2] != kind.bytes() as isize && channels > 1 {
+        if image.stride_x == 0 && strides[2] != bytes(kind) as isize && channels > 1 {
             return Err(Fault::argument("image", "stride_c is set, so stride_x must be set too"));
         }
         Ok(View { data: image.data.cast(), kind, shape, strides })
@@ -121,19 +129,31 @@ impl View {
     /// The pixels can be read.
     pub unsafe fn image(&self) -> Result<Image, Fault> {
         // SAFETY: the caller guarantees it.
-        let pixels = unsafe {
+        let pixels: Pixels = unsafe {
             match self.kind {
-                PixelType::U8 => self.copy::<u8>(),
-                PixelType::U16 => self.copy::<u16>(),
-                PixelType::F32 => self.copy::<f32>(),
-                // `pixel_type` returns no other type.
-                other => return Err(Fault::argument("type", format!("{other:?} is not supported"))),
+                FLOWMASK_U8 => self.copy::<u8>().into(),
+                FLOWMASK_U16 => self.copy::<u16>().into(),
+                FLOWMASK_F32 => self.copy::<f32>().into(),
+                // As from a file, other types become floats.
+                FLOWMASK_I16 => self.copy::<i16>().mapv(f32::from).into(),
+                FLOWMASK_F16 => self.copy::<u16>().mapv(|bits| f16::from_bits(bits).to_f32()).into(),
+                FLOWMASK_F64 => self.copy::<f64>().mapv(|value| value as f32).into(),
             }
         };
         Ok(Image::new(pixels)?)
     }
 
-    unsafe fn copy<T: Pixel>(&self) -> Pixels {
+    /// The type of the pixels in the memory of a GPU.
+    pub fn on_device(&self) -> Result<PixelType, Fault> {
+        match self.kind {
+            FLOWMASK_U8 => Ok(PixelType::U8),
+            FLOWMASK_U16 => Ok(PixelType::U16),
+            FLOWMASK_F32 => Ok(PixelType::F32),
+            other => Err(Fault::argument("image", format!("{other:?} is not a type that a GPU reads"))),
+        }
+    }
+
+    unsafe fn copy<T: Copy>(&self) -> Array3<T> {
         let [height, width, channels] = self.shape;
         let mut values = Vec::<T>::with_capacity(height * width * channels);
         for y in 0..height {
@@ -145,10 +165,10 @@ impl View {
         }
         // SAFETY: all values were written.
         unsafe { values.set_len(height * width * channels) };
-        T::wrap(Array3::from_shape_vec(self.shape, values).expect("the shape has as many values"))
+        Array3::from_shape_vec(self.shape, values).expect("the shape has as many values")
     }
 
-    unsafe fn copy_row<T: Pixel>(&self, row: *const u8, to: *mut T) {
+    unsafe fn copy_row<T: Copy>(&self, row: *const u8, to: *mut T) {
         let ([_, width, channels], [_, step_x, step_c], bytes) = (self.shape, self.strides, size_of::<T>());
         if step_c == bytes as isize && step_x == (channels * bytes) as isize {
             // SAFETY: the row has no gaps. It is copied as bytes, since it may not be aligned.
@@ -166,14 +186,20 @@ impl View {
     }
 }
 
-/// The pixel type with this number of flowmask_type.
-fn pixel_type(number: i32) -> Option<PixelType> {
-    let types = [
-        (flowmask_type::FLOWMASK_U8, PixelType::U8),
-        (flowmask_type::FLOWMASK_U16, PixelType::U16),
-        (flowmask_type::FLOWMASK_F32, PixelType::F32),
-    ];
-    types.into_iter().find(|&(known, _)| known as i32 == number).map(|(_, kind)| kind)
+/// The type with this number.
+fn pixel_type(number: i32) -> Option<flowmask_type> {
+    let types = [FLOWMASK_U8, FLOWMASK_U16, FLOWMASK_F32, FLOWMASK_I16, FLOWMASK_F16, FLOWMASK_F64];
+    types.into_iter().find(|&known| known as i32 == number)
+}
+
+/// The length of a number in bytes.
+fn bytes(kind: flowmask_type) -> usize {
+    match kind {
+        FLOWMASK_U8 => 1,
+        FLOWMASK_U16 | FLOWMASK_I16 | FLOWMASK_F16 => 2,
+        FLOWMASK_F32 => 4,
+        FLOWMASK_F64 => 8,
+    }
 }
 
 /// The shape, if it has fewer than 2³¹ pixels and 2³³ numbers.

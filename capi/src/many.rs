@@ -1,7 +1,6 @@
 //! Many images in one call.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::fault::{Fault, text};
@@ -20,8 +19,8 @@ use flowmask::{Image, Options, Segmentation};
 /// room for a status for each image, or is NULL. When an image fails, the others are still segmented: its result is NULL,
 /// flowmask_image_error gives its message, and the call returns the status of the first image that failed.
 ///
-/// The progress callback of the options is called after each image. When it stops the call, the images that are not done
-/// fail with FLOWMASK_ERROR_CANCELLED.
+/// The progress callback of the options gets the part of all images that is done. When it stops the call, the images that
+/// are not done fail with FLOWMASK_ERROR_CANCELLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_segment_many(
     session: *mut flowmask_session,
@@ -47,30 +46,26 @@ fn run(
     session: &Session,
     views: Vec<Result<View, Fault>>,
     options: &Options,
-    progress: Progress,
+    mut progress: Progress,
 ) -> Result<Vec<Outcome>, Fault> {
     let start = Instant::now();
     let cancelled = || Err(Fault::from(flowmask::Error::Cancelled));
-    let state = Mutex::new((vec![None::<Outcome>; views.len()], 0, progress));
-    let stop = AtomicBool::new(false);
+    let outcomes = Mutex::new(vec![None::<Outcome>; views.len()]);
     let done = |i: usize, found: Result<(Vec<Image>, Vec<Segmentation>), Fault>| {
-        let mut state = state.lock().unwrap_or_else(|e| e.into_inner());
-        let (outcomes, finished, progress) = &mut *state;
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
-        outcomes[i] = Some(found.map(|(_, mut found)| found.remove(0)));
-        *finished += 1;
-        if !progress.at(f64::from(*finished) / views.len() as f64) {
-            stop.store(true, Ordering::Relaxed);
-        }
+        let outcome = found.map(|(_, mut found)| found.remove(0));
+        outcomes.lock().unwrap_or_else(|e| e.into_inner())[i] = Some(outcome);
     };
+    let mut progress = |images: f64| progress.at(images / views.len() as f64);
     // SAFETY: the caller's pixels are valid until the call returns.
     let load = |view: &Result<View, Fault>| Ok(vec![unsafe { view.clone()?.image() }?]);
-    let go_on = |_: &&_| !stop.load(Ordering::Relaxed);
-    let loads = views.iter().take_while(go_on).map(|view| move || load(view));
-    session.model.segmenter.segment_many(loads, options, done)?;
-    let (outcomes, finished, _) = state.into_inner().unwrap_or_else(|e| e.into_inner());
+    let loads = views.iter().map(|view| move || load(view));
+    match session.model.segmenter.segment_many_with_progress(loads, options, &mut progress, done) {
+        // What is done has its outcome.
+        Ok(()) | Err(flowmask::Error::Cancelled) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let outcomes = outcomes.into_inner().unwrap_or_else(|e| e.into_inner());
+    let finished = outcomes.iter().flatten().count();
     let (count, seconds) = (views.len(), start.elapsed().as_secs_f64());
     session
         .model

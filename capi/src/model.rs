@@ -3,12 +3,13 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::time::Instant;
 
-use crate::fault::{Fault, guard};
+use crate::fault::{Fault, guard, guard_free};
 use crate::flowmask_log_level::FLOWMASK_LOG_INFO;
 use crate::flowmask_status;
 use crate::handles::Handles;
 use crate::image::check_pointer;
 use crate::log::{Log, flowmask_log_callback};
+use crate::pool::{Home, POOLS, flowmask_pool};
 use crate::sized::{self, sized};
 use flowmask::{Device, Error, Model, Precision, Segmenter};
 
@@ -47,17 +48,20 @@ pub struct flowmask_model_options {
     pub log: flowmask_log_callback,
     /// The first argument of log. Default NULL.
     pub log_user_data: *mut c_void,
+    /// The threads to compute on, which other models may use too; threads is then not used. NULL starts threads for this
+    /// model alone. Default NULL.
+    pub pool: *const flowmask_pool,
 }
 
 sized!(
     flowmask_model_options, "model_options", first: 40,
     fields: [
         size: u32, threads: u32, precision: i32, reserved: u32, device: *const c_char, log: flowmask_log_callback,
-        log_user_data: *mut c_void,
+        log_user_data: *mut c_void, pool: *const flowmask_pool,
     ],
     flowmask_model_options {
-        size: 40, threads: 0, precision: 0, reserved: 0, device: std::ptr::null(), log: None,
-        log_user_data: std::ptr::null_mut(),
+        size: 48, threads: 0, precision: 0, reserved: 0, device: std::ptr::null(), log: None,
+        log_user_data: std::ptr::null_mut(), pool: std::ptr::null(),
     }
 );
 
@@ -93,6 +97,7 @@ sized!(
 pub(crate) struct Loaded {
     pub segmenter: Segmenter,
     pub log: Log,
+    pub home: Home,
 }
 
 pub(crate) static MODELS: Handles<Loaded> = Handles::new("model");
@@ -106,6 +111,14 @@ pub unsafe extern "C" fn flowmask_model_options_default(
 ) -> flowmask_status {
     // SAFETY: the caller's struct has `size` bytes.
     guard(|| unsafe { sized::set_defaults(options, size) })
+}
+
+/// The name of a built-in model, by its index from 0; NULL when there are no more. The string is valid while the library is
+/// loaded.
+#[unsafe(no_mangle)]
+pub extern "C" fn flowmask_builtin_model(index: u32) -> *const c_char {
+    const NAMES: [&CStr; 2] = [c"cyto", c"nuclei"];
+    NAMES.get(index as usize).map_or(std::ptr::null(), |name| name.as_ptr())
 }
 
 /// Loads a model. name is in UTF-8: "cyto" or "nuclei" for the built-in models, "cellpose:NAME" for a model that cellpose
@@ -162,20 +175,17 @@ unsafe fn load(
         };
         let names = if options.device.is_null() { "cpu" } else { string("device", options.device)? };
         let devices = Device::list(names)?;
-        if options.threads > MAX_THREADS {
-            return Err(option("threads", format!("must be at most {MAX_THREADS}")));
-        }
         let log = Log { callback: options.log, user_data: options.log_user_data };
-        let builder = Segmenter::builder().model(model()?).devices(devices.iter().copied());
+        let mut builder = Segmenter::builder().model(model()?).devices(devices.iter().copied());
+        if !options.pool.is_null() {
+            builder = builder.pool(&*POOLS.get(options.pool)?);
+        }
         let segmenter = builder.precision(precision).threads(options.threads as usize).build()?;
         log.say(FLOWMASK_LOG_INFO, &loaded(&segmenter, &devices, start));
-        out.write(MODELS.insert(Loaded { segmenter, log }));
+        out.write(MODELS.insert(Loaded { segmenter, log, home: Home::here() }));
     }
     Ok(())
 }
-
-/// More threads than any machine needs. A larger number is a mistake, and the threads would use up the memory.
-const MAX_THREADS: u32 = 4096;
 
 fn option(name: &'static str, reason: String) -> Fault {
     Error::Option { name, reason }.into()
@@ -254,5 +264,5 @@ pub unsafe extern "C" fn flowmask_model_describe(
 /// Frees a model; NULL does nothing. Its sessions can still be used until they are freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_model_free(model: *mut flowmask_model) -> flowmask_status {
-    guard(|| MODELS.free(model))
+    guard_free(|| MODELS.free(model))
 }

@@ -8,7 +8,11 @@ use crate::sized::{self, sized};
 use flowmask::{Compat, Diameter, Normalize, Options, Sampling};
 
 /// The diameter that stands for an estimate from the image.
-pub const FLOWMASK_DIAMETER_AUTO: f64 = -1.0;
+pub const FLOWMASK_DIAMETER_AUTO: f64 = 0.0;
+
+/// The diameter that stands for that of the model: of the cells that it was trained on, if its file tells, or else the one
+/// that images are scaled to.
+pub const FLOWMASK_DIAMETER_MODEL: f64 = -1.0;
 
 /// How the flow at a point between pixels is read.
 #[repr(C)]
@@ -39,9 +43,10 @@ pub enum flowmask_compat {
     FLOWMASK_COMPAT_3_1_1 = 1,
 }
 
-/// A function that gets the part of the call that is done, from 0 to 1. It returns 0 to stop the call, and anything else to
-/// go on. It may be called in a thread of the library while the call waits, but never in two threads at the same time. It
-/// must not throw, and must not leave with longjmp.
+/// A function that gets the part of the call that is done, from 0 to 1. It is called at least ten times a second, and at
+/// last with 1. It returns 0 to stop the call, which takes no more than 100 ms, and anything else to go on. It may be called
+/// in a thread of the library while the call waits, but never in two threads at the same time. It must not throw, and must
+/// not leave with longjmp.
 pub type flowmask_progress_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, done: f64) -> i32>;
 
 /// The options of a call, with the names and defaults of cellpose 3.1.1. Call flowmask_options_default first, then set what
@@ -64,12 +69,12 @@ pub struct flowmask_options {
     pub batch_size: u32,
     /// Height and width of a tile in pixels: a multiple of 16, from 32 to 4096. Default 224.
     pub bsize: u32,
-    /// Steps along the flows; -1 lets the library choose. Default -1.
+    /// Steps along the flows; 0 lets the library choose. Default 0.
     pub niter: i32,
     /// Masks of fewer pixels than this are dropped; 0 drops none. Default 15.
     pub min_size: u64,
-    /// Median diameter of the cells in pixels; 0 takes the model's diam_mean, and FLOWMASK_DIAMETER_AUTO estimates it.
-    /// Default 0.
+    /// Median diameter of the cells in pixels. FLOWMASK_DIAMETER_AUTO, which is 0, estimates it; FLOWMASK_DIAMETER_MODEL
+    /// takes the model's. Default FLOWMASK_DIAMETER_MODEL.
     pub diameter: f64,
     /// The percentile of each channel that becomes 0. Default 1.
     pub percentile_low: f64,
@@ -100,6 +105,13 @@ pub struct flowmask_options {
     pub progress: flowmask_progress_callback,
     /// The first argument of progress. Default NULL.
     pub progress_user_data: *mut c_void,
+    /// Whether a label keeps all its parts when they do not touch; else it becomes its largest part. Default 0.
+    pub keep_parts: u32,
+    /// Must be 0.
+    pub reserved: u32,
+    /// How many bytes of memory the call may use; what needs more is FLOWMASK_ERROR_MEMORY. 0 takes what the machine has
+    /// free. Default 0.
+    pub memory: u64,
 }
 
 sized!(
@@ -109,7 +121,7 @@ sized!(
         niter: i32, min_size: u64, diameter: f64, percentile_low: f64, percentile_high: f64, flow_threshold: f64,
         cellprob_threshold: f64, max_size_fraction: f64, tile_overlap: f64, normalize: u32, invert: u32,
         resample: u32, exclude_on_edges: u32, augment: u32, flows: u32, progress: flowmask_progress_callback,
-        progress_user_data: *mut c_void,
+        progress_user_data: *mut c_void, keep_parts: u32, reserved: u32, memory: u64,
     ],
     defaults()
 );
@@ -125,9 +137,9 @@ fn defaults() -> flowmask_options {
         compat: 0,
         batch_size: 0,
         bsize: ours.bsize as u32,
-        niter: -1,
+        niter: 0,
         min_size: ours.min_size as u64,
-        diameter: 0.0,
+        diameter: FLOWMASK_DIAMETER_MODEL,
         percentile_low: ours.normalize.percentile[0],
         percentile_high: ours.normalize.percentile[1],
         flow_threshold: ours.flow_threshold,
@@ -142,6 +154,9 @@ fn defaults() -> flowmask_options {
         flows: ours.flows.into(),
         progress: None,
         progress_user_data: std::ptr::null_mut(),
+        keep_parts: ours.keep_parts.into(),
+        reserved: 0,
+        memory: 0,
     }
 }
 
@@ -184,6 +199,9 @@ pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
         // SAFETY: the caller guarantees it.
         false => unsafe { sized::read(options) }?,
     };
+    if from.reserved != 0 {
+        return Err(Fault::argument("options", "its field reserved is not 0"));
+    }
     let options = convert(&from)?;
     options.check()?;
     Ok((options, Progress { callback: from.progress, user_data: from.progress_user_data }))
@@ -192,8 +210,8 @@ pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
 fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
     let diameter = match from.diameter {
-        0.0 => Diameter::Model,
         FLOWMASK_DIAMETER_AUTO => Diameter::Auto,
+        FLOWMASK_DIAMETER_MODEL => Diameter::Model,
         pixels => Diameter::Pixels(pixels),
     };
     let samplings = [Sampling::Bilinear, Sampling::GridSample, Sampling::Nearest];
@@ -206,10 +224,10 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
         other => return wrong("compat", format!("{other} is not a flowmask_compat")),
     };
     let niter = match from.niter {
-        -1 => None,
+        0 => None,
         niter => match u32::try_from(niter) {
             Ok(niter) => Some(niter),
-            Err(_) => return wrong("niter", format!("{niter} is neither a number of steps nor -1")),
+            Err(_) => return wrong("niter", format!("{niter} is not a number of steps; 0 is automatic")),
         },
     };
     Ok(Options::default()
@@ -229,6 +247,8 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
         .resample(from.resample != 0)
         .sampling(sampling)
         .exclude_on_edges(from.exclude_on_edges != 0)
+        .keep_parts(from.keep_parts != 0)
+        .memory((from.memory != 0).then_some(from.memory))
         .augment(from.augment != 0)
         .batch_size((from.batch_size != 0).then_some(from.batch_size as usize))
         .tile_overlap(from.tile_overlap)

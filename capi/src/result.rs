@@ -1,9 +1,10 @@
 //! Results: what was found in an image. Their arrays are read in place or copied.
 
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
-use crate::fault::{Fault, guard};
+use crate::fault::{Fault, guard, guard_free};
 use crate::flowmask_status::{self, *};
 use crate::handles::Handles;
 use crate::image::check_pointer;
@@ -35,6 +36,8 @@ pub enum flowmask_array {
     FLOWMASK_POLYGON_ENDS = 5,
     /// uint32_t [points, 2]: x and y of the points of all polygons.
     FLOWMASK_POLYGON_POINTS = 6,
+    /// uint16_t [height, width]: the labels; an error when there are more than 65535 cells.
+    FLOWMASK_LABELS_U16 = 7,
 }
 
 /// The sizes of a result's arrays, the number of cells and the diameter.
@@ -132,8 +135,8 @@ impl Found {
         }))
     }
 
-    fn bytes(&self, array: i32) -> Result<&[u8], Fault> {
-        Ok(match array {
+    fn bytes(&self, array: i32) -> Result<Cow<'_, [u8]>, Fault> {
+        Ok(Cow::Borrowed(match array {
             0 => bytemuck::cast_slice(self.labels()?),
             1 => bytemuck::cast_slice(self.flows()?),
             2 => bytemuck::cast_slice(self.cellprob()?),
@@ -141,13 +144,23 @@ impl Found {
             4 => bytemuck::cast_slice(&self.polygons()?.labels),
             5 => bytemuck::cast_slice(&self.polygons()?.ends),
             6 => bytemuck::cast_slice(&self.polygons()?.points),
+            7 => return Ok(Cow::Owned(narrow(self.labels()?, self.cells)?)),
             other => return Err(Fault::argument("array", format!("{other} is not a flowmask_array"))),
-        })
+        }))
     }
 }
 
 fn all<T, D: ndarray::Dimension>(array: &ndarray::Array<T, D>) -> &[T] {
     array.as_slice().expect("the arrays of a segmentation are in C order")
+}
+
+/// The bytes of the labels as uint16_t.
+fn narrow(labels: &[u32], cells: u32) -> Result<Vec<u8>, Fault> {
+    if cells > u16::MAX.into() {
+        let reason = format!("has {cells} cells, and uint16_t labels end at 65535");
+        return Err(Fault::argument("result", reason));
+    }
+    Ok(labels.iter().flat_map(|&label| (label as u16).to_ne_bytes()).collect())
 }
 
 fn with_flows(values: &[f32]) -> Result<&[f32], Fault> {
@@ -324,5 +337,23 @@ pub unsafe extern "C" fn flowmask_result_copy(
 /// Frees a result; NULL does nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_result_free(result: *mut flowmask_result) -> flowmask_status {
-    guard(|| RESULTS.free(result))
+    guard_free(|| RESULTS.free(result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_16_bits_are_refused_when_there_are_more_cells() {
+        for (cells, good) in [(65_535_u32, true), (65_536, false)] {
+            let labels: Vec<u32> = (1..=cells).collect();
+            match narrow(&labels, cells) {
+                Ok(bytes) => assert!(good && bytes[2 * 65_534..] == u16::MAX.to_ne_bytes()),
+                Err(fault) => {
+                    assert!(!good && fault.message.contains("has 65536 cells"), "{}", fault.message)
+                }
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::fault::{Fault, caught, guard, text};
+use crate::fault::{Fault, caught, guard, guard_free, text};
 use crate::flowmask_log_level::FLOWMASK_LOG_DEBUG;
 use crate::flowmask_status::{self, *};
 use crate::handles::Handles;
@@ -72,7 +72,10 @@ pub(crate) fn in_session(
 ) -> flowmask_status {
     guard(|| {
         let session = SESSIONS.get(session)?;
+        // In a fork, another thread's call would keep the session busy for ever.
+        session.model.home.check()?;
         let _call = Call::begin(&session)?;
+        session.messages().last = CString::default();
         caught(|| body(&session)).inspect_err(|fault| session.messages().last = text(&fault.message))
     })
 }
@@ -96,7 +99,7 @@ pub unsafe extern "C" fn flowmask_session_new(
 /// Frees a session; NULL does nothing. Its results stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_session_free(session: *mut flowmask_session) -> flowmask_status {
-    guard(|| SESSIONS.free(session))
+    guard_free(|| SESSIONS.free(session))
 }
 
 /// Finds the cells of one image. options may be NULL for the defaults. The caller frees result with flowmask_result_free;
@@ -115,7 +118,7 @@ pub unsafe extern "C" fn flowmask_segment(
         let image = View::new(image)?.image()?;
         let (options, mut progress) = options::read(options)?;
         let mut progress = |done| progress.at(done);
-        let Loaded { segmenter, log } = &*session.model;
+        let Loaded { segmenter, log, .. } = &*session.model;
         let found = segmenter.segment_with_progress(&image, &options, &mut progress)?;
         log.say(FLOWMASK_LOG_DEBUG, &segmented(&found, start));
         result.write(RESULTS.insert(Found::new(found)));

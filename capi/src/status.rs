@@ -35,6 +35,10 @@ pub enum flowmask_status {
     FLOWMASK_ERROR_THREADS = 11,
     /// There is a bug in the library.
     FLOWMASK_ERROR_INTERNAL = 12,
+    /// The model or the pool belongs to another process, of which this one is a fork: load the model again.
+    FLOWMASK_ERROR_FORKED = 13,
+    /// There is too little memory for an image or a model. Another image or diameter may take less.
+    FLOWMASK_ERROR_MEMORY = 14,
 }
 
 /// The name of a status, such as "FLOWMASK_ERROR_MODEL". It is never NULL.
@@ -54,14 +58,16 @@ pub extern "C" fn flowmask_status_name(status: i32) -> *const c_char {
         10 => c"FLOWMASK_ERROR_CANCELLED",
         11 => c"FLOWMASK_ERROR_THREADS",
         12 => c"FLOWMASK_ERROR_INTERNAL",
+        13 => c"FLOWMASK_ERROR_FORKED",
+        14 => c"FLOWMASK_ERROR_MEMORY",
         _ => c"unknown status",
     };
     name.as_ptr()
 }
 
-/// The message of the last error: of calls with this session or, when session is NULL, of calls in this thread. It is a
-/// sentence in UTF-8, empty when there was no error, and never NULL. It is valid until the next call with the session, or
-/// in the thread.
+/// Why the last call failed: the last call with this session or, when session is NULL, the last call in this thread. It is
+/// a sentence in UTF-8, empty when the call succeeded, and never NULL. It is valid until the next call with the session, or
+/// in the thread. Functions that free a handle leave it as it is, unless they fail.
 ///
 /// When successive calls may run in different threads (virtual threads, async), use the message of the session.
 #[unsafe(no_mangle)]
@@ -87,5 +93,10 @@ fn session_message(
     choose: impl FnOnce(&crate::session::Messages) -> *const c_char,
 ) -> *const c_char {
     const NONE: &CStr = c"session: is not a live flowmask_session";
-    SESSIONS.get(session).map_or(NONE.as_ptr(), |session| choose(&session.messages()))
+    const FORKED: &CStr = c"session: belongs to another process, of which this one is a fork";
+    match SESSIONS.get(session) {
+        Ok(session) if session.model.home.check().is_ok() => choose(&session.messages()),
+        Ok(_) => FORKED.as_ptr(),
+        Err(_) => NONE.as_ptr(),
+    }
 }

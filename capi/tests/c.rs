@@ -38,6 +38,12 @@ fn library() -> &'static Path {
         let library =
             folder.join(if cfg!(target_os = "macos") { "libflowmask.dylib" } else { "libflowmask.so" });
         assert!(library.is_file(), "{} is not there", library.display());
+        if cfg!(target_os = "linux") {
+            // The name by which programs look for it.
+            let name = folder.join(concat!("libflowmask.so.", env!("CARGO_PKG_VERSION_MAJOR")));
+            let _ = std::fs::remove_file(&name);
+            std::os::unix::fs::symlink("libflowmask.so", name).unwrap();
+        }
         library
     })
 }
@@ -107,7 +113,8 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
         ]);
         compile.args(words("FLOWMASK_C_FLAGS")).arg("-I").arg(package().join("include"));
         compile.args(
-            ["main.c", "images.c", "results.c", "misuse.c"].map(|file| package().join("tests/c").join(file)),
+            ["main.c", "images.c", "results.c", "misuse.c", "fork.c"]
+                .map(|file| package().join("tests/c").join(file)),
         );
         compile.args(["-x", "none", "-pthread", "-L"]).arg(library.parent().unwrap()).arg("-lflowmask");
         compile.arg(format!("-Wl,-rpath,{}", library.parent().unwrap().display())).arg("-o").arg(&program);
@@ -121,6 +128,22 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
         let said = run(test.arg(&model).arg(&file));
         assert_eq!(said.lines().last(), Some("the C interface is as it should be"), "{said}");
     }
+}
+
+#[test]
+fn the_classes_of_cpp_do_what_the_functions_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (height, width) = write_scene(folder.path(), "nuclei");
+    let (library, program) = (library(), folder.path().join("whole"));
+    let mut compile = Command::new("c++");
+    compile.args(["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I"]);
+    compile.arg(package().join("include")).arg(package().join("tests/c/whole.cpp")).arg("-L");
+    compile.arg(library.parent().unwrap()).arg("-lflowmask").arg("-o").arg(&program);
+    run(compile.arg(format!("-Wl,-rpath,{}", library.parent().unwrap().display())));
+    let mut test = Command::new(&program);
+    test.env_remove("LD_LIBRARY_PATH").arg(folder.path());
+    let said = run(test.args([height.to_string(), width.to_string(), "nuclei".into()]));
+    assert_eq!(said.trim_end(), "flowmask.hpp is as it should be");
 }
 
 /// The functions that the header declares.
@@ -138,8 +161,19 @@ fn declared() -> BTreeSet<String> {
 #[cfg(target_os = "linux")]
 fn the_library_exports_what_the_header_declares() {
     let symbols = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library()));
-    let exported: BTreeSet<String> =
-        symbols.lines().filter_map(|line| line.split_whitespace().last()).map(str::to_owned).collect();
+    let version = concat!("libflowmask.so.", env!("CARGO_PKG_VERSION_MAJOR"));
+    // The version itself is a symbol too.
+    let names = symbols.lines().filter_map(|line| line.split_whitespace().last());
+    let names = names.filter(|name| name.trim_end_matches(&format!("@@{version}")) != version);
+    let exported: BTreeSet<String> = names
+        .map(|name| {
+            let (name, of) = name.split_once("@@").unwrap_or_else(|| panic!("{name} has no version"));
+            assert_eq!(of, version, "{name}");
+            name.to_owned()
+        })
+        .collect();
+    let dynamic = run(Command::new("readelf").args(["-d"]).arg(library()));
+    assert!(dynamic.contains(&format!("Library soname: [{version}]")), "{dynamic}");
     assert_eq!(exported, declared());
     assert!(exported.len() > 20);
 }

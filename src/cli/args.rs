@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use flowmask::Diameter;
 
+use super::usage::utf8;
+
 const EXAMPLES: &str = "Examples:
   flowmask segment cells.tif                      writes cells_masks.tif beside it
   flowmask segment scans -o results --overlay     segments every image of the folder
@@ -17,6 +19,10 @@ const EVALUATE: &str = "\
 Files are paired by name: a_labels.png of the truth with a_masks.tif of a prediction. The endings _cp_masks, _masks, \
 _mask, _labels, _label and _seg do not count as part of a name. When a folder has files with such endings, its other \
 files are ignored.
+
+Each plane of a stack is an image of its own, as `flowmask segment` numbers its cells. With --volumes, all planes of a file \
+are one image (of a file with time and z, those of each time point): cells are compared over all planes, outlines within \
+planes, and the gallery shows the middle plane.
 
 Scores are means over the images. AP is TP / (TP + FP + FN) at an IoU of 0.5, 0.75 and 0.9; mAP is its mean from 0.5 to \
 0.95. F1 is at an IoU of 0.5. PQ is the panoptic quality, AJI the aggregated Jaccard index. \"boundary\" is the F score of \
@@ -37,7 +43,7 @@ Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be star
 
 /// Find every cell in microscope images, with the networks of Cellpose 1 to 3.
 #[derive(Parser)]
-#[command(name = "flowmask", version)]
+#[command(name = "flowmask", version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -54,10 +60,15 @@ pub enum Command {
     /// Write the style vector of each image, and draw a map on which similar images are near each other
     #[command(after_help = STYLES_HELP)]
     Styles(Styles),
-    /// List the built-in models, and the models that Cellpose has downloaded
-    Models,
+    /// List the built-in models and those of Cellpose that are there, or download the latter
+    Models(super::models::Args),
     /// Convert a model file between PyTorch and safetensors
     Convert(Convert),
+    /// Print the completions of a shell
+    #[command(after_help = super::generate::COMPLETIONS)]
+    Completions(super::generate::Completions),
+    /// Print the man page, or write those of all commands into a folder
+    Man(super::generate::Man),
     /// Show the processor, the GPUs, and what is missing to use them
     #[cfg(feature = "cuda")]
     #[command(after_help = super::devices::HELP)]
@@ -66,7 +77,8 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct Segment {
-    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'
+    /// Images, folders, quoted patterns such as 'a/*.tif' or 'a/**/*.tif', or - for a list on standard input, with one
+    /// name on each line
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
@@ -79,17 +91,22 @@ pub struct Segment {
     pub output: Output,
     #[command(flatten)]
     pub speed: Speed,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Args)]
 pub struct Styles {
-    /// Images, folders (their images, not those of subfolders), or quoted patterns such as 'a/*.tif'. On the map,
-    /// images of the same folder have the same colour
+    /// Images, folders, quoted patterns such as 'a/*.tif' or 'a/**/*.tif', or - for a list on standard input, with one
+    /// name on each line. On the map, images of the same folder have the same colour
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Folder for the outputs, created if missing
     #[arg(short = 'o', long = "output", alias = "savedir", default_value = ".", value_name = "DIR")]
     pub dir: PathBuf,
+    /// Replace any file; left out, only outputs of flowmask are replaced
+    #[arg(long)]
+    pub overwrite: bool,
     /// Print errors only
     #[arg(short, long)]
     pub quiet: bool,
@@ -101,6 +118,8 @@ pub struct Styles {
     pub map: Map,
     #[command(flatten)]
     pub speed: Speed,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Args)]
@@ -117,9 +136,25 @@ pub struct Map {
 #[derive(Args)]
 #[command(next_help_heading = "Input")]
 pub struct Input {
+    /// Take the images of all folders below a folder too, except hidden ones
+    #[arg(short, long)]
+    pub recursive: bool,
     /// Use only images whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "img_filter", value_name = "SUFFIX")]
+    #[arg(long, alias = "img_filter", value_name = "SUFFIX", value_parser = utf8())]
     pub img_filter: Option<String>,
+    /// What each axis of the files is, slowest first, such as ZCYX or YXC: Y and X are rows and columns, C channels, Z
+    /// depth, T time, any other letter more planes [default: what the file says, else a guess that --verbose tells]
+    #[arg(long, value_name = "LETTERS", conflicts_with_all = ["channel_axis", "z_axis"])]
+    pub axes: Option<String>,
+    /// Axis of the channels, counted from 0, or from -1 at the end
+    #[arg(long, alias = "channel_axis", value_name = "N", allow_negative_numbers = true)]
+    pub channel_axis: Option<isize>,
+    /// Axis of the depth, counted in the same way
+    #[arg(long, alias = "z_axis", value_name = "N", allow_negative_numbers = true)]
+    pub z_axis: Option<isize>,
+    /// The image, counted from 1, of a file that has several [default: all]
+    #[arg(long, value_name = "N")]
+    pub series: Option<usize>,
     /// Channel of the cells, counted from 1; 0 is the mean of all channels
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub chan: usize,
@@ -152,10 +187,12 @@ pub struct Model {
         alias = "pretrained-model",
         alias = "pretrained_model",
         default_value = "cyto",
-        value_name = "MODEL"
+        value_name = "MODEL",
+        value_parser = utf8()
     )]
     pub model: String,
-    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: the model's]
+    /// Diameter of the cells in pixels; `auto` or 0 estimates it for each image [default: 30 for cyto, 17 for
+    /// nuclei, and what a model file says about its training, its diam_labels]
     #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
     pub diameter: Option<Diameter>,
     /// Average the network over flipped tiles that overlap by half (slower)
@@ -205,6 +242,9 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub min_size: i64,
+    /// Leave masks that are in several parts as they are; otherwise the largest part of each mask stays
+    #[arg(long, alias = "keep_parts")]
+    pub keep_parts: bool,
     /// Drop cells that touch the border of the image
     #[arg(long, alias = "exclude_on_edges")]
     pub exclude_on_edges: bool,
@@ -220,7 +260,8 @@ pub struct Cells {
     /// Do not interpolate: read the flow of the pixel that contains the point
     #[arg(long, alias = "no_interp", conflicts_with = "sampling")]
     pub no_interp: bool,
-    /// Reproduce the bugs of this version of Cellpose, for comparisons
+    /// Reproduce the bugs of this version of Cellpose, for comparisons: its filter of small cells, masks in several parts,
+    /// channels of little contrast as zeros
     #[arg(long, value_enum, value_name = "VERSION")]
     pub compat: Option<Compat>,
 }
@@ -237,9 +278,18 @@ pub struct Output {
     /// Also write NAME_overlay.png, the image with the outlines of the cells
     #[arg(long)]
     pub overlay: bool,
+    /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Skip images whose outputs are all there already
+    #[arg(long, alias = "skip_existing")]
+    pub skip_existing: bool,
     /// Print one line of JSON for each image
     #[arg(long)]
     pub json: bool,
+    /// Also print the model, the device and, for each image, its axes, scale and tiles
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// Print errors only
     #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,
@@ -253,7 +303,7 @@ pub struct Speed {
     pub threads: usize,
     /// Where to run: cpu, cuda (the first NVIDIA GPU), cuda:1, several as in cuda:0,cuda:1, or auto (all GPUs, or the
     /// processor if there are none); see `flowmask devices`
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    #[arg(long, default_value = "cpu", value_name = "DEVICE", value_parser = utf8())]
     pub device: String,
     /// Precision of the network on a GPU: half (f16) or single (f32)
     #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
@@ -262,9 +312,22 @@ pub struct Speed {
     /// as keep a GPU busy; on the processor 8, or the number of threads if larger]
     #[arg(long, alias = "batch_size", value_name = "N")]
     pub batch_size: Option<usize>,
+    /// The most memory that an image may take, such as 4GB, 500MB or 2GiB [default: what is free]
+    #[arg(long, value_parser = memory, value_name = "SIZE")]
+    pub memory: Option<u64>,
     /// Instruction set of the convolutions: avx512, avx2, neon or portable; left out, the fastest that the processor has
-    #[arg(long, aliases = ["cpu_isa", "cpu-kernel", "cpu_kernel"], value_name = "NAME")]
+    #[arg(long, aliases = ["cpu_isa", "cpu-kernel", "cpu_kernel"], value_name = "NAME", value_parser = utf8())]
     pub cpu_isa: Option<String>,
+}
+
+/// Read before the other arguments: see `config`.
+#[derive(Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct Config {
+    /// Take flags from a TOML file, such as `diameter = 30` or `overlay = true`; those on the command line win. Tables
+    /// [segment], [styles] and [evaluate] are for one command
+    #[arg(long = "config", id = "config", value_name = "FILE")]
+    pub _file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -276,11 +339,14 @@ pub struct Evaluate {
     #[arg(long, required = true, value_name = "DIR")]
     pub pred: Vec<PathBuf>,
     /// Use only true label images whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "truth_suffix", value_name = "SUFFIX")]
+    #[arg(long, alias = "truth_suffix", value_name = "SUFFIX", value_parser = utf8())]
     pub truth_suffix: Option<String>,
     /// Use only predicted label images whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "pred_suffix", value_name = "SUFFIX")]
+    #[arg(long, alias = "pred_suffix", value_name = "SUFFIX", value_parser = utf8())]
     pub pred_suffix: Option<String>,
+    /// Compare stacks as volumes, in which a cell has one label in all planes. Left out, each plane is an image
+    #[arg(long)]
+    pub volumes: bool,
     /// Folder of the images, for the gallery [default: the folder of the truth]
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
@@ -288,12 +354,17 @@ pub struct Evaluate {
     /// (ap.svg, ap.png) and the gallery of images with outlines (gallery.html, gallery_METHOD.png)
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Replace any file; left out, only outputs of flowmask are replaced
+    #[arg(long)]
+    pub overwrite: bool,
+    #[command(flatten)]
+    pub config: Config,
 }
 
 #[derive(Args)]
 pub struct Convert {
     /// The model: a PyTorch or safetensors file, or a name as for --model
-    #[arg(value_name = "IN")]
+    #[arg(value_name = "IN", value_parser = utf8())]
     pub input: String,
     /// The file to write: .safetensors, or .pth for Cellpose
     #[arg(value_name = "OUT")]
@@ -304,6 +375,9 @@ pub struct Convert {
     /// The size model (size_*.npy) to put into the file, for --diameter auto
     #[arg(long, value_name = "FILE")]
     pub size: Option<PathBuf>,
+    /// Replace OUT, and a size model beside it; left out, no file is replaced
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -312,7 +386,7 @@ pub enum Sampling {
     GridSample,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Precision {
     F16,
     F32,
@@ -338,6 +412,28 @@ fn diameter(text: &str) -> Result<Diameter, String> {
         Ok(0.0) => Ok(Diameter::Auto),
         Ok(pixels) if pixels.is_finite() && pixels > 0.0 => Ok(Diameter::Pixels(pixels)),
         _ => Err("must be a positive number of pixels, or `auto`".into()),
+    }
+}
+
+/// Reads a number of bytes: a number, and a unit of powers of 1000 (kB, MB, GB, TB) or of 1024 (KiB, MiB, GiB, TiB).
+fn memory(text: &str) -> Result<u64, String> {
+    let units = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = text[..text.len() - units.len()].parse::<f64>();
+    let unit = match units.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024f64.powi(2),
+        "gib" => 1024f64.powi(3),
+        "tib" => 1024f64.powi(4),
+        _ => 0.0,
+    };
+    match number {
+        Ok(number) if number.is_finite() && number * unit >= 1.0 => Ok((number * unit) as u64),
+        _ => Err("must be a number of bytes, such as 4GB, 500MB or 2GiB".into()),
     }
 }
 
@@ -368,6 +464,15 @@ mod tests {
         for (long, arg) in longs.into_iter().filter(|(long, _)| long.contains('-')) {
             let aliases = arg.get_all_aliases().unwrap_or_default();
             assert!(aliases.contains(&long.replace('-', "_").as_str()), "--{long} has {aliases:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_a_number_with_a_unit() {
+        let sizes = ["4GB", "500mb", "2GiB", "1.5 T", "1024", "12kB"].map(|text| memory(text).unwrap());
+        assert_eq!(sizes, [4_000_000_000, 500_000_000, 2 << 30, 1_500_000_000_000, 1024, 12_000]);
+        for wrong in ["", "GB", "-4GB", "0", "4 parsecs", "4GBGB", "1.2.3GB", "nan", "inf"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
         }
     }
 

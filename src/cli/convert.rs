@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use flowmask::model;
+use flowmask::output::Destination;
 
 use super::args;
 
 pub fn run(args: &args::Convert) -> anyhow::Result<ExitCode> {
-    model::convert(&args.input, &args.output, args.half, args.size.as_deref())?;
+    let output = Destination::new(&args.output).overwrite(args.overwrite);
+    model::convert(&args.input, output, args.half, args.size.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,18 +1,19 @@
 //! `flowmask evaluate`: scores label images against the truth.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use flowmask::image::read_labels;
 use flowmask::metrics::{Evaluation, ImageScores, Method};
 use rayon::prelude::*;
 
 use super::args;
+use super::compared::Compared;
 use super::messages;
 use super::pairs::{Labels, Pair};
-use super::plots;
+use super::plots::{self, Outputs};
 use super::table;
 
 /// Checks everything that does not depend on an image, then scores the images.
@@ -24,27 +25,43 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
     if paired.iter().all(|(pairs, _)| pairs.is_empty()) {
         return Err(nothing_paired(&truth, &preds, paired));
     }
-    if let Some(dir) = &args.dir {
+    let outputs = args.dir.as_deref().map(|dir| Outputs { dir, overwrite: args.overwrite });
+    if let Some(Outputs { dir, .. }) = outputs {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
+    let names = names(&args.pred);
+    if let Some(outputs) = outputs {
+        outputs.check(&names)?;
+    }
     let mut evaluation = Evaluation::default();
-    let mut failed = false;
-    for (name, (pairs, problems)) in names(&args.pred).into_iter().zip(&paired) {
-        let scores: Vec<_> = pairs.par_iter().map(score).collect();
-        let (images, errors): (Vec<_>, Vec<_>) = scores.into_iter().partition(Result::is_ok);
-        let errors = errors.into_iter().filter_map(Result::err);
-        for problem in problems.iter().cloned().chain(errors) {
-            messages::notice(&problem);
-            failed = true;
+    let (mut failed, mut warnings) = (false, BTreeSet::new());
+    for (name, (pairs, problems)) in names.into_iter().zip(&paired) {
+        let scored: Vec<_> = pairs.par_iter().map(|pair| score(pair, args.volumes)).collect();
+        problems.iter().for_each(|problem| messages::notice(problem));
+        failed |= !problems.is_empty();
+        let mut images = Vec::new();
+        for scored in scored {
+            match scored {
+                Ok(scored) => {
+                    images.extend(scored.images);
+                    // A true image is compared with each method, but one warning is enough.
+                    let new = scored.warnings.into_iter().filter(|warning| warnings.insert(warning.clone()));
+                    new.for_each(|warning| messages::notice(&warning));
+                }
+                Err(problem) => {
+                    messages::notice(&problem);
+                    failed = true;
+                }
+            }
         }
-        evaluation.methods.push(Method { name, images: images.into_iter().flatten().collect() });
+        evaluation.methods.push(Method { name, images });
     }
     table::lines(&evaluation).iter().try_for_each(|line| messages::print(line))?;
-    if let Some(dir) = &args.dir {
-        evaluation.save_csv(&dir.join("evaluate.csv"))?;
-        evaluation.save_json(&dir.join("evaluate.json"))?;
+    if let Some(outputs) = outputs {
+        evaluation.save_csv(outputs.to("evaluate.csv"))?;
+        evaluation.save_json(outputs.to("evaluate.json"))?;
         let pairs: Vec<&[Pair]> = paired.iter().map(|(pairs, _)| &pairs[..]).collect();
-        for problem in plots::save(dir, &evaluation, &pairs, args.images.as_deref())? {
+        for problem in plots::save(outputs, &evaluation, &pairs, args)? {
             messages::notice(&problem);
             failed = true;
         }
@@ -52,11 +69,16 @@ pub fn run(args: &args::Evaluate) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-fn score(pair: &Pair) -> Result<ImageScores, String> {
-    let read = |path: &Path| read_labels(path).map_err(|e| e.to_string());
-    let (truth, pred) = (read(&pair.truth)?, read(&pair.pred)?);
-    let scores = ImageScores::new(&pair.name, truth.view(), pred.view());
-    scores.map_err(|error| format!("{}: {error}", pair.pred.display()))
+/// The scores of the images of a pair, and what is odd about them.
+struct Scored {
+    images: Vec<ImageScores>,
+    warnings: Vec<String>,
+}
+
+fn score(pair: &Pair, volumes: bool) -> Result<Scored, String> {
+    let compared = Compared::read(pair, volumes)?;
+    let images = compared.scores()?;
+    Ok(Scored { warnings: compared.warnings(&images), images })
 }
 
 /// The name of each method: that of its folder, or the whole path where two folders have the same name.

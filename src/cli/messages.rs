@@ -1,26 +1,36 @@
 //! Everything that the command prints: results on stdout, errors and the progress bar on stderr.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressStyle};
+use flowmask::image::{Layout, Note};
+use flowmask::text::{self, printable};
+use flowmask::{Diameter, Error, Stack};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::args;
 use super::outputs::Names;
+use super::{args, flags};
 
 /// The result of one image, for its line.
 pub struct Done {
     pub names: Names,
     pub cells: usize,
+    /// The number of the image, if its file has several.
+    pub series: Option<usize>,
     pub planes: usize,
+    pub layout: Layout,
+    pub notes: Vec<Note>,
     pub height: usize,
     pub width: usize,
     /// The mean diameter of the planes, in pixels.
     pub diameter: f64,
+    /// Where it is from: the option, the model or an estimate.
+    pub diameter_from: Diameter,
     pub time: Duration,
 }
 
@@ -35,9 +45,16 @@ enum Style {
 /// Prints what happens in a run over images, and remembers whether any failed.
 pub struct Messages {
     style: Style,
+    verbose: bool,
+    /// Its length is a thousand for each image.
     bar: ProgressBar,
+    /// Where the bar was when the run began that reports its progress itself.
+    start: Option<u64>,
     failed: bool,
 }
+
+/// The length of the bar for one image.
+const IMAGE: u64 = 1000;
 
 impl Messages {
     pub fn new(args: &args::Output, inputs: usize) -> Self {
@@ -46,7 +63,7 @@ impl Messages {
             args::Output { json: true, .. } => Style::Json,
             _ => Style::Text,
         };
-        Self::of(style, inputs)
+        Messages { verbose: args.verbose, ..Self::of(style, inputs) }
     }
 
     /// For a run that prints no line for each image.
@@ -57,22 +74,43 @@ impl Messages {
     fn of(style: Style, inputs: usize) -> Self {
         // The bar hides itself when stderr is not a terminal.
         let bar = match style {
-            Style::Text => ProgressBar::new(inputs as u64),
+            Style::Text => ProgressBar::new(inputs as u64 * IMAGE),
             _ => ProgressBar::hidden(),
         };
-        if let Ok(template) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}") {
-            bar.set_style(template);
+        let template = "{bar:30} {percent:>3}% of {images}, {rate}, {eta} left {wide_msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.with_key("images", images).with_key("rate", rate));
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Messages { style, bar, failed: false }
+        Messages { style, verbose: false, bar, start: None, failed: false }
     }
 
     pub fn begin(&self, input: &Path) {
-        self.bar.set_message(input.display().to_string());
+        self.bar.set_message(text::path(input));
+    }
+
+    /// Moves the bar to so many images of the present run.
+    pub fn progress(&mut self, images: f64) {
+        let start = *self.start.get_or_insert(self.bar.position());
+        self.bar.set_position(start + (images * IMAGE as f64) as u64);
+    }
+
+    /// Tells what was left out of a file that was read, and with `--verbose` how it was understood.
+    pub fn read(&self, input: &Path, stacks: &[Stack]) {
+        let say = |line: &str| self.bar.suspend(|| notice(line));
+        for stack in stacks {
+            if self.style != Style::Nothing {
+                stack.warnings().for_each(|about| say(&format!("warning: {}: {about}", text::path(input))));
+            }
+            if self.verbose {
+                say(&format!("{}: {}", text::path(input), understood(stack)));
+                let remarks = stack.notes.iter().filter(|note| !matches!(note, Note::Warning(_)));
+                remarks.for_each(|note| say(&format!("{}: {note}", text::path(input))));
+            }
+        }
     }
 
     pub fn done(&self, input: &Path, done: &Done) -> anyhow::Result<()> {
-        self.bar.inc(1);
         match self.style {
             Style::Nothing => Ok(()),
             Style::Text => self.print(&summary(input, done)),
@@ -80,9 +118,26 @@ impl Messages {
         }
     }
 
+    /// Tells that an image was skipped, since its outputs are there already.
+    pub fn skipped(&self, input: &Path, masks: &Path) -> anyhow::Result<()> {
+        self.bar.inc(IMAGE);
+        match self.style {
+            Style::Nothing => Ok(()),
+            Style::Text => self.print(&format!("skipped  {}: {} is there", input.display(), masks.display())),
+            Style::Json => self.print(&json!({ "input": name(input), "skipped": name(masks) }).to_string()),
+        }
+    }
+
+    /// Prints a line on stderr that is no error, unless the run is quiet.
+    pub fn note(&self, line: &str) {
+        if self.style != Style::Nothing {
+            self.bar.suspend(|| notice(line));
+        }
+    }
+
     /// Counts one more image as done, without printing a line.
     pub fn step(&self) {
-        self.bar.inc(1);
+        self.bar.inc(IMAGE);
     }
 
     /// Prints a line, unless the run is quiet.
@@ -95,11 +150,13 @@ impl Messages {
 
     pub fn failed(&mut self, input: &Path, error: &anyhow::Error) -> anyhow::Result<()> {
         self.failed = true;
-        self.bar.inc(1);
+        if self.start.is_none() {
+            self.bar.inc(IMAGE);
+        }
         let message = about(input, error);
         self.bar.suspend(|| notice(&message));
         match self.style {
-            Style::Json => self.print(&json!({ "input": text(input), "error": message }).to_string()),
+            Style::Json => self.print(&json!({ "input": name(input), "error": message }).to_string()),
             _ => Ok(()),
         }
     }
@@ -114,9 +171,26 @@ impl Messages {
     }
 }
 
-/// Prints a line on stdout. It is no error when the reader has closed the pipe (`| head`), since the files still count.
+/// The number of images of the bar.
+fn images(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let images = state.len().unwrap_or(0) / IMAGE;
+    // A bar that cannot be drawn is left out.
+    let _ = write!(out, "{images} image{}", if images == 1 { "" } else { "s" });
+}
+
+/// How fast the bar moves, in images: by the minute when they are slow.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let rate = state.per_sec() / IMAGE as f64;
+    let _ = match rate < 1.0 {
+        true => write!(out, "{:.1} images/min", 60.0 * rate),
+        false => write!(out, "{rate:.1} images/s"),
+    };
+}
+
+/// Prints a line on stdout; what a terminal would act on is escaped. It is no error when the reader has closed the pipe
+/// (`| head`), since the files still count.
 pub fn print(line: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout(), "{line}") {
+    match writeln!(io::stdout(), "{}", printable(line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow!("cannot write to the standard output: {error}"))
         }
@@ -124,18 +198,27 @@ pub fn print(line: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Prints one line on stderr. When that fails there is nowhere left to print, so the error is ignored.
+/// Prints one line on stderr; what a terminal would act on is escaped. When that fails there is nowhere left to print, so the error is ignored.
 pub fn notice(message: &str) {
-    let _ = writeln!(io::stderr(), "flowmask: {}", message.replace('\n', " "));
+    let _ = writeln!(io::stderr(), "flowmask: {}", printable(message));
 }
 
 /// The error with the name of the image in front, unless the error already names it.
 fn about(input: &Path, error: &anyhow::Error) -> String {
-    use flowmask::Error;
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
-        _ => format!("{}: {error}", input.display()),
+        _ => format!("{}: {}", text::path(input), flags::sentence(error)),
     }
+}
+
+/// How a file was understood: its planes, their axes, and the channels.
+fn understood(stack: &Stack) -> String {
+    let axes = stack.layout.axes.iter().map(|axis| format!(", {} {}", axis.letter, axis.length));
+    let image = stack.series.map(|n| format!("image {n}, ")).unwrap_or_default();
+    let Some(plane) = stack.planes.first() else { return image };
+    let (planes, channels) = (stack.planes.len(), plane.channels());
+    let size = format!("{planes} planes of {} by {} pixels", plane.height(), plane.width());
+    format!("{image}{size}, {channels} channels{}", axes.collect::<String>())
 }
 
 fn summary(input: &Path, done: &Done) -> String {
@@ -145,19 +228,35 @@ fn summary(input: &Path, done: &Done) -> String {
 
 fn to_json(input: &Path, done: &Done) -> Value {
     let round = |value: f64| (value * 1000.0).round() / 1000.0;
+    let notes = |warnings: bool| {
+        let notes = done.notes.iter().filter(|note| matches!(note, Note::Warning(_)) == warnings);
+        notes.map(Note::to_string).collect::<Vec<_>>()
+    };
+    let size = &done.layout.pixel_size;
     json!({
-        "input": text(input),
-        "masks": text(&done.names.masks),
-        "overlays": done.names.overlays.iter().map(|path: &PathBuf| text(path)).collect::<Vec<_>>(),
+        "input": name(input),
+        "series": done.series,
+        "axes": format!("{}YX", done.layout.letters()),
+        "shape": done.layout.axes.iter().map(|axis| axis.length).chain([done.height, done.width]).collect::<Vec<_>>(),
+        "pixel_size": { "x": size.x, "y": size.y, "z": size.z, "unit": size.unit },
+        "notes": notes(false),
+        "warnings": notes(true),
+        "masks": name(&done.names.masks),
+        "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
         "cells": done.cells,
         "planes": done.planes,
         "height": done.height,
         "width": done.width,
         "diameter": round(done.diameter),
+        "diameter_from": match done.diameter_from {
+            Diameter::Model => "model",
+            Diameter::Pixels(_) => "option",
+            Diameter::Auto => "estimate",
+        },
         "seconds": round(done.time.as_secs_f64()),
     })
 }
 
-fn text(path: &Path) -> String {
+fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

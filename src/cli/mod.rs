@@ -1,44 +1,68 @@
-//! The command `flowmask`: its arguments (`args`), what they mean (`options`, `inputs`, `outputs`), one file for each
-//! sub-command, and everything that is printed (`messages`).
+//! The command `flowmask`: its arguments (`args`, read by `usage` with `original` and `config`), what they mean (`options`,
+//! `inputs`, `outputs`), one file for each sub-command, and everything that is printed (`messages`, `flags`).
 
 mod args;
+mod compared;
+mod config;
 mod convert;
 #[cfg(feature = "cuda")]
 mod devices;
 mod evaluate;
+mod flags;
+mod generate;
 mod inputs;
+mod kinds;
 mod messages;
 mod models;
 mod options;
+mod original;
 mod outputs;
 mod pairs;
+mod pattern;
 mod plots;
+#[cfg(feature = "pull")]
+mod pull;
+mod reports;
 mod segment;
+#[cfg(unix)]
+mod signals;
 mod styles;
 mod table;
+mod usage;
+mod verbose;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use args::Command;
+use usage::Asked;
 
-use args::{Cli, Command};
-
-/// The exit code when nothing could be started, or the command could not go on. Clap uses the same for wrong usage.
+/// The exit code when nothing could be started, or the command could not go on.
 const CANNOT_START: u8 = 2;
 
 /// Runs the command. Exit codes: 0 all images are done, 1 some failed, 2 nothing could be started.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Segment(args) => segment::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Styles(args) => styles::run(&args),
-        Command::Models => models::run(),
-        Command::Convert(args) => convert::run(&args),
-        #[cfg(feature = "cuda")]
-        Command::Devices(args) => devices::run(&args),
-    };
+    #[cfg(unix)]
+    signals::watch();
+    let done = usage::parse(std::env::args_os().collect()).and_then(|asked| match asked {
+        Asked::Run(command) => run(&command),
+        Asked::Shown(code) => Ok(code),
+    });
     done.unwrap_or_else(|error| {
-        messages::notice(&error.to_string());
+        messages::notice(&flags::sentence(&error));
         ExitCode::from(CANNOT_START)
     })
+}
+
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Segment(args) => segment::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Styles(args) => styles::run(args),
+        Command::Models(args) => models::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
+        #[cfg(feature = "cuda")]
+        Command::Devices(args) => devices::run(args),
+    }
 }

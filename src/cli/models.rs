@@ -1,12 +1,38 @@
-//! `flowmask models`: lists the models that `--model` can name.
+//! `flowmask models`: lists the models that `--model` can name, or downloads one of the original.
 
 use std::process::ExitCode;
 
 use flowmask::model::{self, Listed};
 
 use super::messages;
+#[cfg(feature = "pull")]
+use super::pull;
 
-pub fn run() -> anyhow::Result<ExitCode> {
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// List the models (the same as without a word)
+    List,
+    /// Download a network of Cellpose, with its size model, to where `--model cellpose:NAME` looks
+    #[cfg(feature = "pull")]
+    #[command(after_help = pull::HELP)]
+    Pull(pull::Args),
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        None | Some(Command::List) => list(),
+        #[cfg(feature = "pull")]
+        Some(Command::Pull(args)) => pull::run(args),
+    }
+}
+
+fn list() -> anyhow::Result<ExitCode> {
     let models = model::list();
     let width = models.iter().map(|model| model.name.len()).max().unwrap_or(0);
     for model in &models {

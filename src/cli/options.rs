@@ -1,6 +1,7 @@
 //! Turns the flags into options of the library.
 
 use flowmask::cpu::conv::Isa;
+use flowmask::image::ReadOptions;
 use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
 
 use super::{args, messages};
@@ -16,6 +17,7 @@ impl args::Segment {
             .min_size(usize::try_from(cells.min_size).unwrap_or(0))
             .resample(!cells.no_resample)
             .sampling(cells.sampling())
+            .keep_parts(cells.keep_parts)
             .exclude_on_edges(cells.exclude_on_edges)
             .compat(match cells.compat {
                 None => Compat::None,
@@ -49,8 +51,22 @@ fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> 
         .normalize(normalize)
         .augment(model.augment)
         .batch_size(speed.batch_size)
+        .memory(speed.memory)
         .tile_overlap(model.tile_overlap)
         .bsize(model.bsize)
+}
+
+impl args::Input {
+    /// How the axes of the files are to be understood, checked as far as that can be without a file.
+    pub fn read_options(&self) -> flowmask::Result<ReadOptions> {
+        let options = ReadOptions::default()
+            .axes(self.axes.clone())
+            .channel_axis(self.channel_axis)
+            .z_axis(self.z_axis)
+            .series(self.series);
+        options.check()?;
+        Ok(options)
+    }
 }
 
 impl args::Speed {
@@ -121,8 +137,8 @@ mod tests {
     fn every_flag_sets_its_option() {
         let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
-                     --sampling grid-sample --exclude_on_edges --augment --batch_size 2 \
-                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1";
+                     --sampling grid-sample --keep_parts --exclude_on_edges --augment --batch_size 2 \
+                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1 --memory 2GB";
         let wanted = Options::default()
             .diameter(Diameter::Pixels(40.0))
             .channels([2, 3])
@@ -133,12 +149,14 @@ mod tests {
             .min_size(0)
             .resample(false)
             .sampling(Sampling::GridSample)
+            .keep_parts(true)
             .exclude_on_edges(true)
             .augment(true)
             .batch_size(Some(2))
             .tile_overlap(0.25)
             .bsize(256)
             .compat(Compat::V3_1_1)
+            .memory(Some(2_000_000_000))
             .flows(false);
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use flowmask::image::LABEL_EXTENSIONS;
 
+use super::reports::is_report;
+
 /// Endings of the names of label images: those of flowmask and of cellpose, and common ones. An ending stands before any
 /// shorter one that it ends in.
 const SUFFIXES: [&str; 6] = ["_cp_masks", "_labels", "_masks", "_label", "_mask", "_seg"];
@@ -107,10 +109,11 @@ fn alone(path: &Path, what: &str, dir: &Path) -> String {
 }
 
 /// Whether a file can be a label image. Files whose names begin with a dot are not: on foreign disks, macOS puts a
-/// `._NAME.png` beside each file.
+/// `._NAME.png` beside each file. Neither are the pictures that an earlier run wrote.
 fn is_label(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    LABEL_EXTENSIONS.contains(&extension.as_str()) && !stem(path).starts_with('.') && path.is_file()
+    let named = LABEL_EXTENSIONS.contains(&extension.as_str()) && !stem(path).starts_with('.');
+    named && path.is_file() && !is_report(path)
 }
 
 fn stem(path: &Path) -> String {

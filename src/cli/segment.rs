@@ -3,82 +3,110 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use flowmask::{Error, Image, Model, Segmentation, image, output};
+use flowmask::image::ReadOptions;
+use flowmask::{Diameter, Image, Model, Options, Segmentation, Stack, image, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::verbose;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let inputs = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let read = args.input.read_options()?;
+    let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
-    let dir = args.output.dir.clone();
-    if let Some(dir) = &dir {
+    if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let (format, extension) = args.output.format.of_library();
-    let mut outputs = Outputs::new(dir, extension, args.output.overlay, &inputs.images);
+    let (format, _) = args.output.format.of_library();
+    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
+    if args.output.verbose {
+        verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
+    }
+    inputs.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
     // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
     for image in inputs.images {
+        if let Some(masks) = args.output.skip_existing.then(|| outputs.existing(&image)).flatten() {
+            messages.skipped(&image, &masks)?;
+            continue;
+        }
         match outputs.masks(&image) {
-            Ok(masks) => files.push(File { image, masks, start: Mutex::new(Instant::now()) }),
+            Ok(masks) => {
+                files.push(File { image, masks, parts: OnceLock::new(), loading: Mutex::default() });
+            }
             Err(error) => messages.failed(&image, &error)?,
         }
     }
     let run = Run {
         files,
+        read,
+        verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
+        diameter: options.diameter,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
         fault: Mutex::default(),
     };
     let stop = AtomicBool::new(false);
-    let files = run.files.iter().take_while(|_| !stop.load(Ordering::Relaxed));
-    let loads = files.map(|file| || run.load(file));
-    segmenter.segment_many(loads, &options, |i, found| {
+    let loads = run.files.iter().map(|file| || run.load(file));
+    let mut progress = |images| {
+        lock(&run.messages).progress(images);
+        !stop.load(Ordering::Relaxed)
+    };
+    let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
         if let Err(error) = run.done(&run.files[i], found) {
-            // An error comes here only when every other image would fail in the same way, or nothing can be printed.
+            // Nothing can be printed. Errors of an image are printed, and the next go on.
             lock(&run.fault).get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
         }
-    })?;
-    match lock(&run.fault).take() {
-        Some(error) => Err(error),
-        None => Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()),
+    });
+    if let Some(error) = lock(&run.fault).take() {
+        return Err(error);
     }
-}
-
-/// Whether every other image would fail in the same way: `--diameter auto` with a model that has no size
-/// model, for example.
-pub fn is_of_all_images(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Option { .. } | Error::Model { .. } | Error::Tensor { .. }))
+    segmented?;
+    Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish())
 }
 
 /// An input image.
 struct File {
     image: PathBuf,
     masks: PathBuf,
-    /// When its loading began.
-    start: Mutex<Instant>,
+    /// Known when the file was read.
+    parts: OnceLock<Vec<Part>>,
+    /// How long it took to load.
+    loading: Mutex<Duration>,
+}
+
+/// One image of a file; nearly all files have one.
+struct Part {
+    names: Names,
+    /// What is known of it beside its planes.
+    stack: Stack,
+    planes: usize,
 }
 
 /// The state that all images share.
 struct Run {
     files: Vec<File>,
+    read: ReadOptions,
+    /// With `--verbose`: what the tiles depend on.
+    verbose: Option<(f32, Options)>,
+    /// What the options say about the diameter.
+    diameter: Diameter,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -91,42 +119,97 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Run {
-    /// Loads the planes of a file. Each plane is segmented by itself.
+    /// Loads the planes of all images of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
-        *lock(&file.start) = Instant::now();
-        Ok(image::read(&file.image)?.planes)
+        let start = Instant::now();
+        let stacks = image::read_with(&file.image, &self.read)?;
+        *lock(&file.loading) = start.elapsed();
+        lock(&self.messages).read(&file.image, &stacks);
+        let (mut planes, mut parts) = (Vec::new(), Vec::new());
+        for mut stack in stacks {
+            let part = std::mem::take(&mut stack.planes);
+            // Before the planes are segmented, since a name may be in the way of another file.
+            let names = self.names(file, stack.series, part.len())?;
+            parts.push(Part { names, stack, planes: part.len() });
+            planes.extend(part);
+        }
+        file.parts.get_or_init(|| parts);
+        Ok(planes)
     }
 
-    /// Writes the outputs of a file, or prints why there are none. An error stops the run.
+    /// The outputs of an image. That of a file with several has its number in the names.
+    fn names(&self, file: &File, series: Option<usize>, planes: usize) -> anyhow::Result<Names> {
+        let mut outputs = lock(&self.outputs);
+        let Some(series) = series else {
+            return Ok(Names { masks: file.masks.clone(), overlays: outputs.overlays(&file.image, planes)? });
+        };
+        let mut name = file.image.file_stem().unwrap_or_default().to_os_string();
+        name.push(format!("_series{series}.tif"));
+        let image = file.image.with_file_name(name);
+        Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
+    }
+
+    /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
     fn done(
         &self,
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
     ) -> anyhow::Result<()> {
-        match found.and_then(|(planes, found)| self.write(file, &planes, &found)) {
-            Ok(done) => lock(&self.messages).done(&file.image, &done),
-            Err(error) if is_of_all_images(&error) => Err(error),
-            Err(error) => lock(&self.messages).failed(&file.image, &error),
+        let (planes, found) = match found {
+            Ok(found) => found,
+            Err(error) => return lock(&self.messages).failed(&file.image, &error),
+        };
+        let (mut planes, mut found) = (&planes[..], &found[..]);
+        for part in file.parts.get().into_iter().flatten() {
+            let (own, others) = planes.split_at(part.planes.min(planes.len()));
+            let (own_found, other_found) = found.split_at(own.len().min(found.len()));
+            match self.write(file, part, own, own_found) {
+                Ok(done) => lock(&self.messages).done(&file.image, &done)?,
+                Err(error) => lock(&self.messages).failed(&file.image, &error)?,
+            }
+            (planes, found) = (others, other_found);
         }
+        Ok(())
     }
 
-    fn write(&self, file: &File, planes: &[Image], found: &[Segmentation]) -> anyhow::Result<Done> {
-        let overlays = lock(&self.outputs).overlays(&file.image, planes.len())?;
+    fn write(
+        &self,
+        file: &File,
+        part: &Part,
+        planes: &[Image],
+        found: &[Segmentation],
+    ) -> anyhow::Result<Done> {
+        let start = Instant::now();
+        let Part { names, stack, .. } = part;
+        let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
-        output::save_labels(&file.masks, &masks, self.format)?;
-        for ((path, plane), masks) in overlays.iter().zip(planes).zip(masks) {
-            output::save_overlay(path, plane, masks)?;
+        if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
         }
+        output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
+        for ((path, plane), masks) in names.overlays.iter().zip(planes).zip(masks) {
+            output::save_overlay(to(path), plane, masks)?;
+        }
+        if let Some((diam_mean, options)) = &self.verbose {
+            let about = verbose::image(planes, found, *diam_mean, options);
+            lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
+        }
+        let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
-            names: Names { masks: file.masks.clone(), overlays },
+            names: Names { masks: names.masks.clone(), overlays: names.overlays.clone() },
             cells: found.iter().map(Segmentation::cells).sum(),
+            series: stack.series,
             planes: planes.len(),
+            layout: stack.layout.clone(),
+            notes: stack.notes.clone(),
             height,
             width,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
-            time: lock(&file.start).elapsed(),
+            diameter_from: self.diameter,
+            time: *lock(&file.loading) + segmenting + start.elapsed(),
         })
     }
 }

@@ -5,42 +5,47 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
+use flowmask::image::ReadOptions;
+use flowmask::output::{Destination, is_own};
 use flowmask::report::{StyleImage, StyleMap, TsneOptions, save_styles_csv, save_styles_npy};
 use flowmask::{Model, Options, Segmenter, image};
 
 use super::args;
 use super::inputs::{self, Found};
 use super::messages::Messages;
-use super::segment::is_of_all_images;
 
 /// Checks everything that does not depend on an image, computes the style vectors, then writes the files.
 pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let mut found = inputs::find_some(&args.inputs, args.input.img_filter.as_deref())?;
+    let read = args.input.read_options()?;
+    let mut found = inputs::find_some(&args.inputs, &args.input)?;
     leave_out_outputs(args, &mut found)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
+    segmenter.check(&options)?;
+    let outputs = Outputs::new(args);
+    outputs.check()?;
     fs::create_dir_all(&args.dir)
         .map_err(|e| anyhow!("cannot create the folder {}: {e}", args.dir.display()))?;
     let mut messages = Messages::bar(args.quiet, found.images.len() + found.failed.len());
+    found.notes.iter().for_each(|note| messages.note(note));
     for (input, error) in found.failed {
         messages.failed(&input, &error.into())?;
     }
     let mut images = Vec::new();
     for input in &found.images {
         messages.begin(input);
-        match styles(&segmenter, input, &options) {
+        match styles(&segmenter, input, &options, &read, &messages) {
             Ok(planes) => {
                 images.extend(planes);
                 messages.step();
             }
-            Err(error) if is_of_all_images(&error) => return Err(error),
             Err(error) => messages.failed(input, &error)?,
         }
     }
     if !images.is_empty() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(args.speed.threads).build()?;
-        messages.say(&pool.install(|| write(args, &images))?)?;
+        messages.say(&pool.install(|| write(args, &outputs, &images))?)?;
     }
     Ok(messages.finish())
 }
@@ -64,9 +69,41 @@ fn leave_out_outputs(args: &args::Styles, found: &mut Found) -> anyhow::Result<(
     }
 }
 
+/// Where the files are written, and what they may replace.
+struct Outputs<'a> {
+    dir: &'a Path,
+    overwrite: bool,
+    /// Whether the NPY file, which can have no mark, is replaced: that beside flowmask's CSV file is flowmask's.
+    overwrite_npy: bool,
+}
+
+impl<'a> Outputs<'a> {
+    fn new(args: &'a args::Styles) -> Self {
+        let overwrite_npy = args.overwrite || is_own(&args.dir.join("styles.csv"));
+        Outputs { dir: &args.dir, overwrite: args.overwrite, overwrite_npy }
+    }
+
+    fn to(&self, name: &str) -> Destination {
+        let overwrite = if name.ends_with(".npy") { self.overwrite_npy } else { self.overwrite };
+        Destination::new(self.dir.join(name)).overwrite(overwrite)
+    }
+
+    fn check(&self) -> flowmask::Result<()> {
+        OUTPUTS.iter().try_for_each(|name| self.to(name).check())
+    }
+}
+
 /// The style vector of each plane of an image file.
-fn styles(segmenter: &Segmenter, input: &Path, options: &Options) -> anyhow::Result<Vec<StyleImage>> {
-    let planes = image::read(input)?.planes;
+fn styles(
+    segmenter: &Segmenter,
+    input: &Path,
+    options: &Options,
+    read: &ReadOptions,
+    messages: &Messages,
+) -> anyhow::Result<Vec<StyleImage>> {
+    let stacks = image::read_with(input, read)?;
+    messages.read(input, &stacks);
+    let planes: Vec<_> = stacks.into_iter().flat_map(|stack| stack.planes).collect();
     let folder = input.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = |plane: usize| match planes.len() {
         1 => input.display().to_string(),
@@ -80,10 +117,10 @@ fn styles(segmenter: &Segmenter, input: &Path, options: &Options) -> anyhow::Res
 }
 
 /// Writes all files, and returns the line that names them.
-fn write(args: &args::Styles, images: &[StyleImage]) -> anyhow::Result<String> {
+fn write(args: &args::Styles, outputs: &Outputs, images: &[StyleImage]) -> anyhow::Result<String> {
     let dir = &args.dir;
-    save_styles_csv(&dir.join("styles.csv"), images)?;
-    save_styles_npy(&dir.join("styles.npy"), images)?;
+    save_styles_csv(outputs.to("styles.csv"), images)?;
+    save_styles_npy(outputs.to("styles.npy"), images)?;
     let count = match images.len() {
         1 => "1 image".to_string(),
         n => format!("{n} images"),
@@ -97,8 +134,8 @@ fn write(args: &args::Styles, images: &[StyleImage]) -> anyhow::Result<String> {
         ));
     };
     let figure = map.figure();
-    figure.save_svg(&dir.join("styles.svg"))?;
-    figure.save_png(&dir.join("styles.png"), 2.0)?;
-    map.save_html(&dir.join("styles.html"), "Style map")?;
+    figure.save_svg(outputs.to("styles.svg"))?;
+    figure.save_png(outputs.to("styles.png"), 2.0)?;
+    map.save_html(outputs.to("styles.html"), "Style map")?;
     Ok(format!("{count} -> {}, .npy, .svg, .png, .html", dir.join("styles.csv").display()))
 }

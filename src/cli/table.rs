@@ -33,7 +33,7 @@ fn row(method: &Method) -> Vec<String> {
     let ap = |threshold: f64| score(&|image| at(&THRESHOLDS, threshold, &image.ap).copied().unwrap_or(0.0));
     let boundary = |image: &ImageScores| at(&SCALES, SCALE, &image.boundaries).map_or(0.0, |b| b.f);
     vec![
-        method.name.clone(),
+        method.name.replace(char::is_control, "\u{fffd}"),
         method.images.len().to_string(),
         method.sum(|image| image.truth_cells).to_string(),
         method.sum(|image| image.pred_cells).to_string(),

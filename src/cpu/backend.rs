@@ -4,28 +4,37 @@ use std::sync::Arc;
 
 use super::batch::{Arena, run_tiles};
 use super::channels::Channels;
-use super::cluster::cluster;
+use super::cluster::cluster_while;
 use super::components;
-use super::flow_error::drop_bad_flows;
-use super::follow::{Points, follow};
+use super::flow_error::drop_bad_flows_while;
+use super::follow::{Points, follow_while};
 use super::input::Input;
-use super::network::Unet;
+use super::network::{State, Unet};
 use super::normalize::{Levels, levels};
+use super::parts::keep_largest_parts;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
+use crate::memory::free;
 use crate::options::{Compat, Options};
-use crate::plan::grid::Grid;
+use crate::plan::grid::{Grid, Shape};
+use crate::plan::memory::{self, Network, Plan};
 use crate::watch::Watch;
-use crate::{Image, Result};
+use crate::{Error, Image, Result};
 
 /// The default number of tiles that go through the network together, as in cellpose. With more threads than this, each
 /// thread gets a tile, because the deep maps of one tile are too small to be shared by many threads.
 const BATCH: usize = 8;
 
+/// The bytes that a thread takes for its convolutions: the patches and products of the deepest maps, and its stack.
+const THREAD: u64 = 3 << 20;
+
 /// The CPU with a network.
 pub(crate) struct Cpu {
-    unet: Arc<Unet>,
+    /// Nothing for a backend that only runs the stages after the network.
+    unet: Option<Arc<Unet>>,
     arena: Arena,
+    /// The bytes of the images that are in memory together, and of their results.
+    images: u64,
 }
 
 /// The arrays of one image between two stages.
@@ -42,12 +51,40 @@ pub(crate) struct Work {
 
 impl Cpu {
     pub fn new(unet: Arc<Unet>) -> Self {
-        Cpu { unet, arena: Arena::default() }
+        Cpu { unet: Some(unet), arena: Arena::default(), images: 0 }
+    }
+
+    /// For the stages after the network.
+    pub fn without_network() -> Self {
+        Cpu { unet: None, arena: Arena::default(), images: 0 }
+    }
+
+    fn unet(&self) -> &Unet {
+        self.unet.as_ref().expect("a backend without a network gets no images")
+    }
+
+    /// Tells how much memory the images take that are segmented next, one after the other, and the results of all but
+    /// the last: its own result is what its stages leave.
+    pub fn hold(&mut self, images: &[&Image], options: &Options) {
+        let pixels = |image: &&Image| memory::pixels(image.size(), image.channels(), image.pixels().kind());
+        let results = images.iter().skip(1).map(|image| memory::result(image.size(), options));
+        self.images = images.iter().map(pixels).chain(results).sum();
+    }
+
+    fn batch(options: &Options) -> usize {
+        options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()))
     }
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
     fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
-        Channels::of(image, options.channels, self.unet.nchan())
+        Channels::of(image, options.channels, self.unet().nchan())
+    }
+}
+
+impl Work {
+    /// The work of an image whose maps, `[3, height, width]`, are there already.
+    pub fn of_maps(maps: Vec<f32>) -> Self {
+        Work { maps, ..Work::default() }
     }
 }
 
@@ -55,8 +92,29 @@ impl Backend for Cpu {
     type Input<'a> = &'a Image;
     type Work = Work;
 
+    fn check_memory(&mut self, job: &Job<Self>, options: &Options) -> Result<()> {
+        let tile = Shape::of(job.small, options).tile();
+        let network = Network {
+            // The second addend is the network as it was loaded, before its weights were laid out.
+            weights: self.unet().bytes() + self.unet().bytes() / 4,
+            nout: self.unet().nout() as u64,
+            tile: State::bytes_of(self.unet(), tile) + (self.unet().nchan() * tile.0 * tile.1 * 4) as u64,
+            thread: THREAD,
+        };
+        let Job { image, small, .. } = *job;
+        let (threads, batch) = (rayon::current_num_threads(), Self::batch(options));
+        let plan =
+            Plan::of(&memory::Work { image, small, others: self.images, threads, batch }, &network, options);
+        let limit =
+            options.memory.unwrap_or_else(|| free().saturating_add(plan.present + self.arena.bytes()));
+        match plan.peak() > limit {
+            true => Err(Error::memory(job.describe(), plan.peak(), limit)),
+            false => Ok(()),
+        }
+    }
+
     fn channels(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {
-        work.levels.clear();
+        *work = Work::default();
         self.channels_of(image, options)?.check()
     }
 
@@ -64,45 +122,60 @@ impl Backend for Cpu {
         let (height, width) = image.size();
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
-        work.levels = levels(row, height, width, self.unet.nchan(), &options.normalize);
+        work.levels = levels(row, height, width, self.unet().nchan(), &options.normalize, options.compat);
         Ok(())
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Self>], options: &Options, watch: &Watch) -> Result<()> {
+        watch.units(jobs.iter().map(|job| Grid::of(job.small, options).count()).sum());
         for Job { work, input, image, small, .. } in jobs {
             let input = Input::new(self.channels_of(input, options)?, &work.levels, *image, *small);
             let grid = Grid::of(*small, options);
-            let batch = options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()));
-            (work.maps, work.style) = run_tiles(&self.unet, &input, &grid, batch, &self.arena, watch)?;
+            work.maps = Vec::new();
+            let batch = Self::batch(options);
+            (work.maps, work.style) = run_tiles(self.unet(), &input, &grid, batch, &self.arena, watch)?;
         }
         Ok(())
     }
 
     fn resize_maps(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
-        let planes = work.maps.chunks_exact(from.0 * from.1);
-        work.maps = planes.flat_map(|plane| resize::linear(plane, from, to, 1)).collect();
+        work.maps = resize::planes(&work.maps, from, to);
         Ok(())
     }
 
-    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+    fn follow(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<()> {
         let (flows, cellprob) = work.maps.split_at(2 * size.0 * size.1);
-        work.points = follow(flows, cellprob, size, options.cellprob_threshold, niter, options.sampling);
-        Ok(())
+        let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
+        work.points = follow_while(flows, cellprob, size, threshold, niter, sampling, &|| watch.go_on());
+        watch.check()
     }
 
-    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
+    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64, watch: &Watch) -> Result<()> {
         // Taking the points frees their memory before the next stages.
-        work.labels = cluster(&std::mem::take(&mut work.points), size, max_size_fraction);
-        Ok(())
+        let points = std::mem::take(&mut work.points);
+        work.labels = cluster_while(&points, size, max_size_fraction, &|| watch.go_on());
+        watch.check()
     }
 
-    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
-        drop_bad_flows(&mut work.labels, size.1, &work.maps, threshold);
-        Ok(())
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64, watch: &Watch) -> Result<()> {
+        drop_bad_flows_while(&mut work.labels, size.1, &work.maps, threshold, &|| watch.go_on());
+        watch.check()
     }
 
     fn resize_labels(&mut self, work: &mut Work, from: Size, to: Size) -> Result<()> {
         work.labels = resize::nearest(&work.labels, from, to);
+        Ok(())
+    }
+
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        keep_largest_parts(&mut work.labels, size.1);
         Ok(())
     }
 

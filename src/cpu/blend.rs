@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::memory::zeros;
 use crate::plan::grid::{Grid, Tile};
 use crate::plan::taper::{taper, total_weight};
 
@@ -17,7 +18,7 @@ pub struct Blend<'a> {
 impl<'a> Blend<'a> {
     /// An empty sum for outputs of `nout` maps.
     pub fn new(grid: &'a Grid, nout: usize) -> Self {
-        let sum = vec![0.0; nout * grid.padded.0 * grid.padded.1];
+        let sum = zeros(nout * grid.padded.0 * grid.padded.1);
         Blend { grid, taper: taper(grid.tile), nout, sum }
     }
 
@@ -49,19 +50,30 @@ impl<'a> Blend<'a> {
         }
     }
 
-    /// The average of the tiles without the padding, `[nout, height, width]`.
-    pub fn finish(self) -> Vec<f32> {
+    /// The average of the tiles without the padding, `[nout, height, width]`, and whether all its values are finite. It
+    /// takes the memory of the sum.
+    pub fn finish(self) -> (Vec<f32>, bool) {
         let (rows, columns) = total_weight(self.grid, &self.taper);
         let ((height, width), (top, left)) = (self.grid.image, self.grid.before);
         let (padded_height, padded_width) = self.grid.padded;
-        let mut out = vec![0.0; self.nout * height * width];
-        out.par_chunks_exact_mut(width).enumerate().for_each(|(i, out)| {
-            let (channel, y) = (i / height, i % height + top);
-            let row = &self.sum[(channel * padded_height + y) * padded_width + left..][..width];
-            for ((out, sum), weight) in out.iter_mut().zip(row).zip(&columns[left..]) {
-                *out = (f64::from(*sum) / (rows[y] * weight)) as f32;
+        let mut maps = self.sum;
+        let averages = maps.par_chunks_exact_mut(padded_width).enumerate().map(|(i, row)| {
+            let y = i % padded_height;
+            let mut finite = true;
+            for (value, column) in row[left..][..width].iter_mut().zip(&columns[left..]) {
+                *value = (f64::from(*value) / (rows[y] * column)) as f32;
+                // Rows of the padding are not part of the image.
+                finite &= value.is_finite() || !(top..top + height).contains(&y);
             }
+            finite
         });
-        out
+        let finite = averages.reduce(|| true, |a, b| a & b);
+        // Rows only move towards the front, so none is overwritten before it has moved.
+        for i in 0..self.nout * height {
+            let from = (i / height * padded_height + i % height + top) * padded_width + left;
+            maps.copy_within(from..from + width, i * width);
+        }
+        maps.truncate(self.nout * height * width);
+        (maps, finite)
     }
 }

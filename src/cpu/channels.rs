@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::ArrayView3;
 
 use crate::image::pixel::each;
+use crate::memory::zeros;
 use crate::plan::channels::{finite, present};
 use crate::{Image, Pixels, Result};
 
@@ -76,7 +77,7 @@ impl<'a> Channels<'a> {
 pub fn channels(image: &Image, choice: [usize; 2], nchan: usize) -> Result<Vec<f32>> {
     let channels = Channels::of(image, choice, nchan)?;
     channels.check()?;
-    let mut all = vec![0.0; image.height() * image.width() * nchan];
+    let mut all = zeros(image.height() * image.width() * nchan);
     for (y, row) in all.chunks_exact_mut(image.width() * nchan).enumerate() {
         channels.row(y, 0..image.width(), row);
     }

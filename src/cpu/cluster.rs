@@ -4,6 +4,8 @@ use rayon::prelude::*;
 
 use super::components::renumber;
 use super::follow::Points;
+use crate::memory::zeros;
+use crate::watch::GoOn;
 
 /// A pixel can be a seed when more walks than this ended in it.
 const SEED_ABOVE: u32 = 10;
@@ -23,14 +25,33 @@ type Window = [u16; WINDOW];
 /// two seeds grow over the same pixel, the one with the higher count wins; where their counts tie, the one later in
 /// row-major order wins (the original leaves ties to an unstable sort). Labels that cover more than `max_size_fraction`
 /// of the image are removed.
-pub fn cluster(points: &Points, (height, width): (usize, usize), max_size_fraction: f64) -> Vec<u32> {
-    let mut labels = vec![0; height * width];
+pub fn cluster(points: &Points, size: (usize, usize), max_size_fraction: f64) -> Vec<u32> {
+    cluster_while(points, size, max_size_fraction, &|| true)
+}
+
+/// Like [`cluster`], and stops early, without labels, when `go_on` is false.
+pub(crate) fn cluster_while(
+    points: &Points,
+    (height, width): (usize, usize),
+    max_size_fraction: f64,
+    go_on: GoOn,
+) -> Vec<u32> {
     let counts = histogram(points, height, width);
+    if !go_on() {
+        return Vec::new();
+    }
     let seeds = seeds(&counts, height, width);
+    if !go_on() {
+        return Vec::new();
+    }
     let windows: Vec<Window> = seeds.par_iter().map(|&seed| grow(&counts, height, width, seed)).collect();
-    let basins = paint(&seeds, &windows, height, width);
+    let basins = paint(counts, &seeds, &windows, width);
+    let mut labels: Vec<u32> = zeros(height * width);
     for (&pixel, &end) in points.pixels.iter().zip(&points.ends) {
         labels[pixel as usize] = basins[bin(end, (height, width))];
+    }
+    if !go_on() {
+        return Vec::new();
     }
     drop_large(&mut labels, seeds.len(), max_size_fraction);
     renumber(&mut labels);
@@ -43,7 +64,7 @@ fn bin([y, x]: [f32; 2], (height, width): (usize, usize)) -> usize {
 }
 
 fn histogram(points: &Points, height: usize, width: usize) -> Vec<u32> {
-    let mut counts = vec![0; height * width];
+    let mut counts = zeros(height * width);
     points.ends.iter().for_each(|&end| counts[bin(end, (height, width))] += 1);
     counts
 }
@@ -84,9 +105,11 @@ fn grow(counts: &[u32], height: usize, width: usize, seed: usize) -> Window {
     grown
 }
 
-/// The number of the seed, from 1, that each pixel belongs to; 0 for none. Later seeds paint over earlier ones.
-fn paint(seeds: &[usize], windows: &[Window], height: usize, width: usize) -> Vec<u32> {
-    let mut basins = vec![0; height * width];
+/// The number of the seed, from 1, that each pixel belongs to; 0 for none. Later seeds paint over earlier ones. The
+/// numbers take the memory of the counts.
+fn paint(counts: Vec<u32>, seeds: &[usize], windows: &[Window], width: usize) -> Vec<u32> {
+    let mut basins = counts;
+    basins.fill(0);
     for (label, (seed, window)) in (1..).zip(seeds.iter().zip(windows)) {
         for (row, bits) in window.iter().enumerate().filter(|(_, bits)| **bits != 0) {
             for column in (0..WINDOW).filter(|column| bits >> column & 1 == 1) {

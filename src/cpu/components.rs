@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::memory::zeros;
 use crate::options::Compat;
 use crate::plan::diameter::{areas_of, median_diameter};
 
@@ -141,7 +142,7 @@ pub fn outside(
 ) -> Vec<bool> {
     let (height, across) = (bounds.rows.len(), bounds.columns.len());
     let at = |y: usize, x: usize| (bounds.rows.start + y) * width + bounds.columns.start + x;
-    let mut outside = vec![false; height * across];
+    let mut outside = zeros(height * across);
     let rim = |y: usize, x: usize| y == 0 || x == 0 || y + 1 == height || x + 1 == across;
     let cells = (0..height).flat_map(|y| (0..across).map(move |x| (y, x)));
     for start in cells.filter(|&(y, x)| rim(y, x)) {

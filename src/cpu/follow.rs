@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::memory::{room, zeros};
 use crate::options::Sampling;
+use crate::watch::GoOn;
 
 /// Pixels that one task follows. Their number does not change the result.
 const CHUNK: usize = 4096;
@@ -34,20 +36,34 @@ pub fn follow(
     niter: u32,
     sampling: Sampling,
 ) -> Points {
+    follow_while(flows, cellprob, (height, width), threshold, niter, sampling, &|| true)
+}
+
+/// Like [`follow`], and stops early, with end points that mean nothing, when `go_on` is false.
+pub(crate) fn follow_while(
+    flows: &[f32],
+    cellprob: &[f32],
+    (height, width): (usize, usize),
+    threshold: f32,
+    niter: u32,
+    sampling: Sampling,
+    go_on: GoOn,
+) -> Points {
     let (flow_y, flow_x) = flows.split_at(height * width);
-    let unit = |i: usize| match cellprob[i] > threshold {
-        true => [flow_y[i] / 5.0, flow_x[i] / 5.0],
-        false => [0.0; 2],
-    };
-    let field = Field { height, width, flow: (0..height * width).into_par_iter().map(unit).collect() };
-    let pixels: Vec<u32> =
-        (0..height * width).filter(|&i| cellprob[i] > threshold).map(|i| i as u32).collect();
-    let mut ends: Vec<[f32; 2]> =
-        pixels.iter().map(|&i| [(i as usize / width) as f32, (i as usize % width) as f32]).collect();
+    let mut flow: Vec<[f32; 2]> = zeros(height * width);
+    flow.par_iter_mut().enumerate().filter(|(i, _)| cellprob[*i] > threshold).for_each(|(i, flow)| {
+        *flow = [flow_y[i] / 5.0, flow_x[i] / 5.0];
+    });
+    let field = Field { height, width, flow };
+    let in_cells = || (0..height * width).filter(|&i| cellprob[i] > threshold);
+    let count = in_cells().count();
+    let (mut pixels, mut ends) = (room(count), room(count));
+    pixels.extend(in_cells().map(|i| i as u32));
+    ends.extend(in_cells().map(|i| [(i / width) as f32, (i % width) as f32]));
     ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
-        Sampling::Bilinear => walk(points, niter, |p| field.step(p, Field::bilinear)),
-        Sampling::Nearest => walk(points, niter, |p| field.step(p, Field::nearest)),
-        Sampling::GridSample => field.walk_grid(points, niter),
+        Sampling::Bilinear => walk(points, niter, go_on, |p| field.step(p, Field::bilinear)),
+        Sampling::Nearest => walk(points, niter, go_on, |p| field.step(p, Field::nearest)),
+        Sampling::GridSample => field.walk_grid(points, niter, go_on),
     });
     Points { pixels, ends }
 }
@@ -56,8 +72,11 @@ pub fn follow(
 const ABREAST: usize = 8;
 
 /// Takes `niter` steps with each point.
-fn walk(points: &mut [[f32; 2]], niter: u32, step: impl Fn([f32; 2]) -> [f32; 2]) {
+fn walk(points: &mut [[f32; 2]], niter: u32, go_on: GoOn, step: impl Fn([f32; 2]) -> [f32; 2]) {
     for points in points.chunks_mut(ABREAST) {
+        if !go_on() {
+            return;
+        }
         let mut walkers = [const { Walker::new() }; ABREAST];
         for (walker, &point) in walkers.iter_mut().zip(&*points) {
             *walker = Walker { at: point, mark: point, left: niter, ..Walker::new() };
@@ -126,7 +145,7 @@ impl Field {
     }
 
     /// Walks in the coordinates of `grid_sample`, in which the image spans -1 to 1.
-    fn walk_grid(&self, points: &mut [[f32; 2]], niter: u32) {
+    fn walk_grid(&self, points: &mut [[f32; 2]], niter: u32, go_on: GoOn) {
         let spans = [self.height, self.width].map(|length| (length - 1) as f32);
         // Where the image is one pixel high or wide, the original divides by zero.
         let divisors = spans.map(|span| span.max(1.0));
@@ -134,7 +153,7 @@ impl Field {
         for point in points.iter_mut() {
             *point = [0, 1].map(|axis| point[axis] / divisors[axis] * 2.0 - 1.0);
         }
-        walk(points, niter, |p| {
+        walk(points, niter, go_on, |p| {
             let flow = self.grid_sample(p);
             [0, 1].map(|axis| (p[axis] + flow[axis] * steps[axis]).clamp(-1.0, 1.0))
         });

@@ -14,12 +14,12 @@ use crate::{Device, Image, Model, Options, Result};
 /// A lane that uses all threads of the pool.
 struct CpuLane {
     engine: Engine<Cpu>,
-    pool: Arc<Pool>,
+    pool: Pool,
 }
 
 /// One lane, to which others can be added while it is busy; all share the weights and the threads. One image uses all
 /// threads, so a second lane would not make it faster.
-pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Arc<Pool>) -> Lanes {
+pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Pool) -> Lanes {
     let model = model.clone();
     let unet = pool.install(|| Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
     let unet = Arc::new(unet);
@@ -39,13 +39,21 @@ impl Lane for CpuLane {
         1
     }
 
-    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>> {
         let CpuLane { engine, pool } = self;
-        pool.install(|| engine.segment(images, options, watch))
+        engine.backend.hold(images, options);
+        // One after the other, because each takes all threads and the memory of its maps.
+        let one = |(i, &image): (usize, &&Image)| {
+            watch.begin(i, images.len());
+            engine.segment(&[image], options, watch)
+        };
+        pool.install(|| images.iter().enumerate().flat_map(one).collect())
     }
 
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
         let CpuLane { engine, pool } = self;
-        pool.install(|| engine.style(images, options))
+        engine.backend.hold(images, options);
+        let one = |&image: &&Image| engine.style(&[image], options);
+        pool.install(|| images.iter().flat_map(one).collect())
     }
 }

@@ -1,9 +1,10 @@
 //! Memory for feature maps and weights.
 
-use std::alloc::{Layout, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 
 use memmap2::MmapMut;
+
+use crate::OutOfMemory;
 
 /// The number of bytes from which large pages are requested: two pages of their usual size.
 const LARGE: usize = 4 << 20;
@@ -16,16 +17,15 @@ const LARGE: usize = 4 << 20;
 pub struct Floats(Option<MmapMut>);
 
 impl Floats {
-    /// An array of `length` zeros.
+    /// An array of `length` zeros. Unwinds with [`OutOfMemory`] when there is too little memory.
     pub fn zeros(length: usize) -> Self {
         if length == 0 {
             return Floats(None);
         }
-        // As with `Vec`, running out of memory ends the program.
-        let Ok(layout) = Layout::array::<f32>(length) else { handle_alloc_error(Layout::new::<f32>()) };
-        let Ok(map) = MmapMut::map_anon(layout.size()) else { handle_alloc_error(layout) };
+        let bytes = length.saturating_mul(size_of::<f32>());
+        let Ok(map) = MmapMut::map_anon(bytes) else { OutOfMemory::unwind(bytes) };
         #[cfg(target_os = "linux")]
-        if layout.size() >= LARGE {
+        if bytes >= LARGE {
             // The result may be ignored: without large pages everything works, only slower.
             let _ = map.advise(memmap2::Advice::HugePage);
         }

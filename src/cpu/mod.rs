@@ -1,5 +1,5 @@
 //! The stages on the CPU, one file each: channels → normalize → resize → tiles → network → blend → resize → follow →
-//! cluster → flow_error → components. Two files combine stages: input (channels, normalize and resize in one pass) and
+//! cluster → flow_error → parts → components. Two files combine stages: input (channels, normalize and resize in one pass) and
 //! batch (the tiles of an image through the network).
 //!
 //! [`Segmenter`](crate::Segmenter) runs these functions, and the tests compare the CUDA kernels with them. They panic
@@ -19,5 +19,8 @@ pub(crate) mod lane;
 mod memory;
 pub mod network;
 pub mod normalize;
+pub mod parts;
 pub mod resize;
 pub mod tiles;
+
+pub(crate) use backend::{Cpu, Work};

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights};
 use crate::model::network::{Affine, Linear, Network, ResDown, ResUp};
+use crate::watch::GoOn;
 
 /// A network whose weights are laid out for the CPU's convolutions.
 pub struct Unet {
@@ -81,6 +82,13 @@ impl Unet {
 
     fn levels(&self) -> usize {
         self.nbase.len() - 1
+    }
+
+    /// The bytes of the weights.
+    pub(super) fn bytes(&self) -> u64 {
+        let down = self.down.iter().flat_map(|b| [&b.conv0, &b.conv1, &b.proj, &b.conv2, &b.conv3]);
+        let up = self.up.iter().flat_map(|b| [&b.conv0, &b.conv1, &b.proj, &b.conv2, &b.conv3]);
+        down.chain(up).map(Weights::bytes).sum()
     }
 }
 
@@ -172,6 +180,28 @@ impl State {
         }
     }
 
+    /// The bytes of the maps.
+    pub(super) fn bytes(&self) -> u64 {
+        let levels = self.levels.iter().flat_map(|level| [&level.out, &level.pooled]);
+        let maps = levels.chain([&self.input, &self.middle, &self.deepest]);
+        maps.map(|map| (map.data.len() * size_of::<f32>()) as u64).sum()
+    }
+
+    /// The bytes of the maps of a tile of this size, once the network has run.
+    pub(super) fn bytes_of(unet: &Unet, (height, width): (usize, usize)) -> u64 {
+        let levels = unet.levels();
+        let map = |level: usize, channels: usize| {
+            let channels = channels.next_multiple_of(WIDEST_VECTOR);
+            ((height >> level) * (width >> level) * channels * size_of::<f32>()) as u64
+        };
+        let out = |level: usize| map(level, unet.nbase[level + 1]);
+        let pooled =
+            |level: usize| if level + 1 < levels { map(level + 1, unet.nbase[level + 1]) } else { 0 };
+        let maps = (0..levels).map(|level| out(level) + pooled(level)).sum::<u64>();
+        let middle = (0..levels).map(out).max().unwrap_or(0);
+        maps + map(0, unet.nbase[0]) + middle + out(levels - 1)
+    }
+
     /// Copies a tile, `[height, width, nchan]`, to the input.
     pub fn set_input(&mut self, values: &[f32]) {
         let pixels = self.input.data.chunks_exact_mut(self.input.channels);
@@ -189,23 +219,55 @@ impl State {
 
 /// Runs the network on the input in `state`; `out` is `[nout, height, width]`.
 pub fn forward(unet: &Unet, state: &mut State, out: &mut [f32]) {
-    down(unet, state);
-    up(unet, state, out);
+    forward_while(unet, state, out, &|| true);
+}
+
+/// Like [`forward`], and stops early, with values that mean nothing, when `go_on` is false.
+pub(crate) fn forward_while(unet: &Unet, state: &mut State, out: &mut [f32], go_on: GoOn) {
+    let convs = Convs { isa: unet.isa, go_on };
+    run_down(unet, convs, state);
+    run_up(unet, convs, state, out);
+}
+
+/// How the convolutions run. `go_on` is asked before each band.
+#[derive(Clone, Copy)]
+struct Convs<'a> {
+    isa: Isa,
+    go_on: GoOn<'a>,
+}
+
+impl<'a> Convs<'a> {
+    fn of(self, src: &'a Map, weights: &'a Weights) -> ConvSum<'a> {
+        ConvSum::of(src, weights).only_while(self.go_on)
+    }
 }
 
 /// The first half of the network: from the input to the skips and the style vector.
-pub fn down(unet: &Unet, State { input, levels, middle, style, .. }: &mut State) {
+pub fn down(unet: &Unet, state: &mut State) {
+    run_down(unet, Convs { isa: unet.isa, go_on: &|| true }, state);
+}
+
+/// The second half: from the skips and the style vector to the output, `[nout, height, width]`.
+pub fn up(unet: &Unet, state: &mut State, out: &mut [f32]) {
+    run_up(unet, Convs { isa: unet.isa, go_on: &|| true }, state, out);
+}
+
+fn run_down(unet: &Unet, convs: Convs, State { input, levels, middle, style, .. }: &mut State) {
     for (n, block) in unet.down.iter().enumerate() {
         let (above, level) = levels.split_at_mut(n);
         let input = above.last().map_or(&*input, |above| &above.pooled);
-        res_down(block, unet.isa, input, &mut level[0], middle);
+        res_down(block, convs, input, &mut level[0], middle);
     }
     mean(&levels[unet.levels() - 1].out, style);
     unit_length(style);
 }
 
-/// The second half: from the skips and the style vector to the output, `[nout, height, width]`.
-pub fn up(unet: &Unet, State { levels, middle, deepest, style, .. }: &mut State, out: &mut [f32]) {
+fn run_up(
+    unet: &Unet,
+    convs: Convs,
+    State { levels, middle, deepest, style, .. }: &mut State,
+    out: &mut [f32],
+) {
     std::mem::swap(&mut levels[unet.levels() - 1].out, deepest);
     for (n, block) in unet.up.iter().enumerate().rev() {
         let (level, below) = levels.split_at_mut(n + 1);
@@ -213,23 +275,23 @@ pub fn up(unet: &Unet, State { levels, middle, deepest, style, .. }: &mut State,
             [] => (&*deepest, Some(&*deepest)),
             [below, ..] => (&below.out, None),
         };
-        res_up(block, unet.isa, style, input, skip, &mut level[n].out, middle);
+        res_up(block, convs, style, input, skip, &mut level[n].out, middle);
     }
     output(unet, &levels[0].out, out);
 }
 
 /// See [`ResDown`] for the formula.
-fn res_down(block: &Down, isa: Isa, input: &Map, level: &mut Level, middle: &mut Map) {
+fn res_down(block: &Down, convs: Convs, input: &Map, level: &mut Level, middle: &mut Map) {
     let Level { out: x, pooled } = level;
     let Down { before0, conv0, conv1, proj, before2, conv2, conv3 } = block;
     middle.resize(x);
-    ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).relu().write(isa, middle);
-    ConvSum::of(middle, conv1).proj(input, false, proj).write(isa, x);
-    ConvSum::of(x, conv2).act(&before2.scale, &before2.shift).relu().write(isa, middle);
-    let last = ConvSum::of(middle, conv3).accumulate();
+    convs.of(input, conv0).act(&before0.scale, &before0.shift).relu().write(convs.isa, middle);
+    convs.of(middle, conv1).proj(input, false, proj).write(convs.isa, x);
+    convs.of(x, conv2).act(&before2.scale, &before2.shift).relu().write(convs.isa, middle);
+    let last = convs.of(middle, conv3).accumulate();
     match pooled.data.is_empty() {
-        true => last.write(isa, x),
-        false => last.write_pooled(isa, x, pooled),
+        true => last.write(convs.isa, x),
+        false => last.write_pooled(convs.isa, x, pooled),
     }
 }
 
@@ -237,7 +299,7 @@ fn res_down(block: &Down, isa: Isa, input: &Map, level: &mut Level, middle: &mut
 /// deepest level, `input` and `skip` are the level's own skip; at the others `skip` is `None` and `x` holds it.
 fn res_up(
     block: &Up,
-    isa: Isa,
+    convs: Convs,
     style: &[f32],
     input: &Map,
     skip: Option<&Map>,
@@ -247,11 +309,11 @@ fn res_up(
     let Up { before0, conv0, skip_scale, shift1, conv1, proj, scale2, shift2, conv2, shift3, conv3 } = block;
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
     middle.resize(x);
-    let first = ConvSum::of(input, conv0).act(&before0.scale, &before0.shift).bias(&shift1).relu();
-    first.skip(skip.unwrap_or(x), skip_scale).write(isa, middle);
-    ConvSum::of(middle, conv1).proj(input, skip.is_none(), proj).write(isa, x);
-    ConvSum::of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(isa, middle);
-    ConvSum::of(middle, conv3).accumulate().write(isa, x);
+    let first = convs.of(input, conv0).act(&before0.scale, &before0.shift).bias(&shift1).relu();
+    first.skip(skip.unwrap_or(x), skip_scale).write(convs.isa, middle);
+    convs.of(middle, conv1).proj(input, skip.is_none(), proj).write(convs.isa, x);
+    convs.of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(convs.isa, middle);
+    convs.of(middle, conv3).accumulate().write(convs.isa, x);
 }
 
 impl Linear {

@@ -2,20 +2,21 @@
 
 use rayon::prelude::*;
 
-use crate::options::Normalize;
-use crate::plan::percentiles::{rank, steps};
-
-/// Where the two percentiles differ by no more than this, the channel has no contrast and becomes zeros.
-const MIN_CONTRAST: f32 = 1e-3;
+use crate::memory::zeros;
+use crate::options::{Compat, Normalize};
+use crate::plan::percentiles::{min_contrast, rank, steps};
 
 /// The normalisation of a channel: its low percentile becomes 0 and its high percentile 1, without clipping. If they
-/// are too close, all values become 0. With `invert`, each value `x` becomes `1 - x` after that.
+/// differ by no more than the rounding of their values (16 spacings of single precision at the larger one), all values
+/// become 0; with [`Compat::V3_1_1`], if they differ by no more than 0.001. With `invert`, each value `x` becomes
+/// `1 - x` after that.
 ///
 /// A channel in which all values are equal becomes zeros, also with `invert`. (The original does not change it, so that
 /// a blank image may get masks.)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
     low: f32,
+    /// The distance of the percentiles; 0 where they have no contrast.
     range: f32,
     invert: bool,
     constant: bool,
@@ -27,7 +28,7 @@ impl Levels {
         if self.constant {
             return 0.0;
         }
-        let x = if self.range > MIN_CONTRAST { (value - self.low) / self.range } else { 0.0 };
+        let x = if self.range > 0.0 { (value - self.low) / self.range } else { 0.0 };
         if self.invert { 1.0 - x } else { x }
     }
 }
@@ -39,13 +40,14 @@ pub fn levels(
     width: usize,
     nchan: usize,
     options: &Normalize,
+    compat: Compat,
 ) -> Vec<Levels> {
     let (down, across) = steps(height, width);
     let scratch = || vec![0.0; width * nchan];
     // The values of a channel in every `down`th row and `across`th column.
     let sample = |channel: usize| {
         let columns = width.div_ceil(across);
-        let mut values = vec![0.0; height.div_ceil(down) * columns];
+        let mut values = zeros(height.div_ceil(down) * columns);
         let rows = values.par_chunks_exact_mut(columns).enumerate();
         rows.for_each_init(scratch, |pixels, (i, values)| {
             row(i * down, pixels);
@@ -70,16 +72,25 @@ pub fn levels(
             true => [0.0; 2],
             false => options.percentile.map(|q| percentile(&mut sample, q)),
         };
-        Levels { low, range: high - low, invert: options.invert, constant }
+        let contrast = high - low > min_contrast([low, high], compat);
+        let range = if contrast { high - low } else { 0.0 };
+        Levels { low, range, invert: options.invert, constant }
     };
     (0..nchan).map(level).collect()
 }
 
 /// Normalises the channels of `pixels`, `[height, width, nchan]`, in place.
-pub fn normalize(pixels: &mut [f32], height: usize, width: usize, nchan: usize, options: &Normalize) {
+pub fn normalize(
+    pixels: &mut [f32],
+    height: usize,
+    width: usize,
+    nchan: usize,
+    options: &Normalize,
+    compat: Compat,
+) {
     let length = width * nchan;
-    let levels =
-        levels(|y, out| out.copy_from_slice(&pixels[y * length..][..length]), height, width, nchan, options);
+    let row = |y: usize, out: &mut [f32]| out.copy_from_slice(&pixels[y * length..][..length]);
+    let levels = levels(row, height, width, nchan, options, compat);
     pixels.par_chunks_exact_mut(length).for_each(|row| apply(&levels, row));
 }
 

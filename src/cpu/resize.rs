@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::memory::{room, zeros};
 use crate::plan::scale::step;
 
 /// The two source indices between which a destination index lies, and the weight of the second (`INTER_LINEAR`: pixel
@@ -29,13 +30,27 @@ pub(super) fn neighbours(from: usize, to: usize) -> Vec<Neighbours> {
 
 /// Resizes `[height, width, channels]` with bilinear interpolation. `from` and `to` are (height, width).
 pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels: usize) -> Vec<f32> {
+    let mut out = zeros(to.0 * to.1 * channels);
+    linear_to(source, from, to, channels, &mut out);
+    out
+}
+
+/// Resizes several planes, `[plane, height, width]`, like [`linear`].
+pub(super) fn planes(source: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+    let count = source.len() / (from.0 * from.1);
+    let mut out = zeros(count * to.0 * to.1);
+    for (plane, out) in source.chunks_exact(from.0 * from.1).zip(out.chunks_exact_mut(to.0 * to.1)) {
+        linear_to(plane, from, to, 1, out);
+    }
+    out
+}
+
+fn linear_to(source: &[f32], from: (usize, usize), to: (usize, usize), channels: usize, out: &mut [f32]) {
     let (rows, columns) = (neighbours(from.0, to.0), neighbours(from.1, to.1));
-    let mut out = vec![0.0; to.0 * to.1 * channels];
     let row = |y: usize| &source[y * from.1 * channels..][..from.1 * channels];
     out.par_chunks_exact_mut(to.1 * channels).zip(&rows).for_each(|(out, y)| {
         between((row(y.near), row(y.far)), y.weight, &columns, 0, channels, out);
     });
-    out
 }
 
 /// Writes a row that lies `weight` of the way from the row `upper` to the row `lower`, both of which begin at the
@@ -67,8 +82,11 @@ pub fn nearest(source: &[u32], from: (usize, usize), to: (usize, usize)) -> Vec<
     };
     let (y_of, x_of) = (index(from.0, to.0), index(from.1, to.1));
     let columns: Vec<usize> = (0..to.1).map(x_of).collect();
-    (0..to.0)
-        .flat_map(|y| columns.iter().map(move |x| (y, x)))
-        .map(|(y, x)| source[y_of(y) * from.1 + x])
-        .collect()
+    let mut out = room(to.0 * to.1);
+    out.extend(
+        (0..to.0)
+            .flat_map(|y| columns.iter().map(move |x| (y, x)))
+            .map(|(y, x)| source[y_of(y) * from.1 + x]),
+    );
+    out
 }

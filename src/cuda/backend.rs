@@ -1,6 +1,9 @@
 //! Runs the stages of the pipeline on a GPU.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use cudarc::driver::CudaEvent;
 
 use super::blend::{self, blend};
 use super::channels::{Raw, channels};
@@ -11,11 +14,13 @@ use super::follow::{self, Points, follow};
 use super::handover::{self, DeviceImage, copy_pixels, write_labels};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize};
+use super::parts::{self, keep_largest_parts};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Input, Job, Size};
 use crate::options::{Compat, Options};
 use crate::plan::grid::Grid;
+use crate::plan::memory::{self, OnGpu};
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Result};
 
@@ -28,10 +33,6 @@ const SHARE: usize = 4;
 /// size of its padded image, so the size of tiles can change from image to image.
 const STATES: usize = 4;
 
-/// Estimate of the bytes per pixel that the stages after the network need: the flows, the points, the seeds with their
-/// counts and areas, and the boxes of masks and their holes. All arrays of an image were measured to take 135.
-const STAGES: usize = 75;
-
 /// The backend that runs on one stream of a GPU.
 pub(crate) struct Cuda {
     gpu: Gpu,
@@ -39,7 +40,7 @@ pub(crate) struct Cuda {
     /// The network's memory for each size of tiles, in the order of their last use.
     states: Vec<State>,
     /// Estimate of the bytes that the largest image so far needs.
-    max_bytes: usize,
+    max_bytes: u64,
     scratch: Scratch,
 }
 
@@ -51,6 +52,7 @@ struct Scratch {
     follow: follow::Scratch,
     cluster: cluster::Scratch,
     flow_error: flow_error::Scratch,
+    parts: parts::Scratch,
     components: components::Scratch,
     handover: handover::Scratch,
 }
@@ -126,24 +128,6 @@ impl Cuda {
         write_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 
-    /// Checks that an image fits into the free memory before anything is allocated for it.
-    fn check_memory(&mut self, image: Source) -> Result<()> {
-        let need = bytes(image, &self.unet);
-        if need > self.max_bytes {
-            let free = self.gpu.free_memory()?;
-            if need > self.max_bytes + free {
-                let (height, width) = image.size();
-                let [need, free] = [need, self.max_bytes + free].map(|bytes| bytes as f64 / 1e9);
-                let reason = format!(
-                    "an image of {height} by {width} pixels takes {need:.1} GB of memory, but {free:.1} GB are free"
-                );
-                return Err(Error::device(self.gpu.device(), reason));
-            }
-            self.max_bytes = need;
-        }
-        Ok(())
-    }
-
     /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It ends up last in
     /// `states`.
     fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
@@ -172,12 +156,13 @@ impl Cuda {
         grids: &[Grid],
         of: &[usize],
         batch: usize,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Result<()> {
         let (gpu, unet) = (self.gpu.clone(), self.unet.clone());
         let counts: Vec<usize> = of.iter().map(|&job| grids[job].count()).collect();
         let total = counts.iter().sum::<usize>();
         let state = self.state(grids[of[0]].tile, batch.min(total))?;
+        let mut wait = Ahead::new(watch.has_caller());
         let (mut runs, mut filled, mut done) = (Vec::<Run>::new(), 0, 0);
         for (&job, tiles_of_job) in of.iter().zip(counts) {
             let grid = &grids[job];
@@ -192,15 +177,44 @@ impl Cuda {
                 runs.push(Run { job, first_tile, count });
                 (first_tile, filled, done) = (first_tile + count, filled + count, done + count);
                 if filled == state.batch() || done == total {
+                    watch.check()?;
                     forward(&gpu, &unet, state, filled)?;
                     scatter(&gpu, state, &runs, jobs)?;
-                    watch.at(done, total)?;
+                    wait.queued(&gpu)?;
+                    watch.add(filled)?;
                     filled = 0;
                     runs.clear();
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// How far the host runs ahead of the GPU. For a caller who may stop the run it stays close, so that little is left to do
+/// then.
+struct Ahead {
+    close: bool,
+    batches: VecDeque<CudaEvent>,
+}
+
+impl Ahead {
+    fn new(close: bool) -> Self {
+        Ahead { close, batches: VecDeque::new() }
+    }
+
+    /// Notes that a batch was put into the stream, then waits until there are at most two. One alone would let the GPU
+    /// wait for the host.
+    fn queued(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.close {
+            self.batches.push_back(gpu.stream().record_event(None).map_err(|e| gpu.error(e))?);
+        }
+        match self.batches.len() > 2 {
+            true => {
+                self.batches.pop_front().map_or(Ok(()), |batch| batch.synchronize()).map_err(|e| gpu.error(e))
+            }
+            false => Ok(()),
+        }
     }
 }
 
@@ -212,18 +226,20 @@ impl Drop for Cuda {
     }
 }
 
-/// Estimate of the GPU memory in bytes for an image that is not rescaled for the network: its arrays and those of the
-/// stages, without the network's own memory.
-fn bytes(image: Source, unet: &Unet) -> usize {
-    let raw = match image {
-        Source::Host(image) => image.pixels().kind().bytes() * image.channels(),
-        Source::Device(image) => image.kind.bytes() * image.shape[2],
+/// The GPU memory for an image: its arrays and those of the stages, without the network's own memory.
+fn on_gpu(job: &Job<Cuda>, unet: &Unet, options: &Options) -> OnGpu {
+    let (channels, kind) = match job.input {
+        Source::Host(image) => (image.channels(), image.pixels().kind()),
+        Source::Device(image) => (image.shape[2], image.kind),
     };
-    let (channels, maps) = (raw + 4 * unet.nchan(), 4 * unet.nout());
-    // The overlapping tiles have about 1.7 times the image's pixels. Maps and labels have a second array to be resized.
-    let work = channels + 2 * maps + 2 * maps + 2 * size_of::<u32>();
-    let (height, width) = image.size();
-    height * width * (work + STAGES)
+    OnGpu {
+        pixels: memory::pixels(job.image, channels, kind),
+        image: job.image,
+        small: job.small,
+        nchan: unet.nchan() as u64,
+        nout: unet.nout() as u64,
+        resample: options.resample,
+    }
 }
 
 /// Copies the outputs of a batch to the images that the tiles belong to.
@@ -245,11 +261,26 @@ impl Backend for Cuda {
     type Input<'a> = Source<'a>;
     type Work = Work;
 
+    fn check_memory(&mut self, job: &Job<Self>, options: &Options) -> Result<()> {
+        let needed = on_gpu(job, &self.unet, options).bytes(options);
+        let limit = match options.memory {
+            Some(limit) => limit,
+            // What earlier images took is used again.
+            None if needed > self.max_bytes => self.max_bytes.saturating_add(self.gpu.free_memory()? as u64),
+            None => return Ok(()),
+        };
+        if needed > limit {
+            let what = format!("{}: {}", self.gpu.device(), job.describe());
+            return Err(Error::memory(what, needed, limit));
+        }
+        self.max_bytes = self.max_bytes.max(needed);
+        Ok(())
+    }
+
     fn channels(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         if let Source::Device(image) = image {
             image.check(&self.gpu)?;
         }
-        self.check_memory(image)?;
         let (size, nchan) = (image.size(), self.unet.nchan());
         let count = match image {
             Source::Host(image) => {
@@ -267,16 +298,18 @@ impl Backend for Cuda {
     fn normalize(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         let ((height, width), nchan) = (image.size(), self.unet.nchan());
         let scratch = &mut self.scratch.normalize;
-        normalize(&self.gpu, &mut work.pixels, height, width, nchan, &options.normalize, scratch)
+        let how = (&options.normalize, options.compat);
+        normalize(&self.gpu, &mut work.pixels, height, width, nchan, how, scratch)
     }
 
-    fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &mut Watch) -> Result<()> {
+    fn network(&mut self, jobs: &mut [&mut Job<Cuda>], options: &Options, watch: &Watch) -> Result<()> {
         let grids: Vec<Grid> = jobs.iter().map(|job| Grid::of(job.small, options)).collect();
         let (nout, length) = (self.unet.nout(), self.unet.style_length());
         for (job, grid) in jobs.iter_mut().zip(&grids) {
             job.work.values.resize(&self.gpu, grid.count() * nout * grid.tile.0 * grid.tile.1)?;
             job.work.styles.resize(&self.gpu, grid.count() * length)?;
         }
+        watch.units(grids.iter().map(Grid::count).sum());
         let mut left: Vec<usize> = (0..jobs.len()).collect();
         while let Some(&first) = left.first() {
             let (now, later) = left.into_iter().partition(|&job| grids[job].tile == grids[first].tile);
@@ -285,7 +318,8 @@ impl Backend for Cuda {
         }
         for (Job { work, .. }, grid) in jobs.iter_mut().zip(&grids) {
             blend(&self.gpu, &work.values, grid, nout, &mut work.maps, &mut self.scratch.blend)?;
-            blend::style(&self.gpu, &work.styles, grid.count(), length, &mut work.style)?;
+            let broken = &self.scratch.blend.broken;
+            blend::style(&self.gpu, &work.styles, grid.count(), length, broken, &mut work.style)?;
         }
         Ok(())
     }
@@ -296,19 +330,26 @@ impl Backend for Cuda {
         Ok(())
     }
 
-    fn follow(&mut self, work: &mut Work, size: Size, niter: u32, options: &Options) -> Result<()> {
+    fn follow(
+        &mut self,
+        work: &mut Work,
+        size: Size,
+        niter: u32,
+        options: &Options,
+        _: &Watch,
+    ) -> Result<()> {
         let (threshold, sampling) = (options.cellprob_threshold, options.sampling);
         let Work { maps, points, .. } = work;
         follow(&self.gpu, maps, size, threshold, niter, sampling, points, &mut self.scratch.follow)
     }
 
-    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64) -> Result<()> {
+    fn cluster(&mut self, work: &mut Work, size: Size, max_size_fraction: f64, _: &Watch) -> Result<()> {
         let Work { points, labels, max_label, .. } = work;
         *max_label = cluster::max_label(size);
         cluster(&self.gpu, points, size, max_size_fraction, labels, &mut self.scratch.cluster)
     }
 
-    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64) -> Result<()> {
+    fn drop_bad_flows(&mut self, work: &mut Work, size: Size, threshold: f64, _: &Watch) -> Result<()> {
         let scratch = &mut self.scratch.flow_error;
         let Work { labels, maps, max_label, .. } = work;
         drop_bad_flows(&self.gpu, labels, size, *max_label, (maps, threshold), scratch)
@@ -318,6 +359,10 @@ impl Backend for Cuda {
         resize::nearest(&self.gpu, &work.labels, from, to, &mut work.other_labels)?;
         std::mem::swap(&mut work.labels, &mut work.other_labels);
         Ok(())
+    }
+
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
+        keep_largest_parts(&self.gpu, &mut work.labels, size, work.max_label, &mut self.scratch.parts)
     }
 
     fn fill_holes_and_drop_small(

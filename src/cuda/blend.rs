@@ -17,6 +17,8 @@ pub struct Scratch {
     starts: Buffer<u32>,
     /// The weight of each row, then of each column, of a tile.
     tapers: Buffer<f64>,
+    /// One value: 1 if the last maps have a value that is not finite, otherwise 0.
+    pub broken: Buffer<u32>,
 }
 
 /// Writes the weighted average of the network's outputs to `out`, as [`Blend`](crate::cpu::blend::Blend) computes it.
@@ -35,14 +37,15 @@ pub fn blend(
     scratch: &mut Scratch,
 ) -> Result<()> {
     scratch.set(gpu, grid)?;
+    let broken = scratch.broken.zeros(gpu, 1)?;
     let out = out.resize(gpu, nout * grid.image.0 * grid.image.1)?;
     let (layout, blocks) = (Layout::new(grid), blocks(grid.image, nout));
     let (lines, starts, tapers) = (scratch.lines.get(), scratch.starts.get(), scratch.tapers.get());
-    kernels::blend(gpu, blocks, BLOCK, 0, values.get(), out, lines, starts, tapers, &layout)
+    kernels::blend(gpu, blocks, BLOCK, 0, values.get(), out, lines, starts, tapers, &layout, broken)
 }
 
 /// Writes the style vector of an image to `out`: the sum of the style vectors of its tiles, `[count, length]`, added in
-/// their order and scaled to unit length.
+/// their order and scaled to unit length. It becomes NaN if the maps of the image are `broken` ([`Scratch::broken`]).
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -51,11 +54,13 @@ pub fn style(
     styles: &Buffer<f32>,
     count: usize,
     length: usize,
+    broken: &Buffer<u32>,
     out: &mut Buffer<f32>,
 ) -> Result<()> {
     let out = out.resize(gpu, length)?;
     let shared = 4 * length as u32;
-    kernels::blend_style(gpu, (1, 1, 1), (256, 1, 1), shared, styles.get(), out, count as i32, length as i32)
+    let (styles, broken, count, length) = (styles.get(), broken.get(), count as i32, length as i32);
+    kernels::blend_style(gpu, (1, 1, 1), (256, 1, 1), shared, styles, out, count, length, broken)
 }
 
 impl Scratch {

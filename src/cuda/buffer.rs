@@ -28,7 +28,7 @@ impl<T: DeviceRepr> Buffer<T> {
     /// Allocates an array and copies `values` into it.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
+    /// [`Error::Memory`](crate::Error::Memory) when there is not enough memory.
     pub fn of(gpu: &Gpu, values: &[T]) -> Result<Self> {
         let mut buffer = Buffer::new();
         buffer.upload(gpu, values)?;
@@ -38,13 +38,14 @@ impl<T: DeviceRepr> Buffer<T> {
     /// Sets the length to `len` values and returns the memory, which may be longer. The values are undefined.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
+    /// [`Error::Memory`](crate::Error::Memory) when there is not enough memory.
     pub fn resize(&mut self, gpu: &Gpu, len: usize) -> Result<&mut CudaSlice<T>> {
         let enough = self.memory.as_ref().is_some_and(|memory| memory.len() >= len.max(1));
         let memory = match self.memory.take().filter(|_| enough) {
             Some(memory) => memory,
             // SAFETY: the memory is uninitialised, and its users write it before they read it.
-            None => unsafe { gpu.stream().alloc(len.max(1)) }.map_err(|e| gpu.error(e))?,
+            None => unsafe { gpu.stream().alloc(len.max(1)) }
+                .map_err(|e| gpu.allocation_error(e, len.saturating_mul(size_of::<T>())))?,
         };
         self.len = len;
         Ok(self.memory.insert(memory))
@@ -53,7 +54,7 @@ impl<T: DeviceRepr> Buffer<T> {
     /// Sets the length to `len` values, all zero, and returns the memory, which may be longer.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
+    /// [`Error::Memory`](crate::Error::Memory) when there is not enough memory.
     pub fn zeros(&mut self, gpu: &Gpu, len: usize) -> Result<&mut CudaSlice<T>>
     where
         T: ValidAsZeroBits,
@@ -68,7 +69,7 @@ impl<T: DeviceRepr> Buffer<T> {
     /// Copies `values` from the host; the buffer gets their length.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when there is not enough memory.
+    /// [`Error::Memory`](crate::Error::Memory) when there is not enough memory.
     pub fn upload(&mut self, gpu: &Gpu, values: &[T]) -> Result<()> {
         self.resize(gpu, values.len())?;
         match &mut self.memory {

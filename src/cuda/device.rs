@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute};
+use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, CUresult};
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError};
 use cudarc::nvrtc::Ptx;
 
@@ -116,6 +116,16 @@ impl Gpu {
 
     pub(crate) fn error(&self, error: DriverError) -> Error {
         Error::device(self.device(), error)
+    }
+
+    /// The error of an allocation of this many bytes.
+    pub(crate) fn allocation_error(&self, error: DriverError, bytes: usize) -> Error {
+        match (error.0, self.free_memory()) {
+            (CUresult::CUDA_ERROR_OUT_OF_MEMORY, Ok(free)) => {
+                Error::memory(format!("{}: an array", self.device()), bytes as u64, free as u64)
+            }
+            _ => self.error(error),
+        }
     }
 
     /// The kernel `name` of `kernels/FILE.cu`, with permission to use `shared` bytes of shared memory.

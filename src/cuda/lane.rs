@@ -7,7 +7,7 @@ use super::{Gpu, network};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
 use crate::watch::Watch;
-use crate::{Device, Image, Model, Options, Precision, Result};
+use crate::{Device, Error, Image, Model, Options, Precision, Result};
 
 /// The number of lanes of each GPU. While one lane copies an image or follows flows, the other one computes.
 const STREAMS: usize = 2;
@@ -49,8 +49,17 @@ impl Lane for CudaLane {
         self.0.backend.batch(options)
     }
 
-    fn segment(&mut self, images: &[&Image], options: &Options, watch: &mut Watch) -> Vec<Result<Segmented>> {
-        self.0.segment(&on_host(images), options, watch)
+    fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>> {
+        let mut found = self.0.segment(&on_host(images), options, watch);
+        if images.len() > 1 {
+            // What is too much together may fit one after the other.
+            for (found, image) in found.iter_mut().zip(images) {
+                if let Err(Error::Memory { .. }) = found {
+                    *found = self.0.segment(&on_host(&[image]), options, watch).remove(0);
+                }
+            }
+        }
+        found
     }
 
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {

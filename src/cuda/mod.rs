@@ -27,6 +27,7 @@ pub mod network;
 pub mod normalize;
 pub mod nvrtc;
 mod on_device;
+pub mod parts;
 mod pinned;
 pub mod renumber;
 pub mod resize;

@@ -3,7 +3,7 @@
 use super::kernels::normalize::{self as kernels, Channel, Percentiles, Sample, Shared};
 use super::{Buffer, Gpu};
 use crate::plan::percentiles::{rank, steps};
-use crate::{Normalize, Result};
+use crate::{Compat, Normalize, Result};
 
 /// Threads of a block.
 const THREADS: u32 = kernels::THREADS as u32;
@@ -25,13 +25,14 @@ pub fn normalize(
     height: usize,
     width: usize,
     nchan: usize,
-    options: &Normalize,
+    (options, compat): (&Normalize, Compat),
     scratch: &mut Scratch,
 ) -> Result<()> {
     let states = scratch.0.zeros(gpu, nchan)?;
     let (size, channels) = ((height * width) as u32, nchan as u32);
     let sample = Sample::new(height, width);
     let percentiles = Percentiles::new(sample.size, options.percentile);
+    let original = i32::from(compat == Compat::V3_1_1);
     // With at most 512 blocks, the time to add up their histograms does not count.
     let grid = (sample.size.div_ceil(THREADS * VALUES_PER_THREAD).min(512), channels, 1);
     let (block, shared) = ((THREADS, 1, 1), size_of::<Shared>() as u32);
@@ -46,6 +47,7 @@ pub fn normalize(
             &sample,
             &percentiles,
             pass,
+            original,
         )?;
     }
     if options.invert {

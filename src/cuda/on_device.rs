@@ -6,7 +6,7 @@ use super::DeviceImage;
 use super::backend::Source;
 use super::lane::CudaLane;
 use crate::backend::Backend;
-use crate::plan::grid::Grid;
+use crate::plan::grid::Shape;
 use crate::plan::scale::known_scale;
 use crate::segmentation::Segmentation;
 use crate::watch::{Progress, Watch};
@@ -47,7 +47,7 @@ impl Segmenter {
         options: &Options,
         progress: &mut Progress,
     ) -> Result<Vec<Result<OnDevice>>> {
-        options.check()?;
+        self.check(options)?;
         let device = Device::Cuda(ordinal);
         if !self.lanes.devices().contains(&device) {
             return Err(Error::device(device, "the model was not loaded onto it"));
@@ -55,12 +55,7 @@ impl Segmenter {
         let mut taken = self.lanes.take_where(|lane| lane.device() == device);
         let lane: &mut dyn Any = taken.lane();
         let lane: &mut CudaLane = lane.downcast_mut().expect("all lanes of GPUs are of this type");
-        Ok(lane.segment_all(
-            images,
-            known_scale(self.model().diam_mean(), options.diameter),
-            options,
-            progress,
-        ))
+        Ok(lane.segment_all(images, known_scale(self.model(), options.diameter), options, progress))
     }
 }
 
@@ -83,8 +78,8 @@ impl CudaLane {
             }
             let (first, mut have) = (found.len(), 0);
             let fits = |image: &&DeviceImage| {
-                let fits = have < batch;
-                have += Grid::count_of(image.size(), scale, options);
+                let fits = have < batch as u64;
+                have += Shape::at_scale(image.size(), scale, options).count();
                 fits
             };
             let sources: Vec<Source> = images[first..].iter().take_while(fits).map(Source::Device).collect();
@@ -92,7 +87,7 @@ impl CudaLane {
                 go_on = progress((first as f64 + done * sources.len() as f64) / images.len() as f64);
                 go_on
             };
-            found.extend(self.segment_on_device(&sources, options, &mut Watch::new(&mut part)));
+            found.extend(self.segment_on_device(&sources, options, &Watch::new(&mut part)));
         }
         found
     }
@@ -101,10 +96,10 @@ impl CudaLane {
         &mut self,
         sources: &[Source],
         options: &Options,
-        watch: &mut Watch,
+        watch: &Watch,
     ) -> Vec<Result<OnDevice>> {
         self.0.run(sources, options, watch, |engine, job| {
-            let mut found = engine.find(job, options)?;
+            let mut found = engine.find(job, options, watch)?;
             let mut cells = None;
             match job.input {
                 Source::Device(image) if let Some(to) = image.labels => {

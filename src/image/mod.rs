@@ -3,10 +3,14 @@
 #[cfg(feature = "files")]
 mod files;
 pub(crate) mod pixel;
+mod stack;
 
 #[cfg(feature = "files")]
-pub use files::{EXTENSIONS, LABEL_EXTENSIONS, UNREADABLE, read, read_labels};
+pub use files::{
+    EXTENSIONS, LABEL_EXTENSIONS, ReadOptions, UNREADABLE, read, read_label_stack, read_labels, read_with,
+};
 pub use pixel::{Pixel, PixelType, Pixels};
+pub use stack::{Axis, Layout, Note, PixelSize, Stack};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};
 use pixel::each;
@@ -102,12 +106,4 @@ impl Image {
 /// The same array in C order: row by row, the channels of a pixel together.
 fn c_order<T: Copy>(array: Array3<T>) -> Array3<T> {
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
-}
-
-/// The pictures of one file: the planes of a stack, or the frames of a time series. There is at least one.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stack {
-    /// The pictures, by time, then by any other axis, then by z. All have the same shape and type.
-    pub planes: Vec<Image>,
 }

@@ -1,11 +1,12 @@
 //! Boundary scores: how well outlines agree within a tolerance.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayView3, Axis};
 use rayon::prelude::*;
 
 use super::detection::of;
 use super::distance::distances;
 use super::overlaps::{check_sizes, dense};
+use super::parts::Parts;
 use crate::cpu::components::{Bounds, areas, bounds, outside};
 use crate::plan::diameter::median_diameter;
 use crate::{Error, Result};
@@ -32,37 +33,68 @@ pub struct Boundary {
 /// the median diameter of the true cells, and at least 1 pixel. Then the pixels of the two thick outlines are compared.
 ///
 /// # Errors
-/// [`Error::Image`] when the two images differ in size, or when thousands of labels are scattered over a large image, as
-/// the grey values of a photograph are.
+/// [`Error::Image`] when the two images differ in size, when one holds grey values
+/// ([`Parts::are_grey_values`](super::Parts::are_grey_values)), or when the boxes around the labels cover it many times.
 pub fn boundary_scores(
     truth: ArrayView2<u32>,
     pred: ArrayView2<u32>,
     scales: &[f64],
 ) -> Result<Vec<Boundary>> {
+    let (truth, pred) = (truth.insert_axis(Axis(0)), pred.insert_axis(Axis(0)));
     check_sizes(truth, pred)?;
-    let width = truth.ncols();
-    let (truth, pred) = (dense(truth).0, dense(pred).0);
-    let diameter = median_diameter(areas(&truth)[1..].to_vec());
-    let squares = |labels: &[u32]| Ok(distances(&outlines(labels, width)?, width));
-    let (to_truth, to_pred) = (squares(&truth)?, squares(&pred)?);
-    let score = |&scale: &f64| {
-        let radius = (scale * diameter).max(1.0);
-        let near = |square: u64| (square as f64).sqrt() <= radius;
-        let [mut both, mut only_pred, mut only_truth] = [0_usize; 3];
-        for (&truth, &pred) in to_truth.iter().zip(&to_pred) {
-            match (near(truth), near(pred)) {
-                (true, true) => both += 1,
-                (false, true) => only_pred += 1,
-                (true, false) => only_truth += 1,
-                (false, false) => {}
-            }
-        }
+    Parts::new(truth).check("truth")?;
+    Parts::new(pred).check("prediction")?;
+    boundaries(truth, pred, scales)
+}
+
+/// The boundary scores of a volume `[planes, height, width]` that was checked. Outlines and distances are within planes;
+/// the diameter is the median of the cells' sections.
+pub(super) fn boundaries(
+    truth: ArrayView3<u32>,
+    pred: ArrayView3<u32>,
+    scales: &[f64],
+) -> Result<Vec<Boundary>> {
+    let width = truth.dim().2;
+    let truth: Vec<Vec<u32>> = truth.outer_iter().map(|plane| dense(plane).0).collect();
+    let sections = truth.iter().flat_map(|plane| areas(plane).split_off(1)).collect();
+    let diameter = median_diameter(sections);
+    let radii: Vec<f64> = scales.iter().map(|scale| (scale * diameter).max(1.0)).collect();
+    let plane = |(z, truth): (usize, Vec<u32>)| {
+        let pred = dense(pred.index_axis(Axis(0), z)).0;
+        let squares = |labels: &[u32]| Ok(distances(&outlines(labels, width)?, width));
+        Ok(counts(&squares(&truth)?, &squares(&pred)?, &radii))
+    };
+    let none = || vec![[0; 3]; scales.len()];
+    let sum = |a: Vec<[usize; 3]>, b: Vec<[usize; 3]>| {
+        a.iter().zip(b).map(|(a, b)| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]).collect()
+    };
+    let counts = truth.into_par_iter().enumerate().map(plane);
+    let counts = counts.try_reduce(none, |a, b| Ok(sum(a, b)))?;
+    let score = |(&scale, [both, only_pred, only_truth]): (&f64, [usize; 3])| {
         let (precision, recall) = (of(both, only_pred, only_truth), of(both, only_truth, only_pred));
         let sum = precision + recall;
         let f = if sum > 0.0 { 2.0 * precision * recall / sum } else { 0.0 };
         Boundary { scale, precision, recall, f }
     };
-    Ok(scales.iter().map(score).collect())
+    Ok(scales.iter().zip(counts).map(score).collect())
+}
+
+/// For each radius the number of pixels that are near both outlines, only the predicted one, and only the true one.
+fn counts(to_truth: &[u64], to_pred: &[u64], radii: &[f64]) -> Vec<[usize; 3]> {
+    let count = |&radius: &f64| {
+        let near = |square: u64| (square as f64).sqrt() <= radius;
+        let mut counts = [0; 3];
+        for (&truth, &pred) in to_truth.iter().zip(to_pred) {
+            match (near(truth), near(pred)) {
+                (true, true) => counts[0] += 1,
+                (false, true) => counts[1] += 1,
+                (true, false) => counts[2] += 1,
+                (false, false) => {}
+            }
+        }
+        counts
+    };
+    radii.iter().map(count).collect()
 }
 
 /// The pixels on the outer outline of each cell. `labels` are 1 to n. A pixel is on the outline when one of its four

@@ -1,10 +1,11 @@
 //! The scores of one or more methods on a set of images. Tables, files and plots are made from these.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayView3, Axis};
 
-use super::boundary::{Boundary, boundary_scores};
+use super::boundary::{Boundary, boundaries};
 use super::detection::Detection;
-use super::overlaps::Overlaps;
+use super::overlaps::{Overlaps, check_sizes};
+use super::parts::Parts;
 use crate::Result;
 
 /// The IoU thresholds of an evaluation: 0.5 to 0.95 in steps of 0.05.
@@ -55,15 +56,34 @@ pub struct ImageScores {
     pub merges: usize,
     /// Boundary scores at each of [`SCALES`].
     pub boundaries: Vec<Boundary>,
+    /// How the true labels fall into parts.
+    pub truth_parts: Parts,
+    /// How the predicted labels fall into parts.
+    pub pred_parts: Parts,
 }
 
 impl ImageScores {
     /// Scores a predicted label image against the true one. Both are `[height, width]` with 0 for background.
     ///
     /// # Errors
-    /// [`crate::Error::Image`] when the two images differ in size, and in the other cases of [`boundary_scores`].
+    /// [`crate::Error::Image`] when the two images differ in size, when one holds grey values
+    /// ([`Parts::are_grey_values`]), and in the other cases of [`super::boundary_scores`].
     pub fn new(name: impl Into<String>, truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Self> {
-        let overlaps = Overlaps::new(truth, pred)?;
+        Self::of_volume(name, truth.insert_axis(Axis(0)), pred.insert_axis(Axis(0)))
+    }
+
+    /// Scores a predicted volume against the true one. Both are `[planes, height, width]` with 0 for background, and a
+    /// label is one cell in all planes. Outlines are compared within planes: their scores are counted over all planes,
+    /// with the median diameter of the cells' sections.
+    ///
+    /// # Errors
+    /// As [`ImageScores::new`].
+    pub fn of_volume(name: impl Into<String>, truth: ArrayView3<u32>, pred: ArrayView3<u32>) -> Result<Self> {
+        check_sizes(truth, pred)?;
+        let (truth_parts, pred_parts) = (Parts::new(truth), Parts::new(pred));
+        truth_parts.check("truth")?;
+        pred_parts.check("prediction")?;
+        let overlaps = Overlaps::count(truth.iter(), pred.iter());
         let detections = overlaps.detections(&THRESHOLDS);
         Ok(ImageScores {
             name: name.into(),
@@ -75,7 +95,9 @@ impl ImageScores {
             dice: overlaps.dice(),
             splits: overlaps.splits(),
             merges: overlaps.merges(),
-            boundaries: boundary_scores(truth, pred, &SCALES)?,
+            boundaries: boundaries(truth, pred, &SCALES)?,
+            truth_parts,
+            pred_parts,
             detections,
         })
     }
@@ -125,5 +147,6 @@ impl Method {
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let n = values.len().max(1) as f64;
-    values.sum::<f64>() / n
+    // The sum of no numbers would be -0.
+    values.fold(0.0, |sum, value| sum + value) / n
 }

@@ -1,14 +1,15 @@
 //! Writes evaluations as CSV and JSON.
 
 use std::io::Write;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::evaluation::{Evaluation, ImageScores, Method, SCALES, THRESHOLDS};
 use crate::Result;
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
+use crate::mark::SOFTWARE;
 use crate::output::quoted;
+use crate::text::document;
 
 /// The name of a column, and the score of one image in it.
 type Column = (String, f64);
@@ -17,18 +18,19 @@ impl Evaluation {
     /// Writes a CSV file with a header and one row for each image and method.
     ///
     /// # Errors
-    /// [`crate::Error::Write`]. A file that was at `path` is then unchanged.
-    pub fn save_csv(&self, path: &Path) -> Result<()> {
-        write_atomic(path, |writer| writer.write_all(self.to_csv().as_bytes()))
+    /// [`crate::Error::Write`], [`crate::Error::Exists`]. A file that was there is then unchanged.
+    pub fn save_csv(&self, to: impl Into<Destination>) -> Result<()> {
+        write_atomic(to, |writer| writer.write_all(self.to_csv().as_bytes()))
     }
 
     /// Writes a JSON file: for each method the means over its images, its hits and misses summed over all images, and the
     /// scores of each image. The scores have the names of the columns of [`Evaluation::save_csv`].
     ///
     /// # Errors
-    /// [`crate::Error::Write`]. A file that was at `path` is then unchanged.
-    pub fn save_json(&self, path: &Path) -> Result<()> {
-        write_atomic(path, |writer| writeln!(writer, "{:#}", self.to_json()))
+    /// [`crate::Error::Write`], [`crate::Error::Exists`]. A file that was there is then unchanged.
+    pub fn save_json(&self, to: impl Into<Destination>) -> Result<()> {
+        let text = format!("{:#}\n", self.to_json());
+        write_atomic(to, |writer| writer.write_all(document(&text).as_bytes()))
     }
 
     fn to_csv(&self) -> String {
@@ -46,6 +48,7 @@ impl Evaluation {
 
     fn to_json(&self) -> Value {
         json!({
+            "created_by": SOFTWARE,
             "thresholds": THRESHOLDS,
             "boundary_scales": SCALES,
             "methods": self.methods.iter().map(method).collect::<Vec<_>>(),

@@ -4,6 +4,8 @@
 //! is one cell. The numbers may have gaps and may be as large as `u32::MAX`. Time and memory grow with the number of
 //! pixels and of pairs of cells that overlap, not with all pairs of cells.
 //!
+//! A volume is scored as its cells are, over all of its planes, by [`ImageScores::of_volume`].
+//!
 //! When an image has no cells, cellpose divides by zero. Here no score is ever `NaN`: when both images have no cells,
 //! every score is 1; when only one has cells, every score is 0.
 
@@ -15,12 +17,14 @@ mod evaluation;
 mod files;
 mod flow;
 mod overlaps;
+mod parts;
 
 pub use boundary::{Boundary, boundary_scores};
 pub use detection::Detection;
 pub use evaluation::{Evaluation, ImageScores, Method, SCALES, THRESHOLDS};
 pub use flow::flow_error;
 pub use overlaps::{Cell, Match, Overlaps, Pair};
+pub use parts::Parts;
 
 use ndarray::ArrayView2;
 
@@ -31,7 +35,7 @@ use crate::Result;
 /// highest sum of IoU. Cells that do not overlap are never matched (cellpose pairs the remaining cells at an IoU of 0).
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two images differ in size.
+/// [`crate::Error::Image`] when the two images differ in size, or hold grey values ([`Parts::are_grey_values`]).
 ///
 /// ```
 /// let truth = ndarray::array![[1_u32, 1, 0, 7]];
@@ -49,7 +53,7 @@ pub fn mask_ious(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Vec<Ma
 /// Every pair of cells reaches a threshold of 0 or less; none reaches one above 1 or `NaN`.
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two images differ in size.
+/// [`crate::Error::Image`] when the two images differ in size, or hold grey values ([`Parts::are_grey_values`]).
 pub fn average_precision(
     truth: ArrayView2<u32>,
     pred: ArrayView2<u32>,
@@ -62,7 +66,7 @@ pub fn average_precision(
 /// pixels that belong to a cell in either image.
 ///
 /// # Errors
-/// [`crate::Error::Image`] when the two images differ in size.
+/// [`crate::Error::Image`] when the two images differ in size, or hold grey values ([`Parts::are_grey_values`]).
 pub fn aggregated_jaccard_index(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<f64> {
     Ok(Overlaps::new(truth, pred)?.aggregated_jaccard_index())
 }

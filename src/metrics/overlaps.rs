@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView, ArrayView2, Axis, Dimension};
 
 use super::assignment::{Edge, assign};
 use super::detection::{Detection, ratio};
+use super::parts::Parts;
 use crate::{Error, Result};
 
 /// A cell of a label image.
@@ -54,10 +55,22 @@ impl Overlaps {
     /// Counts the overlaps of two label images `[height, width]`.
     ///
     /// # Errors
-    /// [`Error::Image`] when the two images differ in size.
+    /// [`Error::Image`] when the two images differ in size, or one holds grey values ([`Parts::are_grey_values`]), which
+    /// would make as many pairs as there are pixels.
     pub fn new(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<Self> {
         check_sizes(truth, pred)?;
-        let counts = count(truth.iter().copied().zip(pred.iter().copied()));
+        for (labels, whose) in [(truth, "truth"), (pred, "prediction")] {
+            Parts::new(labels.insert_axis(Axis(0))).check(whose)?;
+        }
+        Ok(Self::count(truth.iter(), pred.iter()))
+    }
+
+    /// Counts the overlaps of labels that were checked, in any order of the pixels that is the same for both.
+    pub(super) fn count<'a>(
+        truth: impl Iterator<Item = &'a u32>,
+        pred: impl Iterator<Item = &'a u32>,
+    ) -> Self {
+        let counts = count(truth.copied().zip(pred.copied()));
         let true_cells = cells(counts.iter().map(|&((label, _), pixels)| (label, pixels)));
         let pred_cells = cells(counts.iter().map(|&((_, label), pixels)| (label, pixels)));
         let pair = |&((t, p), pixels): &((u32, u32), usize)| {
@@ -67,7 +80,7 @@ impl Overlaps {
             Some(Pair { truth, pred, pixels, iou: pixels as f64 / union as f64 })
         };
         let pairs = counts.iter().filter_map(pair).collect();
-        Ok(Overlaps { truth: true_cells, pred: pred_cells, pairs })
+        Overlaps { truth: true_cells, pred: pred_cells, pairs }
     }
 
     /// The true cells, in the order of their labels.
@@ -120,7 +133,9 @@ impl Overlaps {
     /// Panoptic quality (Kirillov et al., CVPR 2019) with the one class "cell": the sum of the IoU of all pairs above 0.5,
     /// divided by the mean of the numbers of true and predicted cells.
     pub fn panoptic_quality(&self) -> f64 {
-        let quality: f64 = self.pairs.iter().map(|pair| pair.iou).filter(|&iou| iou > 0.5).sum();
+        let good = self.pairs.iter().map(|pair| pair.iou).filter(|&iou| iou > 0.5);
+        // The sum of no numbers would be -0.
+        let quality = good.fold(0.0, |sum, iou| sum + iou);
         ratio(2.0 * quality, (self.truth.len() + self.pred.len()) as f64)
     }
 
@@ -171,12 +186,17 @@ impl Overlaps {
     }
 }
 
-pub(super) fn check_sizes(truth: ArrayView2<u32>, pred: ArrayView2<u32>) -> Result<()> {
-    let ((ty, tx), (py, px)) = (truth.dim(), pred.dim());
-    if (ty, tx) == (py, px) {
+/// Refuses images or volumes of different sizes.
+pub(super) fn check_sizes<D: Dimension>(truth: ArrayView<u32, D>, pred: ArrayView<u32, D>) -> Result<()> {
+    if truth.raw_dim() == pred.raw_dim() {
         return Ok(());
     }
-    Err(Error::Image(format!("the truth has {ty} by {tx} pixels, the prediction {py} by {px}")))
+    let size = |shape: &[usize]| match shape {
+        [1, height, width] | [height, width] => format!("{height} by {width}"),
+        shape => shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" by "),
+    };
+    let (truth, pred) = (size(truth.shape()), size(pred.shape()));
+    Err(Error::Image(format!("the truth has {truth} pixels, the prediction {pred}")))
 }
 
 /// The number of pixels of each pair of labels, sorted by the labels.

@@ -55,11 +55,9 @@ impl BuiltIn {
 /// Finds the files in a build without the feature `builtin-models`.
 #[cfg(not(feature = "builtin-models"))]
 mod disk {
-    use std::fmt::Write;
     use std::path::{Path, PathBuf};
 
-    use sha2::{Digest, Sha256};
-
+    use super::super::hashes;
     use super::BuiltIn;
     use crate::{Error, Result, folders};
 
@@ -92,10 +90,7 @@ mod disk {
             return Err(Error::model(model.name, reason));
         };
         let bytes = std::fs::read(&path).map_err(|e| Error::read(&path, e))?;
-        let mut hash = String::new();
-        for byte in Sha256::digest(&bytes) {
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let hash = hashes::of(&bytes);
         if hash != model.hash {
             let reason =
                 format!("{} is not the file that belongs to this version (SHA-256 {hash})", path.display());

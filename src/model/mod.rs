@@ -4,10 +4,14 @@ mod architecture;
 mod builtin;
 mod convert;
 pub(crate) mod dictionary;
+mod hashes;
 pub mod network;
+mod original;
 pub mod params;
 mod pickle;
 mod places;
+#[cfg(feature = "pull")]
+pub mod pull;
 mod safetensors;
 mod size;
 mod tensors;
@@ -28,7 +32,7 @@ pub use size::SizeModel;
 pub use tensors::Tensor;
 use tensors::Tensors;
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// The diameter in pixels that the original assumes for a network whose file has no `diam_mean`.
 const DIAM_MEAN: f32 = 30.0;
@@ -43,6 +47,8 @@ pub struct Model {
     network: Arc<Network>,
     diam_mean: f32,
     diam_labels: f32,
+    /// Whether it was loaded as a built-in model, by its name.
+    built_in: bool,
     size: Option<Arc<SizeModel>>,
 }
 
@@ -54,7 +60,9 @@ impl Model {
     /// [`Error::Model`] when there is no such model; otherwise the errors of [`Model::open`].
     pub fn named(name: &str) -> Result<Self> {
         match places::find(name)? {
-            places::Place::BuiltIn(model) => Self::from_file(name, model.load()?),
+            places::Place::BuiltIn(model) => {
+                Ok(Model { built_in: true, ..Self::from_file(name, model.load()?)? })
+            }
             places::Place::File(path) => Self::open_as(name, &path),
         }
     }
@@ -70,7 +78,9 @@ impl Model {
     }
 
     fn open_as(name: &str, path: &Path) -> Result<Self> {
-        let model = Self::from_file(name, Cow::Owned(read_file(path)?))?;
+        let bytes = read_file(path)?;
+        hashes::check(path, &bytes)?;
+        let model = Self::from_file(name, Cow::Owned(bytes))?;
         match places::size_file(path) {
             Some(size) if model.size.is_none() => model.with_size_file(size),
             _ => Ok(model),
@@ -94,8 +104,15 @@ impl Model {
         let diam_mean = params.diameter(name, "diam_mean")?.unwrap_or(DIAM_MEAN);
         let diam_labels = params.diameter(name, "diam_labels")?.unwrap_or(diam_mean);
         let network = Network::fold(params);
-        let model =
-            Model { name: name.into(), file, network: Arc::new(network), diam_mean, diam_labels, size: None };
+        let model = Model {
+            name: name.into(),
+            file,
+            network: Arc::new(network),
+            diam_mean,
+            diam_labels,
+            built_in: false,
+            size: None,
+        };
         match size {
             Some(size) => model.with_size(size, name),
             None => Ok(model),
@@ -126,7 +143,9 @@ impl Model {
     pub fn with_size_file(self, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let name = path.to_string_lossy();
-        let size = SizeModel::from_npy(&name, &read_file(path)?)?;
+        let bytes = read_file(path)?;
+        hashes::check(path, &bytes)?;
+        let size = SizeModel::from_npy(&name, &bytes)?;
         self.with_size(size, &name)
     }
 
@@ -153,10 +172,19 @@ impl Model {
         self.diam_mean
     }
 
-    /// The mean diameter in pixels of the cells that the network was trained on. The original assumes it for an image
-    /// when the user names no diameter.
+    /// The mean diameter in pixels of the cells that the network was trained on; [`diam_mean`](Self::diam_mean) if the
+    /// file does not say.
     pub fn diam_labels(&self) -> f32 {
         self.diam_labels
+    }
+
+    /// The diameter in pixels that is assumed for the cells of an image when none is given
+    /// ([`Diameter::Model`](crate::Diameter::Model)): [`diam_labels`](Self::diam_labels), as in cellpose's
+    /// `CellposeModel.eval(diameter=None)`. For a built-in model that was loaded by its name it is
+    /// [`diam_mean`](Self::diam_mean), as 30 and 17 are for the original's: they were trained on cells of very many
+    /// sizes, whose mean says nothing about an image.
+    pub fn diameter(&self) -> f32 {
+        if self.built_in { self.diam_mean } else { self.diam_labels }
     }
 
     /// The parameters before folding, for training and for writing. They are decoded from the content of the model's
@@ -178,6 +206,15 @@ impl Model {
     /// The size model, if there is one.
     pub fn size_model(&self) -> Option<&SizeModel> {
         self.size.as_deref()
+    }
+
+    /// The size model.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there is none.
+    pub(crate) fn some_size_model(&self) -> Result<&SizeModel> {
+        let reason = "has no size model, so it cannot estimate the diameter: give the diameter in pixels";
+        self.size_model().ok_or_else(|| Error::model(self.name(), reason))
     }
 }
 
@@ -210,7 +247,7 @@ impl fmt::Debug for File {
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let read = || {
-        let file = std::fs::File::open(path)?;
+        let file = regular::open(path)?;
         let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_FILE) as usize);
         file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::architecture::{self, Architecture};
 use super::tensors::{Tensor, Tensors};
+use crate::plan::diameter::DIAMETERS;
 use crate::{Error, Result};
 
 /// All parameters of a U-Net with residual blocks, style and added skips.
@@ -143,11 +144,12 @@ impl Params {
     /// The diameter in pixels that is stored as `name`, if any.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when it is not positive; the message names the `model`.
+    /// [`Error::Tensor`] when it is not from 0.01 to 100,000; the message names the `model`.
     pub(super) fn diameter(&self, model: &str, name: &str) -> Result<Option<f32>> {
         match self.others.get(name).map(|tensor| &tensor.data[..]) {
-            Some(&[diameter]) if diameter <= 0.0 => {
-                let reason = format!("is {diameter}, which is not the diameter of a cell");
+            Some(&[diameter]) if !DIAMETERS.contains(&f64::from(diameter)) => {
+                let reason =
+                    format!("is {diameter:?}, but the diameter of a cell is from 0.01 to 100000 pixels");
                 Err(Error::tensor(model, name, reason))
             }
             Some(&[diameter]) => Ok(Some(diameter)),

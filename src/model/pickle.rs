@@ -3,7 +3,7 @@
 //! and opcodes are refused, and the error names them.
 //!
 //! It understands the opcodes of protocols 2 to 5 that state dicts and arrays use; Python's `pickletools` documents
-//! them. Every opcode makes at most one value of a fixed size, so memory is bounded by the length of the pickle. All
+//! them. Every opcode makes at most one value of a fixed size, and their number is bounded, so memory is bounded too. All
 //! objects are in one flat list, so deep or cyclic objects need no recursion.
 
 mod machine;

@@ -1,12 +1,14 @@
 //! Finds models by name: built-in models, those in the original's folder, and files with any path.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::builtin::{BUILT_IN, BuiltIn};
+use super::original;
 use crate::{Error, Result, folders};
 
 /// The prefix of the names of the original's models.
-const ORIGINAL: &str = "cellpose:";
+pub(super) const ORIGINAL: &str = "cellpose:";
 
 /// The original's models whose files have another name than the model.
 const FILES: [(&str, &str); 3] =
@@ -77,6 +79,10 @@ fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
     }
     let path = Path::new(name);
     if !path.exists() {
+        let known = original::unsupported(name).map(String::from).or_else(|| original::prefix(name));
+        if let Some(reason) = known {
+            return Err(Error::model(name, reason));
+        }
         let names = BUILT_IN.each_ref().map(|model| model.name);
         let reason = format!(
             "is neither a file nor a built-in model ({}); {ORIGINAL}NAME is one of the original",
@@ -90,21 +96,26 @@ fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
 fn find_original(name: &str, original: &str, folder: Option<&Path>) -> Result<Place> {
     let folder = folder
         .ok_or_else(|| Error::model(name, "there is no home folder and no CELLPOSE_LOCAL_MODELS_PATH"))?;
-    let file = FILES.iter().find(|(known, _)| *known == original).map_or(original, |(_, file)| file);
+    let file = original_file(original);
     let path = folder.join(file);
     if file.is_empty() || !path.is_file() {
-        let reason = format!(
-            "there is no file {file:?} in {}; such files come from the original, which downloads them at the first \
-             use, and their terms are its own",
-            folder.display()
-        );
+        let missing = || {
+            let (folder, fetching) = (folder.display(), original::fetching(original));
+            format!("there is no file {file:?} in {folder}; {fetching}")
+        };
+        let reason = original::unsupported(original).map_or_else(missing, String::from);
         return Err(Error::model(name, reason));
     }
     Ok(Place::File(path))
 }
 
+/// The name of the file of one of the original's models.
+pub(super) fn original_file(name: &str) -> &str {
+    FILES.iter().find(|(known, _)| *known == name).map_or(name, |(_, file)| file)
+}
+
 /// The folder where the original keeps its models.
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     folders::variable("CELLPOSE_LOCAL_MODELS_PATH")
         .or_else(|| Some(folders::home()?.join(".cellpose").join("models")))
 }
@@ -112,11 +123,15 @@ fn folder() -> Option<PathBuf> {
 /// The file of the size model that belongs to a model's file, by the original's names: `MODEL_size.npy` for models that
 /// users trained (with or without the ending of `MODEL.pth`), `size_MODEL.npy` for the original's own.
 pub(super) fn size_file(model: &Path) -> Option<PathBuf> {
-    let (file, stem) = (model.file_name()?.to_str()?, model.file_stem()?.to_str()?);
-    [format!("{file}_size.npy"), format!("{stem}_size.npy"), format!("size_{file}.npy")]
-        .into_iter()
-        .map(|name| model.with_file_name(name))
-        .find(|path| path.is_file())
+    size_files(model).into_iter().find(|path| path.is_file())
+}
+
+/// All names of such a file, whether there is one or not. The first that is there counts.
+pub(super) fn size_files(model: &Path) -> Vec<PathBuf> {
+    let part = |name: Option<&OsStr>| name.unwrap_or_default().to_string_lossy().into_owned();
+    let (file, stem) = (part(model.file_name()), part(model.file_stem()));
+    let names = [format!("{file}_size.npy"), format!("{stem}_size.npy"), format!("size_{file}.npy")];
+    names.into_iter().map(|name| model.with_file_name(name)).collect()
 }
 
 #[cfg(test)]
@@ -138,7 +153,17 @@ mod tests {
         assert_eq!(find("cellpose:cyto3").unwrap(), file("cyto3"));
         let missing = find("cellpose:nuclei").unwrap_err().to_string();
         assert!(missing.contains("\"nucleitorch_0\"") && missing.contains(folder.path().to_str().unwrap()));
+        assert!(missing.contains("`flowmask models pull nuclei`"), "{missing}");
         assert!(find("cellpose:").is_err());
+        let reason = |name| find(name).unwrap_err().to_string();
+        for name in ["cyto3", "cyto2", "livecell_cp3"] {
+            assert!(reason(name).contains(&format!("write cellpose:{name}")), "{}", reason(name));
+        }
+        assert!(reason("cyto3").contains("`flowmask models pull cyto3`"));
+        for name in ["cpsam", "cpsam_v2", "cellpose:cpsam"] {
+            assert!(reason(name).contains("transformer of cellpose 4"), "{}", reason(name));
+        }
+        assert!(reason("denoise_cyto3").contains("not there yet"));
         assert!(find_in("cellpose:cyto3", None).is_err());
         assert!(find("no such file").unwrap_err().to_string().contains("cyto, nuclei"));
 

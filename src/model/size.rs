@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::dictionary;
 use super::tensors::{Tensor, Tensors};
+use crate::plan::diameter::DIAMETERS;
 use crate::{Error, Result};
 
 /// Estimates the diameter of the cells in an image from its style vector.
@@ -68,8 +69,10 @@ impl SizeModel {
         if !a.iter().chain(&smean).chain([&ymean, &diam_mean]).all(|&x| (x as f32).is_finite()) {
             return Err("has a size model with a number that is not a finite f32".into());
         }
-        if diam_mean <= 0.0 {
-            return Err(format!("has a size model whose diam_mean is {diam_mean}"));
+        if !DIAMETERS.contains(&diam_mean) {
+            return Err(format!(
+                "has a size model whose diam_mean is {diam_mean:?}; the diameter of a cell is from 0.01 to 100000 pixels"
+            ));
         }
         Ok(SizeModel { a, smean, ymean, diam_mean })
     }
@@ -86,7 +89,7 @@ impl SizeModel {
 
     /// The diameter in pixels that belongs to `style`, which has [`style_len`] elements, at the scale at which the
     /// network saw the image: `max(5, exp(A·(style − smean) + ln(diam_mean) + ymean))`, or [`diam_mean`] if that is not
-    /// finite (`SizeModel` of cellpose 3.1.1).
+    /// finite (`SizeModel` of cellpose 3.1.1), and at most 100,000.
     ///
     /// [`style_len`]: Self::style_len
     /// [`diam_mean`]: Self::diam_mean
@@ -94,7 +97,7 @@ impl SizeModel {
         let terms =
             self.a.iter().zip(&self.smean).zip(style).map(|((a, mean), &s)| a * (f64::from(s) - mean));
         let diameter = (terms.sum::<f64>() + self.diam_mean.ln() + self.ymean).exp();
-        if diameter.is_finite() { diameter.max(5.0) } else { self.diam_mean }
+        if diameter.is_finite() { diameter.clamp(5.0, *DIAMETERS.end()) } else { self.diam_mean }
     }
 
     /// The tensors in which a safetensors file stores it.

@@ -102,15 +102,21 @@ impl Tensors {
     /// Adds a tensor, or replaces the one with this name.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite: it would
-    /// make every output of the network NaN, which would look like an image without cells.
+    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite or beyond ±1e18: it
+    /// would make every output of the network NaN, which would look like an image without cells.
     pub(super) fn insert(&mut self, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<()> {
         if elements(&shape) != Some(data.len()) {
             let reason = format!("has {} elements, which do not fill the shape {shape:?}", data.len());
             return Err(Error::tensor(&self.model, name, reason));
         }
-        if !all_finite(&data) {
-            return Err(Error::tensor(&self.model, name, "has an element that is not a finite f32"));
+        if !all_below(&data, MAX_ELEMENT) {
+            let reason = match all_below(&data, f32::MAX) {
+                true => format!(
+                    "has an element beyond ±{MAX_ELEMENT:e}, with which the network cannot be computed"
+                ),
+                false => "has an element that is not a finite f32".into(),
+            };
+            return Err(Error::tensor(&self.model, name, reason));
         }
         self.tensors.insert(name.into(), Tensor { shape, data });
         Ok(())
@@ -181,10 +187,13 @@ pub(super) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }
 
-/// Whether all values are finite. Chunks without an early exit let the compiler use vectors; every start checks six
+/// The largest size of an element. The product of two larger ones would leave single precision.
+const MAX_ELEMENT: f32 = 1e18;
+
+/// Whether all values are numbers of at most this size. Chunks without an early exit let the compiler use vectors; every start checks six
 /// million weights.
-fn all_finite(data: &[f32]) -> bool {
-    data.chunks(4096).all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite()))
+fn all_below(data: &[f32], most: f32) -> bool {
+    data.chunks(4096).all(|chunk| chunk.iter().fold(true, |below, x| below & (x.abs() <= most)))
 }
 
 #[cfg(test)]

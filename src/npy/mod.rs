@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 mod header;
 
@@ -63,7 +63,7 @@ numbers!(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read<T: Number>(path: &Path) -> Result<ArrayD<T>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::read(path, e))?;
+    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
     let read = || {
         let array = Array::parse(&bytes)?;
         if array.kind != T::KIND {

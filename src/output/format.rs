@@ -1,11 +1,10 @@
 //! The file formats of label images, and the choice of the writer.
 
-use std::path::Path;
-
 use ndarray::ArrayView2;
 
 use super::labels;
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
+use crate::image::{Axis, Layout};
 use crate::{Error, Result};
 
 /// The file format of a label image.
@@ -17,7 +16,7 @@ pub enum Format {
     Tif,
     /// PNG with 16 bits: one plane, labels up to 65 535.
     Png,
-    /// NumPy array `[height, width]`, or `[planes, height, width]`; 16 bits, or 32 bits for labels above 65 535.
+    /// NumPy array `[height, width]`, before them the axes of the planes; 16 bits, or 32 bits for labels above 65 535.
     Npy,
 }
 
@@ -36,9 +35,9 @@ impl Format {
 /// planes have the same size.
 ///
 /// # Errors
-/// [`Error::Option`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no planes, a plane
-/// has no pixels or planes differ in size, [`Error::Write`] when the file cannot be written. After an error, a file that
-/// was at `path` is unchanged.
+/// [`Error::Labels`] when `format` cannot hold the planes or labels, [`Error::Image`] when there are no planes, a plane
+/// has no pixels or planes differ in size, [`Error::Write`] when the file cannot be written, [`Error::Exists`] when
+/// one there must not be replaced. After an error, a file that was there is unchanged.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -48,7 +47,42 @@ impl Format {
 /// save_labels(&path, &[masks.view()], Format::Tif)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn save_labels(path: &Path, masks: &[ArrayView2<u32>], format: Format) -> Result<()> {
+pub fn save_labels(to: impl Into<Destination>, masks: &[ArrayView2<u32>], format: Format) -> Result<()> {
+    let axes = match masks.len() {
+        1 => vec![],
+        length => vec![Axis { letter: 'Z', length }],
+    };
+    save_labels_as(to, masks, format, &Layout::default().axes(axes))
+}
+
+/// Like [`save_labels`], with the axes and the pixel size of the image ([`Stack::layout`](crate::Stack::layout)), so that
+/// the labels lie over it. A TIFF has them as the description of an ImageJ hyperstack, which ImageJ, Fiji, QuPath and
+/// tifffile understand, or as tifffile's JSON if there are other axes than time and depth. An array of NumPy has the
+/// lengths of the axes in its shape, and a PNG nothing of it.
+///
+/// # Errors
+/// Those of [`save_labels`]; [`Error::Image`] when the planes do not fill the axes.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("masks.tif");
+/// use flowmask::image::{Axis, Layout, PixelSize};
+/// use flowmask::output::{Format, save_labels_as};
+/// let frames = vec![ndarray::array![[0_u32, 1, 1], [2, 2, 0]]; 2];
+/// let views: Vec<_> = frames.iter().map(|frame| frame.view()).collect();
+/// let pixel_size = PixelSize::default().x(Some(0.325)).y(Some(0.325)).unit(Some("µm".into()));
+/// let layout = Layout::default().axes(vec![Axis { letter: 'T', length: 2 }]).pixel_size(pixel_size);
+/// save_labels_as(&path, &views, Format::Tif, &layout)?;
+/// assert_eq!(flowmask::image::read(&path)?.layout.axes, layout.axes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn save_labels_as(
+    to: impl Into<Destination>,
+    masks: &[ArrayView2<u32>],
+    format: Format,
+    layout: &Layout,
+) -> Result<()> {
+    let to = to.into();
     let size = masks.first().map_or((0, 0), |plane| plane.dim());
     if size.0 == 0 || size.1 == 0 {
         return Err(Error::Image("no labels to write".into()));
@@ -56,25 +90,29 @@ pub fn save_labels(path: &Path, masks: &[ArrayView2<u32>], format: Format) -> Re
     if masks.iter().any(|plane| plane.dim() != size) {
         return Err(Error::Image("planes of different sizes cannot be written to one file".into()));
     }
+    if layout.planes() != Some(masks.len()) {
+        let reason = format!("{} planes do not fill the axes {}", masks.len(), layout.letters());
+        return Err(Error::Image(reason));
+    }
     let max_label = masks.iter().flatten().copied().max().unwrap_or(0);
     if format == Format::Png && masks.len() > 1 {
-        return Err(Error::option(
-            "format",
-            format!("png holds one plane, not {}: use tif or npy", masks.len()),
-        ));
+        let reason = format!("a PNG holds one plane, not {}: use tif or npy", masks.len());
+        return Err(Error::labels(to.path(), reason));
     }
     if format == Format::Png && max_label > u32::from(u16::MAX) {
-        let reason = format!("png holds labels up to 65535, not {max_label}: use tif or npy");
-        return Err(Error::option("format", reason));
+        let reason = format!("a PNG holds labels up to 65535, not {max_label}: use tif or npy");
+        return Err(Error::labels(to.path(), reason));
     }
     let narrow = max_label <= u32::from(u16::MAX);
-    write_atomic(path, |writer| match (format, narrow) {
+    write_atomic(to, |writer| match (format, narrow) {
         (Format::Tif, true) => {
-            labels::tif::<_, tiff::encoder::colortype::Gray16>(writer, masks, |v| v as u16)
+            labels::tif::<_, tiff::encoder::colortype::Gray16>(writer, masks, layout, |v| v as u16)
         }
-        (Format::Tif, false) => labels::tif::<_, tiff::encoder::colortype::Gray32>(writer, masks, |v| v),
-        (Format::Npy, true) => labels::npy(writer, masks, |v| v as u16),
-        (Format::Npy, false) => labels::npy(writer, masks, |v| v),
+        (Format::Tif, false) => {
+            labels::tif::<_, tiff::encoder::colortype::Gray32>(writer, masks, layout, |v| v)
+        }
+        (Format::Npy, true) => labels::npy(writer, masks, layout, |v| v as u16),
+        (Format::Npy, false) => labels::npy(writer, masks, layout, |v| v),
         (Format::Png, _) => labels::png(writer, masks[0]),
     })
 }
@@ -149,7 +187,7 @@ mod tests {
         let (small, large) = (plane(62, 0), plane(70_000, 0));
         for masks in [vec![small.view(), small.view()], vec![large.view()]] {
             let error = save_labels(&path, &masks, Format::Png).unwrap_err();
-            assert!(matches!(error, Error::Option { name: "format", .. }), "{error}");
+            assert!(matches!(&error, Error::Labels { path: p, .. } if p == &path), "{error}");
             assert!(error.to_string().contains("use tif or npy"), "{error}");
         }
         let turned = small.t();

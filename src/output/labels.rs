@@ -8,16 +8,19 @@ use tiff::encoder::colortype::ColorType;
 use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, TiffKind, TiffValue};
 use tiff::tags::Tag;
 
+use super::describe;
+use crate::image::Layout;
+use crate::mark::SOFTWARE;
 use crate::npy::{self, Number};
 
 /// The largest pixel data of a classic TIFF, in bytes. Its offsets end at 2^32, and the directories need some space too.
 const MAX_CLASSIC: u64 = (1 << 32) - (1 << 24);
 
-/// Writes one page for each plane. A text in the first page tells tifffile, and our reader, that the pages are planes and
-/// not channels.
+/// Writes one page for each plane. The first page has a description of the axes and the size of a pixel.
 pub(super) fn tif<W: Write + Seek, C: ColorType>(
     writer: W,
     masks: &[ArrayView2<u32>],
+    layout: &Layout,
     narrow: fn(u32) -> C::Inner,
 ) -> io::Result<()>
 where
@@ -27,9 +30,9 @@ where
     // Deflate can make a page a little longer.
     let bytes = masks.iter().map(|plane| plane.len() as u64 * size_of::<C::Inner>() as u64 * 65 / 64 + 4096);
     let result = if bytes.sum::<u64>() < MAX_CLASSIC {
-        TiffEncoder::new(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, narrow))
+        TiffEncoder::new(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, layout, narrow))
     } else {
-        TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, narrow))
+        TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, layout, narrow))
     };
     result.map_err(|e| match e {
         TiffError::IoError(e) => e,
@@ -40,6 +43,7 @@ where
 fn pages<W: Write + Seek, K: TiffKind, C: ColorType>(
     encoder: TiffEncoder<W, K>,
     masks: &[ArrayView2<u32>],
+    layout: &Layout,
     narrow: fn(u32) -> C::Inner,
 ) -> Result<(), TiffError>
 where
@@ -50,9 +54,21 @@ where
     for (index, plane) in masks.iter().enumerate() {
         let (height, width) = plane.dim();
         let mut page = encoder.new_image::<C>(u32::try_from(width)?, u32::try_from(height)?)?;
-        if index == 0 && masks.len() > 1 {
-            let text = format!(r#"{{"shape": [{}, {height}, {width}], "axes": "ZYX"}}"#, masks.len());
-            page.encoder().write_tag(Tag::ImageDescription, text.as_str())?;
+        if index == 0 {
+            page.encoder().write_tag(Tag::Software, SOFTWARE)?;
+        }
+        if index == 0 {
+            if let Some(text) = describe::text(layout, (height, width)) {
+                page.encoder().write_tag(Tag::ImageDescription, text.as_str())?;
+            }
+            let size = &layout.pixel_size;
+            if let Some((x, y)) = size.x.or(size.y).zip(size.y.or(size.x)) {
+                if let (Some(x), Some(y)) = (describe::resolution(x), describe::resolution(y)) {
+                    page.encoder().write_tag(Tag::XResolution, x)?;
+                    page.encoder().write_tag(Tag::YResolution, y)?;
+                    page.encoder().write_tag(Tag::ResolutionUnit, describe::unit(size).to_u16())?;
+                }
+            }
         }
         page.write_data(&plane.iter().map(|&label| narrow(label)).collect::<Vec<_>>())?;
     }
@@ -78,6 +94,7 @@ pub(crate) fn encode_png(
         let mut encoder = png::Encoder::new(writer, side(width)?, side(height)?);
         encoder.set_color(color);
         encoder.set_depth(depth);
+        encoder.add_text_chunk("Software".into(), SOFTWARE.into())?;
         let mut page = encoder.write_header()?;
         page.write_image_data(bytes)?;
         page.finish()
@@ -88,16 +105,16 @@ pub(crate) fn encode_png(
     })
 }
 
-/// Writes one plane as `[height, width]`, several as `[planes, height, width]`.
+/// Writes an array of the axes of the planes, and then height and width.
 pub(super) fn npy<T: Number>(
     writer: impl Write,
     masks: &[ArrayView2<u32>],
+    layout: &Layout,
     narrow: fn(u32) -> T,
 ) -> io::Result<()> {
     let (height, width) = masks.first().map_or((0, 0), |plane| plane.dim());
-    let shape = [masks.len(), height, width];
-    let shape = if masks.len() == 1 { &shape[1..] } else { &shape };
-    npy::write(writer, shape, masks.iter().flatten().map(|&label| narrow(label)))
+    let shape: Vec<usize> = layout.axes.iter().map(|axis| axis.length).chain([height, width]).collect();
+    npy::write(writer, &shape, masks.iter().flatten().map(|&label| narrow(label)))
 }
 
 #[cfg(test)]
@@ -117,9 +134,10 @@ mod tests {
             (content.into_inner()[2], crate::image::read(&path).unwrap())
         };
         let mut classic = io::Cursor::new(Vec::new());
-        tif::<_, Gray32>(&mut classic, &views, |v| v).unwrap();
+        let layout = Layout::default().axes(vec![crate::image::Axis { letter: 'Z', length: 2 }]);
+        tif::<_, Gray32>(&mut classic, &views, &layout, |v| v).unwrap();
         let mut big = io::Cursor::new(Vec::new());
-        pages::<_, _, Gray32>(TiffEncoder::new_big(&mut big).unwrap(), &views, |v| v).unwrap();
+        pages::<_, _, Gray32>(TiffEncoder::new_big(&mut big).unwrap(), &views, &layout, |v| v).unwrap();
         let (classic, big) = (read("classic.tif", classic), read("big.tif", big));
         assert_eq!((classic.0, big.0, classic.1.planes.len()), (42, 43, 2));
         assert_eq!(classic.1, big.1);

@@ -1,9 +1,12 @@
 //! Masks as files (TIFF, PNG, NPY, overlays), outlines and polygons.
 //!
 //! Every file is written under a temporary name in the same folder and then renamed, so that a reader sees the whole
-//! file or none.
+//! file or none. A writer takes a path, where it replaces any file, or a [`Destination`] that replaces only what flowmask
+//! wrote.
 
 mod csv;
+#[cfg(feature = "files")]
+mod describe;
 #[cfg(feature = "files")]
 mod format;
 #[cfg(feature = "files")]
@@ -13,9 +16,11 @@ mod outlines;
 mod overlay;
 mod polygons;
 
+pub use crate::atomic::{Destination, Discarded, discard_unfinished};
+pub use crate::mark::is_own;
 pub(crate) use csv::quoted;
 #[cfg(feature = "files")]
-pub use format::{Format, save_labels};
+pub use format::{Format, save_labels, save_labels_as};
 #[cfg(feature = "report")]
 pub(crate) use labels::encode_png;
 pub use outlines::outlines;

@@ -1,11 +1,9 @@
 //! Overlays: the image with the outlines of the cells, for people to look at.
 
-use std::path::Path;
-
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 
 use super::{labels, outlines::rims};
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
 use crate::image::pixel::each;
 use crate::{Error, Image, PixelType, Pixels, Result};
 
@@ -17,8 +15,9 @@ use crate::{Error, Image, PixelType, Pixels, Result};
 /// four times, so that outlines do not cover small cells. Cells with neighbouring numbers have different colours.
 ///
 /// # Errors
-/// [`Error::Image`] when `masks` and the image differ in size, [`Error::Write`] when the file cannot be written.
-pub fn save_overlay(path: &Path, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
+/// [`Error::Image`] when `masks` and the image differ in size, [`Error::Write`] when the file cannot be written,
+/// [`Error::Exists`] when one there must not be replaced.
+pub fn save_overlay(to: impl Into<Destination>, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
     let (height, width) = masks.dim();
     if image.size() != (height, width) {
         let sizes = format!("{height} by {width} instead of {} by {}", image.height(), image.width());
@@ -38,7 +37,7 @@ pub fn save_overlay(path: &Path, image: &Image, masks: ArrayView2<u32>) -> Resul
         };
         bytes.extend(pixel);
     }
-    write_atomic(path, |writer| {
+    write_atomic(to, |writer| {
         labels::encode_png(writer, large, png::ColorType::Rgb, png::BitDepth::Eight, &bytes)
     })
 }
@@ -162,7 +161,7 @@ mod tests {
     #[test]
     fn labels_of_another_size_are_refused() {
         let image = Image::from_gray(Array2::<u8>::zeros((4, 5)).view()).unwrap();
-        let error = save_overlay(Path::new("overlay.png"), &image, Array2::zeros((5, 4)).view());
+        let error = save_overlay("overlay.png", &image, Array2::zeros((5, 4)).view());
         assert!(matches!(error, Err(Error::Image(_))));
     }
 }

@@ -1,6 +1,11 @@
 //! Areas of masks and their diameters (`utils.diameters`).
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// The diameters of cells, in pixels, that options, models and estimates can have. What lies beyond is no diameter of a
+/// cell, but one in another unit or a damaged number.
+pub const DIAMETERS: RangeInclusive<f64> = 0.01..=1e5;
 
 /// The area in pixels of each label that occurs, in the order of the labels and without 0.
 pub fn areas_of(labels: impl Iterator<Item = u32>) -> Vec<usize> {

@@ -51,13 +51,13 @@ impl Grid {
 
     /// The tiles of an image that is padded already; the other arguments are those of [`Grid::new`].
     pub fn of_padded(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
-        let (y, x) = (Axis::new(height, bsize, overlap, augment), Axis::new(width, bsize, overlap, augment));
+        let shape = Shape::of_padded(height, width, bsize, overlap, augment);
         Grid {
             image: (height, width),
             before: (0, 0),
-            padded: (y.padded, x.padded),
-            tile: (y.tile, x.tile),
-            starts: (y.starts, x.starts),
+            padded: shape.padded(),
+            tile: shape.tile(),
+            starts: (shape.y.starts(), shape.x.starts()),
             augment,
         }
     }
@@ -65,11 +65,6 @@ impl Grid {
     /// The tiles of an image of this size, (height, width), with these options.
     pub(crate) fn of((height, width): (usize, usize), options: &Options) -> Self {
         Grid::new(height, width, options.bsize, options.tile_overlap, options.augment)
-    }
-
-    /// The number of tiles of an image of this size when it is scaled by `scale`.
-    pub(crate) fn count_of((height, width): (usize, usize), scale: f64, options: &Options) -> usize {
-        Grid::of((scaled(height, scale), scaled(width, scale)), options).count()
     }
 
     /// The number of tiles.
@@ -92,11 +87,53 @@ impl Grid {
     }
 }
 
+/// The sizes of a grid, which are known without its memory: an image may have more tiles than fit into it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    y: Axis,
+    x: Axis,
+}
+
+impl Shape {
+    /// The shape of [`Grid::of`].
+    pub fn of((height, width): (usize, usize), options: &Options) -> Self {
+        let padded = |length: usize| length + padding(length).0 + padding(length).1;
+        let (bsize, overlap) = (options.bsize, options.tile_overlap);
+        Shape::of_padded(padded(height), padded(width), bsize, overlap, options.augment)
+    }
+
+    /// The shape of the grid of an image of this size when it is scaled by `scale`.
+    pub fn at_scale((height, width): (usize, usize), scale: f64, options: &Options) -> Self {
+        Shape::of((scaled(height, scale), scaled(width, scale)), options)
+    }
+
+    fn of_padded(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
+        let axis = |length| Axis::new(length, bsize, overlap, augment);
+        Shape { y: axis(height), x: axis(width) }
+    }
+
+    /// [`Grid::padded`].
+    pub fn padded(&self) -> (usize, usize) {
+        (self.y.padded, self.x.padded)
+    }
+
+    /// [`Grid::tile`].
+    pub fn tile(&self) -> (usize, usize) {
+        (self.y.tile, self.x.tile)
+    }
+
+    /// The number of tiles.
+    pub fn count(&self) -> u64 {
+        (self.y.tiles as u64).saturating_mul(self.x.tiles as u64)
+    }
+}
+
 /// The tiles along one axis of an image.
+#[derive(Clone, Copy, Debug)]
 struct Axis {
     padded: usize,
     tile: usize,
-    starts: Vec<usize>,
+    tiles: usize,
 }
 
 impl Axis {
@@ -106,13 +143,13 @@ impl Axis {
             false if padded <= bsize => (padded, 1),
             false => (padded, ((1.0 + 2.0 * overlap) * padded as f64 / bsize as f64).ceil() as usize),
         };
-        let tile = bsize.min(padded);
-        Axis { padded, tile, starts: starts(padded - tile, tiles) }
+        Axis { padded, tile: bsize.min(padded), tiles }
     }
-}
 
-/// `numpy.linspace(0, last, n).astype(int)`.
-fn starts(last: usize, n: usize) -> Vec<usize> {
-    let step = last as f64 / (n.max(2) - 1) as f64;
-    (0..n).map(|i| if i > 0 && i + 1 == n { last } else { (i as f64 * step) as usize }).collect()
+    /// `numpy.linspace(0, last, n).astype(int)`.
+    fn starts(&self) -> Vec<usize> {
+        let (last, n) = (self.padded - self.tile, self.tiles);
+        let step = last as f64 / (n.max(2) - 1) as f64;
+        (0..n).map(|i| if i > 0 && i + 1 == n { last } else { (i as f64 * step) as usize }).collect()
+    }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod channels;
 pub mod diameter;
 pub mod grid;
+pub(crate) mod memory;
 pub(crate) mod percentiles;
 pub mod scale;
 pub mod taper;

@@ -1,4 +1,6 @@
-//! The sample of pixels that percentiles are taken from, and the rank of a percentile in it.
+//! The sample of pixels that percentiles are taken from, the rank of a percentile in it, and the least contrast.
+
+use crate::Compat;
 
 /// In an image with more pixels than this, percentiles are taken from a grid of pixels, as in the original.
 const SAMPLE_ABOVE: usize = 224 * 224 * 224;
@@ -13,4 +15,18 @@ pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
 pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
     let rank = (len - 1) as f64 * q / 100.0;
     (rank as usize, rank.fract())
+}
+
+/// How many times the spacing of single precision at the larger percentile the two percentiles must be apart. Pixels
+/// that are equal up to rounding, such as the mean of several constant channels, are a few spacings apart.
+const NOISE: f32 = 16.0;
+
+/// Two percentiles that are no further apart than this have no contrast: their channel becomes zeros. It is the rounding
+/// of the values themselves, so that an image that was divided by 65535 is normalised as it was before. The original
+/// has a constant, whatever the values are.
+pub(crate) fn min_contrast([low, high]: [f32; 2], compat: Compat) -> f32 {
+    match compat {
+        Compat::None => (NOISE * f32::EPSILON) * low.abs().max(high.abs()),
+        Compat::V3_1_1 => 1e-3,
+    }
 }

@@ -1,13 +1,14 @@
 //! The scale at which the network gets an image.
 
-use crate::Diameter;
+use crate::{Diameter, Model};
 
-/// The factor that scales cells to the diameter that the network expects, `diam_mean` pixels; 1 where the diameter is
-/// not known before the network has run.
-pub(crate) fn known_scale(diam_mean: f32, diameter: Diameter) -> f64 {
+/// The factor that scales cells to the diameter that the model's network expects; 1 where the diameter is not known
+/// before the network has run.
+pub(crate) fn known_scale(model: &Model, diameter: Diameter) -> f64 {
     match diameter {
-        Diameter::Pixels(pixels) => f64::from(diam_mean) / pixels,
-        Diameter::Model | Diameter::Auto => 1.0,
+        Diameter::Pixels(pixels) => f64::from(model.diam_mean()) / pixels,
+        Diameter::Model => f64::from(model.diam_mean()) / f64::from(model.diameter()),
+        Diameter::Auto => 1.0,
     }
 }
 

@@ -1,12 +1,11 @@
 //! Figures: shapes that are drawn one over the other.
 
 use std::io::Write;
-use std::path::Path;
 
 use ndarray::Array3;
 
 use super::{raster, svg};
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
 use crate::{Error, Result};
 
 /// A point: x to the right and y down, in units of the SVG, which are pixels of a PNG at scale 1.
@@ -129,21 +128,22 @@ impl Figure {
     /// Writes an SVG file.
     ///
     /// # Errors
-    /// [`Error::Write`] when the file cannot be written.
-    pub fn save_svg(&self, path: &Path) -> Result<()> {
-        write_atomic(path, |writer| writer.write_all(self.to_svg().as_bytes()))
+    /// [`Error::Write`] when the file cannot be written, [`Error::Exists`] when one there must not be replaced.
+    pub fn save_svg(&self, to: impl Into<Destination>) -> Result<()> {
+        write_atomic(to, |writer| writer.write_all(self.to_svg().as_bytes()))
     }
 
     /// Writes a PNG file with `scale` pixels for each unit of the SVG.
     ///
     /// # Errors
     /// [`Error::Option`] when the picture would have no pixels or 2³¹ bytes and more, [`Error::Write`] when the file cannot
-    /// be written.
-    pub fn save_png(&self, path: &Path, scale: f32) -> Result<()> {
+    /// be written, [`Error::Exists`] when one there must not be replaced.
+    pub fn save_png(&self, to: impl Into<Destination>, scale: f32) -> Result<()> {
+        let to = to.into();
         let rgb = raster::draw(self, scale)
             .ok_or_else(|| Error::option("scale", format!("{scale} makes the picture empty or too large")))?;
-        let png = raster::png(&rgb).map_err(|e| Error::write(path, e))?;
-        write_atomic(path, |writer| writer.write_all(&png))
+        let png = raster::png(&rgb).map_err(|e| Error::write(to.path(), e))?;
+        write_atomic(to, |writer| writer.write_all(&png))
     }
 }
 

@@ -2,7 +2,6 @@
 //! Cellpose, and an HTML page.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use askama::Template;
 use ndarray::ArrayView2;
@@ -13,6 +12,7 @@ use super::html::{self, data_uri};
 use super::outline::path;
 use super::panel::{Panel, Prediction};
 use super::sheet;
+use crate::atomic::Destination;
 use crate::{Error, Image, Result};
 
 /// The longest side of a picture, and of a picture in a gallery of more than [`MANY`] images. A page must stay small enough
@@ -137,13 +137,13 @@ impl Gallery {
     /// choose the method. The page loads no other file.
     ///
     /// # Errors
-    /// [`Error::Write`] when the file cannot be written.
-    pub fn save_html(&self, path: &Path, title: &str, plot: &Figure) -> Result<()> {
+    /// [`Error::Write`] when the file cannot be written, [`Error::Exists`] when one there must not be replaced.
+    pub fn save_html(&self, to: impl Into<Destination>, title: &str, plot: &Figure) -> Result<()> {
         let shown = self.shown();
         let means = (0..self.methods.len()).map(|method| self.means(method, &shown)).collect();
         let page =
             GalleryPage { title, plot: plot.to_svg(), means, shown, panels: &self.panels, data: self.data() };
-        html::save(&page, path)
+        html::save(&page, to)
     }
 
     /// The index and the text of the thresholds whose scores stand below each panel: those that papers name (0.5, 0.75,

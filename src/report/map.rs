@@ -1,7 +1,5 @@
 //! Maps on which images with similar style vectors are near each other.
 
-use std::path::Path;
-
 use askama::Template;
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -12,6 +10,7 @@ use super::html::{self, data_uri};
 use super::styles::{SIDE, StyleImage};
 use super::tsne::{TsneOptions, tsne};
 use crate::Result;
+use crate::atomic::Destination;
 
 /// How many similar images the page lists for each image.
 const SIMILAR: usize = 8;
@@ -97,8 +96,9 @@ impl<'a> StyleMap<'a> {
     /// loads no other file.
     ///
     /// # Errors
-    /// [`crate::Error::Write`] when the file cannot be written.
-    pub fn save_html(&self, path: &Path, title: &str) -> Result<()> {
+    /// [`crate::Error::Write`] when the file cannot be written, [`crate::Error::Exists`] when one there must not be
+    /// replaced.
+    pub fn save_html(&self, to: impl Into<Destination>, title: &str) -> Result<()> {
         let legend = if self.groups.len() > 1 { &self.groups[..] } else { &[] };
         let page = MapPage {
             title,
@@ -106,7 +106,7 @@ impl<'a> StyleMap<'a> {
             dots: (0..self.images.len()).map(|i| self.dot(i)).collect(),
             data: json!({ "like": self.similar() }),
         };
-        html::save(&page, path)
+        html::save(&page, to)
     }
 
     fn dot(&self, i: usize) -> Dot<'_> {
@@ -120,17 +120,38 @@ impl<'a> StyleMap<'a> {
         let cosine = |i: usize, j: usize| {
             let (a, b) = (&self.images[i].style, &self.images[j].style);
             // Style vectors have length 1 (or 0), so the dot product is the cosine.
-            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+            match (a.as_slice(), b.as_slice()) {
+                (Some(a), Some(b)) => dot(a, b),
+                _ => 0.0,
+            }
         };
         let nearest = |i: usize| {
             let others = (0..self.images.len()).filter(|&j| j != i);
             let mut others: Vec<(usize, f64)> = others.map(|j| (j, cosine(i, j))).collect();
-            others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            others.truncate(SIMILAR);
+            let order = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+            if SIMILAR < others.len() {
+                others.select_nth_unstable_by(SIMILAR, order);
+                others.truncate(SIMILAR);
+            }
+            others.sort_unstable_by(order);
             others.iter().map(|(j, value)| (*j, (value * 1e4).round() / 1e4)).collect()
         };
         (0..self.images.len()).into_par_iter().map(nearest).collect()
     }
+}
+
+/// The dot product, in double precision and several parts at once, which become vector instructions.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    const WIDTH: usize = 8;
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<WIDTH>(), b.as_chunks::<WIDTH>());
+    let mut sums = [0.0; WIDTH];
+    for (a, b) in a.iter().zip(b) {
+        for part in 0..WIDTH {
+            sums[part] += f64::from(a[part]) * f64::from(b[part]);
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| f64::from(*a) * f64::from(*b));
+    rest.fold(sums.iter().sum(), |sum, part| sum + part)
 }
 
 /// The height of a row of the legend.

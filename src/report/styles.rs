@@ -1,12 +1,11 @@
 //! Style vectors of images, and their files.
 
 use std::io::Write;
-use std::path::Path;
 
 use ndarray::{Array1, Array3, ArrayView1};
 
 use super::panel::thumbnail;
-use crate::atomic::write_atomic;
+use crate::atomic::{Destination, write_atomic};
 use crate::npy;
 use crate::output::quoted;
 use crate::{Image, Result};
@@ -26,6 +25,7 @@ impl StyleImage {
     /// Keeps the style vector and a small picture of the image. On a map, images with the same `group`, such as a folder,
     /// have the same colour.
     pub fn new(name: impl Into<String>, group: impl Into<String>, image: &Image, style: Array1<f32>) -> Self {
+        let style = if style.is_standard_layout() { style } else { style.as_standard_layout().into_owned() };
         StyleImage { name: name.into(), group: group.into(), style, thumbnail: thumbnail(image, SIDE) }
     }
 
@@ -44,10 +44,10 @@ impl StyleImage {
 /// number has as many digits as are needed to read the same `f32` back.
 ///
 /// # Errors
-/// [`crate::Error::Write`] when the file cannot be written.
-pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
+/// [`crate::Error::Write`] when the file cannot be written, [`crate::Error::Exists`] when one there must not be replaced.
+pub fn save_styles_csv(to: impl Into<Destination>, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
-    write_atomic(path, |file| {
+    write_atomic(to, |file| {
         write!(file, "file")?;
         (0..length).try_for_each(|i| write!(file, ",style_{i}"))?;
         writeln!(file)?;
@@ -63,20 +63,10 @@ pub fn save_styles_csv(path: &Path, images: &[StyleImage]) -> Result<()> {
 /// Writes the style vectors as a NumPy file with an `f32` array, `[images, length]`.
 ///
 /// # Errors
-/// [`crate::Error::Write`] when the file cannot be written, or when the vectors differ in length.
-pub fn save_styles_npy(path: &Path, images: &[StyleImage]) -> Result<()> {
+/// [`crate::Error::Write`] when the file cannot be written, or when the vectors differ in length;
+/// [`crate::Error::Exists`] when one there must not be replaced.
+pub fn save_styles_npy(to: impl Into<Destination>, images: &[StyleImage]) -> Result<()> {
     let length = images.first().map_or(0, |image| image.style.len());
     let numbers = images.iter().flat_map(|image| image.style.iter().copied());
-    write_atomic(path, |file| npy::write(file, &[images.len(), length], numbers))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_one_field() {
-        assert_eq!(quoted("a b.tif"), "a b.tif");
-        assert_eq!(quoted("a,b\".tif"), "\"a,b\"\".tif\"");
-    }
+    write_atomic(to, |file| npy::write(file, &[images.len(), length], numbers))
 }

@@ -4,12 +4,15 @@ use std::fmt::Write;
 
 use super::figure::{Anchor, Figure, Point, Shape, Text, hex};
 use super::html::data_uri;
+use crate::mark::SOFTWARE;
+use crate::text::printable;
 
 pub(super) fn write(figure: &Figure) -> String {
     let [width, height] = figure.size;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"Roboto, Helvetica, Arial, sans-serif\">\n\
+         <metadata>{SOFTWARE}</metadata>\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
     for shape in &figure.shapes {
@@ -66,7 +69,7 @@ fn text_element(text: &Text) -> String {
         "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" fill=\"{}\" text-anchor=\"{anchor}\"{turn}>{}</text>",
         text.size,
         hex(text.color),
-        escape(&text.text)
+        escape(&printable(&text.text))
     )
 }
 
@@ -79,9 +82,7 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // XML allows no other control characters, not even escaped ones.
-            c if c.is_control() && !matches!(c, '\t' | '\n' | '\r') => escaped.push('\u{fffd}'),
-            // XML does not allow these two either.
+            // XML does not allow these two.
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -95,6 +96,7 @@ mod tests {
 
     #[test]
     fn texts_are_escaped() {
-        assert_eq!(escape("<b a=\"1\">&\u{1}\u{ffff}ü"), "&lt;b a=&quot;1&quot;&gt;&amp;\u{fffd}\u{fffd}ü");
+        let text = escape(&printable("<b a=\"1\">&\u{1}\u{ffff}ü\u{9b}"));
+        assert_eq!(text, "&lt;b a=&quot;1&quot;&gt;&amp;\\u0001\u{fffd}ü\\u009b");
     }
 }

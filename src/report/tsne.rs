@@ -2,16 +2,21 @@
 //! 2008).
 //!
 //! Points attract only their nearest neighbours, as in the Barnes-Hut form of the method (van der Maaten 2014). Repulsion
-//! is computed exactly, which is fast enough for the number of images in a study. The order of all sums does not depend on
+//! is computed exactly between up to [`EXACT`] points, and by a tree between more. The order of all sums does not depend on
 //! threads, and all random numbers come from the seed, so the same points give the same bytes.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+mod tree;
+
 /// The number of steps with exaggerated attraction, then without. The numbers are scikit-learn's.
 const STEPS: [usize; 2] = [250, 750];
 /// The factor by which attraction is exaggerated at first.
 const EXAGGERATION: f64 = 12.0;
+
+/// The largest number of points for which repulsion is exact. For more, the tree is faster.
+const EXACT: usize = 2000;
 
 /// The options of [`tsne`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,13 +38,15 @@ impl Default for TsneOptions {
 /// meaning. The result does not depend on the number of threads. A point that is not finite gets a finite but meaningless
 /// place.
 ///
-/// Time grows with the square of the number of points: 1000 points take seconds, 4000 about a minute on two cores.
+/// Up to 2000 points, time grows with the square of their number. More are placed by the method of Barnes and Hut,
+/// whose steps take time that hardly grows faster than their number; the search for neighbours compares all pairs once.
 pub fn tsne(points: ArrayView2<f32>, options: &TsneOptions) -> Array2<f64> {
+    let points = points.as_standard_layout();
     let n = points.nrows();
     let mut random = Random(options.seed);
     let mut places: Vec<[f64; 2]> = (0..n).map(|_| random.normal().map(|v| 1e-4 * v)).collect();
     if n > 1 {
-        let affinities = affinities(points, options.perplexity);
+        let affinities = affinities(points.view(), options.perplexity);
         descend(&affinities, &mut places);
     }
     Array2::from_shape_fn((n, 2), |(i, axis)| places[i][axis])
@@ -73,11 +80,18 @@ fn affinities(points: ArrayView2<f32>, perplexity: f64) -> Affinities {
     both
 }
 
-/// The `count` nearest other points, and their squared distances.
+/// The `count` nearest other points, and their squared distances. Of more points than [`EXACT`], these are summed in single
+/// precision, several parts at once as in [`repulsion`].
 fn nearest(points: ArrayView2<f32>, i: usize, count: usize) -> Vec<(usize, f64)> {
+    let many = points.nrows() > EXACT;
     let distance = |j: usize| {
-        let parts = points.row(i).into_iter().zip(points.row(j)).map(|(a, b)| f64::from(a - b).powi(2));
-        let sum: f64 = parts.sum();
+        let sum = match (points.row(i).to_slice(), points.row(j).to_slice()) {
+            (Some(a), Some(b)) if many => squared(a, b),
+            _ => {
+                let pairs = points.row(i).into_iter().zip(points.row(j));
+                pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum()
+            }
+        };
         if sum.is_finite() { sum } else { f64::from(f32::MAX) }
     };
     let mut others: Vec<(usize, f64)> =
@@ -89,6 +103,20 @@ fn nearest(points: ArrayView2<f32>, i: usize, count: usize) -> Vec<(usize, f64)>
     }
     others.sort_unstable_by(order);
     others
+}
+
+fn squared(a: &[f32], b: &[f32]) -> f64 {
+    const WIDTH: usize = 16;
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<WIDTH>(), b.as_chunks::<WIDTH>());
+    let mut sums = [0.0_f32; WIDTH];
+    for (a, b) in a.iter().zip(b) {
+        for part in 0..WIDTH {
+            let difference = a[part] - b[part];
+            sums[part] += difference * difference;
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b).powi(2)).sum();
+    f64::from(sums.iter().sum::<f32>() + rest)
 }
 
 /// `p(j|i)`: a Gaussian around the point. Bisection finds the width that gives the perplexity.
@@ -147,7 +175,10 @@ fn descend(affinities: &Affinities, places: &mut [[f64; 2]]) {
 /// The slope of the Kullback-Leibler divergence at each place.
 fn gradient(affinities: &Affinities, places: &[[f64; 2]], exaggeration: f64) -> Vec<[f64; 2]> {
     let (xs, ys): (Vec<f64>, Vec<f64>) = places.iter().map(|&[x, y]| (x, y)).unzip();
-    let repulsions: Vec<[f64; 3]> = places.par_iter().map(|&place| repulsion(place, &xs, &ys)).collect();
+    let repulsions: Vec<[f64; 3]> = match places.len() <= EXACT {
+        true => places.par_iter().map(|&place| repulsion(place, &xs, &ys)).collect(),
+        false => tree::repulsions(places),
+    };
     // The repulsion of every place includes itself at distance 0, which adds 1 and must not count.
     let total: f64 = repulsions.iter().map(|r| r[2] - 1.0).sum::<f64>().max(f64::MIN_POSITIVE);
     let rows = places.par_iter().zip(affinities).zip(&repulsions);
@@ -255,6 +286,40 @@ mod tests {
             assert!(with(threads, 3) == want, "{threads} threads");
         }
         assert!(with(1, 4) != want);
+    }
+
+    #[test]
+    fn many_places_have_about_the_same_gradient_from_any_threads() {
+        let mut random = Random(9);
+        let places: Vec<[f64; 2]> = (0..EXACT + 500).map(|_| random.normal().map(|v| 30.0 * v)).collect();
+        let nothing = vec![Vec::new(); places.len()];
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| gradient(&nothing, &places, 1.0))
+        };
+        let found = with(1);
+        assert!(with(3) == found);
+        let (xs, ys): (Vec<f64>, Vec<f64>) = places.iter().map(|&[x, y]| (x, y)).unzip();
+        let exact: Vec<_> = places.iter().map(|&place| repulsion(place, &xs, &ys)).collect();
+        let total: f64 = exact.iter().map(|sums| sums[2] - 1.0).sum();
+        let size: f64 = exact.iter().flat_map(|sums| &sums[..2]).map(|v| (4.0 * v / total).powi(2)).sum();
+        let off = |axis: usize| {
+            let pairs = found.iter().zip(&exact);
+            pairs.map(|(found, sums)| (found[axis] + 4.0 * sums[axis] / total).powi(2)).sum::<f64>()
+        };
+        let error = ((off(0) + off(1)) / size).sqrt();
+        assert!(0.0 < error && error < 0.01, "{error}");
+    }
+
+    #[test]
+    fn distances_of_many_points_are_those_of_few() {
+        let points = clouds(7, 300, 19);
+        let few = points.slice(ndarray::s![..EXACT, ..]);
+        let [many, few] = [nearest(points.view(), 5, 20), nearest(few, 5, 20)];
+        for (a, b) in many.iter().zip(&few) {
+            assert!(a.0 == b.0 && (a.1 - b.1).abs() <= 1e-5 * b.1, "{a:?} {b:?}");
+        }
+        assert!(many != few);
     }
 
     #[test]

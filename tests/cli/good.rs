@@ -59,6 +59,7 @@ fn json_tells_all_of_an_image_on_one_line() {
     assert_eq!(scene.labels(masks), (1, line["cells"].as_u64().unwrap()));
     assert_eq!((&line["planes"], &line["height"], &line["width"]), (&1.into(), &256.into(), &256.into()));
     assert!((line["diameter"].as_f64().unwrap() - 19.48).abs() < 0.01);
+    assert_eq!(line["diameter_from"], "option");
     assert!(line["seconds"].as_f64().unwrap() > 0.0);
     let overlay = line["overlays"][0].as_str().unwrap();
     let (width, height, _) = decode_png(&fs::read(scene.path(overlay)).unwrap());
@@ -146,6 +147,42 @@ fn the_flags_of_the_original_are_understood() {
     assert!(count(&format!("{base} --min_size 150")) < all);
     assert!(count(&format!("{base} --exclude_on_edges")) < all);
     assert_ne!(count(&format!("{base} --cellprob_threshold -4 --flow_threshold 0 --min_size -1")), all);
+}
+
+#[test]
+fn every_mask_has_one_outline_unless_parts_are_kept() {
+    let scene = Scene::new();
+    scene.nuclei("a.png");
+    // Without normalisation the flows are weak, and masks come apart.
+    let base = format!("segment a.png {NUCLEI} --no-norm --flow-threshold 0 --cellprob-threshold -6");
+    let cells_and_outlines = |flags: &str| {
+        scene.run(&format!("{base} {flags}")).done();
+        let labels = flowmask::image::read(&scene.path("a_masks.tif")).unwrap().planes.remove(0);
+        let labels = labels.pixels().to_f32().index_axis_move(ndarray::Axis(2), 0).mapv(|v| v as u32);
+        let cells = labels.iter().copied().max().unwrap() as usize;
+        (cells, flowmask::output::polygons(labels.view()).len())
+    };
+    let (cells, outlines) = cells_and_outlines("");
+    assert!(cells > 100 && cells == outlines, "{cells} cells, {outlines} outlines");
+    for flags in ["--keep-parts", "--keep_parts --min_size 15", "--compat 3.1.1"] {
+        let (cells, outlines) = cells_and_outlines(flags);
+        assert!(outlines > cells + 100, "{flags}: {cells} cells, {outlines} outlines");
+    }
+}
+
+#[test]
+fn json_says_where_the_diameter_is_from() {
+    let scene = Scene::new();
+    scene.nuclei("a.png");
+    fs::copy(repository("weights/nuclei.safetensors"), scene.path("n.safetensors")).unwrap();
+    let diameter = |flags: &str| {
+        let line = scene.run(&format!("segment a.png --json {flags}")).done().json().remove(0);
+        format!("{} {}", line["diameter_from"].as_str().unwrap(), line["diameter"])
+    };
+    assert_eq!(diameter("--model nuclei"), "model 17.0");
+    assert_eq!(diameter("--model n.safetensors"), "model 23.111");
+    assert_eq!(diameter("--model n.safetensors --diameter 25"), "option 25.0");
+    assert!(diameter("--model nuclei --diameter auto").starts_with("estimate "));
 }
 
 #[test]

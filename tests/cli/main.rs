@@ -1,11 +1,29 @@
 //! Drives the program as a user does, in a folder of its own.
 
+mod axes;
 mod bad;
 mod devices;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulated;
+mod escapes;
+mod flags;
 mod good;
 mod gpu;
+mod inputs;
+mod kept;
+#[cfg(target_os = "linux")]
+mod killed;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(unix)]
+mod progress;
+mod pull;
 #[path = "../common/required.rs"]
 mod required;
 mod scene;
+#[path = "../common/server.rs"]
+mod server;
+#[cfg(target_os = "linux")]
+mod stopped;

@@ -54,6 +54,21 @@ impl Scene {
         self.file(name, bytes);
     }
 
+    /// The nuclei, side by side in an image of `side` by `side` pixels.
+    pub fn tiled(&self, name: &str, side: usize) {
+        let (width, height, samples) = decode_png(&nuclei());
+        let (width, height) = (width as usize, height as usize);
+        let channels = samples.len() / (width * height);
+        let pixel = |i: usize| samples[((i / side % height) * width + i % side % width) * channels];
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, side as u32, side as u32);
+        encoder.set_color(png::ColorType::Grayscale);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&(0..side * side).map(pixel).collect::<Vec<u8>>()).unwrap();
+        writer.finish().unwrap();
+        self.file(name, bytes);
+    }
+
     /// The first channel of the nuclei, repeated along the axis `axis` ("channels" or "slices") of a TIFF as
     /// ImageJ writes it.
     pub fn hyperstack(&self, name: &str, axis: &str, count: usize) {

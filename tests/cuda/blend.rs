@@ -15,7 +15,7 @@ fn expected(values: &[f32], grid: &Grid, nout: usize) -> Vec<f32> {
     for (tile, values) in grid.tiles().into_iter().zip(values.chunks_exact(tile)) {
         blend.add(tile, values);
     }
-    blend.finish()
+    blend.finish().0
 }
 
 #[test]
@@ -65,7 +65,8 @@ fn sum_of_styles() {
                     want.iter_mut().zip(tile).for_each(|(sum, s)| *sum += s);
                 }
                 unit_length(&mut want);
-                style(gpu, &Buffer::of(gpu, &styles).unwrap(), count, length, &mut out).unwrap();
+                let (styles, broken) = (Buffer::of(gpu, &styles).unwrap(), Buffer::of(gpu, &[0]).unwrap());
+                style(gpu, &styles, count, length, &broken, &mut out).unwrap();
                 let what = format!("{count} styles of {length}, times {scale}");
                 assert_bits(&what, &out.download(gpu).unwrap(), &want);
             }

@@ -54,6 +54,7 @@ fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
         rest.masks = want[i].masks.clone();
         assert!(rest == want[i], "{i}: flows, style or diameter differ");
     }
+    assert_eq!(seen.last(), Some(&1.0));
     assert!(
         seen.is_sorted() && seen.len() > 2 && seen.iter().all(|done| (0.0..=1.0).contains(done)),
         "{seen:?}"
@@ -99,9 +100,14 @@ fn what_the_device_cannot_read_is_refused() {
     values[(5 * 7 + 1) * 2] = f32::NAN;
     let memory = Memory::of(&gpu, &values);
     let good = image_of(&memory, PixelType::F32, [6, 7, 2], 4);
+    let mut values = vec![1.0_f32; 6 * 7 * 2];
+    values[(2 * 7 + 6) * 2] = -2e30;
+    let missing = Memory::of(&gpu, &values);
+    let missing = image_of(&missing, PixelType::F32, [6, 7, 2], 4);
     let host = [0_u32; 64];
     let cases = [
         (good, "image: the pixel at row 3, column 4, channel 2 is inf"),
+        (missing, "image: the pixel at row 2, column 6, channel 1 is -2e30, beyond the limit of 1e30"),
         (DeviceImage { shape: [0, 7, 2], ..good }, "no pixels"),
         (DeviceImage { shape: [1 << 20, 1 << 20, 1], ..good }, "too large"),
         (DeviceImage { pixels: good.pixels + 2, ..good }, "no multiple of it"),

@@ -16,6 +16,7 @@ mod handover;
 mod names;
 mod network;
 mod normalize;
+mod parts;
 mod pinned;
 mod pipeline;
 mod random;

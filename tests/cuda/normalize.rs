@@ -1,9 +1,9 @@
 //! Percentile normalisation.
 
-use flowmask::Normalize;
 use flowmask::cpu::normalize::normalize as expected;
 use flowmask::cuda::normalize::{Scratch, normalize};
 use flowmask::cuda::{Buffer, Gpu};
+use flowmask::{Compat, Normalize};
 
 use crate::channels::{assert_bits, noise};
 use crate::device::{gpu, on_device};
@@ -12,13 +12,15 @@ use crate::device::{gpu, on_device};
 type Case = ([usize; 3], Vec<f32>);
 
 fn compare(gpu: &Gpu, ([height, width, nchan], pixels): &Case, options: &Normalize, scratch: &mut Scratch) {
-    let mut want = pixels.clone();
-    expected(&mut want, *height, *width, *nchan, options);
-    let mut buffer = Buffer::of(gpu, pixels).unwrap();
-    normalize(gpu, &mut buffer, *height, *width, *nchan, options, scratch).unwrap();
-    let what =
-        format!("{height} by {width}, {nchan} channels, {options:?}, first pixels {:?}", &pixels[..*nchan]);
-    assert_bits(&what, &buffer.download(gpu).unwrap(), &want);
+    for compat in [Compat::None, Compat::V3_1_1] {
+        let mut want = pixels.clone();
+        expected(&mut want, *height, *width, *nchan, options, compat);
+        let mut buffer = Buffer::of(gpu, pixels).unwrap();
+        normalize(gpu, &mut buffer, *height, *width, *nchan, (options, compat), scratch).unwrap();
+        let first = &pixels[..*nchan];
+        let what = format!("{height} by {width}, {nchan} channels, {options:?}, {compat:?}, from {first:?}");
+        assert_bits(&what, &buffer.download(gpu).unwrap(), &want);
+    }
 }
 
 fn cases() -> Vec<Case> {
@@ -35,6 +37,10 @@ fn cases() -> Vec<Case> {
         of([6, 50, 1], &|v, _| if v < 0.5 { -0.0 } else { 0.0 }),
         // Constant, but of two zeros, beside a channel of little contrast.
         of([6, 50, 2], &|v, i| if i % 2 == 0 { if v < 0.5 { -0.0 } else { 0.0 } } else { 2.0 + v * 5e-4 }),
+        // Percentiles around the limit of contrast, 16 spacings apart, on both sides of zero; and smaller than any limit.
+        of([9, 40, 2], &|_, i| [1.0, -1.0][i % 2] * (1.0 + (i / 2 % 16) as f32 * f32::EPSILON)),
+        of([9, 40, 2], &|_, i| [1.0, -1.0][i % 2] * (1.0 + (i / 2 % 20) as f32 * f32::EPSILON)),
+        of([9, 40, 2], &|v, i| v * [1e-12, 1e-40][i % 2]),
         // One value that is not the others'.
         of([7, 43, 1], &|_, i| if i == 300 { 9.0 } else { 7.0 }),
         of([5, 5, 2], &|_, i| if i % 2 == 0 { 3.0 } else { 65_535.0 }),

@@ -126,6 +126,12 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
     let nan = Image::from_gray(Array2::from_elem((9, 9), f32::NAN).view()).unwrap();
     assert!(matches!(cuda.segment(&nan, &Options::default()), Err(Error::Image(_))));
+    let mut hot = Array2::from_shape_fn((20, 30), |(y, x)| (y * x % 7) as f32);
+    hot[[9, 9]] = 9e29;
+    let hot = Image::from_gray(hot.view()).unwrap();
+    let error = cuda.segment(&hot, &Options::default()).unwrap_err().to_string();
+    assert!(error.starts_with("image: the network's output is not finite: "), "{error}");
+    assert!(cuda.style(&hot, &Options::default()).is_err());
     let absent = Options::default().channels([3, 0]);
     assert!(matches!(cuda.segment(&images()[0], &absent), Err(Error::Image(_))));
     assert_eq!(cuda.segment(&images()[3], &Options::default()).unwrap().masks.dim(), (48, 48));
@@ -145,6 +151,15 @@ fn progress_stops_the_work() {
     let want = cuda.segment(&image, &options).unwrap();
     let result = cuda.segment_with_progress(&image, &options, &mut |done| done < 0.3);
     assert!(matches!(result, Err(Error::Cancelled)));
+    // Tiles of several sizes in one batch: the progress is that of all of them.
+    let (images, mut seen) = (images(), Vec::new());
+    let loads = images.iter().map(|image| || Ok::<_, Error>(vec![image.clone()]));
+    let mut note = |files: f64| {
+        seen.push(files);
+        true
+    };
+    cuda.segment_many_with_progress(loads, &options, &mut note, |_, found| drop(found.unwrap())).unwrap();
+    assert!(seen.is_sorted() && seen.last() == Some(&(images.len() as f64)), "{seen:?}");
     assert!(cuda.segment(&image, &options).unwrap() == want);
 }
 

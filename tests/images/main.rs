@@ -1,6 +1,7 @@
 //! Every file of `tests/data/images` must give the pixels that its name and the formula of `make.py` say, and no
 //! damaged file may do more harm than an error.
 
+mod axes;
 mod bombs;
 mod broken;
 

@@ -66,6 +66,6 @@ proptest! {
         let (want, counts): (Vec<f64>, Vec<usize>) = want.into_iter().unzip();
         // Values are at most 1, so a sum is at most the total weight. One rounding each comes from every addition, from
         // the product and its factor, and from the quotient.
-        close(&blend.finish(), &want, |i| ULP * (counts[i] + 3) as f64, size.1)?;
+        close(&blend.finish().0, &want, |i| ULP * (counts[i] + 3) as f64, size.1)?;
     }
 }

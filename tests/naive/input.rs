@@ -4,7 +4,7 @@ use flowmask::cpu::channels::{Channels, channels};
 use flowmask::cpu::input::{Input, Scratch};
 use flowmask::cpu::normalize::{levels, normalize};
 use flowmask::cpu::resize;
-use flowmask::{Image, Normalize};
+use flowmask::{Compat, Image, Normalize};
 use ndarray::Array3;
 use proptest::prelude::*;
 
@@ -41,13 +41,14 @@ proptest! {
 
             let mut want = channels(&image, choice, nchan).unwrap();
             if let Some(options) = &options {
-                normalize(&mut want, from.0, from.1, nchan, options);
+                normalize(&mut want, from.0, from.1, nchan, options, Compat::None);
             }
             let want = if same { want } else { resize::linear(&want, from, to, nchan) };
 
             let channels = Channels::of(&image, choice, nchan).unwrap();
             let row = |y: usize, out: &mut [f32]| channels.row(y, 0..from.1, out);
-            let levels = options.map_or(Vec::new(), |options| levels(row, from.0, from.1, nchan, &options));
+            let levels = options
+                .map_or(Vec::new(), |options| levels(row, from.0, from.1, nchan, &options, Compat::None));
             let input = Input::new(channels, &levels, from, to);
             let first = (part.0 * to.1 as f64) as usize;
             let last = first + (part.1 * (to.1 - first) as f64) as usize;

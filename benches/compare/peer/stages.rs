@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use flowmask::cpu::{blend, channels, cluster, components, flow_error, follow, normalize};
 use flowmask::plan::grid::Grid;
-use flowmask::{Image, Normalize, output};
+use flowmask::{Compat, Image, Normalize, output};
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub fn normalise(question: &Value) -> Result<Run> {
     Ok(Box::new(move || {
         let begin = Instant::now();
         let mut pixels = channels::channels(&image, [0, 0], 2)?;
-        normalize::normalize(&mut pixels, height, width, 2, &Normalize::default());
+        normalize::normalize(&mut pixels, height, width, 2, &Normalize::default(), Compat::None);
         one(begin, shaped(&[height, width, 2], pixels))
     }))
 }
@@ -47,7 +47,7 @@ pub fn average(question: &Value) -> Result<Run> {
         let mut blend = blend::Blend::new(&grid, nout);
         let values = values.chunks_exact(nout * height * width);
         grid.tiles().into_iter().zip(values).for_each(|(tile, values)| blend.add(tile, values));
-        one(begin, shaped(&[nout, side, side], blend.finish()))
+        one(begin, shaped(&[nout, side, side], blend.finish().0))
     }))
 }
 

@@ -11,6 +11,14 @@ static void segment_and_check(flowmask_session *session, const flowmask_image *i
   GOOD(flowmask_result_free(result));
 }
 
+// A number from 0 to 255 as IEEE 754 binary16.
+static uint16_t half_of(unsigned value) {
+  if (!value) return 0;
+  unsigned exponent = 15;
+  while (value >> (exponent - 14)) exponent++;
+  return (uint16_t)(exponent << 10 | ((value << (25 - exponent)) & 0x3ff));
+}
+
 void test_images(flowmask_model *model, const scene *s) {
   uint64_t height = s->height, width = s->width, n = height * width;
   flowmask_session *session = NULL;
@@ -39,6 +47,28 @@ void test_images(flowmask_model *model, const scene *s) {
   flipped.stride_x = -4;
   segment_and_check(session, &flipped, s);
   free(floats);
+
+  // Types that become floats: the same values give the same labels.
+  int16_t *shorts = NEW(int16_t, n);
+  double *doubles = NEW(double, n);
+  uint16_t *halves = NEW(uint16_t, n);
+  for (uint64_t i = 0; i < n; i++) {
+    // Normalising removes the offset. Negative values must stay below the others.
+    shorts[i] = (int16_t)(s->pixels[i] - 100);
+    doubles[i] = s->pixels[i];
+    halves[i] = half_of(s->pixels[i]);
+  }
+  const void *const numbers[3] = {shorts, doubles, halves};
+  const int32_t types[3] = {FLOWMASK_I16, FLOWMASK_F64, FLOWMASK_F16};
+  for (int i = 0; i < 3; i++) {
+    flowmask_image image = image_of(numbers[i], types[i], height, width, 1);
+    segment_and_check(session, &image, s);
+  }
+  doubles[n / 2] = 1e300;
+  flowmask_image too_large = image_of(doubles, FLOWMASK_F64, height, width, 1);
+  flowmask_result *nothing = NULL;
+  BAD(FLOWMASK_ERROR_IMAGE, "inf", flowmask_segment(session, &too_large, NULL, &nothing));
+  free(shorts), free(doubles), free(halves);
 
   // The second of three channels, stored as planes, then interleaved.
   uint8_t *planes = NEW(uint8_t, 3 * n), *pixels = NEW(uint8_t, 3 * n);
@@ -102,6 +132,7 @@ typedef struct {
   double last;
   flowmask_session *session;
   const flowmask_image *image;
+  double stop_after;
 } watcher;
 
 static int32_t watch(void *user_data, double done) {
@@ -114,7 +145,7 @@ static int32_t watch(void *user_data, double done) {
     CHECK(flowmask_segment(w->session, w->image, NULL, &result) == FLOWMASK_ERROR_BUSY, "not busy");
     CHECK(!result, "a result");
   }
-  return ++w->calls != w->stop_at;
+  return ++w->calls != w->stop_at && !(w->stop_after > 0 && done >= w->stop_after);
 }
 
 void test_callbacks(flowmask_model *model, const scene *s) {
@@ -126,18 +157,24 @@ void test_callbacks(flowmask_model *model, const scene *s) {
   options.progress = watch;
   flowmask_result *result = NULL;
   for (int stop_at = 0; stop_at < 3; stop_at++) {
-    watcher w = {0, stop_at, 0, stop_at ? NULL : session, &image};
+    watcher w = {0, stop_at, 0, stop_at ? NULL : session, &image, 0};
     options.progress_user_data = &w;
     flowmask_status status = flowmask_segment(session, &image, &options, &result);
     CHECK(status == (stop_at ? FLOWMASK_ERROR_CANCELLED : FLOWMASK_OK), "%s", flowmask_last_error(session));
     CHECK(stop_at ? w.calls == stop_at && !result : w.calls > 1, "%d calls", w.calls);
+    CHECK(stop_at || w.last == 1, "the last call was with %f", w.last);
     if (stop_at) CHECK(!strcmp(flowmask_last_error(session), "cancelled"), "%s", flowmask_last_error(session));
     GOOD(flowmask_result_free(result));
   }
   const flowmask_image *images[3] = {&image, &image, &image};
   flowmask_result *results[3];
   flowmask_status statuses[3];
-  watcher w = {0, 2, 0, NULL, NULL};
+  watcher all = {0, 0, 0, NULL, NULL, 0};
+  options.progress_user_data = &all;
+  GOOD(flowmask_segment_many(session, images, 3, &options, results, NULL));
+  CHECK(all.last == 1 && all.calls > 3, "%d calls, the last with %f", all.calls, all.last);
+  for (int i = 0; i < 3; i++) GOOD(flowmask_result_free(results[i]));
+  watcher w = {0, 0, 0, NULL, NULL, 0.4};
   options.progress_user_data = &w;
   BAD(FLOWMASK_ERROR_CANCELLED, "cancelled", flowmask_segment_many(session, images, 3, &options, results, statuses));
   int done = 0;
@@ -146,7 +183,7 @@ void test_callbacks(flowmask_model *model, const scene *s) {
     if (results[i]) check_labels(results[i], s);
     GOOD(flowmask_result_free(results[i]));
   }
-  CHECK(done == 2 && w.calls == 2, "%d done, %d calls", done, w.calls);
+  CHECK(done == 1 && w.last >= 0.4 && w.last < 0.9, "%d done, stopped at %f", done, w.last);
   GOOD(flowmask_session_free(session));
 }
 

@@ -4,7 +4,7 @@
 static void misuse_structs(flowmask_session *session, const flowmask_image *image) {
   flowmask_options options = options_of(DIAMETER);
   flowmask_result *result = NULL;
-  const uint32_t sizes[] = {0, 1, 4, sizeof(flowmask_model_options) - 1, 1u << 20, UINT32_MAX};
+  const uint32_t sizes[] = {0, 1, 4, 39, 1u << 20, UINT32_MAX};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     options.size = sizes[i];
     BAD(FLOWMASK_ERROR_ARGUMENT, "options: its field size", flowmask_segment(session, image, &options, &result));
@@ -15,7 +15,13 @@ static void misuse_structs(flowmask_session *session, const flowmask_image *imag
     flowmask_model_options load;
     BAD(FLOWMASK_ERROR_ARGUMENT, "model_options", flowmask_model_options_default(&load, sizes[i]));
   }
-  BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, sizeof options - 1));
+  BAD(FLOWMASK_ERROR_ARGUMENT, "136 or more", flowmask_options_default(&options, 135));
+  options = options_of(DIAMETER);
+  options.memory = 1 << 20;
+  BAD(FLOWMASK_ERROR_MEMORY, "1.0 M", flowmask_segment(session, image, &options, &result));
+  options = options_of(DIAMETER);
+  options.reserved = 1;
+  BAD(FLOWMASK_ERROR_ARGUMENT, "reserved is not 0", flowmask_segment(session, image, &options, &result));
   // A struct of a newer header: its unknown fields must be 0, and nothing is written beyond its end.
   struct {
     flowmask_options known;
@@ -45,7 +51,7 @@ static void misuse_options(flowmask_session *session, const flowmask_image *imag
   WRONG(compat, 2);
   WRONG(bsize, 100);
   WRONG(bsize, UINT32_MAX);
-  WRONG(niter, -2);
+  WRONG(niter, -1);
   WRONG(diameter, -2);
   WRONG(diameter, (double)UINT64_MAX * 1e300);
   WRONG(percentile_low, 99.5);
@@ -70,8 +76,8 @@ static void misuse_images(flowmask_session *session, const flowmask_image *image
     *(axis == 0 ? &wrong.stride_y : axis == 1 ? &wrong.stride_x : &wrong.stride_c) = axis == 2 ? INT64_MIN : INT64_MAX;
     BAD(FLOWMASK_ERROR_IMAGE, "too large", flowmask_segment(session, &wrong, NULL, &result));
   }
-  for (int32_t type = -1; type < 5; type++) {
-    if (type >= FLOWMASK_U8 && type <= FLOWMASK_F32) continue;
+  for (int32_t type = -1; type < 9; type++) {
+    if (type >= FLOWMASK_U8 && type <= FLOWMASK_F64) continue;
     flowmask_image wrong = *image;
     wrong.type = type;
     BAD(FLOWMASK_ERROR_ARGUMENT, "is not a flowmask_type", flowmask_segment(session, &wrong, NULL, &result));
@@ -121,6 +127,14 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   load.threads = UINT32_MAX;
   BAD(FLOWMASK_ERROR_OPTION, "threads", flowmask_model_load("nuclei", &load, &loaded));
   load.threads = 0;
+  load.pool = (const flowmask_pool *)session;
+  BAD(H, "pool: ", flowmask_model_load("nuclei", &load, &loaded));
+  load.pool = NULL;
+  flowmask_pool *pool = NULL;
+  BAD(A, "pool: is NULL", flowmask_pool_new(1, NULL));
+  BAD(FLOWMASK_ERROR_OPTION, "threads", flowmask_pool_new(UINT32_MAX, &pool));
+  BAD(H, "pool: ", flowmask_pool_free((flowmask_pool *)session));
+  GOOD(flowmask_pool_free(NULL));
   load.reserved = 1;
   BAD(A, "reserved", flowmask_model_load("nuclei", &load, &loaded));
   CHECK(!loaded, "a model");
@@ -147,6 +161,28 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
     if (i) CHECK(strstr(flowmask_last_error(wrong[i]), "not a live"), "%s", flowmask_last_error(wrong[i]));
     CHECK(strstr(flowmask_image_error(wrong[i], 0), "not a live"), "%s", flowmask_image_error(wrong[i], 0));
   }
+  const float one_flow[2] = {0, 0};
+  for (int i = 0; i < 3; i++)
+    BAD(H, "session: ", flowmask_masks_from_flows(wrong[i], one_flow, one_flow, 1, 1, NULL, results));
+  BAD(A, "flows: is NULL", flowmask_masks_from_flows(session, NULL, one_flow, 1, 1, NULL, results));
+  BAD(A, "cellprob: is NULL", flowmask_masks_from_flows(session, one_flow, NULL, 1, 1, NULL, results));
+  BAD(A, "result: is NULL", flowmask_masks_from_flows(session, one_flow, one_flow, 1, 1, NULL, NULL));
+  BAD(FLOWMASK_ERROR_IMAGE, "empty", flowmask_masks_from_flows(session, one_flow, one_flow, 0, 1, NULL, results));
+  BAD(FLOWMASK_ERROR_IMAGE, "too large",
+      flowmask_masks_from_flows(session, one_flow, one_flow, UINT64_MAX, 2, NULL, results));
+
+  // The message is that of the last call: the next one resets it, but for those that free a handle.
+  CHECK(*flowmask_last_error(NULL) && *flowmask_last_error(session), "no message");
+  GOOD(flowmask_session_free(NULL));
+  CHECK(*flowmask_last_error(NULL), "freeing took the message");
+  flowmask_options fresh;
+  GOOD(flowmask_options_default(&fresh, sizeof fresh));
+  CHECK(!*flowmask_last_error(NULL) && *flowmask_last_error(session), "%s", flowmask_last_error(NULL));
+  flowmask_result *found = NULL;
+  GOOD(flowmask_segment(session, image, NULL, &found));
+  GOOD(flowmask_result_free(found));
+  CHECK(!*flowmask_last_error(session), "%s", flowmask_last_error(session));
+
   BAD(A, "image: is NULL", flowmask_segment(session, NULL, NULL, results));
   BAD(A, "result: is NULL", flowmask_segment(session, image, NULL, NULL));
   BAD(A, "images: is NULL", flowmask_segment_many(session, NULL, 1, NULL, results, NULL));
@@ -199,7 +235,7 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   BAD(A, "points: is NULL", flowmask_result_polygon(result, 0, &label, NULL, &n));
   BAD(A, "count: is NULL", flowmask_result_polygon(result, 0, &label, &words, NULL));
   BAD(A, "index", flowmask_result_polygon(result, UINT64_MAX, &label, &words, &n));
-  BAD(A, "7 is not a flowmask_array", flowmask_result_copy(result, 7, NULL, 0, &n));
+  BAD(A, "8 is not a flowmask_array", flowmask_result_copy(result, 8, NULL, 0, &n));
   BAD(A, "-1 is not a flowmask_array", flowmask_result_copy(result, -1, NULL, 0, &n));
   BAD(A, "buffer: is NULL", flowmask_result_copy(result, FLOWMASK_LABELS, NULL, 8, NULL));
 

@@ -84,6 +84,23 @@ void test_results(flowmask_model *model, const scene *s) {
     free(copy);
   }
   check_polygons(result, s, info.cells);
+  uint16_t *narrow = NEW(uint16_t, n);
+  GOOD(flowmask_result_copy(result, FLOWMASK_LABELS_U16, narrow, n * 2, NULL));
+  for (uint64_t i = 0; i < n; i++) CHECK(narrow[i] == labels[i], "pixel %d is %d", (int)i, narrow[i]);
+  BAD(FLOWMASK_ERROR_BUFFER, "are needed", flowmask_result_copy(result, FLOWMASK_LABELS_U16, narrow, n * 2 - 1, NULL));
+  free(narrow);
+
+  // The same masks from the result's flows, with as many steps as the call took. 17 is the model's diam_mean.
+  flowmask_result *again = NULL;
+  flowmask_options after = options;
+  after.niter = random_weights ? 130 : (int32_t)(200 * DIAMETER / 17);
+  if (!random_weights) {
+    GOOD(flowmask_masks_from_flows(session, flows, cellprob, s->height, s->width, &after, &again));
+    check_labels(again, s);
+    BAD(FLOWMASK_ERROR_ARGUMENT, "no flows", flowmask_result_flows(again, &flows));
+    GOOD(flowmask_result_free(again));
+    GOOD(flowmask_result_flows(result, &flows));
+  }
 
   // A result outlives its session, and the style vector can be computed alone.
   flowmask_model_info about;
@@ -117,6 +134,16 @@ void test_results(flowmask_model *model, const scene *s) {
   GOOD(flowmask_session_free(session));
 }
 
+// 0 where the system does not tell.
+static int threads_of_this_process(void) {
+  FILE *status = fopen("/proc/self/status", "r");
+  char line[256];
+  int threads = 0;
+  while (status && fgets(line, sizeof line, status)) sscanf(line, "Threads: %d", &threads);
+  if (status) fclose(status);
+  return threads;
+}
+
 void test_models(const scene *s, const char *file) {
   // From memory, which is freed, and from a path.
   FILE *stream = fopen(file, "rb");
@@ -146,6 +173,31 @@ void test_models(const scene *s, const char *file) {
     GOOD(flowmask_session_free(session));
     GOOD(flowmask_result_free(result));
   }
+  // Models that share their threads.
+  flowmask_pool *pool = NULL;
+  flowmask_model_options share;
+  GOOD(flowmask_model_options_default(&share, sizeof share));
+  GOOD(flowmask_pool_new(2, &pool));
+  share.pool = pool;
+  const int before = threads_of_this_process();
+  for (int i = 0; i < 2; i++) GOOD(flowmask_model_load(file, &share, &models[i]));
+  CHECK(threads_of_this_process() == before, "%d threads, then %d", before, threads_of_this_process());
+  GOOD(flowmask_pool_free(pool));
+  for (int i = 0; i < 2; i++) {
+    flowmask_session *session = NULL;
+    GOOD(flowmask_session_new(models[i], &session));
+    flowmask_image image = image_of(s->pixels, FLOWMASK_U8, s->height, s->width, 1);
+    flowmask_options options = options_of(DIAMETER);
+    flowmask_result *result = NULL;
+    GOOD(flowmask_segment(session, &image, &options, &result));
+    check_labels(result, s);
+    GOOD(flowmask_result_free(result));
+    GOOD(flowmask_session_free(session));
+    GOOD(flowmask_model_free(models[i]));
+  }
+  // The names of the built-in models.
+  CHECK(!strcmp(flowmask_builtin_model(0), "cyto") && !strcmp(flowmask_builtin_model(1), "nuclei"), "other models");
+  CHECK(!flowmask_builtin_model(2) && !flowmask_builtin_model(UINT32_MAX), "more models");
   // All devices of the machine.
   uint32_t count = 0;
   GOOD(flowmask_device_count(&count));

@@ -19,6 +19,8 @@ pub struct ConvSum<'a> {
     pub(super) skip: Option<(&'a Map, &'a [f32])>,
     pub(super) proj: Option<(&'a Map, bool, &'a Weights)>,
     pub(super) relu: bool,
+    /// Asked before each band; once it is false, the rest of the destination is not computed.
+    pub(super) go_on: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<'a> ConvSum<'a> {
@@ -33,6 +35,7 @@ impl<'a> ConvSum<'a> {
             skip: None,
             proj: None,
             relu: false,
+            go_on: &|| true,
         }
     }
 
@@ -66,6 +69,11 @@ impl<'a> ConvSum<'a> {
         ConvSum { relu: true, ..self }
     }
 
+    /// Stops early, with a part of the destination computed, when `go_on` is false.
+    pub fn only_while(self, go_on: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        ConvSum { go_on, ..self }
+    }
+
     /// Computes the sum and writes it to `dst`.
     pub fn write(self, isa: Isa, dst: &mut Map) {
         self.run(isa, dst, None);
@@ -83,7 +91,9 @@ impl<'a> ConvSum<'a> {
         let rows = 4 * (PATCHES / across).max(1);
         let chunk = rows * width * channels;
         let band = |i: usize, out: &mut [f32], pooled: Option<&mut [f32]>| {
-            Band { sum: &self, top: i * rows, width, across, out, pooled }.run(isa);
+            if (self.go_on)() {
+                Band { sum: &self, top: i * rows, width, across, out, pooled }.run(isa);
+            }
         };
         let length = dst.len();
         let bands = dst.data[..length].par_chunks_mut(chunk).enumerate();

@@ -26,6 +26,11 @@ pub struct Weights {
 }
 
 impl Weights {
+    /// The bytes of the weights.
+    pub(in crate::cpu) fn bytes(&self) -> u64 {
+        (self.panels.len() * size_of::<f32>()) as u64
+    }
+
     /// Prepares a 3×3 or a 1×1 convolution.
     pub fn new(conv: &Conv) -> Self {
         match conv.weight.len() == conv.inputs * conv.outputs {

@@ -31,7 +31,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     decoder.decode_into(&mut buffer).map_err(damaged)?;
     let kept = if channels == 4 { 3 } else { channels };
     let pixels = Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept))?);
-    Ok(Stack { planes: vec![Image::new(pixels).map_err(|e| e.to_string())?] })
+    Ok(Stack::new(vec![Image::new(pixels).map_err(|e| e.to_string())?]))
 }
 
 /// Where the pixels end, by the header. The decoder takes what is missing for black.

@@ -32,6 +32,13 @@ const MARKS: &[(usize, &[u8], &str)] = &[
 /// How many bytes of a file tell its format.
 pub(super) const HEAD: usize = 132;
 
+/// Whether a file that begins with `head` is of a format that is read, or empty.
+pub(super) fn is_read(head: &[u8]) -> bool {
+    let tiff = [b"II*\0", b"II+\0", b"MM\0*", b"MM\0+"].iter().any(|mark| head.starts_with(*mark));
+    let other: [&[u8]; 4] = [b"\x89PNG", b"\xff\xd8\xff", b"BM", b"\x93NUMPY"];
+    tiff || head.is_empty() || other.iter().any(|mark| head.starts_with(mark))
+}
+
 /// What a file is that begins with `head` and is not read.
 pub(super) fn refusal(head: &[u8]) -> String {
     let is = |&&(at, mark, name): &&(usize, &[u8], &str)| {

@@ -3,63 +3,106 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::axes::planes;
+use super::letters::{Described, resolve};
+use super::options::ReadOptions;
 use super::samples::Decoded;
 use super::{bmp, foreign, jpeg, npy, png, tiff};
-use crate::image::Stack;
-use crate::{Error, Result};
+use crate::image::pixel::each;
+use crate::image::{Pixels, Stack};
+use crate::{Error, Result, regular};
 
 /// The extensions of the files that [`read`] understands, in lower case. They are meant for listing a folder: [`read`]
 /// itself looks at the content of a file and not at its name.
 pub const EXTENSIONS: &[&str] = &["tif", "tiff", "png", "jpg", "jpeg", "bmp", "npy"];
 
-/// Reads an image file: TIFF (also BigTIFF, OME-TIFF and ImageJ stacks), PNG, JPEG, BMP or NPY.
-///
-/// Samples keep their values: nothing is scaled, and an inverted grey scale stays inverted. Unsigned 8- and 16-bit
-/// integers keep their type, and such of 9 to 15 bits become `u16`; all other numbers become `f32`. Colours become
-/// channels, without the opacity of a grey or RGB image. Planes and channels are told apart by these rules:
-/// * TIFF: if the file describes its axes (OME-XML, ImageJ, or tifffile's JSON), the description decides. Without one,
-///   two to four pages of one sample each are channels, and any other number of pages are planes. Pages of reduced
-///   resolution, and pages with another size or type than the first, are ignored.
-/// * NPY: two axes are `[Y, X]`. Of three axes, the first or the last is the channels if it is the shortest and shorter
-///   than 10; otherwise the first is the planes. Of four axes, the first is the planes.
+/// Reads an image file with one image, as [`read_with`] does by the default options.
 ///
 /// # Errors
-/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it is empty, incomplete, of an unknown
-/// format, or has a feature that is not supported (the message names it).
+/// The errors of [`read_with`]; [`Error::ImageFile`] when the file has several images (OME-TIFF can).
 pub fn read(path: &Path) -> Result<Stack> {
-    decode(load(path)?).map_err(|reason| Error::image_file(path, reason))
+    let images = read_with(path, &ReadOptions::default())?;
+    one(images).map_err(|reason| Error::image_file(path, reason))
+}
+
+/// Reads the images of a file: TIFF (also BigTIFF, OME-TIFF and ImageJ stacks), PNG, JPEG, BMP or NPY. Only an OME-TIFF can
+/// have several; each of them is a [`Stack`].
+///
+/// Samples keep their values: nothing is scaled, and an inverted grey scale stays inverted. Unsigned 8- and 16-bit
+/// integers keep their type; all other numbers become `f32`. Colours become channels, without the opacity of a grey
+/// or RGB image. Planes and channels are told apart by the options, else by the file, else by these rules:
+/// * TIFF: a description (OME-XML, ImageJ, or tifffile's JSON) decides, as far as the pages that it tells of are there;
+///   otherwise there is a warning among the [notes](Stack::notes). Without one, two to four pages of one sample each are
+///   channels, and any other number of pages are planes. Pages of reduced resolution are ignored; pages with another
+///   size or type than the first are left out, with a warning.
+/// * NPY: two axes are `[Y, X]`. The first of three axes is the channels if it is the shortest and shorter than 10, else
+///   the planes.
+/// * Both: the last axis of three or four is the channels if it is the shortest of the last three and shorter than 10.
+///   Of two axes before `[Y, X]`, the shorter is the channels if it is shorter than 10. Two that are equally short, and
+///   more axes, are an error that shows the shape.
+///
+/// # Errors
+/// [`Error::Option`] when the options are wrong for any file ([`ReadOptions::check`]); [`Error::Read`] when the file
+/// cannot be read; [`Error::ImageFile`] when it is empty, incomplete, of an unknown format, or has a feature that is not
+/// supported (the message names it), or when the options do not fit its axes or images.
+pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Vec<Stack>> {
+    options.check()?;
+    let bytes = load(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let images = images(bytes, &name, options).map_err(|reason| Error::image_file(path, reason))?;
+    match options.series {
+        Some(n) if images.is_empty() || n > 1 && images[0].series != Some(n) => {
+            Err(Error::image_file(path, format!("has no image {n} (option series)")))
+        }
+        _ => Ok(images),
+    }
 }
 
 /// The content of a file, whose first bytes are looked at before the others are read.
-pub(super) fn load(path: &Path) -> Result<Vec<u8>> {
+fn load(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |e| Error::read(path, e);
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    (&mut file).take(foreign::HEAD as u64).read_to_end(&mut bytes).map_err(unreadable)?;
-    decoder(&bytes).map_err(|reason| Error::image_file(path, reason))?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    let room = usize::try_from(length).ok().and_then(|n| bytes.try_reserve_exact(n).ok());
-    room.ok_or_else(|| {
-        Error::image_file(path, format!("the file has {length} bytes, more than there is memory for"))
-    })?;
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(bytes)
+    let mut head = Vec::new();
+    let start = regular::open(path).map_err(unreadable)?.take(foreign::HEAD as u64);
+    { start }.read_to_end(&mut head).map_err(unreadable)?;
+    if !foreign::is_read(&head) {
+        return Err(Error::image_file(path, foreign::refusal(&head)));
+    }
+    regular::read(path).map_err(unreadable)
 }
 
-pub(super) fn decode(bytes: Vec<u8>) -> Decoded<Stack> {
-    decoder(&bytes)?(bytes)
+fn one(mut images: Vec<Stack>) -> Decoded<Stack> {
+    match images.len() {
+        1 => Ok(images.remove(0)),
+        n => Err(format!("holds {n} images, one is expected: choose it by the option series (--series)")),
+    }
 }
 
-/// What decodes a file that begins with these bytes.
-fn decoder(head: &[u8]) -> Decoded<fn(Vec<u8>) -> Decoded<Stack>> {
-    Ok(match head {
-        [] => return Err("the file is empty".into()),
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::decode,
-        [0x89, b'P', b'N', b'G', ..] => |bytes| png::decode(&bytes),
-        [0xff, 0xd8, 0xff, ..] => |bytes| jpeg::decode(&bytes),
-        // After the length of the file come two numbers that are zero.
-        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => |bytes| bmp::decode(&bytes),
-        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => |bytes| npy::decode(&bytes),
-        head => return Err(foreign::refusal(head)),
-    })
+fn images(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decoded<Vec<Stack>> {
+    let single = match bytes.as_slice() {
+        [] => Err("the file is empty".into()),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => {
+            return tiff::decode(bytes, name, options);
+        }
+        [0x89, b'P', b'N', b'G', ..] => picture(png::decode(&bytes)?, options),
+        [0xff, 0xd8, 0xff, ..] => picture(jpeg::decode(&bytes)?, options),
+        [b'B', b'M', ..] => picture(bmp::decode(&bytes)?, options),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::decode(&bytes, options),
+        head => Err(foreign::refusal(head)),
+    };
+    Ok(vec![single?])
+}
+
+/// Applies the options to one picture, whose axes are known.
+fn picture(stack: Stack, options: &ReadOptions) -> Decoded<Stack> {
+    let image = &stack.planes[0];
+    let shape = [image.height(), image.width(), image.channels()];
+    let axes = if image.channels() == 1 { 2 } else { 3 };
+    let array = Described { shape: &shape[..axes], letters: &['Y', 'X', 'S'][..axes], most_channels: 0 };
+    let letters = resolve(&array, options, &mut vec![])?;
+    match &letters[..] {
+        ['Y', 'X'] | ['Y', 'X', 'C' | 'S'] => Ok(stack),
+        letters => each!(image.pixels(), Pixels(array) => {
+            planes(array.view().into_shape_with_order(&shape[..axes]).map_err(|e| e.to_string())?, letters)
+        }),
+    }
 }

@@ -36,7 +36,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     })?;
     let pixels = Pixels::U8(from_samples(height, width, channels, samples)?);
     let image = Image::new(pixels).map_err(|e| e.to_string())?;
-    Ok(Stack { planes: vec![image] })
+    Ok(Stack::new(vec![image]))
 }
 
 /// Decodes a picture whose (width, height, channels) `check` accepts.

@@ -6,12 +6,15 @@ mod foreign;
 mod format;
 mod jpeg;
 mod labels;
+mod letters;
 mod limits;
 mod npy;
+mod options;
 mod png;
 mod samples;
 mod tiff;
 
 pub use foreign::UNREADABLE;
-pub use format::{EXTENSIONS, read};
-pub use labels::{LABEL_EXTENSIONS, read_labels};
+pub use format::{EXTENSIONS, read, read_with};
+pub use labels::{LABEL_EXTENSIONS, read_label_stack, read_labels};
+pub use options::ReadOptions;

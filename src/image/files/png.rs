@@ -10,7 +10,7 @@ use crate::image::{Image, Pixels, Stack};
 
 /// Decodes a PNG. Palettes become colours, 1, 2 and 4 bits are scaled to the range of 8 bits, opacity is ignored.
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
-    read(bytes).map(|image| Stack { planes: vec![image] })
+    read(bytes).map(|image| Stack::new(vec![image]))
 }
 
 fn read(bytes: &[u8]) -> Decoded<Image> {

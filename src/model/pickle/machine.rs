@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 use super::{Object, Pickle, Result, Value};
 
+/// The most opcodes of a pickle. A state dict has a few thousand, and a `_seg.npy` about one for each cell. Each makes at
+/// most one value, so that a pickle of any length takes less than 300 MB.
+const MAX_OPCODES: usize = 1 << 20;
+
 /// A call of this global becomes an ordinary dictionary.
 const ORDERED_DICT: &str = "collections.OrderedDict";
 
@@ -37,12 +41,13 @@ struct Machine<'a, 'b> {
 
 impl<'a> Machine<'a, '_> {
     fn run(&mut self) -> Result<Value<'a>> {
-        loop {
+        for _ in 0..MAX_OPCODES {
             match self.array::<1>()?[0] {
                 b'.' => return self.pop(),
                 opcode => self.step(opcode)?,
             }
         }
+        Err(format!("its pickle has more than {MAX_OPCODES} opcodes"))
     }
 
     fn step(&mut self, opcode: u8) -> Result<()> {

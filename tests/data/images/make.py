@@ -255,7 +255,7 @@ def npys():
     np.save(name("u2", 1, 3, "fortran.npy"), np.asfortranarray(np.moveaxis(value("u2", 1, 3)[0], -1, 0)))
     np.save(name("u1", 11, 1, "planes.npy"), value("u1", 11)[..., 0])
     np.save(name("u1", 2, 3, "four.npy"), value("u1", 2, 3))
-    np.save(name("u1", 2, 3, "fourfirst.npy"), np.moveaxis(value("u1", 2, 3), -1, 1))
+    np.save(name("u1", 4, 3, "fourfirst.npy"), np.moveaxis(value("u1", 4, 3), -1, 1))
     with name("u1", 1, 1, "version2.npy").open("wb") as f:
         np.lib.format.write_array(f, value("u1")[0, ..., 0], version=(2, 0))
 

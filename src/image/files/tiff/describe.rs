@@ -1,179 +1,152 @@
-//! The axes of the pages, from the description in the first page: OME-XML, ImageJ's lines or tifffile's JSON.
+//! What the description in the first page says: OME-XML, ImageJ's lines or tifffile's JSON. It is advice: what
+//! contradicts the pages is left out of account, with a warning.
 
-use std::collections::HashSet;
-
-use roxmltree::{Document, Node};
-
-use super::super::axes::{Axis, count};
 use super::super::samples::Decoded;
 use super::directory::Page;
+use super::follow::following;
+use super::ome;
+use super::series::{Series, alike, within};
+use crate::image::PixelSize;
 
-/// What a description says about the pages.
-#[derive(Debug, PartialEq)]
-pub(super) struct Meaning {
-    /// The axes over which the pages run, slowest first.
-    pub axes: Vec<Axis>,
-    /// The numbers of the pages in the file, in the order of the axes; `None` if the file is in that order.
-    pub order: Option<Vec<usize>>,
-}
-
-/// Reads the description of a file with `pages` pages; `None` if it is none of the three kinds.
-pub(super) fn meaning(text: &str, first: &Page, pages: usize) -> Decoded<Option<Meaning>> {
-    let start = text.trim_start_matches('\u{feff}').trim_start();
-    if start.starts_with('<') && (start.contains("<OME") || start.contains(":OME")) {
-        return ome(start, usize::from(first.samples), pages).map(Some);
+/// The images of a file. There is at least one, and each has at least one page. `file` is the name of the file.
+pub(super) fn images(bytes: &[u8], chain: &[Page], file: &str) -> Decoded<Vec<Series>> {
+    let first = chain.first().ok_or("the TIFF has no pages")?;
+    let text = first.description.as_deref().unwrap_or_default();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with('<') && (text.contains("<OME") || text.contains(":OME")) {
+        return Ok(ome::images(text, chain, file).unwrap_or_else(|reason| {
+            let mut plain = Series::plain(chain);
+            plain.warn(format!("{reason}; it is read as pages that nothing describes"));
+            vec![plain]
+        }));
     }
-    let axes = if start.starts_with("ImageJ=") {
-        Some(imagej(start))
-    } else if start.starts_with("{\"shape\":") {
-        tifffile(start, first)
+    let promise = if text.starts_with("ImageJ=") {
+        Some(imagej(text, first))
+    } else if text.starts_with("{\"shape\":") {
+        tifffile(text, first)
     } else {
         None
     };
-    Ok(axes.map(|axes| Meaning { axes, order: None }))
+    Ok(vec![match promise {
+        Some(promise) => kept(promise, bytes, chain)?,
+        None => Series::plain(chain),
+    }])
+}
+
+/// Gives a description that promises pages those that are there.
+fn kept(mut promise: Series, bytes: &[u8], chain: &[Page]) -> Decoded<Series> {
+    let pages: Vec<usize> = alike(chain, 0).collect();
+    let have = pages.len();
+    let promised = promise.lengths.iter().try_fold(1_usize, |n, &length| n.checked_mul(length));
+    if promised.is_some_and(|n| n < have) {
+        // It was copied from another file, or more pages were added later.
+        let mut plain = Series { pixel_size: promise.pixel_size, ..Series::plain(chain) };
+        let n = promised.unwrap_or(0);
+        plain.warn(format!("its description tells of {n} pages, the file has {have}: it is not followed"));
+        return Ok(plain);
+    }
+    let total = promised.unwrap_or(usize::MAX);
+    let following = if have == 1 { following(bytes, &chain[0], total)? } else { 1 };
+    promise.raw = following > 1;
+    promise.pages = match promise.raw {
+        true => (0..following).map(|place| (place, place)).collect(),
+        false => pages.into_iter().enumerate().collect(),
+    };
+    let have = promise.pages.len();
+    if have < total {
+        promise.warn(format!("its description promises {total} pages, the file has {have}"));
+    }
+    Ok(promise)
 }
 
 /// ImageJ's description: lines of `key=value`. Channels run fastest, then slices, then frames.
-fn imagej(text: &str) -> Vec<Axis> {
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-        line.trim().parse::<usize>().ok()
+fn imagej(text: &str, first: &Page) -> Series {
+    let value =
+        |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::trim);
+    let length = |key| value(key).and_then(|text| text.parse::<usize>().ok()).filter(|&length| length > 0);
+    let mut axes = vec![("frames", 'T'), ("slices", 'Z'), ("channels", 'C')];
+    axes.retain(|(key, _)| length(key).is_some_and(|length| length > 1));
+    let mut lengths: Vec<usize> = axes.iter().filter_map(|(key, _)| length(key)).collect();
+    let mut letters: Vec<char> = axes.iter().map(|(_, letter)| *letter).collect();
+    let total = lengths.iter().try_fold(1_usize, |n, &length| n.checked_mul(length));
+    if let Some(images) = length("images").filter(|&images| Some(images) != total) {
+        (lengths, letters) = (vec![images], vec!['Q']);
+    }
+    letters.extend(within(first).iter().map(|(letter, _)| letter));
+    let pixel_size = PixelSize {
+        z: value("spacing").and_then(|text| text.parse().ok()).filter(|z: &f64| z.is_finite() && *z > 0.0),
+        unit: value("unit").map(unit),
+        ..PixelSize::default()
     };
-    let length = |key| value(key).unwrap_or(1).max(1);
-    let (channels, slices, frames) = (length("channels"), length("slices"), length("frames"));
-    let images = length("images");
-    let axes = vec![('T', frames), ('Z', slices), ('C', channels)];
-    if count(&axes) == Some(images) { axes } else { vec![('Q', images)] }
+    Series { lengths, letters: Some(letters), pixel_size, ..Series::default() }
+}
+
+/// The unit of ImageJ, which writes µ in words or as an escape.
+fn unit(text: &str) -> String {
+    match text {
+        "micron" | "microns" | "um" | "\\u00B5m" | "\\u00b5m" | "\u{3bc}m" => "µm".into(),
+        other => other.replace("\\u00C5", "Å"),
+    }
 }
 
 /// tifffile's description: `{"shape": [5, 2, 64, 64], "axes": "ZCYX"}`, in which the axes may be missing.
-fn tifffile(text: &str, first: &Page) -> Option<Vec<Axis>> {
+fn tifffile(text: &str, first: &Page) -> Option<Series> {
     let json: serde_json::Value = serde_json::from_str(text).ok()?;
-    let shape: Vec<u64> = json.get("shape")?.as_array()?.iter().map(|n| n.as_u64()).collect::<Option<_>>()?;
-    let samples = u64::from(first.samples);
-    let mut within = vec![first.height, first.width];
-    if first.planar {
-        within.insert(0, samples);
-    } else if samples > 1 {
-        within.push(samples);
+    let whole = json.get("shape")?.as_array()?;
+    let mut shape: Vec<usize> =
+        whole.iter().map(|n| usize::try_from(n.as_u64()?).ok()).collect::<Option<_>>()?;
+    let mut own: Vec<usize> = within(first).iter().map(|&(_, length)| length).collect();
+    if first.alpha {
+        // The shape counts the opacity.
+        *own.last_mut()? += 1;
     }
-    let shape = shape.strip_suffix(&[1][..]).filter(|s| s.ends_with(&within)).unwrap_or(&shape);
-    let lengths = shape.strip_suffix(within.as_slice())?;
-    let lengths: Vec<usize> = lengths.iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>().ok()?;
-    let letters: Vec<char> = match json.get("axes").and_then(|axes| axes.as_str()) {
-        Some(axes) => axes.chars().take(lengths.len()).map(|c| if c == 'S' { 'C' } else { c }).collect(),
-        None => guess(&lengths, samples),
-    };
-    (letters.len() == lengths.len()).then(|| letters.into_iter().zip(lengths).collect())
-}
-
-/// Guesses the letters of axes: the last one is the channels if it is 2 to 4 long, as for pages without a description.
-fn guess(lengths: &[usize], samples: u64) -> Vec<char> {
-    let mut letters = vec!['Q'; lengths.len()];
-    if let (Some(last), 1, Some(2..=4)) = (letters.last_mut(), samples, lengths.last()) {
-        *last = 'C';
+    if !shape.ends_with(&own) && shape.last() == Some(&1) {
+        shape.pop();
     }
-    letters
-}
-
-/// OME-XML (2016-06): the sizes of the first image, the order of its axes, and its pages in this file.
-fn ome(text: &str, samples: usize, pages: usize) -> Decoded<Meaning> {
-    let xml = Document::parse(text).map_err(|e| format!("the OME-XML cannot be understood: {e}"))?;
-    let pixels = xml.descendants().find(|n| n.tag_name().name() == "Pixels");
-    let pixels = pixels.ok_or("the OME-XML describes no pixels")?;
-    let size = |name| number(&pixels, name).unwrap_or(1);
-    let order = pixels.attribute("DimensionOrder").unwrap_or("XYCZT");
-    // OME counts the samples of a page as channels.
-    let channels = size("SizeC");
-    let each = if channels.is_multiple_of(samples) { samples } else { 1 };
-    let mut axes: Vec<Axis> = Vec::new();
-    for letter in order.chars().rev().filter(|letter| "CZT".contains(*letter)) {
-        let length =
-            if letter == 'C' { channels / each } else { size(if letter == 'Z' { "SizeZ" } else { "SizeT" }) };
-        axes.push((letter, length));
-    }
-    match count(&axes) {
-        Some(0) | None => Err("the sizes in the OME-XML are wrong".into()),
-        Some(n) if n > pages => Err(format!("the OME-XML declares {n} pages, the file has {pages}")),
-        Some(n) => Ok(Meaning { order: Some(listed(&pixels, &axes, each, n)?), axes }),
-    }
-}
-
-/// The page numbers that `TiffData` elements list, in the order of the axes. Without a list, the file is in that order.
-fn listed(pixels: &Node, axes: &[Axis], each: usize, total: usize) -> Decoded<Vec<usize>> {
-    // A data set in several files lists the same page numbers once for each file.
-    let wrong = "the OME-XML lists other pages than its sizes declare, or pages of other files";
-    let mut order = Vec::new();
-    for data in pixels.children().filter(|n| n.tag_name().name() == "TiffData") {
-        let index = |name| number(&data, name);
-        let page = index("IFD");
-        if page.is_none() && index("PlaneCount").is_none() {
-            return Ok((0..total).collect()); // `TiffData` without attributes means all pages in order.
-        }
-        let place = |letter| match letter {
-            'C' => index("FirstC").unwrap_or(0) / each,
-            'Z' => index("FirstZ").unwrap_or(0),
-            _ => index("FirstT").unwrap_or(0),
-        };
-        let start =
-            axes.iter().try_fold(0_usize, |n, axis| n.checked_mul(axis.1)?.checked_add(place(axis.0)));
-        for i in 0..index("PlaneCount").unwrap_or(1) {
-            if order.len() == total {
-                return Err(wrong.into());
-            }
-            let plane = start.and_then(|start| start.checked_add(i));
-            order.push((plane, page.unwrap_or(0).checked_add(i).ok_or(wrong)?));
-        }
-    }
-    if order.is_empty() {
-        return Ok((0..total).collect());
-    }
-    order.sort();
-    let complete = order.len() == total && order.iter().zip(0..).all(|(&(plane, _), i)| plane == Some(i));
-    let pages: Vec<usize> = order.into_iter().map(|(_, page)| page).collect();
-    let distinct = pages.iter().collect::<HashSet<_>>().len() == total;
-    if complete && distinct { Ok(pages) } else { Err(wrong.into()) }
-}
-
-fn number(node: &Node, attribute: &str) -> Option<usize> {
-    node.attribute(attribute)?.trim().parse().ok()
+    let lengths = shape.strip_suffix(own.as_slice())?.to_vec();
+    let axes = json.get("axes").and_then(|axes| axes.as_str()).unwrap_or_default();
+    let letters: Vec<char> = axes.chars().take(shape.len()).collect();
+    let once = |letter| letters.iter().filter(|&&other| other == letter).count() == 1;
+    let named = letters.len() == shape.len() && once('Y') && once('X');
+    Some(Series { lengths, letters: named.then_some(letters), ..Series::default() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const XML: &str = r#"<OME><Image><Pixels DimensionOrder="XYZTC" SizeC="2" SizeZ="3" SizeT="1">"#;
-
-    fn order(data: &str, pages: usize) -> Decoded<Vec<usize>> {
-        let meaning = ome(&format!("{XML}{data}</Pixels></Image></OME>"), 1, pages)?;
-        assert_eq!(meaning.axes, [('C', 2), ('T', 1), ('Z', 3)]);
-        Ok(meaning.order.unwrap())
+    /// A page of 5 by 4.
+    fn page() -> Page {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/images");
+        let mut bytes = std::fs::read(folder.join("u8_1x1_plain.tif")).unwrap();
+        super::super::directory::pages(&mut bytes).unwrap().remove(0)
     }
 
-    #[test]
-    fn ome_pages_follow_their_list() {
-        assert_eq!(order("", 6).unwrap(), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(order("<TiffData/>", 9).unwrap(), [0, 1, 2, 3, 4, 5]);
-        let blocks = r#"<TiffData IFD="3" PlaneCount="3"/><TiffData FirstC="1" PlaneCount="3"/>"#;
-        assert_eq!(order(blocks, 6).unwrap(), [3, 4, 5, 0, 1, 2]);
-    }
-
-    #[test]
-    fn ome_of_other_files_is_refused() {
-        assert!(order("", 5).unwrap_err().contains("declares 6 pages"));
-        let short = r#"<TiffData IFD="0" PlaneCount="3"/>"#;
-        let twice = r#"<TiffData IFD="0" PlaneCount="3"/><TiffData FirstC="1" IFD="0" PlaneCount="3"/>"#;
-        let long = r#"<TiffData PlaneCount="99999999999999"/>"#;
-        for data in [short, twice, long] {
-            assert!(order(data, 6).unwrap_err().contains("lists other pages"), "{data}");
-        }
+    fn axes(text: &str) -> (Vec<usize>, String) {
+        let series = imagej(text, &page());
+        (series.lengths, series.letters.unwrap().into_iter().collect())
     }
 
     #[test]
     fn imagej_hyperstacks() {
-        let axes = imagej("ImageJ=1.54f\nimages=12\nchannels=2\nslices=3\nframes=2\n");
-        assert_eq!(axes, [('T', 2), ('Z', 3), ('C', 2)]);
-        assert_eq!(imagej("ImageJ=1.54f\nimages=5\nslices=2\n"), [('Q', 5)]);
+        let text = "ImageJ=1.54f\nimages=12\nchannels=2\nslices=3\nframes=2\n";
+        assert_eq!(axes(text), (vec![2, 3, 2], "TZCYX".into()));
+        assert_eq!(axes("ImageJ=1.54f\nslices=3\n"), (vec![3], "ZYX".into()));
+        assert_eq!(axes("ImageJ=1.54f\nimages=5\nslices=2\n"), (vec![5], "QYX".into()));
+        let size = imagej("ImageJ=1.54f\nunit=\\u00B5m\nspacing=0.5\n", &page()).pixel_size;
+        assert_eq!((size.z, size.unit.as_deref()), (Some(0.5), Some("µm")));
+    }
+
+    #[test]
+    fn the_json_of_tifffile() {
+        let read = |text: &str| tifffile(text, &page()).map(|series| (series.lengths, series.letters));
+        let letters = |text: &str| Some(text.chars().collect::<Vec<_>>());
+        let named = read(r#"{"shape": [2, 3, 7, 17], "axes": "TZYX"}"#);
+        assert_eq!(named, Some((vec![2, 3], letters("TZYX"))));
+        assert_eq!(read(r#"{"shape": [3, 7, 17]}"#), Some((vec![3], None)));
+        assert_eq!(read(r#"{"shape": [3, 7, 17, 1]}"#), Some((vec![3], None)));
+        assert_eq!(read(r#"{"shape": [3, 7, 17], "axes": "YXC"}"#), Some((vec![3], letters("YXC"))));
+        assert_eq!(read(r#"{"shape": [3, 7, 17], "axes": "ABC"}"#), Some((vec![3], None)));
+        assert_eq!(read(r#"{"shape": [3, 17, 7]}"#), None);
     }
 }

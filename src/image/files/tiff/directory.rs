@@ -41,6 +41,9 @@ pub(super) struct Page {
     pub tables: Option<Entry>,
     /// The options of CCITT group 3: bit 0 says that rows are coded by their differences from the row above.
     pub fax: u64,
+    /// The numbers of pixels along x and y in a unit: 1 none, 2 an inch, 3 a centimetre.
+    pub resolution: [Option<Entry>; 2],
+    pub unit: u64,
     /// Of the first page alone: thousands of pages may share one long text.
     pub description: Option<String>,
 }
@@ -84,6 +87,14 @@ impl Page {
     pub fn same_pixels(&self, other: &Page) -> bool {
         let kind = |p: &Page| (p.width, p.height, p.samples, p.bits, p.format);
         kind(self) == kind(other) && self.check().is_ok()
+    }
+
+    /// Where the first strip or tile begins, of those that are listed.
+    pub fn start(&self, bytes: &[u8]) -> Option<u64> {
+        match &self.places {
+            Places::Listed(Some(offsets), _) => self.layout.first(bytes, offsets),
+            _ => None,
+        }
     }
 
     /// (width, height) of a strip or tile.
@@ -178,6 +189,8 @@ fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded
         },
         tables: entry(347).copied(),
         fax: number(292, 0)?,
+        resolution: [entry(282).copied(), entry(283).copied()],
+        unit: first(296).unwrap_or_default().unwrap_or(2),
         description: match entry(270).filter(|_| index == 0) {
             Some(e) => Some(file.text(bytes, e).ok_or("the description of the TIFF is incomplete")?),
             None => None,

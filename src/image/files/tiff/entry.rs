@@ -90,6 +90,13 @@ impl Layout {
         self.numbers(bytes, entry)?.next()
     }
 
+    /// The numerator and the denominator of the first fraction of an entry.
+    pub fn rational(&self, bytes: &[u8], entry: &Entry) -> Option<(u64, u64)> {
+        const RATIONAL: u16 = 5;
+        let raw = self.values(bytes, entry, 8).filter(|_| entry.kind == RATIONAL)?;
+        Some((self.uint(raw, 0, 4)?, self.uint(raw, 4, 4)?))
+    }
+
     /// The bytes of an entry that holds data of another format, such as the tables of JPEG.
     pub fn data<'a>(&self, bytes: &'a [u8], entry: &Entry) -> Option<&'a [u8]> {
         self.values(bytes, entry, 1)

@@ -50,7 +50,12 @@ impl Numbers {
 }
 
 /// Unpacks values of 1 to 16 bits, the highest bits of a byte first. Every row, of `row` values, begins a new byte.
-fn unpack<T>(bytes: &[u8], bits: u64, row: usize, convert: impl Fn(u32) -> T + Copy) -> Vec<T> {
+pub(in super::super) fn unpack<T>(
+    bytes: &[u8],
+    bits: u64,
+    row: usize,
+    convert: impl Fn(u32) -> T + Copy,
+) -> Vec<T> {
     let bits = bits as usize;
     let value = move |bytes: &[u8], i: usize| {
         let first = i * bits / 8;

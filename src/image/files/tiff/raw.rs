@@ -11,11 +11,10 @@ use super::directory::{Page, Places};
 pub(super) fn pages(bytes: &[u8], first: &Page, count: Option<usize>) -> Decoded<Vec<Page>> {
     let missing = || "the description of the TIFF declares more pages than the file has".to_string();
     let count = count.ok_or_else(missing)?;
-    let Places::Listed(Some(offsets), _) = &first.places else { return Err(missing()) };
     if first.compression != NONE || first.tile.is_some() {
         return Err(missing());
     }
-    let start = first.layout.first(bytes, offsets).ok_or_else(missing)?;
+    let start = first.start(bytes).ok_or_else(missing)?;
     let parts = u64::from(first.samples) / first.depth();
     let length = first.row_bytes(first.width) * first.height * parts;
     let end = (count as u64).checked_mul(length).and_then(|n| n.checked_add(start));

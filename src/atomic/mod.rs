@@ -1,46 +1,81 @@
 //! Writes files as a whole or not at all.
 
+mod destination;
+mod temporary;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use tempfile::Builder;
+pub use destination::Destination;
+pub(crate) use temporary::together;
+pub use temporary::{Discarded, discard_unfinished};
 
+use temporary::Temporary;
+
+use crate::mark::is_own;
 use crate::{Error, Result};
 
-/// Writes a temporary file in the same folder, and renames it to `path` when it is complete.
+/// Writes a temporary file in the same folder, and renames it when it is complete.
 ///
 /// # Errors
-/// [`Error::Write`] with `path`. The temporary file is then removed, and a file that was at `path` is unchanged.
+/// [`Error::Write`], and [`Error::Exists`] for a file that must not be replaced. The temporary file is then removed, and a
+/// file that was there is unchanged.
 pub(crate) fn write_atomic(
-    path: &Path,
+    to: impl Into<Destination>,
     content: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
 ) -> Result<()> {
-    try_write(path, content).map_err(|e| Error::write(path, e))
+    Written::new(to, content)?.place()
 }
 
-fn try_write(
+/// A complete output that still has a temporary name.
+pub(crate) struct Written {
+    temporary: Temporary,
+    to: Destination,
+}
+
+impl Written {
+    /// Writes the content, and waits until it is on the disk.
+    pub fn new(
+        to: impl Into<Destination>,
+        content: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    ) -> Result<Self> {
+        let to = to.into();
+        match write(to.path(), content) {
+            Ok(temporary) => Ok(Written { temporary, to }),
+            Err(error) => Err(Error::write(to.path(), error)),
+        }
+    }
+
+    /// Gives the output its name.
+    pub fn place(mut self) -> Result<()> {
+        let path = self.to.path();
+        let placed = match self.temporary.place(path, self.to.overwrites()) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && !path.is_dir() => {
+                if !is_own(path) {
+                    return Err(Error::Exists { path: path.into() });
+                }
+                self.temporary.place(path, true)
+            }
+            placed => placed,
+        };
+        placed.map_err(|e| Error::write(path, e))
+    }
+}
+
+fn write(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<Temporary> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = Builder::new();
-    builder.prefix(".").suffix(".part");
-    #[cfg(unix)]
-    {
-        // The permissions of any new file, less the process's umask. A temporary file would be private.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    // The error would name the temporary file, which the user does not know, so only its kind is kept.
-    let mut file = builder.tempfile_in(folder).map_err(|e| io::Error::from(e.kind()))?;
-    let mut writer = BufWriter::new(file.as_file_mut());
+    let mut temporary = Temporary::create(folder)?;
+    let mut writer = BufWriter::new(temporary.file()?);
     content(&mut writer)?;
     writer.flush()?;
     drop(writer);
     // A network disk may report that it is full only here.
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|e| e.error)
+    temporary.file()?.sync_all()?;
+    Ok(temporary)
 }
 
 #[cfg(test)]

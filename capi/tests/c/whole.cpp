@@ -1,0 +1,91 @@
+// Tests all of flowmask.hpp: whole FOLDER HEIGHT WIDTH MODEL, with the files of main.c.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <flowmask.hpp>
+#include <iterator>
+
+#define CHECK(condition) \
+  if (!(condition)) std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), std::exit(1)
+
+template <class T> static std::vector<T> read(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  const T *values = reinterpret_cast<const T *>(bytes.data());
+  return {values, values + bytes.size() / sizeof(T)};
+}
+
+int main(int, char **argv) {
+  using namespace flowmask;
+  check_version();
+  const std::string folder = argv[1];
+  const std::uint64_t height = std::strtoull(argv[2], nullptr, 10), width = std::strtoull(argv[3], nullptr, 10);
+  const auto pixels = read<std::uint8_t>(folder + "/pixels.raw");
+  const auto labels = read<std::uint32_t>(folder + "/labels.raw");
+  CHECK(pixels.size() == height * width && labels.size() == pixels.size());
+  CHECK(builtin_models() == (std::vector<std::string>{"cyto", "nuclei"}));
+  CHECK(devices().at(0).id == std::string("cpu"));
+
+  const Pool pool(2);
+  flowmask_model_options where = model_options();
+  where.pool = pool.get();
+  const Model model(argv[4], where), other(argv[4], where);
+  flowmask_options wanted = options();
+  wanted.diameter = 19.5;
+  if (argv[4] != std::string("nuclei")) wanted.cellprob_threshold = -1e30, wanted.flow_threshold = 0, wanted.min_size = 1;
+
+  Session session(model);
+  double last = 0;
+  const auto picture = image(pixels.data(), height, width);
+  const Result found = session.segment(picture, wanted, [&](double done) { return last = done, true; });
+  CHECK(last == 1);
+  for (std::size_t i = 0; i < labels.size(); i++) CHECK(found.labels()[i] == labels[i]);
+  const auto narrow = found.labels_u16();
+  CHECK(std::vector<std::uint32_t>(narrow.begin(), narrow.end()) == labels);
+  CHECK(found.polygons().size() >= found.cells());
+  const std::uint64_t length = model.info().style_length;
+  CHECK(session.style(picture, length, wanted) == std::vector<float>(found.style(), found.style() + length));
+
+  const std::vector<double> doubles(pixels.begin(), pixels.end());
+  const std::vector<std::int16_t> shorts(pixels.begin(), pixels.end());
+  const auto both = session.segment({image(doubles.data(), height, width), image(shorts.data(), height, width)}, wanted);
+  for (const Result &one : both) CHECK(one.labels_u16() == narrow);
+
+  flowmask_image broken = picture;
+  broken.type = 99;
+  const auto outcomes = Session(other).segment_each({picture, broken}, wanted);
+  CHECK(outcomes.at(0).status == FLOWMASK_OK && outcomes[0].result->labels_u16() == narrow);
+  CHECK(outcomes.at(1).status == FLOWMASK_ERROR_ARGUMENT && !outcomes[1].result);
+  CHECK(outcomes[1].error.find("99 is not a flowmask_type") != std::string::npos);
+
+  flowmask_options after = wanted;
+  after.niter = static_cast<std::int32_t>(200 * wanted.diameter / model.info().diam_mean);
+  CHECK(session.masks_from_flows(found.flows(), found.cellprob(), height, width, after).labels_u16() == narrow);
+
+  // A function that stops, and one that throws.
+  try {
+    session.segment(picture, wanted, [](double) { return false; });
+    CHECK(false);
+  } catch (const Error &error) {
+    CHECK(error.status == FLOWMASK_ERROR_CANCELLED);
+  }
+  try {
+    session.segment_each({picture}, wanted, [](double) -> bool { throw 7; });
+    CHECK(false);
+  } catch (int thrown) {
+    CHECK(thrown == 7);
+  }
+  try {
+    session.segment_on_device(0, nullptr, {picture}, {device_labels(nullptr), device_labels(nullptr)});
+    CHECK(false);
+  } catch (const Error &error) {
+    CHECK(error.status == FLOWMASK_ERROR_ARGUMENT);
+  }
+  try {
+    session.segment_on_device(0, nullptr, {picture});
+    CHECK(false);
+  } catch (const Error &error) {
+    CHECK(error.status == FLOWMASK_ERROR_DEVICE);
+  }
+  std::puts("flowmask.hpp is as it should be");
+}

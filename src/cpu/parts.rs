@@ -1,0 +1,102 @@
+//! One connected part for each label: what is left of a mask beside its largest part is no cell.
+
+use std::cmp::Reverse;
+
+use rayon::prelude::*;
+
+/// Neighbouring pixels of a row that have the same label, which is not 0.
+#[derive(Clone, Copy)]
+struct Run {
+    /// The index of the first pixel, and one past that of the last.
+    start: usize,
+    end: usize,
+}
+
+/// Keeps the largest part of each label, and sets the pixels of its other parts to 0. Of parts that are equally large,
+/// the one with the first pixel in row-major order stays. The labels keep their numbers.
+///
+/// Pixels are of one part if a path of 4-neighbours of the label leads from one to the other. With 8 neighbours, a part
+/// could hang on a corner: [`polygons`](crate::output::polygons) and the filling of holes take that for two, so only
+/// with 4 neighbours does each filled mask have exactly one outline.
+pub fn keep_largest_parts(labels: &mut [u32], width: usize) {
+    let width = width.max(1);
+    let rows: Vec<Vec<Run>> =
+        labels.par_chunks(width).enumerate().map(|(y, row)| runs_of(row, y * width)).collect();
+    let mut parents = connect(labels, &rows, width);
+    let runs: Vec<Run> = rows.into_iter().flatten().collect();
+    let mut areas = vec![0; runs.len()];
+    for (i, run) in runs.iter().enumerate() {
+        areas[root(&mut parents, i)] += run.end - run.start;
+    }
+    if drop_smaller(labels, &runs, &mut areas) {
+        for (i, run) in runs.iter().enumerate() {
+            if areas[root(&mut parents, i)] == 0 {
+                labels[run.start..run.end].fill(0);
+            }
+        }
+    }
+}
+
+/// The runs of a row whose first pixel has the index `first`.
+fn runs_of(row: &[u32], first: usize) -> Vec<Run> {
+    let mut start = first;
+    let mut runs = Vec::new();
+    for pixels in row.chunk_by(|a, b| a == b) {
+        let end = start + pixels.len();
+        if pixels[0] != 0 {
+            runs.push(Run { start, end });
+        }
+        start = end;
+    }
+    runs
+}
+
+/// Connects the runs of neighbouring rows that have a label in common: for each run the number of an earlier run of its
+/// part, or its own number if it is the first.
+fn connect(labels: &[u32], rows: &[Vec<Run>], width: usize) -> Vec<usize> {
+    let mut parents: Vec<usize> = (0..rows.iter().map(Vec::len).sum()).collect();
+    let mut first = 0;
+    for (upper, lower) in rows.iter().zip(rows.iter().skip(1)) {
+        let (mut i, mut j) = (0, 0);
+        while let (Some(above), Some(below)) = (upper.get(i), lower.get(j)) {
+            let touch = above.start + width < below.end && below.start < above.end + width;
+            if touch && labels[above.start] == labels[below.start] {
+                unite(&mut parents, first + i, first + upper.len() + j);
+            }
+            match above.end + width < below.end {
+                true => i += 1,
+                false => j += 1,
+            }
+        }
+        first += upper.len();
+    }
+    parents
+}
+
+/// The first run of the part that run `i` belongs to.
+fn root(parents: &mut [usize], mut i: usize) -> usize {
+    while parents[i] != i {
+        parents[i] = parents[parents[i]];
+        i = parents[i];
+    }
+    i
+}
+
+fn unite(parents: &mut [usize], a: usize, b: usize) {
+    let (a, b) = (root(parents, a), root(parents, b));
+    parents[a.max(b)] = a.min(b);
+}
+
+/// Sets the areas of all parts that are not their label's largest to 0. Returns whether there are any. `areas` has the
+/// area of each part at its first run, and 0 at the other runs.
+fn drop_smaller(labels: &[u32], runs: &[Run], areas: &mut [usize]) -> bool {
+    let part = |(i, run): (usize, &Run)| (areas[i] > 0).then(|| (labels[run.start], Reverse(areas[i]), i));
+    let mut parts: Vec<_> = runs.iter().enumerate().filter_map(part).collect();
+    parts.sort_unstable();
+    let mut dropped = false;
+    for pair in parts.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+        areas[pair[1].2] = 0;
+        dropped = true;
+    }
+    dropped
+}

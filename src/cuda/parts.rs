@@ -1,0 +1,44 @@
+//! One connected part for each label.
+
+use super::kernels::parts as kernels;
+use super::scan::blocks;
+use super::{Buffer, Gpu};
+use crate::Result;
+
+/// Scratch memory of [`keep_largest_parts`]: 8 bytes for each pixel and for each label.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// For each pixel of a label an earlier pixel of its part, or itself.
+    parents: Buffer<u32>,
+    /// The area of each part at its first pixel.
+    areas: Buffer<u32>,
+    /// The area and the complement of the first pixel of each label's largest part.
+    best: Buffer<u64>,
+}
+
+/// Keeps the largest part of each label of `labels`, `[height, width]`, and sets the pixels of its other parts to 0, as
+/// [`cpu::parts`](crate::cpu::parts::keep_largest_parts) does. `size` is (height, width); no label may exceed
+/// `max_label`.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub fn keep_largest_parts(
+    gpu: &Gpu,
+    labels: &mut Buffer<u32>,
+    size: (usize, usize),
+    max_label: u32,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let pixels = size.0 * size.1;
+    if pixels == 0 {
+        return Ok(());
+    }
+    let (grid, block, width, plane) = (blocks(pixels), (256, 1, 1), size.1 as i32, pixels as u64);
+    let (parents, areas) = (scratch.parents.resize(gpu, pixels)?, scratch.areas.zeros(gpu, pixels)?);
+    let (best, labels) = (scratch.best.zeros(gpu, max_label as usize)?, labels.get_mut());
+    kernels::parts_runs(gpu, grid, block, 0, labels, width, plane, parents)?;
+    kernels::parts_join(gpu, grid, block, 0, labels, width, plane, parents)?;
+    kernels::parts_areas(gpu, grid, block, 0, labels, width, plane, parents, areas)?;
+    kernels::parts_best(gpu, grid, block, 0, labels, plane, parents, areas, best)?;
+    kernels::parts_drop(gpu, grid, block, 0, labels, plane, parents, best)
+}

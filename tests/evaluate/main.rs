@@ -1,0 +1,9 @@
+//! Drives `flowmask evaluate` as a user does.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod labels;
+mod odd;
+mod scene;
+mod scores;
+mod stacks;
