@@ -15,7 +15,7 @@ struct Layout {
   int height, width, top, left, padded_height, tile_height, tile_width, tile_rows, tile_columns, augment;
 };
 
-constexpr float MOST = 3.40282347e38f;   // the largest number in single precision
+constexpr float MOST = 3.4028235e38f;   // the largest number in single precision
 
 }  // namespace
 

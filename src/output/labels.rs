@@ -56,18 +56,16 @@ where
         let mut page = encoder.new_image::<C>(u32::try_from(width)?, u32::try_from(height)?)?;
         if index == 0 {
             page.encoder().write_tag(Tag::Software, SOFTWARE)?;
-        }
-        if index == 0 {
             if let Some(text) = describe::text(layout, (height, width)) {
                 page.encoder().write_tag(Tag::ImageDescription, text.as_str())?;
             }
             let size = &layout.pixel_size;
-            if let Some((x, y)) = size.x.or(size.y).zip(size.y.or(size.x)) {
-                if let (Some(x), Some(y)) = (describe::resolution(x), describe::resolution(y)) {
-                    page.encoder().write_tag(Tag::XResolution, x)?;
-                    page.encoder().write_tag(Tag::YResolution, y)?;
-                    page.encoder().write_tag(Tag::ResolutionUnit, describe::unit(size).to_u16())?;
-                }
+            if let (Some(x), Some(y)) = (size.x.or(size.y), size.y.or(size.x))
+                && let (Some(x), Some(y)) = (describe::resolution(x), describe::resolution(y))
+            {
+                page.encoder().write_tag(Tag::XResolution, x)?;
+                page.encoder().write_tag(Tag::YResolution, y)?;
+                page.encoder().write_tag(Tag::ResolutionUnit, describe::unit(size).to_u16())?;
             }
         }
         page.write_data(&plane.iter().map(|&label| narrow(label)).collect::<Vec<_>>())?;

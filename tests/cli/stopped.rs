@@ -64,8 +64,7 @@ impl Stopped {
             status.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 'Z']))
         };
         for _ in 0..10_000 {
-            let tasks = fs::read_dir(&threads).into_iter().flatten().flatten();
-            if tasks.map(is_stopped).all(|stopped| stopped) {
+            if fs::read_dir(&threads).into_iter().flatten().flatten().all(is_stopped) {
                 return;
             }
             sleep(Duration::from_millis(1));

@@ -11,7 +11,7 @@ use tiff::tags::Tag;
 /// A TIFF of `count` pages, the pixels of each of which have its number, with a description.
 fn tiff(count: usize, (height, width): (u32, u32), text: &str, packed: bool) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    let packing = if packed { Compression::Lzw } else { Compression::Uncompressed };
+    let packing = if packed { Compression::Deflate(Default::default()) } else { Compression::Uncompressed };
     let mut encoder = TiffEncoder::new(&mut bytes).unwrap().with_compression(packing);
     for page in 0..count {
         let mut image = encoder.new_image::<Gray8>(width, height).unwrap();

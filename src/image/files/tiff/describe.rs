@@ -118,8 +118,8 @@ mod tests {
     /// A page of 5 by 4.
     fn page() -> Page {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/images");
-        let mut bytes = std::fs::read(folder.join("u8_1x1_plain.tif")).unwrap();
-        super::super::directory::pages(&mut bytes).unwrap().remove(0)
+        let bytes = std::fs::read(folder.join("u8_1x1_plain.tif")).unwrap();
+        super::super::directory::pages(&bytes).unwrap().remove(0)
     }
 
     fn axes(text: &str) -> (Vec<usize>, String) {

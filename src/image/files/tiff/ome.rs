@@ -176,9 +176,9 @@ mod tests {
     /// A file of `count` equal pages.
     fn chain(count: usize) -> Vec<Page> {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/images");
-        let mut bytes = std::fs::read(folder.join("u8_1x1_plain.tif")).unwrap();
+        let bytes = std::fs::read(folder.join("u8_1x1_plain.tif")).unwrap();
         let page = |index| {
-            let page = super::super::directory::pages(&mut bytes).unwrap().remove(0);
+            let page = super::super::directory::pages(&bytes).unwrap().remove(0);
             Page { index, ..page }
         };
         (0..count).map(page).collect()
