@@ -63,7 +63,9 @@ mod tests {
         assert_eq!(caught(|| room::<u64>(usize::MAX)), Err(OutOfMemory { bytes: u64::MAX }));
         assert_eq!(caught(|| room::<u64>(3)).unwrap().capacity(), 3);
         // From another thread too.
-        let sum = || rayon::join(|| 1, || zeros::<u8>(isize::MAX as usize).len());
+        // The compiler must not leave the array out.
+        let length = || std::hint::black_box(zeros::<u8>(isize::MAX as usize)).len();
+        let sum = || rayon::join(|| 1, length);
         assert_eq!(caught(sum), Err(OutOfMemory { bytes: isize::MAX as u64 }));
         assert!(std::panic::catch_unwind(|| caught(|| resume_unwind(Box::new(3)))).is_err());
     }

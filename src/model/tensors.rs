@@ -102,14 +102,15 @@ impl Tensors {
     /// Adds a tensor, or replaces the one with this name.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite or beyond ±1e18: it
-    /// would make every output of the network NaN, which would look like an image without cells.
+    /// [`Error::Tensor`] for a shape with another number of elements, and for an element that is not finite or, in an array,
+    /// beyond ±1e18: it would make every output of the network NaN, which would look like an image without cells. A single
+    /// number, such as `diam_mean`, has a range of its own.
     pub(super) fn insert(&mut self, name: &str, shape: Vec<usize>, data: Vec<f32>) -> Result<()> {
         if elements(&shape) != Some(data.len()) {
             let reason = format!("has {} elements, which do not fill the shape {shape:?}", data.len());
             return Err(Error::tensor(&self.model, name, reason));
         }
-        if !all_below(&data, MAX_ELEMENT) {
+        if !all_below(&data, if data.len() == 1 { f32::MAX } else { MAX_ELEMENT }) {
             let reason = match all_below(&data, f32::MAX) {
                 true => format!(
                     "has an element beyond ±{MAX_ELEMENT:e}, with which the network cannot be computed"
@@ -190,8 +191,8 @@ pub(super) fn elements(shape: &[usize]) -> Option<usize> {
 /// The largest size of an element. The product of two larger ones would leave single precision.
 const MAX_ELEMENT: f32 = 1e18;
 
-/// Whether all values are numbers of at most this size. Chunks without an early exit let the compiler use vectors; every start checks six
-/// million weights.
+/// Whether all values are numbers of at most this size. Chunks without an early exit let the compiler use vectors; every
+/// start checks six million weights.
 fn all_below(data: &[f32], most: f32) -> bool {
     data.chunks(4096).all(|chunk| chunk.iter().fold(true, |below, x| below & (x.abs() <= most)))
 }

@@ -20,6 +20,6 @@ mod tests {
     fn names_are_one_field_of_one_line() {
         assert_eq!(quoted("a b.tif"), "a b.tif");
         assert_eq!(quoted("a,b\".tif"), "\"a,b\"\".tif\"");
-        assert_eq!(quoted("a\n\u{1b}[31m\u{9b}ü"), "a\\u000a\\u001b[31m\\u009bü");
+        assert_eq!(quoted("a\n\u{1b}[31m\u{9b}ü"), "a\\n\\u001b[31m\\u009bü");
     }
 }

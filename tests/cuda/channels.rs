@@ -39,7 +39,7 @@ fn pixels(shape: (usize, usize, usize)) -> Vec<Pixels> {
         Pixels::U16(array.mapv(|v| (v * 65_535.0) as u16)),
         Pixels::U16(columns),
         Pixels::F32(array.mapv(|v| v * 3e7 - 1e7)),
-        Pixels::F32(array.mapv(|v| if v < 0.5 { -0.0 } else { f32::MAX })),
+        Pixels::F32(array.mapv(|v| if v < 0.5 { -0.0 } else { 9e29 })),
     ]
 }
 

@@ -127,7 +127,7 @@ fn control_characters_of_names_are_escaped_in_every_report() {
     let controls = |text: &str| text.chars().filter(|c| c.is_control() && *c != '\n').count();
     assert_eq!(controls(&run.stdout), 0, "{run:?}");
     for (file, text) in [
-        ("evaluate.csv", "pred\\u001bc,a\\u001b[31m\\u009b2J\\u000a\\u007f,2,"),
+        ("evaluate.csv", "pred\\u001bc,a\\u001b[31m\\u009b2J\\n\\u007f,2,"),
         ("evaluate.json", "\"a\\u001b[31m\\u009b2J\\n\\u007f\""),
         ("ap.svg", ">pred\\u001bc<"),
         ("gallery.html", "a\\u001b[31m\\u009b2J"),

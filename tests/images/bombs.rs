@@ -51,8 +51,8 @@ fn a_page_that_its_strip_cannot_hold_is_refused() {
 
 #[test]
 fn many_pages_take_seconds() {
-    let pages = vec![page(4, 1, 16); 20_000];
-    let bytes = tiff(&[7; 16], &pages);
+    let pages = vec![page(16, 1, 256); 20_000];
+    let bytes = tiff(&[7; 256], &pages);
     let (_folder, path) = file(&bytes);
     let start = Instant::now();
     assert_eq!(read(&path).unwrap().planes.len(), 20_000);
@@ -63,7 +63,7 @@ fn many_pages_take_seconds() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_description_that_many_pages_share_is_kept_once() {
-    let mut entries = page(1, 1, 1);
+    let mut entries = page(16, 1, 256);
     entries.push((270, 8));
     let bytes = tiff(&[b'x'; 1_000_000], &vec![entries; 4_000]);
     let (_folder, path) = file(&bytes);

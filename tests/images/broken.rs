@@ -1,6 +1,8 @@
 //! Errors say in plain words what is wrong, and what to do.
 
-use crate::{fixture, npy, reason};
+use flowmask::image::read;
+
+use crate::{file, fixture, npy, reason};
 
 #[test]
 fn a_jpeg_that_was_cut_and_closed_is_incomplete() {
@@ -93,6 +95,8 @@ fn other_formats_are_named_with_what_to_do() {
 
 #[test]
 fn text_of_a_file_is_escaped() {
-    let reason = reason(&npy("{'descr': '<\x1b[31mf9\x07', 'fortran_order': False, 'shape': (1, 1), }"));
-    assert!(reason.contains("[31mf9") && !reason.contains(char::is_control), "{reason:?}");
+    let (_folder, path) =
+        file(&npy("{'descr': '<\x1b[31mf9\x07', 'fortran_order': False, 'shape': (1, 1), }"));
+    let message = read(&path).unwrap_err().to_string();
+    assert!(message.contains("[31mf9") && !message.contains(char::is_control), "{message:?}");
 }

@@ -32,7 +32,7 @@ fn every_flag_of_the_original_is_taken_or_answered_in_one_sentence() {
                     // `--version` prints it.
                     Ok(Asked::Shown(_)) => taken += usize::from(flag == "--version"),
                     Err(error) => {
-                        let name = flag.split('=').next().unwrap();
+                        let name = flag.split(['=', ',']).next().unwrap();
                         assert_eq!(
                             error.to_string(),
                             format!("{name}: is not there yet; leave it out"),
@@ -50,7 +50,8 @@ fn every_flag_of_the_original_is_taken_or_answered_in_one_sentence() {
                 answered += 1;
             }
         }
-        assert!(sentence(flag).is_some(), "{flag}");
+        let name = flag.split(',').next().unwrap();
+        assert!(sentence(name).is_some(), "{flag}");
     }
     assert_eq!(taken + answered, 65);
     assert!(taken >= 29, "{taken}");

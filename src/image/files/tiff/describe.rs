@@ -5,13 +5,12 @@ use super::super::samples::Decoded;
 use super::directory::Page;
 use super::follow::following;
 use super::ome;
-use super::series::{Series, alike, within};
+use super::series::{Series, alike, full, within};
 use crate::image::PixelSize;
 
 /// The images of a file. There is at least one, and each has at least one page. `file` is the name of the file.
 pub(super) fn images(bytes: &[u8], chain: &[Page], file: &str) -> Decoded<Vec<Series>> {
-    let first = chain.first().ok_or("the TIFF has no pages")?;
-    let text = first.description.as_deref().unwrap_or_default();
+    let text = chain.first().ok_or("the TIFF has no pages")?.description.as_deref().unwrap_or_default();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with('<') && (text.contains("<OME") || text.contains(":OME")) {
         return Ok(ome::images(text, chain, file).unwrap_or_else(|reason| {
@@ -20,6 +19,7 @@ pub(super) fn images(bytes: &[u8], chain: &[Page], file: &str) -> Decoded<Vec<Se
             vec![plain]
         }));
     }
+    let first = &chain[full(chain)];
     let promise = if text.starts_with("ImageJ=") {
         Some(imagej(text, first))
     } else if text.starts_with("{\"shape\":") {
@@ -35,7 +35,7 @@ pub(super) fn images(bytes: &[u8], chain: &[Page], file: &str) -> Decoded<Vec<Se
 
 /// Gives a description that promises pages those that are there.
 fn kept(mut promise: Series, bytes: &[u8], chain: &[Page]) -> Decoded<Series> {
-    let pages: Vec<usize> = alike(chain, 0).collect();
+    let pages: Vec<usize> = alike(chain, full(chain)).collect();
     let have = pages.len();
     let promised = promise.lengths.iter().try_fold(1_usize, |n, &length| n.checked_mul(length));
     if promised.is_some_and(|n| n < have) {

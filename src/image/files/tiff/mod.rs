@@ -41,7 +41,7 @@ const MOST_CHANNELS: usize = 4;
 /// Decodes the images of a TIFF, all or the one that the options choose. `name` is that of the file.
 pub(super) fn decode(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decoded<Vec<Stack>> {
     let chain = directory::pages(&bytes)?;
-    chain.first().ok_or("the TIFF has no pages")?.check()?;
+    chain.get(series::full(&chain)).ok_or("the TIFF has no pages")?.check()?;
     let images = describe::images(&bytes, &chain, name)?;
     let several = images.len() > 1;
     let chosen = images.into_iter().enumerate().map(|(i, series)| (i + 1, series));
@@ -57,7 +57,7 @@ pub(super) fn decode(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decod
 /// The pages of the only image of a TIFF, of which all are planes, and the axes over which they run.
 fn planes<P>(bytes: Vec<u8>, read: Read<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
     let chain = directory::pages(&bytes)?;
-    chain.first().ok_or("the TIFF has no pages")?.check()?;
+    chain.get(series::full(&chain)).ok_or("the TIFF has no pages")?.check()?;
     let [series] = <[Series; 1]>::try_from(describe::images(&bytes, &chain, "")?)
         .map_err(|images| format!("holds {} images, one is expected", images.len()))?;
     let pages = series.pages.iter().filter_map(|(_, page)| chain.get(*page));

@@ -26,7 +26,7 @@ pub(super) struct Series {
 impl Series {
     /// Pages that nothing describes: all that are like the first.
     pub fn plain(chain: &[Page]) -> Self {
-        let pages: Vec<_> = alike(chain, 0).collect();
+        let pages: Vec<_> = alike(chain, full(chain)).collect();
         let mut series = Series { lengths: vec![pages.len()], ..Series::default() };
         if pages.len() == 1 {
             series.lengths.clear();
@@ -43,6 +43,11 @@ impl Series {
     pub fn warn(&mut self, text: impl Into<String>) {
         self.notes.push(Note::Warning(text.into()));
     }
+}
+
+/// The number of the first page of full resolution: a thumbnail may come before it.
+pub(super) fn full(chain: &[Page]) -> usize {
+    chain.iter().position(|page| !page.reduced).unwrap_or(0)
 }
 
 /// The numbers of the pages of full resolution that have the size and type of page `first`, and this page itself.
