@@ -54,6 +54,18 @@ fn refused(change: impl FnOnce(&mut Tensors)) -> String {
     Model::from_bytes("m", &file_of(&all)).unwrap_err().to_string()
 }
 
+#[test]
+fn the_originals_network_for_nuclei_is_known_by_its_name() {
+    let mut all = tensors(&written(&Model::open(data("plain.pth")).unwrap(), false));
+    all.retain(|name, _| !name.starts_with("diam_"));
+    for (name, diameter) in
+        [("models/nucleitorch_0", 17.0), ("cellpose:nuclei", 17.0), ("cellpose:cyto", 30.0)]
+    {
+        let model = Model::from_bytes(name, &file_of(&all)).unwrap();
+        assert_eq!((model.diam_mean(), model.diam_labels()), (diameter, diameter), "{name}");
+    }
+}
+
 fn zip_of(pickle: &[u8]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     archive.start_file("m/data.pkl", SimpleFileOptions::default()).unwrap();

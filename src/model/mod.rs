@@ -101,7 +101,7 @@ impl Model {
         let mut tensors = file.tensors(name)?;
         let size = SizeModel::take(&mut tensors)?;
         let params = Params::take(tensors)?;
-        let diam_mean = params.diameter(name, "diam_mean")?.unwrap_or(DIAM_MEAN);
+        let diam_mean = params.diameter(name, "diam_mean")?.unwrap_or(assumed_diameter(name));
         let diam_labels = params.diameter(name, "diam_labels")?.unwrap_or(diam_mean);
         let network = Network::fold(params);
         let model = Model {
@@ -243,6 +243,13 @@ impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "File({} bytes)", self.0.len())
     }
+}
+
+/// The `diam_mean` of a file without one. The original's network for nuclei is known by its name (`get_model_params` of
+/// cellpose 3.1.1).
+fn assumed_diameter(name: &str) -> f32 {
+    let is_nuclei = name == "cellpose:nuclei" || name.ends_with("nucleitorch_0");
+    if is_nuclei { 17.0 } else { DIAM_MEAN }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
