@@ -44,10 +44,11 @@ fn read(bytes: &[u8]) -> Decoded<Image> {
     let (height, width) = (height as usize, width as usize);
     let pixels = match depth {
         BitDepth::Sixteen => {
-            let samples = buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect();
-            Pixels::U16(from_samples(height, width, kept, keep(samples, channels, kept))?)
+            let samples = buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]]));
+            let samples = limits::collected(buffer.len() / 2, samples)?;
+            Pixels::U16(from_samples(height, width, kept, keep(samples, channels, kept)?)?)
         }
-        _ => Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept))?),
+        _ => Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept)?)?),
     };
     Image::new(pixels).map_err(|e| e.to_string())
 }
