@@ -31,6 +31,11 @@ fn read(bytes: &[u8]) -> Decoded<Image> {
     limits::check(u64::from(height) * header.raw_row_length() as u64, bytes.len(), 1032)?;
 
     let mut reader = decoder.read_info().map_err(text)?;
+    // Within the last color of a palette, the decoder would panic.
+    let palette = reader.info().palette.as_deref().unwrap_or_default();
+    if reader.info().color_type == ColorType::Indexed && !palette.len().is_multiple_of(3) {
+        return Err(format!("the PNG is damaged (its palette has {} bytes)", palette.len()));
+    }
     let length = reader.output_buffer_size().ok_or("the image is larger than memory")?;
     let mut buffer = limits::zeros::<u8>(length)?;
     reader.next_frame(&mut buffer).map_err(text)?;
