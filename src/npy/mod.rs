@@ -139,7 +139,7 @@ impl<'a> Array<'a> {
         let length = product(&self.shape, size_of::<T>());
         let length = length.ok_or("the array is larger than memory, the file ends before it does")?;
         let data = self.data.get(..length).ok_or("the file ends before the array does")?;
-        Ok(numbers(data, self.big_endian, convert))
+        numbers(data, self.big_endian, convert)
     }
 
     /// Arranges numbers in the shape and axis order of the array.
@@ -149,8 +149,21 @@ impl<'a> Array<'a> {
 }
 
 /// Decodes the numbers in `bytes`, which follow each other without gaps.
-pub(crate) fn numbers<T: Number, U>(bytes: &[u8], big_endian: bool, convert: impl Fn(T) -> U) -> Vec<U> {
-    bytes.chunks_exact(size_of::<T>()).map(|bytes| convert(T::read(bytes, big_endian))).collect()
+///
+/// # Errors
+/// A sentence saying that there is too little memory.
+pub(crate) fn numbers<T: Number, U>(
+    bytes: &[u8],
+    big_endian: bool,
+    convert: impl Fn(T) -> U,
+) -> Result<Vec<U>, String> {
+    let raw = bytes.chunks_exact(size_of::<T>());
+    let mut numbers = Vec::new();
+    numbers
+        .try_reserve_exact(raw.len())
+        .map_err(|_| format!("not enough memory for {} numbers", raw.len()))?;
+    numbers.extend(raw.map(|raw| convert(T::read(raw, big_endian))));
+    Ok(numbers)
 }
 
 fn product(shape: &[usize], unit: usize) -> Option<usize> {

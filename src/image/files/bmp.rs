@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     let mut buffer = limits::zeros::<u8>(samples)?;
     decoder.decode_into(&mut buffer).map_err(damaged)?;
     let kept = if channels == 4 { 3 } else { channels };
-    let pixels = Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept))?);
+    let pixels = Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept)?)?);
     Ok(Stack::new(vec![Image::new(pixels).map_err(|e| e.to_string())?]))
 }
 

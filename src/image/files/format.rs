@@ -46,8 +46,28 @@ pub fn read(path: &Path) -> Result<Stack> {
 /// cannot be read; [`Error::ImageFile`] when it is empty, incomplete, of an unknown format, or has a feature that is not
 /// supported (the message names it), or when the options do not fit its axes or images.
 pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Vec<Stack>> {
+    // Wrong options are told before the file is read.
     options.check()?;
-    let bytes = load(path)?;
+    decode(path, load(path)?, options)
+}
+
+/// Decodes the images of a file that is in memory, as [`read_with`] does. `name` is the name of the file: errors show
+/// it, and an OME-TIFF of several files tells by it which of its pages are in this one.
+///
+/// # Errors
+/// The errors of [`read_with`], without [`Error::Read`].
+///
+/// ```
+/// use flowmask::image::{ReadOptions, decode};
+/// // Three pixels in a row.
+/// let file = b"\x93NUMPY\x01\0\x39\0{'descr': '|u1', 'fortran_order': False, 'shape': (1, 3)}\x05\x06\x07";
+/// let images = decode("row.npy", file.to_vec(), &ReadOptions::default())?;
+/// assert_eq!(images[0].planes[0].size(), (1, 3));
+/// # Ok::<(), flowmask::Error>(())
+/// ```
+pub fn decode(name: impl AsRef<Path>, bytes: Vec<u8>, options: &ReadOptions) -> Result<Vec<Stack>> {
+    options.check()?;
+    let path = name.as_ref();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let images = images(bytes, &name, options).map_err(|reason| Error::image_file(path, reason))?;
     match options.series {

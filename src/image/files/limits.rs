@@ -40,6 +40,14 @@ pub(super) fn zeros<T: Zeroable>(n: usize) -> Decoded<Vec<T>> {
     try_zeroed_vec(n).map_err(|()| format!("not enough memory for {n} samples"))
 }
 
+/// Collects `n` values. Without enough memory this is an error, where `collect` would end the program.
+pub(super) fn collected<T>(n: usize, values: impl IntoIterator<Item = T>) -> Decoded<Vec<T>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(n).map_err(|_| format!("not enough memory for {n} samples"))?;
+    all.extend(values.into_iter().take(n));
+    Ok(all)
+}
+
 /// Copies bytes to memory of their own.
 pub(super) fn copy(bytes: &[u8]) -> Decoded<Vec<u8>> {
     let mut copy = Vec::new();
@@ -64,5 +72,7 @@ mod tests {
         assert!(check(8 * 1032 + 1, 8, 1032).is_err());
         assert!(fits(1 << 20).is_ok());
         assert!(fits(u64::MAX).is_err());
+        assert_eq!(collected(2, [7, 8]), Ok(vec![7, 8]));
+        assert!(collected(usize::MAX, [1_u8]).is_err());
     }
 }

@@ -15,6 +15,6 @@ mod samples;
 mod tiff;
 
 pub use foreign::UNREADABLE;
-pub use format::{EXTENSIONS, read, read_with};
-pub use labels::{LABEL_EXTENSIONS, read_label_stack, read_labels};
+pub use format::{EXTENSIONS, decode, read, read_with};
+pub use labels::{LABEL_EXTENSIONS, decode_labels, read_label_stack, read_labels};
 pub use options::ReadOptions;

@@ -31,6 +31,11 @@ fn read(bytes: &[u8]) -> Decoded<Image> {
     limits::check(u64::from(height) * header.raw_row_length() as u64, bytes.len(), 1032)?;
 
     let mut reader = decoder.read_info().map_err(text)?;
+    // Within the last color of a palette, the decoder would panic.
+    let palette = reader.info().palette.as_deref().unwrap_or_default();
+    if reader.info().color_type == ColorType::Indexed && !palette.len().is_multiple_of(3) {
+        return Err(format!("the PNG is damaged (its palette has {} bytes)", palette.len()));
+    }
     let length = reader.output_buffer_size().ok_or("the image is larger than memory")?;
     let mut buffer = limits::zeros::<u8>(length)?;
     reader.next_frame(&mut buffer).map_err(text)?;
@@ -44,10 +49,11 @@ fn read(bytes: &[u8]) -> Decoded<Image> {
     let (height, width) = (height as usize, width as usize);
     let pixels = match depth {
         BitDepth::Sixteen => {
-            let samples = buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect();
-            Pixels::U16(from_samples(height, width, kept, keep(samples, channels, kept))?)
+            let samples = buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]]));
+            let samples = limits::collected(buffer.len() / 2, samples)?;
+            Pixels::U16(from_samples(height, width, kept, keep(samples, channels, kept)?)?)
         }
-        _ => Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept))?),
+        _ => Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept)?)?),
     };
     Image::new(pixels).map_err(|e| e.to_string())
 }

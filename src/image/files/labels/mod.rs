@@ -43,8 +43,23 @@ pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
 /// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it has no pixels, or does not hold whole
 /// numbers from 0 to `u32::MAX`. Refused are colours, JPEG, negative numbers and fractions.
 pub fn read_label_stack(path: &Path) -> Result<Array4<u32>> {
-    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
-    labels(bytes).map_err(|reason| Error::image_file(path, reason))
+    decode_labels(path, regular::read(path).map_err(|e| Error::read(path, e))?)
+}
+
+/// Decodes the labels of a file that is in memory, as [`read_label_stack`] does. Errors show `name`.
+///
+/// # Errors
+/// The errors of [`read_label_stack`], without [`Error::Read`].
+///
+/// ```
+/// // Three pixels in a row, of which two are of cells.
+/// let file = b"\x93NUMPY\x01\0\x39\0{'descr': '|u1', 'fortran_order': False, 'shape': (1, 3)}\0\x01\x02";
+/// let labels = flowmask::image::decode_labels("row_masks.npy", file.to_vec())?;
+/// assert_eq!(labels, ndarray::array![[[[0, 1, 2]]]]);
+/// # Ok::<(), flowmask::Error>(())
+/// ```
+pub fn decode_labels(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Array4<u32>> {
+    labels(bytes).map_err(|reason| Error::image_file(name.as_ref(), reason))
 }
 
 fn labels(bytes: Vec<u8>) -> Decoded<Array4<u32>> {

@@ -35,11 +35,12 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Array4<u32>> {
     reader.next_frame(&mut buffer).map_err(text)?;
     let samples: Vec<u32> = match reader.output_color_type().1 {
         BitDepth::Sixteen => {
-            buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]]).into()).collect()
+            let labels = buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]]).into());
+            limits::collected(buffer.len() / 2, labels)?
         }
-        BitDepth::Eight => buffer.into_iter().map(u32::from).collect(),
-        bits => unpack(&buffer, bits as u64, width as usize, |label| label),
+        BitDepth::Eight => limits::collected(buffer.len(), buffer.into_iter().map(u32::from))?,
+        bits => unpack(&buffer, bits as u64, width as usize, |label| label)?,
     };
-    let labels = keep(samples, channels, 1);
+    let labels = keep(samples, channels, 1)?;
     Array4::from_shape_vec((1, 1, height as usize, width as usize), labels).map_err(|e| e.to_string())
 }

@@ -70,8 +70,9 @@ const NAMES: &[(u64, &str)] = &[
 pub(super) fn ratio(page: &Page) -> Option<u64> {
     Some(match page.compression {
         NONE => 1,
-        // A white row takes a bit with group 4, and a code of more than a byte with group 3.
-        FAX3 | FAX4 => 8 * page.row_bytes(page.chunk().0),
+        // A white row takes a bit with group 4, and a code of more than a byte with group 3. Wider pages have no room for
+        // white alone: 65 536 pixels are enough for any scanner.
+        FAX3 | FAX4 => 8 * page.row_bytes(page.chunk().0).min(8192),
         // A code of 12 bits can stand for all but the first 258 of 4096 entries, each a byte longer than the last.
         LZW => 2560,
         DEFLATE | DEFLATE_OLD => 1032,

@@ -67,6 +67,11 @@ impl Page {
         limits::samples(self.height, self.width, self.samples.into())?;
         if let Some((width, height)) = self.tile {
             limits::samples(height, width, self.samples.into()).map_err(|e| format!("tiles: {e}"))?;
+            // Tiles reach beyond the page: a page of a row could have any number of large ones.
+            let across = self.width.div_ceil(width).saturating_mul(width);
+            let down = self.height.div_ceil(height).saturating_mul(height);
+            limits::samples(down.div_ceil(2), across, self.samples.into())
+                .map_err(|_| format!("the tiles cover {down} by {across} pixels, more than can be read"))?;
         }
         codec::ratio(self).ok_or_else(|| codec::refusal(self.compression))?;
         match (self.format, self.bits) {

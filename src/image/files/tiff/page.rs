@@ -69,7 +69,7 @@ pub(super) fn assemble<T: Copy + Zeroable>(
     }
     if page.alpha {
         let (values, _) = image.into_raw_vec_and_offset();
-        image = from_samples(height, width, samples - 1, keep(values, samples, samples - 1))?;
+        image = from_samples(height, width, samples - 1, keep(values, samples, samples - 1)?)?;
     }
     Ok(image)
 }
