@@ -54,12 +54,14 @@ run install
 # The user works in another folder.
 mkdir "$work/user"
 cd "$work/user"
-for file in cells.c many.cpp CMakeLists.txt; do part "file: $file" > "$file"; done
-cp "$work/scene/cells.pgm" .
+for file in cells.c stack.c many.cpp CMakeLists.txt; do part "file: $file" > "$file"; done
+cp "$work/scene/cells.pgm" "$work/scene/cells.tif" .
 run paths
 run c
 grep -q "^3[0-9] cells of 1[0-9]\.[0-9] pixels$" "$work/said" || { cat "$work/said"; exit 1; }
 cp "$work/said" "$work/shared"
+run stack
+grep -q "^2 planes of .* axes ZYX$" "$work/said" && grep -q "^labels-1.tif written$" "$work/said" || { cat "$work/said"; exit 1; }
 run static
 cmp "$work/said" "$work/shared"
 run cpp

@@ -82,7 +82,7 @@ pub(crate) trait Backend: Sized {
     fn resize_labels(&mut self, work: &mut Self::Work, from: Size, to: Size) -> Result<()>;
 
     /// `parts`: keeps the largest connected part of each mask.
-    fn keep_largest_parts(&mut self, work: &mut Self::Work, size: Size) -> Result<()>;
+    fn keep_largest_parts(&mut self, work: &mut Self::Work, size: Size, watch: &Watch) -> Result<()>;
 
     /// `components`: fills holes and drops small masks.
     fn fill_holes_and_drop_small(
@@ -91,6 +91,7 @@ pub(crate) trait Backend: Sized {
         size: Size,
         min_size: usize,
         compat: Compat,
+        watch: &Watch,
     ) -> Result<()>;
 
     /// `components`: drops masks that touch the border of the image.

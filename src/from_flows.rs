@@ -41,6 +41,7 @@ impl Segmenter {
         let run = || {
             let mut maps = room(3 * size.0 * size.1);
             maps.extend(flows.iter().chain(cellprob).copied());
+            watch.check()?;
             let mut work = Work::of_maps(maps);
             let mut cpu = Cpu::without_network();
             Engine::stages_after_network(&mut cpu, &mut work, (size, size, 1.0), options, &watch)?;

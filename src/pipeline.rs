@@ -207,10 +207,10 @@ impl<B: Backend> Engine<B> {
             backend.resize_labels(work, size, image)?;
         }
         if !options.keep_parts && options.compat == Compat::None {
-            backend.keep_largest_parts(work, image)?;
+            backend.keep_largest_parts(work, image, watch)?;
         }
         watch.check()?;
-        backend.fill_holes_and_drop_small(work, image, options.min_size, options.compat)?;
+        backend.fill_holes_and_drop_small(work, image, options.min_size, options.compat, watch)?;
         if options.exclude_on_edges {
             backend.drop_edges(work, image)?;
         }

@@ -20,14 +20,14 @@
 // FLOWMASK_ERROR_FORKED, since the child does not have their threads. Load the model again there. Results can be read and
 // everything can be freed. A child that is forked while another thread is in a call of the library should not use it.
 //
-// Handles. Models, pools, sessions and results can be freed in any order; freeing NULL does nothing. Using a handle that
-// was freed, or one of another type, gives FLOWMASK_ERROR_HANDLE.
+// Handles. Models, pools, sessions, files and results can be freed in any order; freeing NULL does nothing. Using a handle
+// that was freed, or one of another type, gives FLOWMASK_ERROR_HANDLE.
 //
 // Memory. Pixels, names, options and bytes belong to the caller, who may free them when the call returns. Arrays of a
-// result belong to the result, and are valid until it is freed.
+// result belong to the result, and are valid until it is freed; so do the pixels and texts of a file.
 //
-// Threads. Several threads may use a model or a result at the same time. A session is for one thread at a time: make one
-// for each thread, which costs nothing. When two threads use a session at the same time, one of them gets
+// Threads. Several threads may use a model, a file or a result at the same time. A session is for one thread at a time:
+// make one for each thread, which costs nothing. When two threads use a session at the same time, one of them gets
 // FLOWMASK_ERROR_BUSY. Handles can be freed at any time, but do not free a result while another thread reads its arrays.
 // Callbacks must not throw, and must not use the session that calls them. Several sessions may call log at the same time.
 //
@@ -74,6 +74,9 @@
 // that images are scaled to.
 #define FLOWMASK_DIAMETER_MODEL -1.0
 
+// The axis that stands for the one that the file names or that its shape suggests.
+#define FLOWMASK_AXIS_AUTO 2147483647
+
 // The outcome of a call.
 typedef enum {
   // The call succeeded.
@@ -92,7 +95,7 @@ typedef enum {
   FLOWMASK_ERROR_IMAGE = 6,
   // A model was not found, or its file is damaged or not a model that can be used.
   FLOWMASK_ERROR_MODEL = 7,
-  // A file cannot be read.
+  // A file cannot be read or written, or its axes do not fit.
   FLOWMASK_ERROR_FILE = 8,
   // A GPU, its driver or its compiler (NVRTC) is missing or failed.
   FLOWMASK_ERROR_DEVICE = 9,
@@ -179,6 +182,20 @@ typedef enum {
   // uint16_t [height, width]: the labels; an error when there are more than 65535 cells.
   FLOWMASK_LABELS_U16 = 7,
 } flowmask_array;
+
+// The format of a label file.
+typedef enum {
+  // TIFF, one page for each plane; 16 bits, or 32 bits for labels above 65535.
+  FLOWMASK_FORMAT_TIF = 0,
+  // PNG with 16 bits: one plane, labels up to 65535.
+  FLOWMASK_FORMAT_PNG = 1,
+  // An array of NumPy; 16 bits, or 32 bits for labels above 65535.
+  FLOWMASK_FORMAT_NPY = 2,
+} flowmask_format;
+
+// The pictures of an image file: one stack, or several if the file has several images. It never changes, so threads may
+// share it.
+typedef struct flowmask_file flowmask_file;
 
 // A network with its weights, loaded onto its devices. Threads may share it.
 typedef struct flowmask_model flowmask_model;
@@ -379,6 +396,83 @@ typedef struct {
   // The diameter of the cells in pixels that the image was scaled by.
   double diameter;
 } flowmask_result_info;
+
+// What an image file does not say itself, or says wrongly. Call flowmask_read_options_default first, then set what differs.
+//
+// Axes are those of the whole array as tifffile and NumPy show it: first the axes over which the pages of a TIFF run, then
+// rows and columns, then the samples of a pixel if there are several (before the rows if each sample has a plane of its
+// own). Numbers of axes count from 0, negative ones from the end.
+typedef struct {
+  // sizeof(flowmask_read_options).
+  uint32_t size;
+  // The axis of the channels, which overrules what the file says. Default FLOWMASK_AXIS_AUTO.
+  int32_t channel_axis;
+  // The axis of depth, which overrules what the file says. Default FLOWMASK_AXIS_AUTO.
+  int32_t z_axis;
+  // Which image of a file that has several, counted from 1; 0 takes all. Default 0.
+  uint32_t series;
+  // A letter for each axis, slowest first, such as "TZCYX" or "YXC": Y, X, C or S for channels, Z, T, and others over
+  // which planes run too. It overrules what the file says; channel_axis and z_axis must then be FLOWMASK_AXIS_AUTO. NULL
+  // leaves it to the file. Default NULL.
+  const char *axes;
+} flowmask_read_options;
+
+// A stack of planes that have the same size and type, and what the file says about it. The pointers are valid until the
+// file is freed.
+typedef struct {
+  // sizeof(flowmask_stack_info): set it before the call.
+  uint32_t size;
+  // The flowmask_type of the pixels: FLOWMASK_U8, FLOWMASK_U16, or FLOWMASK_F32 for all others that a file can have.
+  int32_t type;
+  // The number of planes, at least 1.
+  uint64_t planes;
+  // The number of rows of a plane.
+  uint64_t height;
+  // The number of columns of a plane.
+  uint64_t width;
+  // The number of channels of a plane.
+  uint64_t channels;
+  // The width of a pixel, in unit; 0 when the file does not say it.
+  double pixel_width;
+  // The height of a pixel, in unit; 0 when the file does not say it.
+  double pixel_height;
+  // The distance of neighbouring planes along z, in unit; 0 when the file does not say it.
+  double plane_distance;
+  // The unit of length as the file has it, such as "µm" or "inch"; NULL when the file does not say it.
+  const char *unit;
+  // The name that the file gives to this image; NULL if there is none.
+  const char *name;
+  // A letter for each axis over which the planes run, slowest first, such as "TZ": T for time, Z for depth, Q where
+  // nothing says what it is. It is empty for one plane.
+  const char *axes;
+  // The number of steps along each of these axes; their product is planes. NULL for one plane.
+  const uint64_t *lengths;
+  // The number of axes over which the planes run.
+  uint32_t axis_count;
+  // The number of this image in its file, counted from 1; 0 if the file has no other.
+  uint32_t series;
+  // The number of notes, for flowmask_file_note.
+  uint32_t notes;
+  // 0.
+  uint32_t reserved;
+} flowmask_stack_info;
+
+// How labels are written to a file. Call flowmask_save_options_default first, then set what differs.
+typedef struct {
+  // sizeof(flowmask_save_options).
+  uint32_t size;
+  // A flowmask_format. Default FLOWMASK_FORMAT_TIF.
+  int32_t format;
+  // Whether any file that is there is replaced (1), or only one that says that flowmask wrote it (0). Default 0.
+  uint32_t overwrite;
+  // Must be 0.
+  uint32_t reserved;
+  // The file that the labels belong to: they get the axes and the pixel size of its stack, so that they lie over the
+  // image in Fiji and QuPath. NULL writes several planes as depth, of unknown size. Default NULL.
+  const flowmask_file *file;
+  // The stack of that file, by its index from 0. Default 0.
+  uint64_t stack;
+} flowmask_save_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -597,6 +691,68 @@ flowmask_status flowmask_result_copy(const flowmask_result *result,
 
 // Frees a result; NULL does nothing.
 FLOWMASK_API flowmask_status flowmask_result_free(flowmask_result *result);
+
+// Sets all fields to their defaults. size is sizeof(flowmask_read_options), so that a newer library writes no more than
+// the caller has.
+FLOWMASK_API
+flowmask_status flowmask_read_options_default(flowmask_read_options *options,
+                                              uint32_t size);
+
+// Reads an image file: TIFF (also BigTIFF, OME-TIFF and ImageJ stacks), PNG, JPEG, BMP or NPY, which is recognised by its
+// content. path is in UTF-8; on Unix, it may have any bytes. options may be NULL for the defaults. A file that cannot be
+// read, or whose axes do not fit the options or cannot be guessed, gives FLOWMASK_ERROR_FILE; options that are wrong for any
+// file give FLOWMASK_ERROR_OPTION. The caller frees file with flowmask_file_free; it is NULL after an error.
+FLOWMASK_API
+flowmask_status flowmask_read(const char *path,
+                              const flowmask_read_options *options,
+                              flowmask_file **file);
+
+// The number of stacks of a file, at least 1.
+FLOWMASK_API flowmask_status flowmask_file_stacks(const flowmask_file *file, uint64_t *count);
+
+// Describes a stack, by its index from 0.
+FLOWMASK_API
+flowmask_status flowmask_file_describe(const flowmask_file *file,
+                                       uint64_t stack,
+                                       flowmask_stack_info *info);
+
+// A note on how a stack was read, by its index from 0: a sentence, and 1 if it is a warning (what the file has and is not
+// in the stack, or what it says and is not true) or 0 if it is a remark (what was guessed). The text is valid until the
+// file is freed.
+FLOWMASK_API
+flowmask_status flowmask_file_note(const flowmask_file *file,
+                                   uint64_t stack,
+                                   uint64_t note,
+                                   const char **text,
+                                   uint32_t *warning);
+
+// The pixels of a plane of a stack, both by their index from 0, as an image for flowmask_segment and the like. Set
+// image->size to sizeof(flowmask_image) before the call. The pixels stay in the file, and are valid until it is freed.
+FLOWMASK_API
+flowmask_status flowmask_file_image(const flowmask_file *file,
+                                    uint64_t stack,
+                                    uint64_t plane,
+                                    flowmask_image *image);
+
+// Frees a file; NULL does nothing. The images of its planes must not be used any more.
+FLOWMASK_API flowmask_status flowmask_file_free(flowmask_file *file);
+
+// Sets all fields to their defaults. size is sizeof(flowmask_save_options), so that a newer library writes no more than
+// the caller has.
+FLOWMASK_API
+flowmask_status flowmask_save_options_default(flowmask_save_options *options,
+                                              uint32_t size);
+
+// Writes the labels of count results to one file, each as a plane, in the order of the planes of their stack. path is in
+// UTF-8; on Unix, it may have any bytes. options may be NULL for the defaults. The file is written under a temporary name
+// and then renamed; after an error, a file that was there is unchanged. A file that cannot be written or must not be
+// replaced, and labels that the format cannot hold, give FLOWMASK_ERROR_FILE; planes of different sizes, or that do not
+// fill the axes, give FLOWMASK_ERROR_IMAGE.
+FLOWMASK_API
+flowmask_status flowmask_save_labels(const char *path,
+                                     flowmask_result *const *results,
+                                     uint64_t count,
+                                     const flowmask_save_options *options);
 
 #ifdef __cplusplus
 }  // extern "C"

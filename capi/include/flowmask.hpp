@@ -45,6 +45,18 @@ inline flowmask_options options() {
   return made;
 }
 
+inline flowmask_read_options read_options() {
+  flowmask_read_options made;
+  check(flowmask_read_options_default(&made, sizeof made));
+  return made;
+}
+
+inline flowmask_save_options save_options() {
+  flowmask_save_options made;
+  check(flowmask_save_options_default(&made, sizeof made));
+  return made;
+}
+
 inline flowmask_model_options model_options() {
   flowmask_model_options made;
   check(flowmask_model_options_default(&made, sizeof made));
@@ -146,6 +158,68 @@ class Result {
   }
   std::unique_ptr<flowmask_result, Deleter<flowmask_result_free>> handle;
 };
+
+// The stacks of an image file. Images, texts and lengths are valid as long as the File.
+class File {
+ public:
+  struct Note {
+    std::string text;
+    bool warning;
+  };
+
+  explicit File(const std::string &path, const flowmask_read_options &options = read_options()) {
+    flowmask_file *made;
+    check(flowmask_read(path.c_str(), &options, &made));
+    handle.reset(made);
+  }
+
+  std::uint64_t stacks() const {
+    std::uint64_t count;
+    check(flowmask_file_stacks(handle.get(), &count));
+    return count;
+  }
+  flowmask_stack_info info(std::uint64_t stack = 0) const {
+    flowmask_stack_info info;
+    info.size = sizeof info;
+    check(flowmask_file_describe(handle.get(), stack, &info));
+    return info;
+  }
+  std::vector<Note> notes(std::uint64_t stack = 0) const {
+    std::vector<Note> all;
+    for (std::uint32_t i = 0, count = info(stack).notes; i < count; i++) {
+      const char *text;
+      std::uint32_t warning;
+      check(flowmask_file_note(handle.get(), stack, i, &text, &warning));
+      all.push_back({text, warning != 0});
+    }
+    return all;
+  }
+  flowmask_image image(std::uint64_t plane = 0, std::uint64_t stack = 0) const {
+    flowmask_image image;
+    image.size = sizeof image;
+    check(flowmask_file_image(handle.get(), stack, plane, &image));
+    return image;
+  }
+  // All planes of a stack.
+  std::vector<flowmask_image> images(std::uint64_t stack = 0) const {
+    std::vector<flowmask_image> all(info(stack).planes);
+    for (std::uint64_t i = 0; i < all.size(); i++) all[i] = image(i, stack);
+    return all;
+  }
+  flowmask_file *get() const { return handle.get(); }
+
+ private:
+  std::unique_ptr<flowmask_file, Deleter<flowmask_file_free>> handle;
+};
+
+// Writes the labels of results to one file, each as a plane. Set the field file of the options to get() of the File that
+// they belong to.
+inline void save_labels(const std::string &path, const std::vector<Result> &results,
+                        const flowmask_save_options &options = save_options()) {
+  std::vector<flowmask_result *> handles;
+  for (const Result &one : results) handles.push_back(one.get());
+  check(flowmask_save_labels(path.c_str(), handles.data(), handles.size(), &options));
+}
 
 // Threads that several models share: set the field pool of their options to get().
 class Pool {

@@ -8,6 +8,7 @@
 
 mod device;
 mod fault;
+mod file;
 mod flows;
 mod fork;
 mod handles;
@@ -18,12 +19,15 @@ mod many;
 mod model;
 mod options;
 mod pool;
+mod read;
 mod result;
+mod save;
 mod session;
 mod sized;
 mod status;
 
 pub use device::*;
+pub use file::*;
 pub use flows::*;
 pub use handover::*;
 pub use image::*;
@@ -32,7 +36,9 @@ pub use many::*;
 pub use model::*;
 pub use options::*;
 pub use pool::*;
+pub use read::*;
 pub use result::*;
+pub use save::*;
 pub use session::*;
 pub use status::*;
 

@@ -111,6 +111,11 @@ impl Found {
         }
     }
 
+    /// The labels as a plane; an error when they are on a device.
+    pub fn plane(&self) -> Result<ndarray::ArrayView2<'_, u32>, Fault> {
+        self.labels().map(|_| self.segmentation.masks.view())
+    }
+
     fn flows(&self) -> Result<&[f32], Fault> {
         with_flows(all(&self.segmentation.flows))
     }

@@ -25,7 +25,7 @@ pub enum flowmask_status {
     FLOWMASK_ERROR_IMAGE = 6,
     /// A model was not found, or its file is damaged or not a model that can be used.
     FLOWMASK_ERROR_MODEL = 7,
-    /// A file cannot be read.
+    /// A file cannot be read or written, or its axes do not fit.
     FLOWMASK_ERROR_FILE = 8,
     /// A GPU, its driver or its compiler (NVRTC) is missing or failed.
     FLOWMASK_ERROR_DEVICE = 9,

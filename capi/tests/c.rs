@@ -3,7 +3,7 @@
 //! These variables let `ci.sh` run the test under AddressSanitizer and valgrind, which is slow. `FLOWMASK_C_FLAGS`: more
 //! flags for the compiler. `FLOWMASK_C_RUN`: the command that runs the program. `FLOWMASK_C_SIDE`: height and width of a
 //! smaller image. `FLOWMASK_C_MODEL`: a file of random weights to use. `FLOWMASK_C_ONLY`: the only compiler to use.
-//! `FLOWMASK_C_SCENE`: a folder to which the image is written as a PGM.
+//! `FLOWMASK_C_SCENE`: a folder to which the image is written as a PGM, and a part of it twice as a TIFF of two planes.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use flowmask::output::{Format, save_labels};
 use flowmask::{Diameter, Image, Model, Options, Pixels, Segmenter};
 
 /// The folder of this package.
@@ -72,6 +73,9 @@ fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
         file.extend(pixels.slice(ndarray::s![.., .., 0]));
         std::fs::create_dir_all(&scene).unwrap();
         std::fs::write(Path::new(&scene).join("cells.pgm"), file).unwrap();
+        let part = pixels.slice(ndarray::s![100..220, 100..230, 0]).mapv(u32::from);
+        let planes = [part.view(), part.view()];
+        save_labels(&Path::new(&scene).join("cells.tif"), &planes, Format::Tif).unwrap();
     }
     let side = std::env::var("FLOWMASK_C_SIDE").map_or(156, |side| side.parse().unwrap());
     let pixels = pixels.slice(ndarray::s![100..100 + side, 100..100 + side, ..1]).to_owned();
@@ -113,7 +117,7 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
         ]);
         compile.args(words("FLOWMASK_C_FLAGS")).arg("-I").arg(package().join("include"));
         compile.args(
-            ["main.c", "images.c", "results.c", "misuse.c", "fork.c"]
+            ["main.c", "images.c", "results.c", "misuse.c", "files.c", "fork.c"]
                 .map(|file| package().join("tests/c").join(file)),
         );
         compile.args(["-x", "none", "-pthread", "-L"]).arg(library.parent().unwrap()).arg("-lflowmask");

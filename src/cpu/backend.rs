@@ -11,7 +11,7 @@ use super::follow::{Points, follow_while};
 use super::input::Input;
 use super::network::{State, Unet};
 use super::normalize::{Levels, levels};
-use super::parts::keep_largest_parts;
+use super::parts::keep_largest_parts_while;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
 use crate::memory::free;
@@ -174,9 +174,9 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
-        keep_largest_parts(&mut work.labels, size.1);
-        Ok(())
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size, watch: &Watch) -> Result<()> {
+        keep_largest_parts_while(&mut work.labels, size.1, &|| watch.go_on());
+        watch.check()
     }
 
     fn fill_holes_and_drop_small(
@@ -185,9 +185,11 @@ impl Backend for Cpu {
         size: Size,
         min_size: usize,
         compat: Compat,
+        watch: &Watch,
     ) -> Result<()> {
-        components::fill_holes_and_drop_small(&mut work.labels, size.1, min_size, compat);
-        Ok(())
+        let go_on = &|| watch.go_on();
+        components::fill_holes_and_drop_small_while(&mut work.labels, size.1, min_size, compat, go_on);
+        watch.check()
     }
 
     fn drop_edges(&mut self, work: &mut Work, size: Size) -> Result<()> {

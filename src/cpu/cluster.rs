@@ -16,6 +16,9 @@ const REACH: usize = 5;
 /// Side of the square of pixels that a seed can reach.
 const WINDOW: usize = 2 * REACH + 1;
 
+/// Points that are labelled from one question whether to go on to the next: a few milliseconds of work.
+const BETWEEN: usize = 1 << 18;
+
 /// Which pixels of the square belong to a seed: a number for each row, a bit for each column.
 type Window = [u16; WINDOW];
 
@@ -40,20 +43,28 @@ pub(crate) fn cluster_while(
     if !go_on() {
         return Vec::new();
     }
-    let seeds = seeds(&counts, height, width);
+    let seeds = seeds(&counts, (height, width), go_on);
     if !go_on() {
         return Vec::new();
     }
     let windows: Vec<Window> = seeds.par_iter().map(|&seed| grow(&counts, height, width, seed)).collect();
     let basins = paint(counts, &seeds, &windows, width);
     let mut labels: Vec<u32> = zeros(height * width);
-    for (&pixel, &end) in points.pixels.iter().zip(&points.ends) {
-        labels[pixel as usize] = basins[bin(end, (height, width))];
+    for (pixels, ends) in points.pixels.chunks(BETWEEN).zip(points.ends.chunks(BETWEEN)) {
+        if !go_on() {
+            return Vec::new();
+        }
+        for (&pixel, &end) in pixels.iter().zip(ends) {
+            labels[pixel as usize] = basins[bin(end, (height, width))];
+        }
     }
     if !go_on() {
         return Vec::new();
     }
     drop_large(&mut labels, seeds.len(), max_size_fraction);
+    if !go_on() {
+        return Vec::new();
+    }
     renumber(&mut labels);
     labels
 }
@@ -69,15 +80,15 @@ fn histogram(points: &Points, height: usize, width: usize) -> Vec<u32> {
     counts
 }
 
-/// The seeds by ascending count, then in row-major order.
-fn seeds(counts: &[u32], height: usize, width: usize) -> Vec<usize> {
+/// The seeds by ascending count, then in row-major order; not all of them when `go_on` is false.
+fn seeds(counts: &[u32], (height, width): (usize, usize), go_on: GoOn) -> Vec<usize> {
     let around = |i: usize, length: usize| i.saturating_sub(2)..(i + 3).min(length);
     let is_maximum = |i: usize| {
         let (y, x) = (i / width, i % width);
         around(y, height).all(|y| counts[y * width..][around(x, width)].iter().all(|&c| c <= counts[i]))
     };
-    let mut seeds: Vec<usize> =
-        (0..counts.len()).filter(|&i| counts[i] > SEED_ABOVE && is_maximum(i)).collect();
+    let rows = (0..height).take_while(|_| go_on()).map(|y| y * width..(y + 1) * width);
+    let mut seeds: Vec<usize> = rows.flatten().filter(|&i| counts[i] > SEED_ABOVE && is_maximum(i)).collect();
     seeds.sort_by_key(|&i| counts[i]);
     seeds
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::memory::zeros;
 use crate::options::Compat;
 use crate::plan::diameter::{areas_of, median_diameter};
+use crate::watch::GoOn;
 
 /// Numbers the labels 1 to n in the order of their first pixels; 0 stays 0 (`fastremap.renumber`). Returns n.
 pub fn renumber(labels: &mut [u32]) -> usize {
@@ -76,14 +77,34 @@ pub fn bounds(labels: &[u32], width: usize) -> Vec<Option<Bounds>> {
 /// vanishes. [`Compat::V3_1_1`] repeats two faults of the original: it does not renumber the labels first, and it looks
 /// up which masks are small by the rank of a label instead of its number.
 pub fn fill_holes_and_drop_small(labels: &mut [u32], width: usize, min_size: usize, compat: Compat) {
+    fill_holes_and_drop_small_while(labels, width, min_size, compat, &|| true);
+}
+
+/// Like [`fill_holes_and_drop_small`], and stops early, with some of this done, when `go_on` is false.
+pub(crate) fn fill_holes_and_drop_small_while(
+    labels: &mut [u32],
+    width: usize,
+    min_size: usize,
+    compat: Compat,
+    go_on: GoOn,
+) {
     if compat == Compat::None {
         renumber(labels);
     }
+    if !go_on() {
+        return;
+    }
     drop_small(labels, min_size, compat);
+    if !go_on() {
+        return;
+    }
     let mut stack = Vec::new();
     let boxes = bounds(labels, width);
     let used = (1..).zip(boxes).filter_map(|(label, bounds)| Some((label, bounds?)));
     for (number, (label, bounds)) in (1..).zip(used) {
+        if !go_on() {
+            return;
+        }
         fill_holes(labels, width, label, number, &bounds, &mut stack);
     }
     drop_small(labels, min_size, compat);
@@ -172,4 +193,26 @@ pub fn drop_edges(labels: &mut [u32], (height, width): (usize, usize)) {
 /// The median diameter of the masks, in pixels; 0 without masks.
 pub fn diameter(labels: &[u32]) -> f64 {
     median_diameter(areas_of(labels.iter().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn each_mask_asks_whether_to_go_on() {
+        // Ten rings of 5 pixels side by side, each around a hole.
+        let ring = |x: usize, y: usize| if (x % 5, y) == (2, 2) { 0 } else { x as u32 / 5 + 1 };
+        let scene: Vec<u32> = (0..250).map(|i| ring(i % 50, i / 50)).collect();
+        for stop_after in [0, 5, usize::MAX] {
+            let (mut labels, asked) = (scene.clone(), AtomicUsize::new(0));
+            let go_on = || asked.fetch_add(1, Ordering::Relaxed) < stop_after;
+            fill_holes_and_drop_small_while(&mut labels, 50, 1, Compat::None, &go_on);
+            let holes = labels.iter().filter(|label| **label == 0).count();
+            // Two questions come before the masks.
+            assert_eq!(holes, 10 - stop_after.saturating_sub(2).min(10), "{stop_after}");
+        }
+    }
 }

@@ -55,10 +55,16 @@ pub(crate) fn follow_while(
         *flow = [flow_y[i] / 5.0, flow_x[i] / 5.0];
     });
     let field = Field { height, width, flow };
+    if !go_on() {
+        return Points { pixels: Vec::new(), ends: Vec::new() };
+    }
     let in_cells = || (0..height * width).filter(|&i| cellprob[i] > threshold);
     let count = in_cells().count();
     let (mut pixels, mut ends) = (room(count), room(count));
     pixels.extend(in_cells().map(|i| i as u32));
+    if !go_on() {
+        return Points { pixels, ends };
+    }
     ends.extend(in_cells().map(|i| [(i / width) as f32, (i % width) as f32]));
     ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
         Sampling::Bilinear => walk(points, niter, go_on, |p| field.step(p, Field::bilinear)),

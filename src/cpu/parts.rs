@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 
 use rayon::prelude::*;
 
+use crate::watch::GoOn;
+
 /// Neighbouring pixels of a row that have the same label, which is not 0.
 #[derive(Clone, Copy)]
 struct Run {
@@ -19,16 +21,24 @@ struct Run {
 /// could hang on a corner: [`polygons`](crate::output::polygons) and the filling of holes take that for two, so only
 /// with 4 neighbours does each filled mask have exactly one outline.
 pub fn keep_largest_parts(labels: &mut [u32], width: usize) {
+    keep_largest_parts_while(labels, width, &|| true);
+}
+
+/// Like [`keep_largest_parts`], and leaves the labels as they are when `go_on` is false.
+pub(crate) fn keep_largest_parts_while(labels: &mut [u32], width: usize, go_on: GoOn) {
     let width = width.max(1);
     let rows: Vec<Vec<Run>> =
         labels.par_chunks(width).enumerate().map(|(y, row)| runs_of(row, y * width)).collect();
-    let mut parents = connect(labels, &rows, width);
+    let mut parents = connect(labels, &rows, width, go_on);
+    if !go_on() {
+        return;
+    }
     let runs: Vec<Run> = rows.into_iter().flatten().collect();
     let mut areas = vec![0; runs.len()];
     for (i, run) in runs.iter().enumerate() {
         areas[root(&mut parents, i)] += run.end - run.start;
     }
-    if drop_smaller(labels, &runs, &mut areas) {
+    if go_on() && drop_smaller(labels, &runs, &mut areas) {
         for (i, run) in runs.iter().enumerate() {
             if areas[root(&mut parents, i)] == 0 {
                 labels[run.start..run.end].fill(0);
@@ -52,11 +62,11 @@ fn runs_of(row: &[u32], first: usize) -> Vec<Run> {
 }
 
 /// Connects the runs of neighbouring rows that have a label in common: for each run the number of an earlier run of its
-/// part, or its own number if it is the first.
-fn connect(labels: &[u32], rows: &[Vec<Run>], width: usize) -> Vec<usize> {
+/// part, or its own number if it is the first. The rest of the rows is not connected when `go_on` is false.
+fn connect(labels: &[u32], rows: &[Vec<Run>], width: usize, go_on: GoOn) -> Vec<usize> {
     let mut parents: Vec<usize> = (0..rows.iter().map(Vec::len).sum()).collect();
     let mut first = 0;
-    for (upper, lower) in rows.iter().zip(rows.iter().skip(1)) {
+    for (upper, lower) in rows.iter().zip(rows.iter().skip(1)).take_while(|_| go_on()) {
         let (mut i, mut j) = (0, 0);
         while let (Some(above), Some(below)) = (upper.get(i), lower.get(j)) {
             let touch = above.start + width < below.end && below.start < above.end + width;
@@ -99,4 +109,23 @@ fn drop_smaller(labels: &[u32], runs: &[Run], areas: &mut [usize]) -> bool {
         dropped = true;
     }
     dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn each_row_asks_whether_to_go_on_and_a_stop_changes_nothing() {
+        // Each label has a small and a large part, one below the other.
+        let scene: Vec<u32> = (0..12 * 40).map(|i| [1, 0, 1, 1][i / 40 % 4]).collect();
+        for stop_after in [0, 5, usize::MAX] {
+            let (mut labels, asked) = (scene.clone(), AtomicUsize::new(0));
+            keep_largest_parts_while(&mut labels, 40, &|| asked.fetch_add(1, Ordering::Relaxed) < stop_after);
+            assert_eq!(labels == scene, stop_after < usize::MAX);
+            assert!(asked.into_inner() >= stop_after.min(12));
+        }
+    }
 }

@@ -361,7 +361,7 @@ impl Backend for Cuda {
         Ok(())
     }
 
-    fn keep_largest_parts(&mut self, work: &mut Work, size: Size) -> Result<()> {
+    fn keep_largest_parts(&mut self, work: &mut Work, size: Size, _: &Watch) -> Result<()> {
         keep_largest_parts(&self.gpu, &mut work.labels, size, work.max_label, &mut self.scratch.parts)
     }
 
@@ -371,6 +371,7 @@ impl Backend for Cuda {
         size: Size,
         min_size: usize,
         compat: Compat,
+        _: &Watch,
     ) -> Result<()> {
         let scratch = &mut self.scratch.components;
         fill_holes_and_drop_small(

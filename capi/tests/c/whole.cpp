@@ -1,4 +1,5 @@
 // Tests all of flowmask.hpp: whole FOLDER HEIGHT WIDTH MODEL, with the files of main.c.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -61,6 +62,27 @@ int main(int, char **argv) {
   flowmask_options after = wanted;
   after.niter = static_cast<std::int32_t>(200 * wanted.diameter / model.info().diam_mean);
   CHECK(session.masks_from_flows(found.flows(), found.cellprob(), height, width, after).labels_u16() == narrow);
+
+  // A label file is read again: 16 bits in two planes, which have the axis of depth.
+  save_labels(folder + "/labels.tif", both);
+  flowmask_read_options how = read_options();
+  how.axes = "TYX";
+  const File stack(folder + "/labels.tif"), movie(folder + "/labels.tif", how);
+  CHECK(stack.stacks() == 1 && stack.info().axes == std::string("Z") && stack.notes().empty());
+  const auto planes = movie.images();
+  CHECK(planes.size() == 2 && movie.info().axes == std::string("T") && planes[1].type == FLOWMASK_U16);
+  for (const flowmask_image &plane : planes)
+    CHECK(std::equal(narrow.begin(), narrow.end(), static_cast<const std::uint16_t *>(plane.data)));
+  flowmask_save_options over = save_options();
+  over.file = movie.get();
+  save_labels(folder + "/labels.tif", both, over);
+  CHECK(File(folder + "/labels.tif").info().axes == std::string("T"));
+  try {
+    File("no such file");
+    CHECK(false);
+  } catch (const Error &error) {
+    CHECK(error.status == FLOWMASK_ERROR_FILE);
+  }
 
   // A function that stops, and one that throws.
   try {
