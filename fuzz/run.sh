@@ -22,19 +22,23 @@ seeds() {
     esac
 }
 
-# The same versions of crates as the program.
+fuzz() { cargo +nightly fuzz "$1" --fuzz-dir fuzz --sanitizer "${FUZZ_SANITIZER:-none}" "${@:2}"; }
+
+# The same versions of crates as the program. The readers are safe Rust: without a sanitizer, panics and limits are found
+# twice as fast.
 cp Cargo.lock fuzz/Cargo.lock
+fuzz build
 
 failed=0
 for target in "${targets[@]}"; do
-    mkdir -p "$corpus/$target"
+    mkdir -p "$corpus/$target" "fuzz/artifacts/$target"
     seeds "$target" | while read -r file; do cp "$file" "$corpus/$target/"; done
     log=$corpus/$target.log
-    # The readers are safe Rust: without a sanitizer, panics and limits are found twice as fast.
-    cargo +nightly fuzz run --fuzz-dir fuzz --sanitizer none "$target" "$corpus/$target" "tests/data/corpus/$target" -- \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || failed=1
-    inputs=$(grep -o 'number_of_executed_units: *[0-9]*' "$log" | grep -o '[0-9]*$' || echo none)
-    fault=$(grep -o 'Test unit written to .*' "$log" || true)
-    echo "$target: $inputs inputs in $seconds s; ${fault:-no fault} ($log)"
+    start=$SECONDS
+    fuzz run "$target" "$corpus/$target" "tests/data/corpus/$target" -- -max_total_time="$seconds" \
+        -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || failed=1
+    inputs=$(grep -ao 'number_of_executed_units: *[0-9]*' "$log" | grep -o '[0-9]*$' || echo no)
+    fault=$(grep -ao 'Test unit written to .*' "$log" || true)
+    echo "$target: $inputs inputs in $((SECONDS - start)) s; ${fault:-no fault} ($log)"
 done
 exit $failed

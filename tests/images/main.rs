@@ -204,6 +204,8 @@ fn a_huge_header_takes_no_memory() {
 
 #[test]
 fn what_is_not_supported_is_named() {
+    let number = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }");
+    assert_eq!(reason(&[number, vec![0; 8]].concat()), "holds a single number, not an image");
     let objects = npy("{'descr': '|O', 'fortran_order': False, 'shape': (), }");
     assert!(reason(&objects).contains("Python objects"));
 }

@@ -33,6 +33,9 @@ impl Described<'_> {
 
 /// A letter for each axis, among them `Y` and `X` once.
 pub(super) fn resolve(array: &Described, options: &ReadOptions, notes: &mut Vec<Note>) -> Decoded<Vec<char>> {
+    if array.shape.is_empty() {
+        return Err("holds a single number, not an image".into());
+    }
     if let Some(letters) = options.letters() {
         return given(array, letters);
     }
