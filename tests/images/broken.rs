@@ -1,6 +1,8 @@
 //! Errors say in plain words what is wrong, and what to do.
 
-use crate::{fixture, npy, reason};
+use flowmask::image::read;
+
+use crate::{file, fixture, npy, reason};
 
 #[test]
 fn a_jpeg_that_was_cut_and_closed_is_incomplete() {
@@ -95,4 +97,13 @@ fn other_formats_are_named_with_what_to_do() {
 fn text_of_a_file_is_escaped() {
     let reason = reason(&npy("{'descr': '<\x1b[31mf9\x07', 'fortran_order': False, 'shape': (1, 1), }"));
     assert!(reason.contains("[31mf9") && !reason.contains(char::is_control), "{reason:?}");
+}
+
+/// Systems lend memory that they do not have, so the file would be read until the system ends the program.
+#[test]
+fn a_file_larger_than_memory_is_refused_with_its_length() {
+    let (_folder, path) = file(b"II*\0");
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 42).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("4398046511104 bytes"), "{error}");
 }
