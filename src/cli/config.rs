@@ -71,6 +71,10 @@ pub fn insert(mut words: Vec<OsString>) -> anyhow::Result<Words> {
 
 /// The keys and values for the sub-command `name`: those at the top, and those of its own table, which win.
 fn read(file: &Path, name: &str) -> anyhow::Result<Table> {
+    // A pipe without a writer would block for ever.
+    if file.metadata().is_ok_and(|data| !data.is_file() && !data.is_dir()) {
+        bail!("cannot read {}: it is a pipe or a device, not a file", file.display());
+    }
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
     let text = text.map_err(|error| anyhow!("{error:#}"))?;
     let mut keys: Table =

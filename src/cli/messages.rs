@@ -207,6 +207,7 @@ pub fn notice(message: &str) {
 fn about(input: &Path, error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
+        Some(Error::Image(reason)) => format!("{}: {reason}", text::path(input)),
         _ => format!("{}: {}", text::path(input), flags::sentence(error)),
     }
 }

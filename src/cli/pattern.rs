@@ -50,7 +50,8 @@ fn match_parts(
         return Ok(());
     }
     let pattern = name.to_str().ok_or("the pattern is not UTF-8")?;
-    let pattern = Pattern::new(pattern).map_err(|error| error.to_string())?;
+    let wrong = |error: glob::PatternError| format!("is neither there nor a pattern: {}", error.msg);
+    let pattern = Pattern::new(pattern).map_err(wrong)?;
     let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     if !here.is_dir() {
         return Ok(());

@@ -8,8 +8,8 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use flowmask::image::ReadOptions;
-use flowmask::{Diameter, Image, Model, Options, Segmentation, Stack, image, output};
+use flowmask::image::{Note, ReadOptions};
+use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, image, output};
 
 use super::args;
 use super::inputs;
@@ -56,6 +56,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         read,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
+        memory: options.memory,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -91,6 +92,18 @@ struct File {
     loading: Mutex<Duration>,
 }
 
+impl File {
+    /// Adds what was guessed of the axes to an error of the pixels, such as a channel that is not there.
+    fn guessed(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(Error::Image(reason)) = error.downcast_ref::<Error>() else { return error };
+        let notes = self.parts.get().into_iter().flatten().flat_map(|part| &part.stack.notes);
+        match { notes }.find(|note| matches!(note, Note::Remark(_))) {
+            Some(note) => anyhow!("{reason}; {note}"),
+            None => error,
+        }
+    }
+}
+
 /// One image of a file; nearly all files have one.
 struct Part {
     names: Names,
@@ -107,6 +120,8 @@ struct Run {
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
+    /// The most memory that an image may take.
+    memory: Option<u64>,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -123,6 +138,11 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
+        // A file is read whole. What is wrong with a length that cannot be had is told when it is read.
+        let bytes = fs::metadata(&file.image).map_or(0, |data| data.len());
+        if let Some(most) = self.memory.filter(|&most| bytes > most) {
+            return Err(anyhow!("the file has {bytes} bytes, but {most} may be used (--memory)"));
+        }
         let stacks = image::read_with(&file.image, &self.read)?;
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
@@ -158,7 +178,7 @@ impl Run {
     ) -> anyhow::Result<()> {
         let (planes, found) = match found {
             Ok(found) => found,
-            Err(error) => return lock(&self.messages).failed(&file.image, &error),
+            Err(error) => return lock(&self.messages).failed(&file.image, &file.guessed(error)),
         };
         let (mut planes, mut found) = (&planes[..], &found[..]);
         for part in file.parts.get().into_iter().flatten() {

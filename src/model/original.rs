@@ -44,8 +44,14 @@ pub(super) fn prefix(name: &str) -> Option<String> {
     known.then(|| format!("is a model of the original: write cellpose:{name}; {}", fetching(name)))
 }
 
-/// How the file of a model of the original comes to where flowmask looks for it.
+/// How the file of a model of the original comes to where flowmask looks for it. A model of the user's own does not.
 pub(super) fn fetching(name: &str) -> String {
-    let pull = format!("`flowmask models pull {name}` downloads it, or the original at its first use");
-    if cfg!(feature = "pull") { pull } else { "the original downloads it at its first use".into() }
+    #[cfg(feature = "pull")]
+    if super::pull::published().iter().any(|known| known == name) {
+        return format!("`flowmask models pull {name}` downloads it, or the original at its first use");
+    }
+    match UNETS.contains(&name) || ["cyto", "nuclei"].contains(&name) || name.starts_with("neurips_") {
+        true => "the original downloads it at its first use".into(),
+        false => "`flowmask models` lists those that are there".into(),
+    }
 }

@@ -154,6 +154,10 @@ mod tests {
         let missing = find("cellpose:nuclei").unwrap_err().to_string();
         assert!(missing.contains("\"nucleitorch_0\"") && missing.contains(folder.path().to_str().unwrap()));
         assert!(missing.contains("`flowmask models pull nuclei`"), "{missing}");
+        let unknown = find("cellpose:../nope").unwrap_err().to_string();
+        assert!(unknown.contains("`flowmask models` lists") && !unknown.contains("download"), "{unknown}");
+        let old = find("cellpose:TN1").unwrap_err().to_string();
+        assert!(old.contains("the original downloads it") && !old.contains("pull"), "{old}");
         assert!(find("cellpose:").is_err());
         let reason = |name| find(name).unwrap_err().to_string();
         for name in ["cyto3", "cyto2", "livecell_cp3"] {

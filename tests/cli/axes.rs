@@ -50,7 +50,8 @@ fn pages_can_be_called_channels() {
     let scene = Scene::new();
     let pages: Vec<_> = (0..6).map(|i| if i == 5 { gray() } else { vec![i; 256 * 256] }).collect();
     tiff(&scene, "c6.tif", "", (256, 256), &pages);
-    scene.run("segment c6.tif --chan 6").failed(1, "c6.tif");
+    let run = scene.run("segment c6.tif --chan 6").failed(1, "c6.tif: has 1 channels");
+    assert!(run.stderr.contains("(6, 256, 256)") && run.stderr.contains("--axes"), "{run:?}");
     let run = scene.run(&format!("segment c6.tif {NUCLEI} --chan 6 --channel_axis 0 --json")).done();
     assert_eq!((&run.json()[0]["cells"], &run.json()[0]["planes"]), (&37.into(), &1.into()), "{run:?}");
     let run = scene.run("segment c6.tif --axes ZCYX").failed(1, "c6.tif");

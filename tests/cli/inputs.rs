@@ -73,6 +73,12 @@ fn a_pattern_in_a_folder_with_brackets_is_one() {
 }
 
 #[test]
+fn a_pattern_that_is_none_is_named_in_plain_words() {
+    let scene = Scene::new();
+    scene.run("segment [a.tif").failed(2, "[a.tif: is neither there nor a pattern");
+}
+
+#[test]
 fn images_whose_outputs_are_all_there_are_skipped() {
     let scene = Scene::new();
     scene.blank("a.png", 32, 32);
@@ -98,12 +104,13 @@ fn images_whose_outputs_are_all_there_are_skipped() {
 fn a_pipe_without_a_writer_is_an_error() {
     let scene = Scene::new();
     scene.blank("a.png", 32, 32);
-    for name in ["pipe.tif", "model.pth", "pipe.npy"] {
+    for name in ["pipe.tif", "model.pth", "pipe.npy", "flags.toml"] {
         assert!(Command::new("mkfifo").arg(scene.path(name)).status().unwrap().success());
     }
     scene.run("segment pipe.tif").failed(1, "pipe.tif");
     scene.run("segment pipe.npy").failed(1, "pipe.npy");
     scene.run("segment a.png --model model.pth").failed(2, "model.pth");
+    scene.run("segment a.png --config flags.toml").failed(2, "flags.toml");
     scene.run("segment /dev/zero -o out").failed(1, "/dev/zero");
 }
 

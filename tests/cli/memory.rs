@@ -48,6 +48,17 @@ fn an_image_that_does_not_fit_leaves_the_others_their_masks() {
     assert_eq!(scene.names("out"), ["a_masks.tif", "c_masks.tif"]);
 }
 
+/// Without the check, all of the file is read before it is refused.
+#[test]
+fn a_file_beyond_the_memory_is_not_read() {
+    let scene = Scene::new();
+    scene.file("a.tif", b"II*\0");
+    let file = std::fs::OpenOptions::new().write(true).open(scene.path("a.tif")).unwrap();
+    file.set_len(2_000_000_000).unwrap();
+    let run = scene.run("segment a.tif --memory 1GB").failed(1, "a.tif");
+    assert!(run.stderr.contains("2000000000 bytes") && run.stderr.contains("--memory"), "{run:?}");
+}
+
 #[test]
 fn the_memory_can_be_bounded() {
     let scene = Scene::new();

@@ -208,6 +208,10 @@ fn no_image_of_several_is_taken_in_silence() {
     let missing = all(&content, &ReadOptions::default().series(Some(3))).unwrap_err().to_string();
     assert!(missing.contains("no image 3"), "{missing}");
 
+    let text = format!("<OME>{}{}</OME>", image("left", 0), image("never taken", 9));
+    let stack = one(&tiff(3, PAGE, &text, false));
+    assert_eq!((stack.name.as_deref(), warnings(&stack)), (Some("left"), 1), "{:?}", stack.notes);
+
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tif");
     std::fs::write(&path, content).unwrap();
@@ -223,4 +227,50 @@ fn a_long_list_of_planes_takes_no_time() {
     let start = std::time::Instant::now();
     assert_eq!(axes(&one(&content)), "T10000");
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+/// A page of 12 bits a sample, packed, with tifffile's description: pixels are not a whole number of bytes, so none can
+/// follow without a directory.
+#[test]
+fn a_described_page_of_packed_samples_is_read() {
+    for (text, warned) in [("{\"shape\": [4, 8]}", 0), ("{\"shape\": [2, 4, 8]}", 1)] {
+        let pixels: Vec<u8> = (0..16).flat_map(|_| [0x12, 0x34, 0x56]).collect();
+        let text = format!("{text:\0<32}");
+        // As in tifffile's files, the pixels are at the end.
+        let (text_at, directory) = (8, 40_u32);
+        let pixels_at = directory + 2 + 10 * 12 + 4;
+        let mut bytes = [b"II*\0", &directory.to_le_bytes()[..], text.as_bytes()].concat();
+        let entries = [
+            (256, 4, 1, 8),
+            (257, 4, 1, 4),
+            (258, 3, 1, 12),
+            (259, 3, 1, 1),
+            (262, 3, 1, 1),
+            (270, 2, 32, text_at),
+            (273, 4, 1, pixels_at),
+            (277, 3, 1, 1),
+            (278, 4, 1, 4),
+            (279, 4, 1, 48),
+        ];
+        bytes.extend((entries.len() as u16).to_le_bytes());
+        for (tag, kind, count, value) in entries {
+            bytes.extend([u16::to_le_bytes(tag), u16::to_le_bytes(kind)].concat());
+            bytes.extend([u32::to_le_bytes(count), u32::to_le_bytes(value)].concat());
+        }
+        bytes.extend([0; 4]);
+        bytes.extend(&pixels);
+        let stack = one(&bytes);
+        assert_eq!((stack.planes.len(), warnings(&stack)), (1, warned), "{text}");
+        let values = stack.planes[0].pixels().to_f32();
+        assert_eq!(values.iter().copied().collect::<Vec<_>>(), [0x123 as f32, 0x456 as f32].repeat(16));
+    }
+}
+
+/// An array without axes is no image; it ended the run.
+#[test]
+fn a_single_number_is_an_error() {
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (), }";
+    let content = format!("\u{1}\0v\0{header:117}\n\u{7}");
+    let error = all(&[b"\x93NUMPY", content.as_bytes()].concat(), &ReadOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("shape ()"), "{error}");
 }

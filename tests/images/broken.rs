@@ -100,3 +100,12 @@ fn text_of_a_file_is_escaped() {
     let message = read(&path).unwrap_err().to_string();
     assert!(message.contains("[31mf9") && !message.contains(char::is_control), "{message:?}");
 }
+
+/// Systems lend memory that they do not have, so the file would be read until the system ends the program.
+#[test]
+fn a_file_larger_than_memory_is_refused_with_its_length() {
+    let (_folder, path) = file(b"II*\0");
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 42).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("4398046511104 bytes"), "{error}");
+}

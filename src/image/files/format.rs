@@ -72,7 +72,7 @@ pub fn decode(name: impl AsRef<Path>, bytes: Vec<u8>, options: &ReadOptions) -> 
     let images = images(bytes, &name, options).map_err(|reason| Error::image_file(path, reason))?;
     match options.series {
         Some(n) if images.is_empty() || n > 1 && images[0].series != Some(n) => {
-            Err(Error::image_file(path, format!("has no image {n} (option series)")))
+            Err(Error::image_file(path, format!("has no image {n} (--series)")))
         }
         _ => Ok(images),
     }
@@ -93,7 +93,7 @@ fn load(path: &Path) -> Result<Vec<u8>> {
 fn one(mut images: Vec<Stack>) -> Decoded<Stack> {
     match images.len() {
         1 => Ok(images.remove(0)),
-        n => Err(format!("holds {n} images, one is expected: choose it by the option series (--series)")),
+        n => Err(format!("holds {n} images, one is expected: choose one (--series)")),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Described<'a> {
 
 impl Described<'_> {
     fn named(&self) -> bool {
-        !self.letters.contains(&UNKNOWN)
+        !self.letters.is_empty() && !self.letters.contains(&UNKNOWN)
     }
 
     /// The shape in an error or a note.
@@ -89,7 +89,7 @@ fn given(array: &Described, letters: Vec<char>) -> Decoded<Vec<char>> {
         return Ok(array.shape.iter().filter_map(fill).collect());
     }
     let text: String = letters.iter().collect();
-    Err(format!("has {}, which the option axes ({text}) does not fit", array.shown()))
+    Err(format!("has {}, which --axes {text} does not fit", array.shown()))
 }
 
 /// The axes that the user placed, and the file's letters for the others. An axis that loses its letter to a placed one
@@ -102,9 +102,10 @@ fn placed(array: &Described, options: &ReadOptions) -> Decoded<Vec<char>> {
         let place = counted.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < axes);
         place.map(Some).ok_or_else(|| format!("has {}, which has no {name} {axis}", array.shown()))
     };
-    let (channels, depth) = (place(options.channel_axis, "channel_axis")?, place(options.z_axis, "z_axis")?);
+    let (channels, depth) =
+        (place(options.channel_axis, "--channel-axis")?, place(options.z_axis, "--z-axis")?);
     if channels.is_some() && channels == depth {
-        return Err(format!("has {}, where channel_axis and z_axis are the same", array.shown()));
+        return Err(format!("has {}, where --channel-axis and --z-axis are the same", array.shown()));
     }
     let mut letters = array.letters.to_vec();
     // Without rows or columns, the other letters say nothing either.
@@ -207,9 +208,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_guessed_shows_the_shape_and_the_option() {
-        for shape in [&[3, 3, 128, 160][..], &[2, 4, 2, 128, 160], &[7]] {
+        // The last is one number, without axes.
+        for shape in [&[3, 3, 128, 160][..], &[2, 4, 2, 128, 160], &[7], &[]] {
             let error = guessed(shape, &"?".repeat(shape.len())).unwrap_err();
-            assert!(error.contains(&format!("{}", shape[0])) && error.contains("--axes"), "{error}");
+            let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();
+            let shown = format!("({})", lengths.join(", "));
+            assert!(error.contains(&shown) && error.contains("--axes"), "{error}");
         }
     }
 

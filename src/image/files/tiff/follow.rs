@@ -7,7 +7,12 @@ use super::directory::Page;
 /// if a page begins and the file ends within it.
 pub(super) fn following(bytes: &[u8], first: &Page, wanted: usize) -> Decoded<usize> {
     let length = first.bytes();
-    if first.compression != 1 || first.tile.is_some() || first.planar || first.bits < 8 || length == 0 {
+    if first.compression != 1
+        || first.tile.is_some()
+        || first.planar
+        || !first.bits.is_multiple_of(8)
+        || length == 0
+    {
         return Ok(1);
     }
     let Some(start) = first.start(bytes) else { return Ok(1) };

@@ -19,10 +19,11 @@ pub(super) fn images(text: &str, chain: &[Page], file: &str) -> Decoded<Vec<Seri
     }
     let own = Own::of(&xml, file)?;
     let mut list = List { chain, used: vec![false; chain.len()], next: 0 };
-    let (mut images, mut elsewhere) = (Vec::new(), false);
+    let (mut images, mut elsewhere, mut missing) = (Vec::new(), false, 0);
     for image in xml.images.iter().filter(|image| !image.order.is_empty()) {
         let (series, is_whole) = list.take(image, &own)?;
         elsewhere |= !is_whole;
+        missing += usize::from(is_whole && series.pages.is_empty());
         images.extend(Some(series).filter(|series| !series.pages.is_empty()));
     }
     let first = images.first_mut().ok_or("its OME-XML gives this file no pages")?;
@@ -30,6 +31,9 @@ pub(super) fn images(text: &str, chain: &[Page], file: &str) -> Decoded<Vec<Seri
     if unlisted > 0 {
         first
             .warn(format!("its OME-XML does not tell of {unlisted} of the file's pages, which are left out"));
+    }
+    if missing > 0 {
+        first.warn(format!("its OME-XML tells of {missing} more images, of which no page is in the file"));
     }
     if elsewhere {
         let text = "the other planes of its OME-XML are in other files".into();
