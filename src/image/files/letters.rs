@@ -54,7 +54,8 @@ pub(super) fn resolve(array: &Described, options: &ReadOptions, notes: &mut Vec<
     })?;
     if array.shape.iter().filter(|&&length| length > 1).count() > 2 && !is_plain(array) {
         let text: String = letters.iter().collect();
-        let channels = if letters.contains(&'C') { "" } else { ", without channels" };
+        let channels =
+            if letters.contains(&'C') || letters.contains(&'S') { "" } else { ", without channels" };
         notes.push(Note::Remark(format!(
             "nothing names the axes of {}: read as {text}{channels} (--axes tells otherwise)",
             array.shown()
