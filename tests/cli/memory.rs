@@ -79,7 +79,7 @@ fn the_memory_can_be_bounded() {
 
 /// The bytes that the program plans for an image.
 fn plan(scene: &Scene, image: &str, flags: &str) -> u64 {
-    let run = scene.run(&format!("segment {image} --model nuclei {flags} --memory 1"));
+    let run = scene.run(&format!("segment {image} --model nuclei {flags} --memory 1MB"));
     let (_, words) = run.stderr.split_once(" needs ").unwrap();
     let mut words = words.split(' ');
     let number: f64 = words.next().unwrap().parse().unwrap();

@@ -272,5 +272,5 @@ fn a_single_number_is_an_error() {
     let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (), }";
     let content = format!("\u{1}\0v\0{header:117}\n\u{7}");
     let error = all(&[b"\x93NUMPY", content.as_bytes()].concat(), &ReadOptions::default()).unwrap_err();
-    assert!(error.to_string().contains("shape ()"), "{error}");
+    assert!(error.to_string().contains("a single number"), "{error}");
 }
