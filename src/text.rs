@@ -17,7 +17,6 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// A document with the same characters escaped, but for its line breaks.
-#[cfg(any(feature = "files", feature = "report"))]
 pub(crate) fn document(text: &str) -> Cow<'_, str> {
     escaped(text, |character| is_active(character) && character != '\n')
 }

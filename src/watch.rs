@@ -108,6 +108,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether the caller has a function.
+    #[cfg(feature = "cuda")]
     pub fn has_caller(&self) -> bool {
         self.caller.is_some()
     }
