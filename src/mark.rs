@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::regular;
+
 /// Name and version, as outputs state them.
 pub(crate) const SOFTWARE: &str = concat!("flowmask ", env!("CARGO_PKG_VERSION"));
 
@@ -32,11 +34,7 @@ const MARKS: [(&[u8], &[u8]); 6] = [
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn is_own(path: &Path) -> bool {
-    // Opening a pipe would wait for its writer.
-    if !path.is_file() {
-        return false;
-    }
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = regular::open(path) else { return false };
     let mut head = Vec::new();
     if (&file).take(HEAD).read_to_end(&mut head).is_err() {
         return false;

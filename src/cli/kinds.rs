@@ -11,13 +11,6 @@ use super::reports::is_report;
 const OUTPUTS: [&str; 8] =
     ["_masks", "_overlay", "_cp_output", "_flows", "_flows_0", "_flows_1", "_flows_2", "_cellprob"];
 
-/// Extensions of formats of images and volumes that people have, and that are not read.
-const UNREAD: [&str; 34] = [
-    "nd2", "czi", "lif", "lsm", "oib", "oif", "oir", "vsi", "ims", "zvi", "dv", "r3d", "stk", "sld", "sldy",
-    "svs", "ndpi", "scn", "mrxs", "flex", "dax", "nrrd", "mha", "nii", "dcm", "h5", "hdf5", "zarr", "bmp",
-    "gif", "webp", "jp2", "psd", "xcf",
-];
-
 /// What a file of a folder is.
 #[derive(Debug, PartialEq)]
 pub enum Kind {
@@ -40,7 +33,8 @@ pub fn of(path: &Path) -> Kind {
         let is_image = path.is_file() && !is_output(path, &stem, &extension);
         return if is_image { Kind::Image } else { Kind::Other };
     }
-    UNREAD.iter().find(|unread| **unread == extension).map_or(Kind::Other, |unread| Kind::Unread(unread))
+    let unread = image::UNREADABLE.iter().find(|unread| **unread == extension);
+    unread.map_or(Kind::Other, |unread| Kind::Unread(unread))
 }
 
 fn is_output(path: &Path, stem: &str, extension: &str) -> bool {

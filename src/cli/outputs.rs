@@ -11,7 +11,7 @@ use flowmask::output::Destination;
 use super::args;
 
 /// The output files of one image.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Names {
     pub masks: PathBuf,
     /// One for each plane; empty without `--overlay`.

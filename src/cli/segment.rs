@@ -219,7 +219,7 @@ impl Run {
         let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
-            names: Names { masks: names.masks.clone(), overlays: names.overlays.clone() },
+            names: names.clone(),
             cells: found.iter().map(Segmentation::cells).sum(),
             series: stack.series,
             planes: planes.len(),

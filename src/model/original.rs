@@ -1,9 +1,10 @@
 //! The original's models by their names, for the messages about those that cannot be loaded.
 
-/// U-Nets that cellpose 1 to 3 downloads, without those that have the name of a built-in model.
-const UNETS: [&str; 19] = [
-    "cyto2",
+/// The U-Nets that cellpose 3 publishes (`MODEL_NAMES` in its `models.py`), without those that have the name of a built-in
+/// model.
+pub(super) const PUBLISHED: [&str; 10] = [
     "cyto3",
+    "cyto2",
     "cyto2_cp3",
     "tissuenet_cp3",
     "livecell_cp3",
@@ -12,19 +13,18 @@ const UNETS: [&str; 19] = [
     "bact_phase_cp3",
     "bact_fluor_cp3",
     "deepbacs_cp3",
-    "CP",
-    "CPx",
-    "TN1",
-    "TN2",
-    "TN3",
-    "LC1",
-    "LC2",
-    "LC3",
-    "LC4",
 ];
 
-/// How the names of the restoration models begin.
-const RESTORATION: [&str; 4] = ["denoise_", "deblur_", "upsample_", "oneclick_"];
+/// U-Nets that cellpose 2 published.
+const OLDER: [&str; 9] = ["CP", "CPx", "TN1", "TN2", "TN3", "LC1", "LC2", "LC3", "LC4"];
+
+/// What a restoration model does: the words with which their names begin (`MODEL_NAMES` in `denoise.py`).
+pub(super) const RESTORATION: [&str; 4] = ["denoise", "deblur", "upsample", "oneclick"];
+
+/// Whether it is a U-Net that cellpose 1 to 3 downloads, other than those that have the name of a built-in model.
+fn is_unet(name: &str) -> bool {
+    PUBLISHED.contains(&name) || OLDER.contains(&name) || name.starts_with("neurips_")
+}
 
 /// Why a model of the original cannot be loaded though its file may be there; nothing for any other name.
 pub(super) fn unsupported(name: &str) -> Option<&'static str> {
@@ -34,14 +34,13 @@ pub(super) fn unsupported(name: &str) -> Option<&'static str> {
     if name.starts_with("transformer_") || name == "neurips_cellpose_transformer" {
         return Some("is a transformer of cellpose 3; flowmask runs only its U-Nets");
     }
-    let restores = RESTORATION.iter().any(|begin| name.starts_with(begin));
+    let restores = name.split_once('_').is_some_and(|(does, _)| RESTORATION.contains(&does));
     restores.then_some("is a network of cellpose 3 that restores images, which is not there yet")
 }
 
 /// What to write for a model of the original that was named without `cellpose:`; nothing for any other name.
 pub(super) fn prefix(name: &str) -> Option<String> {
-    let known = UNETS.contains(&name) || name.starts_with("neurips_");
-    known.then(|| format!("is a model of the original: write cellpose:{name}; {}", fetching(name)))
+    is_unet(name).then(|| format!("is a model of the original: write cellpose:{name}; {}", fetching(name)))
 }
 
 /// How the file of a model of the original comes to where flowmask looks for it. A model of the user's own does not.
@@ -50,7 +49,7 @@ pub(super) fn fetching(name: &str) -> String {
     if super::pull::published().iter().any(|known| known == name) {
         return format!("`flowmask models pull {name}` downloads it, or the original at its first use");
     }
-    match UNETS.contains(&name) || ["cyto", "nuclei"].contains(&name) || name.starts_with("neurips_") {
+    match is_unet(name) || ["cyto", "nuclei"].contains(&name) {
         true => "the original downloads it at its first use".into(),
         false => "`flowmask models` lists those that are there".into(),
     }

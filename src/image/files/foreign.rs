@@ -5,7 +5,8 @@
 pub const UNREADABLE: &[&str] = &[
     "nd2", "czi", "lif", "lof", "xlef", "oib", "oif", "oir", "vsi", "ets", "zvi", "lsm", "stk", "nd", "ims",
     "h5", "hdf5", "zarr", "dcm", "dicom", "svs", "ndpi", "scn", "mrxs", "bif", "qptiff", "dv", "r3d", "mrc",
-    "sld", "ics", "ids", "nrrd", "gif", "webp", "jp2", "j2k", "jxl", "jxr", "avif", "heic",
+    "sld", "sldy", "flex", "dax", "ics", "ids", "nrrd", "mha", "nii", "gif", "webp", "jp2", "j2k", "jxl",
+    "jxr", "avif", "heic", "psd", "xcf",
 ];
 
 /// Where a file has which bytes, and what it then is.

@@ -4,6 +4,7 @@ mod download;
 
 use std::path::{Path, PathBuf};
 
+use super::original::{PUBLISHED, RESTORATION};
 use super::places::{self, ORIGINAL};
 use super::{Model, SizeModel, hashes};
 use crate::{Error, Result, folders};
@@ -20,32 +21,8 @@ pub const LICENCE: &str = "The weights of Cellpose are by its authors. They were
                            (CC BY-NC), so ask them before any other use. flowmask's own models, cyto and nuclei, may \
                            be used for any purpose.";
 
-/// The segmentation networks that the original publishes and flowmask can run (`MODEL_NAMES` in `models.py`).
-const SEGMENTATION: [&str; 12] = [
-    "cyto3",
-    "cyto2",
-    "cyto",
-    "nuclei",
-    "cyto2_cp3",
-    "tissuenet_cp3",
-    "livecell_cp3",
-    "yeast_PhC_cp3",
-    "yeast_BF_cp3",
-    "bact_phase_cp3",
-    "bact_fluor_cp3",
-    "deepbacs_cp3",
-];
-
-/// The size models, with the name of the network that they belong to.
-const SIZES: [(&str, &str); 4] = [
-    ("cyto3", "size_cyto3.npy"),
-    ("cyto2", "size_cyto2torch_0.npy"),
-    ("cyto", "size_cytotorch_0.npy"),
-    ("nuclei", "size_nucleitorch_0.npy"),
-];
-
-/// What a restoration network does: the beginnings of their names (`MODEL_NAMES` in `denoise.py`).
-const RESTORATION: [&str; 4] = ["denoise", "deblur", "upsample", "oneclick"];
+/// The networks that have a size model.
+const SIZED: [&str; 4] = ["cyto3", "cyto2", "cyto", "nuclei"];
 
 /// Larger files are refused: a network of the original has 26 MB.
 const MAX_FILE: u64 = 1 << 30;
@@ -76,7 +53,11 @@ pub struct Pulled {
 
 /// The names that [`pull`] takes: the networks for segmentation, then those for restoration.
 pub fn published() -> Vec<String> {
-    SEGMENTATION.iter().map(|name| name.to_string()).chain(restoration()).collect()
+    segmentation().map(String::from).chain(restoration()).collect()
+}
+
+fn segmentation() -> impl Iterator<Item = &'static str> {
+    ["cyto", "nuclei"].into_iter().chain(PUBLISHED)
 }
 
 /// As `denoise.py` puts the names together.
@@ -119,8 +100,9 @@ pub fn pull(name: &str, progress: &mut dyn FnMut(&Pulling) -> bool) -> Result<Ve
     };
     let model = |path: &Path, bytes: &[u8]| check_network(name, path, bytes);
     let mut pulled = vec![ensure(&folder, places::original_file(name), &server, &model, progress)?];
-    if let Some((_, file)) = SIZES.iter().find(|(of, _)| *of == name) {
-        pulled.push(ensure(&folder, file, &server, &check_size, progress)?);
+    if SIZED.contains(&name) {
+        let file = format!("size_{}.npy", places::original_file(name));
+        pulled.push(ensure(&folder, &file, &server, &check_size, progress)?);
     }
     Ok(pulled)
 }
@@ -174,7 +156,7 @@ fn check_name(name: &str) -> Result<()> {
 /// Refuses a file that is not the kind of network that its name says. The original publishes no hashes.
 fn check_network(name: &str, path: &Path, bytes: &[u8]) -> Result<()> {
     let model = Model::from_bytes(&path.to_string_lossy(), bytes)?;
-    let (inputs, outputs) = match SEGMENTATION.contains(&name) {
+    let (inputs, outputs) = match segmentation().any(|known| known == name) {
         true => (2, 3),
         false => (1, 1),
     };
