@@ -18,13 +18,14 @@ impl Segmenter {
     /// processor. The result has masks of `[height, width]`; its flows, cellprob and style are empty, and its diameter is 0.
     ///
     /// Of the options, those after the network have an effect: thresholds, `niter`, `sampling`, `min_size`,
-    /// `max_size_fraction`, `keep_parts`, `exclude_on_edges` and `compat`. Without `niter`, 200 steps are taken, as by the original;
-    /// [`Segmenter::segment`] takes `200 · diameter / diam_mean`. `progress` is called as in
+    /// `max_size_fraction`, `keep_parts`, `exclude_on_edges` and `compat`. Without `niter`, 200 steps are taken, as by the
+    /// original; [`Segmenter::segment`] takes `200 · diameter / diam_mean`. `progress` is called as in
     /// [`Segmenter::segment_with_progress`].
     ///
     /// # Errors
     /// [`Error::Option`] for an option out of its range, [`Error::Image`] for arrays without pixels, of different sizes, with
-    /// 2³¹ pixels or more, or with a value that is not finite, [`Error::Memory`] when there is too little memory, [`Error::Cancelled`], [`Error::Forked`].
+    /// 2³¹ pixels or more, or with a value that is not finite, [`Error::Memory`] when there is too little memory,
+    /// [`Error::Cancelled`], [`Error::Forked`].
     pub fn masks_from_flows<'a>(
         &self,
         flows: ArrayView3<f32>,

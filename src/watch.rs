@@ -8,8 +8,9 @@ use crate::{Error, Result};
 
 /// A function that is called with the part of a segmentation that is done, from 0 to 1. It returns whether to go on.
 ///
-/// It is called at least ten times a second, also while a single step takes longer, and at last with 1, when its answer makes no difference. It may be called
-/// in another thread than that of the caller, but never in two threads at the same time.
+/// It is called at least ten times a second, also while a single step takes longer, and at last with 1, when its answer
+/// makes no difference. It may be called in another thread than that of the caller, but never in two threads at the same
+/// time.
 pub type Progress<'a> = dyn FnMut(f64) -> bool + Send + 'a;
 
 /// Whether to go on, as a function: [`Watch::go_on`], or always.

@@ -1,5 +1,7 @@
 //! `flowmask styles`, driven as a user does.
 
+#[path = "common/run.rs"]
+mod run;
 #[path = "cli/scene.rs"]
 #[allow(dead_code, reason = "each test program uses its part")]
 mod scene;

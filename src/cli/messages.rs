@@ -198,7 +198,8 @@ pub fn print(line: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Prints one line on stderr; what a terminal would act on is escaped. When that fails there is nowhere left to print, so the error is ignored.
+/// Prints one line on stderr; what a terminal would act on is escaped. When that fails there is nowhere left to print, so
+/// the error is ignored.
 pub fn notice(message: &str) {
     let _ = writeln!(io::stderr(), "flowmask: {}", printable(message));
 }

@@ -22,6 +22,8 @@ mod progress;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;
+#[path = "../common/run.rs"]
+mod run;
 mod scene;
 #[path = "../common/server.rs"]
 mod server;

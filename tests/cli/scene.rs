@@ -9,19 +9,13 @@ use tempfile::TempDir;
 use tiff::encoder::{TiffEncoder, colortype::Gray8};
 use tiff::tags::Tag;
 
+pub use super::run::Run;
+
 pub const BIN: &str = env!("CARGO_BIN_EXE_flowmask");
 /// Flags with which the image `nuclei` is known to have 37 cells.
 pub const NUCLEI: &str = "--model nuclei --diameter 19.48";
 
 pub struct Scene(TempDir);
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
 
 impl Scene {
     pub fn new() -> Self {
@@ -108,9 +102,7 @@ impl Scene {
     }
 
     pub fn output(&self, command: &mut Command) -> Run {
-        let output = command.current_dir(self.0.path()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        command.current_dir(self.0.path()).output().unwrap().into()
     }
 
     /// The names of all files and folders, sorted.

@@ -90,6 +90,5 @@ impl Stopped {
 pub fn finish(child: Child) -> Run {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.signal(), None);
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    output.into()
 }

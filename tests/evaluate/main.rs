@@ -4,6 +4,8 @@
 mod common;
 mod labels;
 mod odd;
+#[path = "../common/run.rs"]
+mod run;
 mod scene;
 mod scores;
 mod stacks;

@@ -9,14 +9,9 @@ use ndarray::{Array2, s};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub struct Scene(pub TempDir);
+pub use super::run::Run;
 
-#[derive(Debug)]
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
+pub struct Scene(pub TempDir);
 
 impl Scene {
     pub fn new() -> Self {
@@ -51,10 +46,8 @@ impl Scene {
 
     pub fn run(&self, words: &str) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowmask"));
-        let output = command.arg("evaluate").args(words.split_whitespace());
-        let output = output.current_dir(self.0.path()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let command = command.arg("evaluate").args(words.split_whitespace());
+        command.current_dir(self.0.path()).output().unwrap().into()
     }
 
     pub fn json(&self, name: &str) -> Value {
