@@ -181,7 +181,7 @@ pub struct Input {
 #[derive(Args)]
 #[command(next_help_heading = "Model")]
 pub struct Model {
-    /// cyto, nuclei, cellpose:NAME (downloaded by Cellpose), or a model file; see `flowmask models`
+    /// cyto, nuclei, cellpose:NAME (downloaded by `flowmask models pull` or Cellpose), or a model file; see `flowmask models`
     #[arg(
         long,
         alias = "pretrained-model",

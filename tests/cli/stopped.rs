@@ -1,7 +1,7 @@
 //! A run that is stopped while one of its temporary files is open.
 
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -24,6 +24,16 @@ pub fn send(child: &Child, signal: &str) {
 pub fn start(scene: &Scene, words: &str) -> Child {
     let mut command = Command::new(BIN);
     command.args(words.split_whitespace()).current_dir(scene.path("."));
+    // Under `nohup` this process ignores SIGHUP, and so would the program.
+    let as_usual = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            // SAFETY: it sets no function of this process.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it only calls `signal`, which is safe there.
+    unsafe { command.pre_exec(as_usual) };
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
