@@ -8,7 +8,8 @@ use crate::{Error, Result};
 
 /// The file that an output is written to. From a path it replaces any file that is there.
 ///
-/// ```
+#[cfg_attr(feature = "files", doc = "```")]
+#[cfg_attr(not(feature = "files"), doc = "```ignore")]
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("cells_masks.tif");
 /// use flowmask::output::{Destination, Format, save_labels};
