@@ -6,8 +6,11 @@
 // ldmatrix has no bank conflicts. The weights lie in the order in which the lanes read them. cp.async loads slices
 // ahead into a ring of stages.
 //
-// A row of 8 pixels is half of the A fragment of an MMA, and any two rows make a fragment. So a row of the halo is
-// loaded once for each dx and serves the three dy.
+// A row of 8 pixels is half of the A fragment of an MMA, and any two rows make a fragment. Rows r and r + 4 of the halo
+// are taken together: what one ldmatrix brings for a dx is the fragment of the strip's rows r - dy and r - dy + 4 for
+// each dy, in the registers in which it arrives. Neighbouring rows would come with 5 loads in place of 6, but an odd dy
+// would take its two rows from two of them, and a tensor core reads only registers that lie side by side: moves would
+// then be half of all instructions.
 //
 // Time is bound by 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, with 0.1 bytes for
 // each multiplication, and the L2 cache are close behind (docs/gpu-performance.md).
@@ -15,11 +18,12 @@
 
 namespace {
 constexpr int THREADS = 256, WARPS = 8, STRIP_BITS = 3;
+constexpr int HALF = SIDE / 2;                         // rows of half a strip
 constexpr int CHUNK = 16;                              // bytes of 8 channels of a pixel
 constexpr int GAP = 64;                                // bytes between the planes: copies to both use different banks
 constexpr int UNIT_BYTES = UNIT * 2;
 constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue, without bank conflicts
-constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip of a warp in the epilogue
+constexpr int PATCH_BYTES = HALF * SIDE * PITCH * 4;      // half a strip of a warp in the epilogue
 
 template <int GROUPS> struct Shape {
   static constexpr int STRIPS = WARPS / GROUPS;
@@ -128,46 +132,40 @@ DEV void activate(const Tables<GROUPS>& tables, const half_t* act, unsigned char
   }
 }
 
-// Adds the products of one slice. acc[f][n] has rows 2f and 2f + 1 of the strip and channels 8n to 8n + 7. `halo` and
+// Adds the products of one slice. acc[f][n] has rows f and f + 4 of the strip and channels 8n to 8n + 7. `halo` and
 // `weights` point to the first values that this lane reads.
 template <int GROUPS, bool CONV>
-DEV void multiply(float (&acc)[4][4][4], const unsigned char* halo, const unsigned char* weights) {
+DEV void multiply(float (&acc)[HALF][4][4], const unsigned char* halo, const unsigned char* weights) {
+  constexpr int FIRST = CONV ? 0 : 1, LAST = CONV ? 2 : 1;   // dx and dy; the projection has only the tap in the middle
 #pragma unroll
-  for (int dx = CONV ? 0 : 1; dx < (CONV ? 3 : 2); dx++) {
-    u32 rows[HALO][2];
+  for (int dx = FIRST; dx <= LAST; dx++) {
+    u32 frags[HALF + 2][4];                                  // frags[r] has rows r and r + 4 of the halo
 #pragma unroll
-    for (int r = 0; r < HALO; r += 2) {
-      u32 m[4];
-      ldmatrix_x4(m, halo + (r * HALO + dx) * CHUNK);
-      rows[r][0] = m[0]; rows[r + 1][0] = m[1]; rows[r][1] = m[2]; rows[r + 1][1] = m[3];
-    }
+    for (int r = FIRST; r < HALF + LAST; r++) ldmatrix_x4(frags[r], halo + (r * HALO + dx) * CHUNK);
 #pragma unroll
-    for (int dy = CONV ? 0 : 1; dy < (CONV ? 3 : 2); dy++) {
+    for (int dy = FIRST; dy <= LAST; dy++) {
       const unsigned char* tap = weights + (CONV ? 3 * dy + dx : 0) * GROUPS * UNIT_BYTES;
       const uint4 lo = *reinterpret_cast<const uint4*>(tap);
       const uint4 hi = *reinterpret_cast<const uint4*>(tap + UNIT_BYTES / 2);
       const u32 b[4][2] = {{lo.x, lo.y}, {lo.z, lo.w}, {hi.x, hi.y}, {hi.z, hi.w}};
 #pragma unroll
-      for (int f = 0; f < 4; f++) {
-        const int r = 2 * f + dy;
-        const u32 frag[4] = {rows[r][0], rows[r + 1][0], rows[r][1], rows[r + 1][1]};
+      for (int f = 0; f < HALF; f++)
 #pragma unroll
-        for (int n = 0; n < 4; n++) mma_m16n8k16(acc[f][n], frag, b[n][0], b[n][1]);
-      }
+        for (int n = 0; n < 4; n++) mma_m16n8k16(acc[f][n], frags[f + dy], b[n][0], b[n][1]);
     }
   }
 }
 
 // Exchanges the sums through shared memory, half a strip at a time, so that each lane gets 8 channels of 2x2 pixels.
-DEV void store(const ConvSum<half_t>& a, const Strip& strip, int group, const float (&acc)[4][4][4], float* patch) {
+DEV void store(const ConvSum<half_t>& a, const Strip& strip, int group, const float (&acc)[HALF][4][4], float* patch) {
   const int lane = threadIdx.x % 32, across = lane / 4, c = lane % 4;
 #pragma unroll
   for (int half = 0; half < 2; half++) {
 #pragma unroll
-    for (int row = 0; row < 4; row++)
+    for (int row = 0; row < HALF; row++)
 #pragma unroll
       for (int n = 0; n < 4; n++) {
-        const float* from = &acc[2 * half + row / 2][n][row % 2 * 2];
+        const float* from = &acc[row][n][half * 2];
         *reinterpret_cast<float2*>(patch + (row * SIDE + across) * PITCH + n * 8 + 2 * c) =
             make_float2(from[0], from[1]);
       }
@@ -177,7 +175,7 @@ DEV void store(const ConvSum<half_t>& a, const Strip& strip, int group, const fl
 #pragma unroll
     for (int p = 0; p < 4; p++) load8(v[p], patch + ((y + p / 2) * SIDE + x + p % 2) * PITCH + c * 8);
     __syncwarp();
-    finish(a, strip.tile, strip.y + 4 * half + y, strip.x + x, group * GROUP + c * 8, v);
+    finish(a, strip.tile, strip.y + half * HALF + y, strip.x + x, group * GROUP + c * 8, v);
   }
 }
 
@@ -196,9 +194,9 @@ template <int GROUPS> DEV void conv(const ConvSum<half_t>& a) {
     cp_async_commit();
   }
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, strip = warp / GROUPS, group = warp % GROUPS;
-  const int halo = lane / 16 * S::PLANE + (strip * HALO_PIXELS + lane / 8 % 2 * HALO + lane % 8) * CHUNK;
+  const int halo = lane / 16 * S::PLANE + (strip * HALO_PIXELS + lane / 8 % 2 * HALF * HALO + lane % 8) * CHUNK;
   const int weights = S::HALOS + group * UNIT_BYTES + lane * CHUNK;
-  float acc[4][4][4] = {};
+  float acc[HALF][4][4] = {};
   for (int s = 0, slot = 0; s < slices; s++, slot = slot + 1 == stages ? 0 : slot + 1) {
     unsigned char* stage = ring + slot * S::STAGE;
     if (stages == 2) cp_async_wait<0>(); else cp_async_wait<1>();
