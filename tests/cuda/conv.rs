@@ -10,7 +10,7 @@ use crate::device::on_device;
 use crate::random::Random;
 
 /// What is computed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Case {
     count: usize,
     height: usize,
@@ -409,4 +409,28 @@ fn what_cannot_be_served_is_an_error() {
     let (norm, conv) = (random.affine(33), random.conv(1, 33, 3));
     let error = Last::new(&gpu, &norm, &conv).unwrap_err().to_string();
     assert!(error.contains("33 channels"), "{error}");
+}
+
+/// What only the emulator counts.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod emulator {
+    use super::*;
+
+    /// For the 144 multiplications of a slice a warp loads 18 fragments, and a projection's 16 take 4.
+    #[test]
+    fn fragments_are_loaded_once_and_without_bank_conflicts() {
+        let gpu = crate::device::gpu();
+        for (case, slices, projection) in [(CASES[2], 4, 0), (APART, 4, 2)] {
+            let problem = Problem::new(case);
+            for apart in [false, case == APART] {
+                flowmask_emulator::statistics();
+                problem.run(&gpu, Precision::F16, |sum| sum.apart(apart));
+                let [products, lanes, conflicts, ..] = flowmask_emulator::statistics();
+                let warps = products / (144 * slices + 16 * projection);
+                assert!(warps > 0 && conflicts == 0, "{case:?}: {warps} warps, {conflicts} conflicts");
+                assert_eq!(products, warps * (144 * slices + 16 * projection), "{case:?}");
+                assert_eq!(lanes / 32, warps * (18 * slices + 4 * projection), "{case:?}");
+            }
+        }
+    }
 }
