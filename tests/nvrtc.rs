@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use flowmask::Error;
 use flowmask::cuda::nvrtc::{Cache, Compiler, Images};
 
-/// Cards with code of their own: A100, L40, H100, B200.
-const CARDS: [(i32, i32); 4] = [(8, 0), (8, 9), (9, 0), (10, 0)];
+/// Cards with code of their own: A100, RTX 3090, L40, H100, B200, RTX 5090.
+const CARDS: [(i32, i32); 6] = [(8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)];
 
 fn compilers() -> Vec<Compiler> {
     let paths = std::env::var_os("FLOWMASK_TEST_NVRTC").unwrap_or_default();

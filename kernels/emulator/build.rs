@@ -17,13 +17,15 @@ fn main() {
     let nvrtc = compiler(3).file("nvrtc.cpp").compile_intermediates();
     // The library looks for NVRTC by this name first.
     link(&folder.join("libnvrtc.so.13"), &nvrtc, "");
+    let builtins = compiler(3).file("nvrtc_builtins.cpp").compile_intermediates();
+    link(&folder.join("libnvrtc-builtins.so.12.99"), &builtins, "");
     println!("cargo::rustc-env=FLOWMASK_EMULATOR={}", folder.display());
 }
 
 /// The library that stands in for the driver, with the kernels inside.
 fn driver(folder: &Path, sanitize: &str) {
     let runtime: Vec<PathBuf> =
-        files(".", "cpp").into_iter().filter(|path| !path.ends_with("nvrtc.cpp")).collect();
+        files(".", "cpp").into_iter().filter(|path| !file_name(path).starts_with("nvrtc")).collect();
     let runtime = compiler(3).debug(!sanitize.is_empty()).files(runtime).compile_intermediates();
     let mut device = compiler(if sanitize.is_empty() { 2 } else { 1 });
     device.debug(!sanitize.is_empty()).flag("-x").flag("c++");
@@ -48,6 +50,10 @@ fn kernels(folder: &Path) -> Vec<PathBuf> {
         path
     };
     made.with_assertions(&sources).into_iter().map(write).collect()
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).expect("a name in ASCII")
 }
 
 /// The files of a folder with this extension, sorted by name.

@@ -122,6 +122,8 @@ impl Found {
             "nvrtc",
             self.compiler.as_ref().map_or_else(missing, |compiler| self.library(compiler)),
         ));
+        let passed_over = self.compiler.iter().flat_map(Compiler::passed_over);
+        lines.extend(passed_over.map(|error| line("", format!("passed over: {}", reason(error)))));
         let folder = self.cache.folder();
         lines.push(line("cache", folder.map_or("none".into(), |folder| folder.display().to_string())));
         lines
@@ -169,6 +171,7 @@ impl Found {
                 json!({ "version": version(compiler.version()), "path": compiler.path().to_string_lossy() })
             }),
             "nvrtc_error": self.compiler.as_ref().err().map(error),
+            "nvrtc_passed_over": self.compiler.iter().flat_map(Compiler::passed_over).map(error).collect::<Vec<_>>(),
             "cache": self.cache.folder().map(|folder| folder.to_string_lossy()),
             "compiled": compiled.iter().map(|Compiled { capability, images, seconds }| json!({
                 "arch": architecture(*capability),
@@ -185,9 +188,13 @@ fn line(what: &str, about: String) -> String {
 }
 
 fn missing(error: &flowmask::Error) -> String {
+    format!("none: {}", reason(error))
+}
+
+fn reason(error: &flowmask::Error) -> String {
     match error {
-        flowmask::Error::Device { reason, .. } => format!("none: {reason}"),
-        other => format!("none: {other}"),
+        flowmask::Error::Device { reason, .. } => reason.clone(),
+        other => other.to_string(),
     }
 }
 

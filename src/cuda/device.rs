@@ -180,7 +180,6 @@ fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result
     use super::nvrtc::{Cache, Compiler};
     let capability = context.compute_capability();
     let capability = capability.map_err(|e| Error::device(Device::Cuda(context.ordinal()), e))?;
-    let compiler = Compiler::find(Some(driver_version()?))?;
-    let images = compiler.compile_all(capability, &Cache::user(), progress)?;
+    let images = Compiler::find_images(driver_version()?, capability, &Cache::user(), progress)?;
     Ok(images.files.into_iter().map(|(name, image)| (name, Ptx::from_binary(image))).collect())
 }

@@ -5,8 +5,10 @@
 //! card. The compiled kernels are kept on disk ([`Cache`]).
 
 mod cache;
+mod find;
 mod library;
 mod places;
+mod program;
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +40,8 @@ impl Compiler {
     /// at the start, when the first number is 0, and after each file. It is not called when the cache has all files.
     ///
     /// # Errors
-    /// [`Error::Device`] when the card is too old or a kernel does not compile. A cache that cannot be read or written
+    /// [`Error::Device`] when the card is too old, the library does not even compile an empty kernel, or a kernel does
+    /// not compile. A cache that cannot be read or written
     /// is not an error.
     pub fn compile_all(
         &self,
@@ -55,6 +58,7 @@ impl Compiler {
         missing.sort_by_key(|&i| Reverse(SOURCES[i].1.len()));
         let compiled = missing.len();
         if compiled > 0 {
+            self.trial()?;
             progress(0, compiled);
         }
         let mut unsaved = None;

@@ -1,6 +1,7 @@
 //! What there is to compute on.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::required;
@@ -49,9 +50,7 @@ fn without_nvrtc_the_test_that_takes_it_fails() {
 #[test]
 #[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
 fn the_cache_is_filled_without_a_gpu() {
-    let nvrtc = std::env::var_os("FLOWMASK_TEST_NVRTC").filter(|paths| !paths.is_empty());
-    let nvrtc = nvrtc.expect("FLOWMASK_TEST_NVRTC names no NVRTC");
-    let nvrtc = std::env::split_paths(&nvrtc).next().unwrap();
+    let nvrtc = nvrtcs().remove(0);
     let nvrtc = nvrtc.to_str().unwrap();
     let scene = Scene::new();
     let words = "--compile --arch sm_90,sm_80 --json";
@@ -70,4 +69,27 @@ fn the_cache_is_filled_without_a_gpu() {
     let run = devices(&scene, nvrtc, words);
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(run.stderr.contains("cannot write"), "{run:?}");
+}
+
+#[test]
+#[cfg(unix)]
+#[ignore = "takes NVRTC: kernels/limits/ci.sh runs it"]
+fn each_nvrtc_is_found_by_its_folder_and_without_its_builtins_it_is_passed_over() {
+    for nvrtc in nvrtcs() {
+        let scene = Scene::new();
+        let run = devices(&scene, nvrtc.parent().unwrap().to_str().unwrap(), "--json").done();
+        assert_eq!(run.json()[0]["nvrtc"]["path"], nvrtc.to_str().unwrap(), "{run:?}");
+        scene.file("alone/libnvrtc.so.13", fs::read(&nvrtc).unwrap());
+        std::os::unix::fs::symlink(&nvrtc, scene.path("alone/libnvrtc.so.12")).unwrap();
+        let line = devices(&scene, "alone", "--json").done().json().remove(0);
+        assert_eq!(line["nvrtc"]["path"], scene.path("alone/libnvrtc.so.12").to_str().unwrap(), "{line}");
+        let [reason] = &line["nvrtc_passed_over"].as_array().unwrap()[..] else { panic!("{line}") };
+        assert!(reason.as_str().unwrap().contains("failed to open libnvrtc-builtins"), "{line}");
+    }
+}
+
+/// The libraries to test with.
+fn nvrtcs() -> Vec<PathBuf> {
+    let paths = std::env::var_os("FLOWMASK_TEST_NVRTC").filter(|paths| !paths.is_empty());
+    std::env::split_paths(&paths.expect("FLOWMASK_TEST_NVRTC names no NVRTC")).collect()
 }

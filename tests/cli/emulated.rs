@@ -1,7 +1,10 @@
 //! `--device` where the emulator stands in for a GPU: the program is the one that users have.
 
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
 use super::gpu::command;
-use super::scene::{Run, Scene};
+use super::scene::{BIN, Run, Scene};
 
 /// A run where the emulator is found in place of the driver and NVRTC.
 fn emulated(scene: &Scene, words: &str, environment: &[(&str, &str)]) -> Run {
@@ -54,4 +57,62 @@ fn without_a_gpu_the_driver_says_so() {
     assert_eq!((run.code, run.stderr.lines().count()), (Some(2), 1), "{run:?}");
     assert!(run.stderr.contains("cuda"), "{run:?}");
     assert_eq!(emulated(&scene, "a.png --device auto", &none).code, Some(0));
+}
+
+/// The emulator's NVRTC in two folders: in `broken` without a part of itself; in `both`, the same file and a link to a
+/// whole one. The emulator's driver is in a folder of its own.
+fn without_a_part(scene: &Scene) {
+    let from = |name: &str| flowmask_emulator::folder().join(name);
+    let copy = |name: &str, to: &str| scene.file(to, std::fs::read(from(name)).unwrap());
+    for to in ["broken/libnvrtc.so.13", "both/libnvrtc.so.13", "whole/libnvrtc.so.13"] {
+        copy("libnvrtc.so.13", to);
+    }
+    copy("libnvrtc-builtins.so.12.99", "whole/libnvrtc-builtins.so.12.99");
+    symlink(scene.path("whole/libnvrtc.so.13"), scene.path("both/libnvrtc.so.12")).unwrap();
+    std::fs::create_dir(scene.path("driver")).unwrap();
+    symlink(from("libcuda.so"), scene.path("driver/libcuda.so")).unwrap();
+}
+
+/// A run with the driver of `without_a_part`, where NVRTC is in this folder.
+fn with_nvrtc(scene: &Scene, folder: &str, command: &mut Command) -> Run {
+    let variables = [("FLOWMASK_NVRTC", folder), ("LD_LIBRARY_PATH", "driver"), ("FLOWMASK_CACHE", "cache")];
+    scene.output(command.envs(variables.map(|(name, folder)| (name, scene.path(folder)))))
+}
+
+#[test]
+fn an_nvrtc_that_compiles_nothing_is_passed_over_and_its_reason_is_shown() {
+    let scene = Scene::new();
+    without_a_part(&scene);
+    let devices =
+        |folder, words: &[&str]| with_nvrtc(&scene, folder, Command::new(BIN).arg("devices").args(words));
+    let run = devices("both", &[]).done();
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let at = lines.iter().position(|line| line.starts_with("nvrtc ")).unwrap();
+    let [broken, whole] = ["both/libnvrtc.so.13", "both/libnvrtc.so.12"].map(|name| scene.path(name));
+    assert!(lines[at].contains("12.99") && lines[at].ends_with(whole.to_str().unwrap()), "{run:?}");
+    for part in ["passed over", broken.to_str().unwrap(), "failed to open libnvrtc-builtins.so.12.99. Make"] {
+        assert!(lines[at + 1].contains(part), "{part} in {run:?}");
+    }
+    let json = devices("both", &["--json"]).json().remove(0);
+    let [reason] = &json["nvrtc_passed_over"].as_array().unwrap()[..] else { panic!("{json}") };
+    assert!(reason.as_str().unwrap().contains("libnvrtc-builtins"), "{json}");
+    assert_eq!(json["nvrtc"]["path"], whole.to_str().unwrap());
+    // Alone it is no compiler, and that is said in one line.
+    let run = devices("broken", &[]).done();
+    assert!(
+        run.stdout.lines().any(|line| line.starts_with("nvrtc   none: ") && line.contains("failed to open"))
+    );
+    devices("broken", &["--compile", "--arch", "sm_90"]).failed(2, "cannot compile an empty kernel");
+}
+
+#[test]
+fn a_run_takes_the_nvrtc_that_compiles() {
+    let scene = Scene::new();
+    scene.blank("a.png", 50, 50);
+    without_a_part(&scene);
+    let run = with_nvrtc(&scene, "broken", &mut command("a.png --device cuda"));
+    assert_eq!((run.code, run.stderr.lines().count()), (Some(2), 1), "{run:?}");
+    assert!(run.stderr.contains("cannot compile an empty kernel"), "{run:?}");
+    assert_eq!(with_nvrtc(&scene, "both", &mut command("a.png --device cuda")).code, Some(0));
+    assert!(scene.path("a_masks.tif").exists());
 }

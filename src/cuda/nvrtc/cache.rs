@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Target, library};
+use super::{Target, program};
 use crate::atomic::write_atomic;
 use crate::cuda::sources::HEADERS;
 use crate::{Error, Result, folders};
@@ -36,7 +36,7 @@ impl Entry {
         let compiler = format!("{major}.{minor}");
         let architecture = target.name();
         let mut parts = vec![env!("CARGO_PKG_VERSION"), &compiler, &architecture];
-        parts.extend(library::OPTIONS);
+        parts.extend(program::OPTIONS);
         parts.extend(HEADERS.iter().flat_map(|&(name, text)| [name, text]));
         parts.extend([name, text]);
         let mut hash = Sha256::new();

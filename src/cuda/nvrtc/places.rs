@@ -83,6 +83,20 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
     })
 }
 
+/// The libraries of built-in declarations of an NVRTC of this version, such as `libnvrtc-builtins.so.13.0`: those beside
+/// it, and those beside the file that it may be a link to.
+pub(super) fn builtins(nvrtc: &Path, (major, minor): (i32, i32)) -> Vec<PathBuf> {
+    let file = std::fs::canonicalize(nvrtc).unwrap_or_default();
+    let mut folders: Vec<&Path> = [nvrtc, &file].into_iter().filter_map(Path::parent).collect();
+    folders.retain(|folder| !folder.as_os_str().is_empty());
+    folders.dedup();
+    let wanted = |name: &str| match cfg!(windows) {
+        true => name.starts_with(&format!("nvrtc-builtins64_{major}{minor}.")) && name.ends_with(".dll"),
+        false => name.starts_with("libnvrtc-builtins.") && name.ends_with(&format!(".so.{major}.{minor}")),
+    };
+    folders.into_iter().flat_map(|folder| matching(folder, wanted)).collect()
+}
+
 /// The entries of a folder whose names are wanted, in descending order of their names.
 fn matching(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -154,6 +168,24 @@ mod tests {
         found.sort();
         wanted.sort();
         assert_eq!(found, wanted.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_built_in_declarations_are_those_of_the_same_version_in_the_same_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let names = [
+            "libnvrtc.so.13",
+            "libnvrtc-builtins.so.13.0",
+            "libnvrtc-builtins.alt.so.13.0",
+            "libnvrtc-builtins.so.13.5",
+            "libnvrtc-builtins.so.12.13.0",
+        ];
+        names.iter().for_each(|name| touch(&home.path().join(name)));
+        let found = |version| builtins(&home.path().join(names[0]), version);
+        assert_eq!(found((13, 0)), [1, 2].map(|i| home.path().join(names[i])));
+        assert_eq!(found((13, 5)), [home.path().join(names[3])]);
+        // Without a folder there is nothing beside it: the system's loader found it, and did not tell where.
+        assert!(found((13, 1)).is_empty() && builtins(Path::new(names[0]), (13, 0)).is_empty());
     }
 
     #[test]
