@@ -44,13 +44,18 @@ fn end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The headers of a progressive picture, and of a scan (T.81, sections B.2.2 and B.2.3).
+/// The headers of pictures of one kind of scan and of progressive ones, and of a scan (T.81, sections B.2.2 and B.2.3).
+const BASELINE: u8 = 0xc0;
+const EXTENDED: u8 = 0xc1;
 const PROGRESSIVE: u8 = 0xc2;
 const SCAN: u8 = 0xda;
 
-/// What the scans of a progressive picture have brought.
+/// What the scans of a picture have brought.
 #[derive(Default)]
 struct Scans {
+    /// Whether each scan must begin with the first coefficient.
+    sequential: bool,
+    /// Of a progressive picture.
     /// The number of each component, and for each of its 64 coefficients the lowest bit that has come; [`NONE`] before the
     /// first.
     parts: Vec<(u8, [u8; 64])>,
@@ -59,9 +64,11 @@ struct Scans {
 const NONE: u8 = 0xff;
 
 impl Scans {
-    /// Takes note of a header with this content; `None` if it is too short.
+    /// Takes note of a header with this content; `None` if it is too short, or none of such a picture: the decoder would
+    /// panic.
     fn note(&mut self, marker: u8, content: &[u8]) -> Option<()> {
         match marker {
+            BASELINE | EXTENDED => self.sequential = true,
             PROGRESSIVE => {
                 let count = usize::from(*content.get(5)?);
                 let parts = content.get(6..6 + 3 * count)?.chunks_exact(3);
@@ -71,6 +78,9 @@ impl Scans {
                 let count = usize::from(*content.first()?);
                 let chosen = content.get(1..1 + 2 * count)?.chunks_exact(2);
                 let [first, last, bits] = *content.get(1 + 2 * count..4 + 2 * count)? else { return None };
+                if self.sequential && first != 0 {
+                    return None;
+                }
                 for part in chosen {
                     let own = self.parts.iter_mut().find(|(number, _)| *number == part[0]);
                     let bits_of = own.and_then(|(_, bits)| bits.get_mut(first.into()..=last.into()));
