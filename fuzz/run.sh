@@ -36,7 +36,7 @@ for target in "${targets[@]}"; do
     log=$corpus/$target.log
     start=$SECONDS
     fuzz run "$target" "$corpus/$target" "tests/data/corpus/$target" -- -max_total_time="$seconds" \
-        -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || failed=1
+        -timeout="${FUZZ_TIMEOUT:-10}" -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || failed=1
     inputs=$(grep -ao 'number_of_executed_units: *[0-9]*' "$log" | grep -o '[0-9]*$' || echo no)
     fault=$(grep -ao 'Test unit written to .*' "$log" || true)
     echo "$target: $inputs inputs in $((SECONDS - start)) s; ${fault:-no fault} ($log)"

@@ -2,67 +2,91 @@
 //
 // A warp computes a strip of 8x8 pixels for 32 output channels. A block has 8 warps: 4 strips by 64 channels, or 8
 // strips by 32. The sum goes over slices of 16 input channels. A slice in shared memory has the halos of the strips and
-// the weights. The halos lie in two planes of 8 channels, so that the 8 pixels of a row are 128 contiguous bytes and
-// ldmatrix has no bank conflicts. The weights lie in the order in which the lanes read them. cp.async loads slices
-// ahead into a ring of stages.
+// the weights. The halos lie in two planes of 8 channels, so that the pixels of a row are contiguous and ldmatrix has
+// no bank conflicts. The weights lie in the order in which the lanes read them. cp.async loads slices ahead into a ring
+// of stages.
 //
-// A row of 8 pixels is half of the A fragment of an MMA, and any two rows make a fragment. So a row of the halo is
-// loaded once for each dx and serves the three dy.
+// A strip is four quarters of 4x4 pixels, and row f of all four is an A fragment of an MMA. For a dx, one ldmatrix
+// loads row r of the four halos. That is the fragment f = r - dy for each of the three dy, in the registers where it
+// arrives. Two neighbouring rows of the strip would make a fragment with 5 loads in place of 6, but for an odd dy its
+// halves would be from two of the loads. An MMA reads only registers side by side, so that half of all instructions
+// would be moves.
+//
+// The quarters lie together in a square of 8x8 pixels with a halo of 10x10, or they lie apart, each with a halo of 6x6.
+// Then there is more to copy, but nothing is wasted if the sides of a map are multiples of 4 and not of 8: 28x28 pixels
+// are 49 quarters, and 16 squares. The sums have the same bits.
 //
 // Time is bound by 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, with 0.1 bytes for
 // each multiplication, and the L2 cache are close behind (docs/gpu-performance.md).
 #include "conv.cuh"
 
 namespace {
-constexpr int THREADS = 256, WARPS = 8, STRIP_BITS = 3;
+constexpr int THREADS = 256, WARPS = 8, ROW_BITS = 3;
 constexpr int CHUNK = 16;                              // bytes of 8 channels of a pixel
 constexpr int GAP = 64;                                // bytes between the planes: copies to both use different banks
 constexpr int UNIT_BYTES = UNIT * 2;
+constexpr int TILES_APART = 2;                         // see conv_f16_64_apart
 constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue, without bank conflicts
-constexpr int PATCH_BYTES = 4 * SIDE * PITCH * 4;      // half a strip of a warp in the epilogue
+constexpr int PATCH_BYTES = QUARTER_SIDE * STRIP_SIDE * PITCH * 4;   // half a strip of a warp in the epilogue
 
-template <int GROUPS> struct Shape {
-  static constexpr int STRIPS = WARPS / GROUPS;
-  static constexpr int PIXELS = STRIPS * HALO_PIXELS;
+// What a block computes: groups of GROUP output channels, and strips. They are cut from the maps in squares of 8x8
+// pixels, one for a strip, or of 4x4, one for each quarter.
+template <int GROUPS_, int SIDE_> struct Shape {
+  static constexpr int GROUPS = GROUPS_, SIDE = SIDE_;
+  static constexpr bool APART = SIDE == QUARTER_SIDE;
+  static constexpr int STRIPS = WARPS / GROUPS, OF_STRIP = APART ? 4 : 1, SQUARES = STRIPS * OF_STRIP;
+  static constexpr int HALO = SIDE + 2, HALO_PIXELS = HALO * HALO, PIXELS = SQUARES * HALO_PIXELS;
   static constexpr int PLANE = PIXELS * CHUNK + GAP;
   static constexpr int HALOS = 2 * PLANE;
   static constexpr int STAGE = HALOS + GROUPS * TAPS * UNIT_BYTES;
   // Rounds in which the threads copy the halos, and the number of chunks in the last round.
   static constexpr int ROUNDS = (2 * PIXELS + THREADS - 1) / THREADS, REST = 2 * PIXELS - (ROUNDS - 1) * THREADS;
-};
-static_assert(WARPS * PATCH_BYTES <= 2 * Shape<1>::STAGE && WARPS * PATCH_BYTES <= 2 * Shape<2>::STAGE, "epilogue");
-
-// The beginning of shared memory: the strips, and for each halo pixel its index in the map, shifted left by STRIP_BITS,
-// plus its strip; it is negative outside of the map. The scale and the shifts of the activation follow, [slice,
-// 1 + STRIPS, SLICE] with the scale first, then the ring of stages.
-template <int GROUPS> struct alignas(128) Tables {
-  Strip strips[Shape<GROUPS>::STRIPS];
-  int src[Shape<GROUPS>::STRIPS * HALO_PIXELS], proj[Shape<GROUPS>::STRIPS * HALO_PIXELS];
+  // Tables of pixels. Of quarters that lie apart the projection copies the rings, too, so that it needs no table of its
+  // own: two blocks of three stages need the space.
+  static constexpr int TABLES = APART ? 1 : 2;
+  // The most tiles that the squares belong to; each has a row of shifts.
+  static constexpr int TILES = APART ? TILES_APART : STRIPS;
+  static_assert(TILES <= 1 << ROW_BITS && WARPS * PATCH_BYTES <= 2 * STAGE, "rows of shifts, epilogue");
 };
 
-// src/cuda/conv/launch.rs computes the shared memory of a launch with the same formulas.
-template <int GROUPS> DEV constexpr bool counted() {
-  using S = Shape<GROUPS>;
-  constexpr int TABLES = S::STRIPS * (int)(sizeof(Strip) + 2 * sizeof(int) * HALO_PIXELS);
-  return sizeof(Tables<GROUPS>) == (TABLES + 127) / 128 * 128 &&
-         S::STAGE == 2 * SLICE * (S::STRIPS * HALO_PIXELS + GROUPS * TAPS * GROUP) + 2 * GAP;
+// The pixel at the corner of a quarter's halo, among those of its strip.
+template <class S> DEV int corner(int quarter) {
+  return S::APART ? quarter * S::HALO_PIXELS : (quarter / 2 * S::HALO + quarter % 2) * QUARTER_SIDE;
 }
-static_assert(counted<1>() && counted<2>(), "shared memory");
 
-template <int GROUPS> DEV void fill_tables(const ConvSum<half_t>& a, Tables<GROUPS>& t, half_t* act, int first) {
-  constexpr int STRIPS = Shape<GROUPS>::STRIPS;
-  if (threadIdx.x < STRIPS) t.strips[threadIdx.x] = strip_at(a, first + threadIdx.x);
+// The beginning of shared memory: the squares, and for each halo pixel its index in the map, shifted left by ROW_BITS,
+// plus its row of shifts; it is negative outside of the map. The scale and the shifts of the activation follow, [slice,
+// 1 + TILES, SLICE] with the scale first, then the ring of stages.
+template <class S> struct alignas(128) Tables {
+  Square squares[S::SQUARES];
+  int pixels[S::TABLES][S::PIXELS];
+};
+
+// src/cuda/conv/shape.rs computes the shared memory of a launch with the same formulas.
+template <class S> DEV constexpr bool counted() {
+  constexpr int TABLES = S::SQUARES * (int)sizeof(Square) + S::TABLES * S::PIXELS * (int)sizeof(int);
+  return sizeof(Tables<S>) == (TABLES + 127) / 128 * 128 &&
+         S::STAGE == 2 * SLICE * (S::PIXELS + S::GROUPS * TAPS * GROUP) + 2 * GAP;
+}
+static_assert(counted<Shape<1, STRIP_SIDE>>() && counted<Shape<2, STRIP_SIDE>>() &&
+              counted<Shape<2, QUARTER_SIDE>>(), "shared memory");
+
+template <class S> DEV void fill_tables(const ConvSum<half_t>& a, Tables<S>& t, half_t* act, int first) {
+  if (threadIdx.x < S::SQUARES) t.squares[threadIdx.x] = square_at<S::SIDE>(a, first + threadIdx.x);
   __syncthreads();
-  for (int i = threadIdx.x; i < STRIPS * HALO_PIXELS; i += THREADS) {
-    const int strip = i / HALO_PIXELS, pixel = i % HALO_PIXELS;
-    t.src[i] = halo_pixel(a, t.strips[strip], pixel, a.src_up) * (1 << STRIP_BITS) + strip;
-    t.proj[i] = centre_pixel(a, t.strips[strip], pixel) * (1 << STRIP_BITS) + strip;
+  const int tile = t.squares[0].tile;
+  for (int i = threadIdx.x; i < S::PIXELS; i += THREADS) {
+    const Square& square = t.squares[i / S::HALO_PIXELS];
+    const int pixel = i % S::HALO_PIXELS, row = square.tile - tile;
+    t.pixels[0][i] = halo_pixel<S::SIDE>(a, square, pixel, a.src_up) * (1 << ROW_BITS) + row;
+    if (S::TABLES == 2) t.pixels[1][i] = centre_pixel<S::SIDE>(a, square, pixel) * (1 << ROW_BITS) + row;
   }
   if (a.scale) {
     for (int c = threadIdx.x; c < a.src_channels; c += THREADS) {
-      half_t* row = act + c / SLICE * ((1 + STRIPS) * SLICE) + c % SLICE;
+      half_t* row = act + c / SLICE * ((1 + S::TILES) * SLICE) + c % SLICE;
       row[0] = a.scale[c];
-      for (int s = 0; s < STRIPS; s++) row[(1 + s) * SLICE] = a.shift[(size_t)t.strips[s].tile * a.shift_stride + c];
+      for (int s = 0; s < S::TILES; s++)
+        row[(1 + s) * SLICE] = a.shift[(size_t)min(tile + s, a.count - 1) * a.shift_stride + c];
     }
   }
   __syncthreads();
@@ -70,9 +94,8 @@ template <int GROUPS> DEV void fill_tables(const ConvSum<half_t>& a, Tables<GROU
 
 // Starts the copies of a slice. Chunk i of the halos has the 8 channels from 8 * (i % 2) of pixel i / 2. The weights of
 // a slice are contiguous.
-template <int GROUPS, bool CONV>
+template <class S, bool CONV>
 DEV void copy(const int* pixels, const half_t* map, int stride, const half_t* weights, unsigned char* stage) {
-  using S = Shape<GROUPS>;
   const int t = threadIdx.x;
   map += t % 2 * 8;
   unsigned char* to = stage + t % 2 * S::PLANE + t / 2 * CHUNK;
@@ -83,8 +106,8 @@ DEV void copy(const int* pixels, const half_t* map, int stride, const half_t* we
 #pragma unroll
   for (int k = 0; k < S::ROUNDS; k++)
     if (k < S::ROUNDS - 1 || t < S::REST)
-      cp_async16(to + k * (THREADS / 2) * CHUNK, map + (ptrdiff_t)max(pixel[k] >> STRIP_BITS, 0) * stride, pixel[k] >= 0);
-  constexpr int CHUNKS = GROUPS * (CONV ? TAPS : 1) * UNIT_BYTES / CHUNK;
+      cp_async16(to + k * (THREADS / 2) * CHUNK, map + (ptrdiff_t)max(pixel[k] >> ROW_BITS, 0) * stride, pixel[k] >= 0);
+  constexpr int CHUNKS = S::GROUPS * (CONV ? TAPS : 1) * UNIT_BYTES / CHUNK;
   weights += t * 8;
 #pragma unroll
   for (int k = 0; k < (CHUNKS + THREADS - 1) / THREADS; k++)
@@ -92,24 +115,24 @@ DEV void copy(const int* pixels, const half_t* map, int stride, const half_t* we
       cp_async16(stage + S::HALOS + (t + k * THREADS) * CHUNK, weights + k * THREADS * 8, true);
 }
 
-template <int GROUPS>
-DEV void load(const ConvSum<half_t>& a, const Tables<GROUPS>& t, unsigned char* stage, int slice, int column) {
+template <class S>
+DEV void load(const ConvSum<half_t>& a, const Tables<S>& t, unsigned char* stage, int slice, int column) {
+  constexpr int UNITS = S::GROUPS * UNIT;
   const int slices = a.src_channels / SLICE, beyond = slice - slices, units = slices * TAPS + a.proj_channels / SLICE;
-  const half_t* weights = a.weights + (size_t)column * units * (GROUPS * UNIT);
+  const half_t* weights = a.weights + (size_t)column * units * UNITS;
   if (beyond < 0)
-    copy<GROUPS, true>(t.src, a.src + slice * SLICE, a.src_channels, weights + slice * (TAPS * GROUPS * UNIT), stage);
+    copy<S, true>(t.pixels[0], a.src + slice * SLICE, a.src_channels, weights + slice * (TAPS * UNITS), stage);
   else
-    copy<GROUPS, false>(t.proj, a.proj + beyond * SLICE, a.proj_channels,
-                        weights + (slices * TAPS + beyond) * (GROUPS * UNIT), stage);
+    copy<S, false>(t.pixels[S::TABLES - 1], a.proj + beyond * SLICE, a.proj_channels,
+                   weights + (slices * TAPS + beyond) * UNITS, stage);
 }
 
 // Applies relu(scale * x + shift) to the chunks that this thread has copied itself, so that no barrier is needed.
 // Pixels outside of the map stay zero: the convolution pads with zeros after the activation.
-template <int GROUPS>
-DEV void activate(const Tables<GROUPS>& tables, const half_t* act, unsigned char* stage, int slice) {
-  using S = Shape<GROUPS>;
+template <class S>
+DEV void activate(const Tables<S>& tables, const half_t* act, unsigned char* stage, int slice) {
   const int t = threadIdx.x;
-  const half_t* at = act + slice * ((1 + S::STRIPS) * SLICE) + t % 2 * 8;
+  const half_t* at = act + slice * ((1 + S::TILES) * SLICE) + t % 2 * 8;
   const uint4 scale = *reinterpret_cast<const uint4*>(at);
   unsigned char* chunks = stage + t % 2 * S::PLANE + t / 2 * CHUNK;
   uint4 v[S::ROUNDS];
@@ -119,8 +142,8 @@ DEV void activate(const Tables<GROUPS>& tables, const half_t* act, unsigned char
 #pragma unroll
   for (int k = 0; k < S::ROUNDS; k++) {
     if (k == S::ROUNDS - 1 && t >= S::REST) break;
-    const int pixel = tables.src[t / 2 + k * (THREADS / 2)];
-    const uint4 shift = *reinterpret_cast<const uint4*>(at + (1 + (pixel & ((1 << STRIP_BITS) - 1))) * SLICE);
+    const int pixel = tables.pixels[0][t / 2 + k * (THREADS / 2)];
+    const uint4 shift = *reinterpret_cast<const uint4*>(at + (1 + (pixel & ((1 << ROW_BITS) - 1))) * SLICE);
     if (pixel >= 0)
       *reinterpret_cast<uint4*>(chunks + k * (THREADS / 2) * CHUNK) =
           make_uint4(hfma2_relu(v[k].x, scale.x, shift.x), hfma2_relu(v[k].y, scale.y, shift.y),
@@ -128,77 +151,77 @@ DEV void activate(const Tables<GROUPS>& tables, const half_t* act, unsigned char
   }
 }
 
-// Adds the products of one slice. acc[f][n] has rows 2f and 2f + 1 of the strip and channels 8n to 8n + 7. `halo` and
-// `weights` point to the first values that this lane reads.
-template <int GROUPS, bool CONV>
-DEV void multiply(float (&acc)[4][4][4], const unsigned char* halo, const unsigned char* weights) {
+// Adds the products of one slice. acc[f][n] has row f of the quarters and channels 8n to 8n + 7. `halo` and `weights`
+// point to the first values that this lane reads.
+template <class S, bool CONV>
+DEV void multiply(float (&acc)[QUARTER_SIDE][4][4], const unsigned char* halo, const unsigned char* weights) {
+  constexpr int FIRST = CONV ? 0 : 1, LAST = CONV ? 2 : 1;   // dx and dy: the projection is the tap in the middle
 #pragma unroll
-  for (int dx = CONV ? 0 : 1; dx < (CONV ? 3 : 2); dx++) {
-    u32 rows[HALO][2];
+  for (int dx = FIRST; dx <= LAST; dx++) {
+    u32 rows[QUARTER_SIDE + 2][4];
 #pragma unroll
-    for (int r = 0; r < HALO; r += 2) {
-      u32 m[4];
-      ldmatrix_x4(m, halo + (r * HALO + dx) * CHUNK);
-      rows[r][0] = m[0]; rows[r + 1][0] = m[1]; rows[r][1] = m[2]; rows[r + 1][1] = m[3];
-    }
+    for (int r = FIRST; r < QUARTER_SIDE + LAST; r++) ldmatrix_x4(rows[r], halo + (r * S::HALO + dx) * CHUNK);
 #pragma unroll
-    for (int dy = CONV ? 0 : 1; dy < (CONV ? 3 : 2); dy++) {
-      const unsigned char* tap = weights + (CONV ? 3 * dy + dx : 0) * GROUPS * UNIT_BYTES;
+    for (int dy = FIRST; dy <= LAST; dy++) {
+      const unsigned char* tap = weights + (CONV ? 3 * dy + dx : 0) * S::GROUPS * UNIT_BYTES;
       const uint4 lo = *reinterpret_cast<const uint4*>(tap);
       const uint4 hi = *reinterpret_cast<const uint4*>(tap + UNIT_BYTES / 2);
       const u32 b[4][2] = {{lo.x, lo.y}, {lo.z, lo.w}, {hi.x, hi.y}, {hi.z, hi.w}};
 #pragma unroll
-      for (int f = 0; f < 4; f++) {
-        const int r = 2 * f + dy;
-        const u32 frag[4] = {rows[r][0], rows[r + 1][0], rows[r][1], rows[r + 1][1]};
+      for (int f = 0; f < QUARTER_SIDE; f++)
 #pragma unroll
-        for (int n = 0; n < 4; n++) mma_m16n8k16(acc[f][n], frag, b[n][0], b[n][1]);
-      }
+        for (int n = 0; n < 4; n++) mma_m16n8k16(acc[f][n], rows[f + dy], b[n][0], b[n][1]);
     }
   }
 }
 
 // Exchanges the sums through shared memory, half a strip at a time, so that each lane gets 8 channels of 2x2 pixels.
-DEV void store(const ConvSum<half_t>& a, const Strip& strip, int group, const float (&acc)[4][4][4], float* patch) {
+template <class S>
+DEV void store(const ConvSum<half_t>& a, const Square* squares, int group, const float (&acc)[QUARTER_SIDE][4][4],
+               float* patch) {
   const int lane = threadIdx.x % 32, across = lane / 4, c = lane % 4;
 #pragma unroll
   for (int half = 0; half < 2; half++) {
 #pragma unroll
-    for (int row = 0; row < 4; row++)
+    for (int row = 0; row < QUARTER_SIDE; row++)
 #pragma unroll
       for (int n = 0; n < 4; n++) {
-        const float* from = &acc[2 * half + row / 2][n][row % 2 * 2];
-        *reinterpret_cast<float2*>(patch + (row * SIDE + across) * PITCH + n * 8 + 2 * c) =
+        const float* from = &acc[row][n][half * 2];
+        *reinterpret_cast<float2*>(patch + (row * STRIP_SIDE + across) * PITCH + n * 8 + 2 * c) =
             make_float2(from[0], from[1]);
       }
     __syncwarp();
     const int y = lane / 16 * 2, x = lane / 4 % 4 * 2;
     float v[4][8];
 #pragma unroll
-    for (int p = 0; p < 4; p++) load8(v[p], patch + ((y + p / 2) * SIDE + x + p % 2) * PITCH + c * 8);
+    for (int p = 0; p < 4; p++) load8(v[p], patch + ((y + p / 2) * STRIP_SIDE + x + p % 2) * PITCH + c * 8);
     __syncwarp();
-    finish(a, strip.tile, strip.y + 4 * half + y, strip.x + x, group * GROUP + c * 8, v);
+    // Half a strip is two quarters side by side.
+    const Square& square = squares[S::APART ? half * 2 + x / QUARTER_SIDE : 0];
+    const int below = S::APART ? 0 : half * QUARTER_SIDE;
+    finish(a, square.tile, square.y + below + y, square.x + x % S::SIDE, group * GROUP + c * 8, v);
   }
 }
 
-template <int GROUPS> DEV void conv(const ConvSum<half_t>& a) {
-  using S = Shape<GROUPS>;
+template <class S> DEV void conv(const ConvSum<half_t>& a) {
   DYN_SMEM(raw);
-  Tables<GROUPS>& t = *reinterpret_cast<Tables<GROUPS>*>(raw);
-  half_t* act = reinterpret_cast<half_t*>(raw + sizeof(Tables<GROUPS>));
-  unsigned char* ring = raw + sizeof(Tables<GROUPS>) + (a.scale ? (1 + S::STRIPS) * a.src_channels * 2 : 0);
-  const int columns = a.channels / (GROUPS * GROUP), column = blockIdx.x % columns;
-  fill_tables(a, t, act, blockIdx.x / columns * S::STRIPS);
+  Tables<S>& t = *reinterpret_cast<Tables<S>*>(raw);
+  half_t* act = reinterpret_cast<half_t*>(raw + sizeof(Tables<S>));
+  unsigned char* ring = raw + sizeof(Tables<S>) + (a.scale ? (1 + S::TILES) * a.src_channels * 2 : 0);
+  const int columns = a.channels / (S::GROUPS * GROUP), column = blockIdx.x % columns;
+  fill_tables(a, t, act, blockIdx.x / columns * S::SQUARES);
 
   const int slices = (a.src_channels + a.proj_channels) / SLICE, stages = a.stages;
   for (int s = 0; s < stages - 1; s++) {
     if (s < slices) load(a, t, ring + s * S::STAGE, s, column);
     cp_async_commit();
   }
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, strip = warp / GROUPS, group = warp % GROUPS;
-  const int halo = lane / 16 * S::PLANE + (strip * HALO_PIXELS + lane / 8 % 2 * HALO + lane % 8) * CHUNK;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, strip = warp / S::GROUPS, group = warp % S::GROUPS;
+  // Lanes 0 to 15 have the addresses of the quarters' pixels in the first plane, the others those in the second.
+  const int pixel = strip * S::OF_STRIP * S::HALO_PIXELS + corner<S>(lane / QUARTER_SIDE % 4) + lane % QUARTER_SIDE;
+  const int halo = lane / 16 * S::PLANE + pixel * CHUNK;
   const int weights = S::HALOS + group * UNIT_BYTES + lane * CHUNK;
-  float acc[4][4][4] = {};
+  float acc[QUARTER_SIDE][4][4] = {};
   for (int s = 0, slot = 0; s < slices; s++, slot = slot + 1 == stages ? 0 : slot + 1) {
     unsigned char* stage = ring + slot * S::STAGE;
     if (stages == 2) cp_async_wait<0>(); else cp_async_wait<1>();
@@ -209,19 +232,26 @@ template <int GROUPS> DEV void conv(const ConvSum<half_t>& a) {
     const int ahead = s + stages - 1, free = slot == 0 ? stages - 1 : slot - 1;
     if (ahead < slices) load(a, t, ring + free * S::STAGE, ahead, column);
     cp_async_commit();
-    if (conv) multiply<GROUPS, true>(acc, stage + halo, stage + weights);
-    else multiply<GROUPS, false>(acc, stage + halo, stage + weights);
+    if (conv) multiply<S, true>(acc, stage + halo, stage + weights);
+    else multiply<S, false>(acc, stage + halo, stage + weights);
   }
   __syncthreads();
   float* patch = reinterpret_cast<float*>(ring + warp * PATCH_BYTES);
-  store(a, t.strips[strip], column * GROUPS + group, acc, patch);
+  store<S>(a, t.squares + strip * S::OF_STRIP, column * S::GROUPS + group, acc, patch);
 }
 }  // namespace
 
 // A block computes 8 strips by 32 channels.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_32(ConvSum<half_t> a) { conv<1>(a); }
+extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_32(ConvSum<half_t> a) { conv<Shape<1, STRIP_SIDE>>(a); }
 EMU_KERNEL(conv_f16_32)
 
 // A block computes 4 strips by 64 channels.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_64(ConvSum<half_t> a) { conv<2>(a); }
+extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_64(ConvSum<half_t> a) { conv<Shape<2, STRIP_SIDE>>(a); }
 EMU_KERNEL(conv_f16_64)
+
+// The same, of quarters that lie apart. A tile must have at least as many quarters as a block, so that those of a block
+// belong to two tiles at most (TILES_APART). The maps of source and projection must have the same size.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_64_apart(ConvSum<half_t> a) {
+  conv<Shape<2, QUARTER_SIDE>>(a);
+}
+EMU_KERNEL(conv_f16_64_apart)

@@ -1,11 +1,10 @@
-// The parts that the convolutions of both precisions share: their arguments, the strips that a map is cut into, and the
-// epilogue, which completes and stores a sum.
+// The parts that the convolutions of both precisions share: their arguments, the squares that maps are cut into, and
+// the epilogue, which completes and stores a sum.
 #pragma once
 #include "values.cuh"
 
-constexpr int SIDE = 8;                    // a strip is 8x8 pixels
-constexpr int HALO = SIDE + 2;             // side of a strip with the ring of pixels around it
-constexpr int HALO_PIXELS = HALO * HALO;
+constexpr int STRIP_SIDE = 8;              // a strip, which is summed together, has 8x8 pixels,
+constexpr int QUARTER_SIDE = 4;            // which are four quarters of 4x4 pixels
 constexpr int SLICE = 16;                  // input channels that are summed together
 constexpr int GROUP = 32;                  // output channels that a warp computes
 constexpr int TAPS = 9;
@@ -33,27 +32,28 @@ template <class T> struct ConvSum {
   int accumulate, relu, outputs, stages;
 };
 
-struct Strip { int tile, y, x; };
+// A square of SIDE x SIDE pixels. Its halo is the square with the ring of pixels around it.
+struct Square { int tile, y, x; };
 
-// The strips of a batch are numbered tile by tile and row by row. A strip after the last lies outside of every map.
-template <class T> DEV Strip strip_at(const ConvSum<T>& a, int index) {
-  const int across = (a.width + SIDE - 1) / SIDE, strips = (a.height + SIDE - 1) / SIDE * across;
-  const int tile = index / strips, in = index - tile * strips;
-  if (tile >= a.count) return {0, a.height + SIDE, 0};
+// The squares of a batch are numbered tile by tile and row by row. A square after the last lies outside of every map.
+template <int SIDE, class T> DEV Square square_at(const ConvSum<T>& a, int index) {
+  const int across = (a.width + SIDE - 1) / SIDE, squares = (a.height + SIDE - 1) / SIDE * across;
+  const int tile = index / squares, in = index - tile * squares;
+  if (tile >= a.count) return {a.count - 1, a.height + SIDE, 0};
   return {tile, in / across * SIDE, in % across * SIDE};
 }
 
-// The index in a map of a pixel of a strip's halo, or OUTSIDE. `up` is src_up or proj_up.
-template <class T> DEV int halo_pixel(const ConvSum<T>& a, const Strip& s, int pixel, int up) {
-  const int y = s.y + pixel / HALO - 1, x = s.x + pixel % HALO - 1;
+// The index in a map of a pixel of a square's halo, or OUTSIDE. `up` is src_up or proj_up.
+template <int SIDE, class T> DEV int halo_pixel(const ConvSum<T>& a, const Square& s, int pixel, int up) {
+  const int y = s.y + pixel / (SIDE + 2) - 1, x = s.x + pixel % (SIDE + 2) - 1;
   if ((u32)y >= (u32)a.height || (u32)x >= (u32)a.width) return OUTSIDE;
   return (s.tile * (a.height >> up) + (y >> up)) * (a.width >> up) + (x >> up);
 }
 
-// The same for the projection: it reads only the strip, so that the ring around it counts as OUTSIDE.
-template <class T> DEV int centre_pixel(const ConvSum<T>& a, const Strip& s, int pixel) {
-  const int y = pixel / HALO, x = pixel % HALO;
-  return y == 0 || y > SIDE || x == 0 || x > SIDE ? OUTSIDE : halo_pixel(a, s, pixel, a.proj_up);
+// The same for the projection: it reads only the square, so that the ring around it counts as OUTSIDE.
+template <int SIDE, class T> DEV int centre_pixel(const ConvSum<T>& a, const Square& s, int pixel) {
+  const int y = pixel / (SIDE + 2), x = pixel % (SIDE + 2);
+  return y == 0 || y > SIDE || x == 0 || x > SIDE ? OUTSIDE : halo_pixel<SIDE>(a, s, pixel, a.proj_up);
 }
 
 // The network's last layer on 2x2 pixels. Four neighbouring lanes hold the channels of a pixel and exchange their sums,

@@ -6,8 +6,9 @@
 
 namespace {
 constexpr int THREADS = 256, STRIPS = 4;
+constexpr int HALO = STRIP_SIDE + 2, HALO_PIXELS = HALO * HALO;
 struct Smem {
-  Strip strips[STRIPS];
+  Square strips[STRIPS];
   int src[STRIPS * HALO_PIXELS], proj[STRIPS * HALO_PIXELS];
   float halo[STRIPS][SLICE][HALO_PIXELS];
   alignas(16) float weights[TAPS][SLICE][GROUP];
@@ -68,12 +69,13 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f32(ConvSum<float> a) {
   DYN_SMEM(raw);
   Smem& m = *reinterpret_cast<Smem*>(raw);
   const int columns = a.channels / GROUP, group = blockIdx.x % columns;
-  if (threadIdx.x < STRIPS) m.strips[threadIdx.x] = strip_at(a, blockIdx.x / columns * STRIPS + threadIdx.x);
+  const int first = blockIdx.x / columns * STRIPS;
+  if (threadIdx.x < STRIPS) m.strips[threadIdx.x] = square_at<STRIP_SIDE>(a, first + threadIdx.x);
   __syncthreads();
   for (int i = threadIdx.x; i < STRIPS * HALO_PIXELS; i += THREADS) {
-    const Strip& strip = m.strips[i / HALO_PIXELS];
-    m.src[i] = halo_pixel(a, strip, i % HALO_PIXELS, a.src_up);
-    m.proj[i] = centre_pixel(a, strip, i % HALO_PIXELS);
+    const Square& strip = m.strips[i / HALO_PIXELS];
+    m.src[i] = halo_pixel<STRIP_SIDE>(a, strip, i % HALO_PIXELS, a.src_up);
+    m.proj[i] = centre_pixel<STRIP_SIDE>(a, strip, i % HALO_PIXELS);
   }
   const int strip = threadIdx.x / 64, patch = threadIdx.x / 4 % 16, c = threadIdx.x % 4 * 8;
   const int y = patch / 4 * 2, x = patch % 4 * 2;

@@ -1,7 +1,7 @@
 //! Makes a segmenter from a model and devices. Only this file knows every backend.
 
 use crate::cpu::conv::Isa;
-use crate::memory::caught;
+use crate::memory::enough;
 use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
@@ -89,8 +89,10 @@ impl Builder {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         let lanes = match gpus.is_empty() {
-            true => caught(|| cpu::lane::lanes(&model, self.isa, pool.clone()))
-                .map_err(|out| Error::memory(format!("model {}", model.name()), out.bytes, 0))?,
+            true => {
+                let lanes = || Ok(cpu::lane::lanes(&model, self.isa, pool.clone()));
+                enough(|| format!("model {}", model.name()), lanes)?
+            }
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
                 cuda::lanes(&model, &gpus, self.precision, &*compiling)?

@@ -6,8 +6,9 @@ use ndarray::{ArrayView2, ArrayView3};
 
 use crate::backend::Backend;
 use crate::cpu::{Cpu, Work};
-use crate::memory::{OutOfMemory, caught, free, room};
+use crate::memory::{enough, free, room};
 use crate::pipeline::{Engine, STAGES, Segmented};
+use crate::plan::memory::{Network, Plan, Work as Planned};
 use crate::watch::{Progress, Watch};
 use crate::{Error, Options, Result, Segmentation, Segmenter};
 
@@ -39,6 +40,8 @@ impl Segmenter {
         let watch = Watch::new(progress);
         watch.units(STAGES);
         let start = Instant::now();
+        let what = || format!("masks from flows of {} by {} pixels", size.0, size.1);
+        check_memory(size, options, self.pool().threads(), what)?;
         let run = || {
             let mut maps = room(3 * size.0 * size.1);
             maps.extend(flows.iter().chain(cellprob).copied());
@@ -48,13 +51,28 @@ impl Segmenter {
             Engine::stages_after_network(&mut cpu, &mut work, (size, size, 1.0), options, &watch)?;
             cpu.labels(&mut work)
         };
-        let what = || format!("masks from flows of {} by {} pixels", size.0, size.1);
-        let masks = caught(|| self.pool().install(run))
-            .unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(what(), bytes, free())))?;
+        let masks = enough(what, || self.pool().install(run))?;
         watch.finish();
         let (flows, cellprob, style) = Default::default();
         let found = Segmented { size, flows, cellprob, style, masks, diameter: 0.0, time: start.elapsed() };
         Ok(found.into_segmentation(size))
+    }
+}
+
+/// Refuses arrays whose masks take more memory than the options allow or is free. The arrays themselves are the caller's.
+fn check_memory(
+    size: (usize, usize),
+    options: &Options,
+    threads: usize,
+    what: impl FnOnce() -> String,
+) -> Result<()> {
+    let network = Network { nout: 3, ..Network::default() };
+    let work = Planned { image: size, small: size, others: 0, threads, batch: 0 };
+    let plan = Plan::of(&work, &network, options);
+    let limit = options.memory.unwrap_or_else(|| free().saturating_add(plan.present));
+    match plan.peak() > limit {
+        true => Err(Error::memory(what(), plan.peak(), limit)),
+        false => Ok(()),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Input, Job, Size};
-use crate::memory::caught;
+use crate::memory::enough;
 use crate::model::Model;
 use crate::plan::scale::scaled;
 use crate::watch::Watch;
-use crate::{Compat, Diameter, Error, Options, OutOfMemory, Result, Sampling};
+use crate::{Compat, Diameter, Error, Options, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
@@ -82,7 +82,7 @@ impl<B: Backend> Engine<B> {
         let finish_one = |job: Result<Job<'a, B>>| {
             let mut job = job?;
             job.begun = Instant::now();
-            let result = enough(&mut job, |job| finish(self, job));
+            let result = enough_for(&mut job, |job| finish(self, job));
             self.works.push(job.work);
             result
         };
@@ -141,8 +141,7 @@ impl<B: Backend> Engine<B> {
     fn network(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
         let mut good = good(jobs);
         let Some(first) = good.first().map(|job| job.describe()) else { return Ok(()) };
-        let run = || self.backend.network(&mut good, options, watch);
-        caught(run).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(first, bytes, 0)))
+        enough(|| first, || self.backend.network(&mut good, options, watch))
     }
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
@@ -285,7 +284,7 @@ fn each<'a, B: Backend>(
 ) {
     for job in jobs {
         if let Ok(good) = job
-            && let Err(error) = enough(good, &mut step)
+            && let Err(error) = enough_for(good, &mut step)
         {
             *job = Err(error);
         }
@@ -293,11 +292,12 @@ fn each<'a, B: Backend>(
 }
 
 /// Takes a step with an image, and makes it an error when there is too little memory for an array.
-fn enough<'a, B: Backend, T>(
+fn enough_for<'a, B: Backend, T>(
     job: &mut Job<'a, B>,
     step: impl FnOnce(&mut Job<'a, B>) -> Result<T>,
 ) -> Result<T> {
-    caught(|| step(job)).unwrap_or_else(|OutOfMemory { bytes }| Err(Error::memory(job.describe(), bytes, 0)))
+    let what = job.describe();
+    enough(|| what, || step(job))
 }
 
 /// Gives each image its share of the time that the images took together: by the pixels that the network gets.

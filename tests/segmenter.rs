@@ -499,3 +499,28 @@ fn many_files_get_the_masks_of_each_alone() {
         }
     }
 }
+
+/// The original fails there. Cells of 5 by 5 pixels, whose flows point to their centres.
+#[test]
+fn more_cells_than_16_bits_can_number_are_found() {
+    const SIDE: usize = 6 * 260;
+    let offset = |i: usize| 2.0 - (i % 6) as f32;
+    let inside = |(y, x): (usize, usize)| y % 6 < 5 && x % 6 < 5;
+    let cellprob = Array2::from_shape_fn((SIDE, SIDE), |at| if inside(at) { 6.0 } else { -6.0 });
+    let flows = Array3::from_shape_fn((2, SIDE, SIDE), |(axis, y, x)| {
+        let way = offset(if axis == 0 { y } else { x });
+        if inside((y, x)) { 5.0 * way.clamp(-1.0, 1.0) } else { 0.0 }
+    });
+    let options = Options::default().flow_threshold(0.0);
+    let found =
+        segmenter(0).masks_from_flows(flows.view(), cellprob.view(), &options, &mut |_| true).unwrap();
+    assert_eq!(found.cells(), 260 * 260);
+    assert_eq!(found.masks.iter().copied().max(), Some(260 * 260));
+    #[cfg(feature = "files")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("masks.tif");
+        flowmask::output::save_labels(&path, &[found.masks.view()], flowmask::output::Format::Tif).unwrap();
+        assert_eq!(flowmask::image::read_labels(&path).unwrap(), found.masks);
+    }
+}

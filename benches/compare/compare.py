@@ -9,11 +9,20 @@ from pathlib import Path
 
 import environment
 
+# Says which Python this process was started with by another of this script.
+CHILD = "FLOWMASK_COMPARE_PYTHON"
+
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two minutes on two cores: small sizes, few repetitions")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where the original computes")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where both sides compute")
+    parser.add_argument("--precision", choices=["f16", "f32"], default="f16", help="of flowmask's network on a GPU, but for "
+                        "the part network, which measures both [default: f16]")
+    parser.add_argument("--prebuilt", type=Path, metavar="DIR", help="has the programs flowmask and peer, for a machine "
+                        "without cargo")
+    parser.add_argument("--python", type=Path, metavar="PYTHON", help="has cellpose 3.1.1 and PyTorch already, for a machine "
+                        "without pip")
     parser.add_argument("--threads", type=int, default=len_cores(), help="of each side [default: one a core]")
     parser.add_argument("--model", choices=["nuclei", "cyto"], default="nuclei")
     parser.add_argument("--peers", action="store_true", help="also ONNX Runtime, OpenVINO and cellpose 4")
@@ -38,6 +47,8 @@ def arguments():
     options.many = (2 if quick else 32) if options.many is None else options.many
     options.seconds = options.seconds or (4.0 if quick else 20.0)
     options.rounds = (2, 5) if quick else (3, 15)
+    if options.python and options.peers:
+        parser.error("--peers are installed into a Python of their own: leave out --python")
     if options.folder:
         options.folder = options.folder.resolve()
     if options.threads < 1 or options.batch < 1 or min(options.sizes) < 64 or options.stages_size < 64:
@@ -55,10 +66,10 @@ def len_cores():
 
 def main():
     options = arguments()
-    python = environment.venv(options.peers)
+    python = options.python or environment.venv(options.peers)
     # The rest needs NumPy and the original's metrics: it runs in the peer's own environment.
-    if Path(sys.prefix).resolve() != python.parent.parent.resolve():
-        return subprocess.call([python, *sys.argv])
+    if os.environ.get(CHILD) != str(python):
+        return subprocess.call([python, *sys.argv], env={**os.environ, CHILD: str(python)})
     import parts
     return parts.run_all(options, python)
 

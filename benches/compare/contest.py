@@ -22,6 +22,8 @@ class Entrant:
     label: str
     question: dict
     key: str = ""
+    # Whether this machine may lack what it takes.
+    optional: bool = False
 
 
 @dataclass
@@ -81,8 +83,10 @@ class Book:
         return times
 
     def fail(self, stage, on, entrant, failed):
-        self.failures.append(f"{stage} {on} {entrant.label}: {failed}")
-        print(report.line((stage, on, entrant.label, "failed", *[""] * 6)), flush=True)
+        if not entrant.optional:
+            self.failures.append(f"{stage} {on} {entrant.label}: {failed}")
+        word = "left out" if entrant.optional else "failed"
+        print(report.line((stage, on, entrant.label, word, *[""] * 6)), flush=True)
         print(f"  {failed}", file=sys.stderr, flush=True)
 
     def note(self, stage, on, ours, theirs, times, peaks, runs_per):

@@ -41,7 +41,7 @@ def key(name):
 
 
 def venv(peers):
-    """The Python that has PyTorch cellpose, and with `peers` the other engines too."""
+    """The Python that has PyTorch cellpose, and with `peers` the other engines too; it is installed if it is missing."""
     folder = cache() / f"cellpose3-{key('requirements.txt')}"
     python = folder / "bin" / "python"
     if not installed(folder, "requirements.txt"):
@@ -80,8 +80,19 @@ def install(python, folder, name, *options):
     mark(folder, name).touch()
 
 
+def programs(prebuilt):
+    """The paths of the command and of the measuring program: in the folder `prebuilt`, or built now."""
+    if prebuilt is None:
+        return build()
+    paths = [prebuilt / name for name in ("flowmask", "peer")]
+    for path in paths:
+        if not os.access(path, os.X_OK):
+            raise Missing(f"{path} is not there, or is no program")
+    return paths
+
+
 def build():
-    """The paths of the command and of the measuring program, built as users build them."""
+    """The same paths, built as users build them."""
     if not shutil.which("cargo"):
         raise Missing("cargo is not there: install Rust, see README.md of the repository")
     # In one go: the library's files have one name, so two builds with other features would overwrite each other.

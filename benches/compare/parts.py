@@ -27,7 +27,7 @@ class Sides:
 
     def __init__(self, options, python):
         self.options, self.python = options, python
-        self.flowmask, self.measuring = environment.build()
+        self.flowmask, self.measuring = environment.programs(options.prebuilt)
         if options.device == "cuda":
             environment.need_gpu(self.flowmask)
         self.ours, self.theirs = environment.weights(self.flowmask, options.model)
@@ -49,7 +49,7 @@ class Sides:
         threads, device = str(self.options.threads), self.options.device
         worker = [self.python, HERE / "worker.py"]
         if name == "flowmask":
-            return Peer(name, [self.measuring, "--serve", self.ours, threads])
+            return Peer(name, [self.measuring, "--serve", self.ours, threads, device])
         if name == "cellpose 4":
             return Peer(name, [*worker, "worker_cellpose", self.theirs, threads, device],
                         {"PYTHONPATH": str(self.newest)})
@@ -63,7 +63,7 @@ def run_all(options, python):
     built = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="flowmask-compare-"))
     book = Book(folder, options.seconds, options.rounds)
-    print(f"{processor()}, {options.threads} threads a side, {date.today()}; the original on {options.device}; "
+    print(f"{processor()}, {options.threads} threads a side, {date.today()}; both on {options.device}; "
           f"model {options.model}; times are medians, ± is half the range; the ratio is its time to flowmask's\n")
     print(report.line(report.HEADER))
     try:
@@ -113,6 +113,7 @@ def like(options):
 
 def whole(options, sides, book):
     """Images from their pixels to masks; lists of small ones; folders from file to file."""
+    precision = {"precision": options.precision}
     ours, theirs = sides.start("flowmask", "cellpose 3")
     label = "cellpose " + theirs.about["version"]
 
@@ -122,7 +123,7 @@ def whole(options, sides, book):
         for side in write if files else ():
             (book.folder / side).mkdir()
             write[side] = {"write": str(book.folder / side)}
-        our_way = Entrant(ours, "flowmask", {**question, **write["ours"], "like": like(options)})
+        our_way = Entrant(ours, "flowmask", {**question, **write["ours"], **precision, "like": like(options)})
         their_way = Entrant(theirs, label, {**question, **write["theirs"], "batch": options.batch})
         book.contest("segment", on, our_way, [their_way], must_agree=True)
         for array in book.folder.glob("segment_*.npy"):
@@ -145,6 +146,9 @@ def whole(options, sides, book):
 
 def stages(options, sides, book):
     """Stage by stage. What the original's stage returns is what the next one gets, on both sides."""
+    if options.device != "cpu":
+        print("the stages are measured on the processor only; on a GPU: cargo bench --bench cuda")
+        return
     names = ["cellpose 3"] + (["cellpose 4"] if options.peers else [])
     ours, *others = sides.start("flowmask", *names)
     first = others[0]
@@ -191,14 +195,16 @@ def maps(cellpose, image, diameter, folder):
 
 
 def network_settings(options):
-    """In PyTorch. The first is the default layout as cellpose runs it, with the copies to and from NumPy."""
+    """In PyTorch, for each precision of flowmask. The first is the default layout as cellpose runs it, with the copies to
+    and from NumPy."""
     if options.device == "cuda":
-        layouts = [["fp32"], ["fp32", "channels_last"], ["TF32"], ["TF32", "channels_last"],
-                   ["TF32", "channels_last", "traced"], ["fp16", "channels_last", "traced"]]
-        return [["fp32", "cellpose"], *layouts]
+        full = [["fp32", "cellpose"], ["fp32"], ["fp32", "channels_last"]]
+        low = [["TF32"], ["TF32", "channels_last"], ["TF32", "channels_last", "traced"], ["fp16", "channels_last"],
+               ["fp16", "channels_last", "traced"], ["fp16", "channels_last", "compiled"]]
+        return {"f32": full, "f16": low}
     quick = [["fp32", "cellpose"], ["fp32", "channels_last"], ["fp32", "channels_last", "traced"]]
     more = [["fp32"], ["fp32", "no mkldnn"], ["fp32", "traced"], ["bf16", "channels_last", "traced"]]
-    return quick if options.quick else quick + more
+    return {"f32": quick if options.quick else quick + more}
 
 
 def network(options, sides, book):
@@ -206,24 +212,31 @@ def network(options, sides, book):
     engines = ["onnxruntime", "openvino"] if options.peers else []
     ours, torch, *others = sides.start("flowmask", "torch", *engines)
     version = ".".join(torch.about["version"].split(".")[:2])
+
+    def contest(batch, precision, settings, others):
+        tiles, onnx = book.folder / f"tiles_{batch}.npy", book.folder / f"network_{batch}.onnx"
+        np.save(tiles, images.network_tiles(batch))
+        question = {"tiles": str(tiles)}
+        # PyTorch's compiler needs a C compiler, and more, which not every machine has.
+        entrants = [Entrant(torch, f"torch {version} {' '.join(setting)}", {**question, "settings": setting},
+                            optional="compiled" in setting)
+                    for setting in settings]
+        if others:
+            torch.prepare("export", "export", **question, to=str(onnx))
+            torch.run("export")
+            torch.forget()
+        for engine in others:
+            precisions = ["fp32", "bf16"] if engine.name == "openvino" else ["fp32"]
+            label = f"{engine.name} {engine.about['version']} "
+            entrants += [Entrant(engine, label + name, {**question, "onnx": str(onnx), "settings": [name]})
+                         for name in precisions]
+        on = f"batch {batch}" + (f" {precision}" if options.device == "cuda" else "")
+        book.contest("network", on, Entrant(ours, "flowmask", {**question, "precision": precision}), entrants,
+                     runs_per=batch)
     try:
         for batch in [options.batch] if options.quick or options.batch == 1 else [options.batch, 1]:
-            tiles, onnx = book.folder / f"tiles_{batch}.npy", book.folder / f"network_{batch}.onnx"
-            np.save(tiles, images.network_tiles(batch))
-            question = {"tiles": str(tiles)}
-            entrants = [Entrant(torch, f"torch {version} {' '.join(settings)}", {**question, "settings": settings})
-                        for settings in network_settings(options)]
-            if others:
-                torch.prepare("export", "export", **question, to=str(onnx))
-                torch.run("export")
-                torch.forget()
-            for engine in others:
-                precisions = ["fp32", "bf16"] if engine.name == "openvino" else ["fp32"]
-                label = f"{engine.name} {engine.about['version']} "
-                entrants += [Entrant(engine, label + precision,
-                                     {**question, "onnx": str(onnx), "settings": [precision]})
-                             for precision in precisions]
-            book.contest("network", f"batch {batch}", Entrant(ours, "flowmask", question), entrants, runs_per=batch)
+            for precision, settings in network_settings(options).items():
+                contest(batch, precision, settings, others)
     finally:
         for peer in (ours, torch, *others):
             peer.stop()
@@ -239,6 +252,7 @@ def command(options, sides, book):
               diameter, "--save_tif", "--no_npy", "--savedir", book.folder / "out"]
     if options.device == "cuda":
         theirs.append("--use_gpu")
+        ours += ["--device", "cuda", "--precision", options.precision]
     (book.folder / "out").mkdir(exist_ok=True)
     book.contest("command", "256x256", Entrant(Command("flowmask", threads), "flowmask", {"command": ours}),
                  [Entrant(Command("cellpose", threads), "python -m cellpose", {"command": theirs})])

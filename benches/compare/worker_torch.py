@@ -61,6 +61,9 @@ class Side:
             with torch.no_grad(), self.mode(settings):
                 outputs = torch.jit.freeze(torch.jit.trace(outputs, x))
 
+        if "compiled" in settings:
+            outputs = torch.compile(outputs)
+
         def measured(_):
             with torch.inference_mode(), self.mode(settings):
                 y, style = outputs(x)

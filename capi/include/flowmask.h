@@ -415,6 +415,9 @@ typedef struct {
   // which planes run too. It overrules what the file says; channel_axis and z_axis must then be FLOWMASK_AXIS_AUTO. NULL
   // leaves it to the file. Default NULL.
   const char *axes;
+  // The most memory for the content of a file, and for the pixels of its images, in bytes each; what needs more gives
+  // FLOWMASK_ERROR_MEMORY. 0 takes what is free. Default 0.
+  uint64_t memory;
 } flowmask_read_options;
 
 // A stack of planes that have the same size and type, and what the file says about it. The pointers are valid until the

@@ -34,13 +34,17 @@ pub struct flowmask_read_options {
     /// which planes run too. It overrules what the file says; channel_axis and z_axis must then be FLOWMASK_AXIS_AUTO. NULL
     /// leaves it to the file. Default NULL.
     pub axes: *const c_char,
+    /// The most memory for the content of a file, and for the pixels of its images, in bytes each; what needs more gives
+    /// FLOWMASK_ERROR_MEMORY. 0 takes what is free. Default 0.
+    pub memory: u64,
 }
 
 sized!(
     flowmask_read_options, "read_options", first: 24,
-    fields: [size: u32, channel_axis: i32, z_axis: i32, series: u32, axes: *const c_char],
+    fields: [size: u32, channel_axis: i32, z_axis: i32, series: u32, axes: *const c_char, memory: u64],
     flowmask_read_options {
-        size: 24, channel_axis: FLOWMASK_AXIS_AUTO, z_axis: FLOWMASK_AXIS_AUTO, series: 0, axes: std::ptr::null(),
+        size: 32, channel_axis: FLOWMASK_AXIS_AUTO, z_axis: FLOWMASK_AXIS_AUTO, series: 0, axes: std::ptr::null(),
+        memory: 0,
     }
 );
 
@@ -103,5 +107,6 @@ unsafe fn read_options(options: *const flowmask_read_options) -> Result<ReadOpti
         .axes(axes)
         .channel_axis(axis(options.channel_axis))
         .z_axis(axis(options.z_axis))
-        .series((options.series != 0).then_some(options.series as usize)))
+        .series((options.series != 0).then_some(options.series as usize))
+        .memory((options.memory != 0).then_some(options.memory)))
 }

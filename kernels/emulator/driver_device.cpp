@@ -73,7 +73,10 @@ Device* current(Result* error) {
 
 int attribute(int which) {
   int capability = emu::environment("FLOWMASK_EMULATOR_CAPABILITY", 80);
-  int shared = capability >= 90 ? 228 : 164;  // KiB of a multiprocessor; each block costs 1 KiB more than it uses
+  // KiB of a multiprocessor: of cards for workstations, and of those of data centres. Each block costs 1 KiB more than
+  // it uses.
+  bool small = capability == 86 || capability == 89 || capability >= 120;
+  int shared = small ? 100 : capability >= 90 ? 228 : 164;
   switch (which) {
     case 1: case 2: case 3: return 1024;      // threads of a block, and in x and y
     case 4: return 64;                        // threads in z

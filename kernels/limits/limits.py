@@ -18,6 +18,8 @@ A row of limits.tsv has the limits for one kernel on one architecture, with ever
     blocks      the fewest blocks that fit on a multiprocessor
     HMMA        the fewest matrix multiplications (instructions)
     LDGSTS      the fewest asynchronous copies (instructions)
+    inner       the most instructions of the inner loop of matrix multiplications: of the code without a branch or a
+                barrier that has the most of them, or 0 if there are none
 """
 import csv
 import os
@@ -30,7 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("limits.tsv")
-COLUMNS = ["kernel", "arch", "threads", "shared", "registers", "stack", "blocks", "HMMA", "LDGSTS"]
+COLUMNS = ["kernel", "arch", "threads", "shared", "registers", "stack", "blocks", "HMMA", "LDGSTS", "inner"]
 
 # The most threads, blocks and shared memory of a multiprocessor, and the most shared memory of a block, from the CUDA
 # Programming Guide (technical specifications per compute capability). Each multiprocessor has 65536 registers. A block
@@ -101,6 +103,18 @@ def launch_bounds(cubin):
     return bounds
 
 
+def inner(operations):
+    """How many instructions the straight code with the most matrix multiplications has."""
+    straight = [[]]
+    for operation in operations:
+        if re.match(r"BRA|BRX|BAR|EXIT|RET", operation):
+            straight.append([])
+        else:
+            straight[-1].append(operation)
+    most, count = max((sum(o.startswith("HMMA") for o in part), len(part)) for part in straight)
+    return count if most else 0
+
+
 def measure(path):
     """Rows of a CUBIN: what the compiler says and what its code has."""
     file, arch, compiler = re.fullmatch(r"(\w+)\.(sm_\d+)\.nvrtc-([\d.]+)\.\w+\.cubin", path.name).groups()
@@ -115,9 +129,9 @@ def measure(path):
         kernel, code = part.split("\n", 1)
         if kernel not in threads:
             sys.exit(f"{file}.cu: {kernel} has no LAUNCH_BOUNDS")
-        operations = Counter(re.findall(r"^\s*/\*[0-9a-f]{4,6}\*/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.]*)", code, re.M))
+        operations = re.findall(r"^\s*/\*[0-9a-f]{4,6}\*/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.]*)", code, re.M)
         counts = {
-            name: sum(count for operation, count in operations.items() if re.match(pattern, operation))
+            name: sum(count for operation, count in Counter(operations).items() if re.match(pattern, operation))
             for name, pattern in INSTRUCTIONS.items()
         }
         static = used[kernel]["SHARED"]
@@ -126,6 +140,7 @@ def measure(path):
         rows.append({
             "kernel": kernel, "arch": arch, "compiler": compiler, "threads": threads[kernel], "static": static,
             "registers": used[kernel]["REG"], "stack": used[kernel]["STACK"] + used[kernel]["LOCAL"], **counts,
+            "inner": inner(operations),
         })  # fmt: skip
     return rows
 
@@ -151,14 +166,15 @@ def read_table():
 def check(folder):
     limits, rows, breaches = read_table(), measure_all(folder), []
     columns = ["kernel", "arch", "compiler", "threads", "registers", "static", "shared", "stack", "blocks", "warps"]
-    print("\t".join([*columns, *INSTRUCTIONS]))
+    columns = [*columns, *INSTRUCTIONS, "inner"]
+    print("\t".join(columns))
     for row in rows:
         key = row["kernel"], row["arch"]
         limit = limits.get(key)
         row["shared"] = limit["shared"] if limit else 0
         row["blocks"] = blocks(row["arch"], row["threads"], row["registers"], row["static"] + row["shared"])
         row["warps"] = row["blocks"] * up(row["threads"], 32) // 32
-        print("\t".join(str(row[column]) for column in [*columns, *INSTRUCTIONS]))
+        print("\t".join(str(row[column]) for column in columns))
         where = f"{row['kernel']} for {row['arch']} by {row['compiler']}"
         if row["shared_access"] and not row["static"] + row["shared"]:
             breaches.append(f"{where}: its dynamic shared memory is not in {TABLE.name}")
@@ -167,7 +183,7 @@ def check(folder):
         if row["threads"] != limit["threads"]:
             breaches.append(f"{where}: {row['threads']} threads, not {limit['threads']}")
         breaches += [
-            f"{where}: {row[name]} {name}, more than {limit[name]}" for name in ["registers", "stack"] if row[name] > limit[name]
+            f"{where}: {row[name]} {name}, more than {limit[name]}" for name in ["registers", "stack", "inner"] if row[name] > limit[name]
         ]
         breaches += [
             f"{where}: {row[name]} {name}, fewer than {limit[name]}"
@@ -193,7 +209,7 @@ def update(folder, *changes):
         row["shared"] = given.get(f"{kernel}:{arch}", given.get(kernel, before.get(key, usual)))
         row["registers"] = up(row["registers"], 8)
         other = limits.get(key, row)
-        for name, choose in [("registers", max), ("stack", max), ("static", max), ("HMMA", min), ("LDGSTS", min)]:
+        for name, choose in [("registers", max), ("stack", max), ("static", max), ("inner", max), ("HMMA", min), ("LDGSTS", min)]:
             row[name] = choose(row[name], other[name])
         row["blocks"] = blocks(arch, row["threads"], row["registers"], row["static"] + row["shared"])
         limits[key] = row

@@ -208,6 +208,7 @@ pub fn notice(message: &str) {
 fn about(input: &Path, error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
+        Some(Error::Memory { what, .. }) if *what == text::path(input) => error.to_string(),
         Some(Error::Image(reason)) => format!("{}: {reason}", text::path(input)),
         _ => format!("{}: {}", text::path(input), flags::sentence(error)),
     }
@@ -219,8 +220,13 @@ fn understood(stack: &Stack) -> String {
     let image = stack.series.map(|n| format!("image {n}, ")).unwrap_or_default();
     let Some(plane) = stack.planes.first() else { return image };
     let (planes, channels) = (stack.planes.len(), plane.channels());
-    let size = format!("{planes} planes of {} by {} pixels", plane.height(), plane.width());
-    format!("{image}{size}, {channels} channels{}", axes.collect::<String>())
+    let size = format!("{} of {} by {} pixels", several(planes, "plane"), plane.height(), plane.width());
+    format!("{image}{size}, {}{}", several(channels, "channel"), axes.collect::<String>())
+}
+
+/// A count with its noun, such as "1 plane" or "2 planes".
+pub fn several(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn summary(input: &Path, done: &Done) -> String {

@@ -41,8 +41,16 @@ const CANNOT_START: u8 = 2;
 
 /// Runs the command. Exit codes: 0 all images are done, 1 some failed, 2 nothing could be started.
 pub fn main() -> ExitCode {
+    // In one line like every other message. A panic while a file is decoded is then an error of that file.
+    std::panic::set_hook(Box::new(|panic| {
+        messages::notice(&format!("a fault of flowmask: {}", panic.to_string().replace('\n', " ")));
+    }));
     #[cfg(unix)]
     signals::watch();
+    std::panic::catch_unwind(started).unwrap_or(ExitCode::from(CANNOT_START))
+}
+
+fn started() -> ExitCode {
     let done = usage::parse(std::env::args_os().collect()).and_then(|asked| match asked {
         Asked::Run(command) => run(&command),
         Asked::Shown(code) => Ok(code),

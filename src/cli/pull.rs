@@ -34,6 +34,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    args.names.iter().try_for_each(|name| pull::check(name))?;
     accept(args)?;
     let mut failed = false;
     for name in &args.names {

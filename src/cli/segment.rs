@@ -20,7 +20,7 @@ use super::verbose;
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let read = args.input.read_options()?;
+    let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
@@ -56,7 +56,6 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         read,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
-        memory: options.memory,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -120,8 +119,6 @@ struct Run {
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
-    /// The most memory that an image may take.
-    memory: Option<u64>,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -138,11 +135,6 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
-        // A file is read whole. What is wrong with a length that cannot be had is told when it is read.
-        let bytes = fs::metadata(&file.image).map_or(0, |data| data.len());
-        if let Some(most) = self.memory.filter(|&most| bytes > most) {
-            return Err(anyhow!("the file has {bytes} bytes, but {most} may be used (--memory)"));
-        }
         let stacks = image::read_with(&file.image, &self.read)?;
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
@@ -151,6 +143,7 @@ impl Run {
             let part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
+            self.format.check(&names.masks, part.len())?;
             parts.push(Part { names, stack, planes: part.len() });
             planes.extend(part);
         }

@@ -17,7 +17,7 @@ use super::messages::Messages;
 /// Checks everything that does not depend on an image, computes the style vectors, then writes the files.
 pub fn run(args: &args::Styles) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let read = args.input.read_options()?;
+    let read = args.input.read_options()?.memory(options.memory);
     let mut found = inputs::find_some(&args.inputs, &args.input)?;
     leave_out_outputs(args, &mut found)?;
     let model = Model::named(&args.model.model)?;

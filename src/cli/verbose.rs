@@ -5,6 +5,7 @@ use flowmask::plan::{grid::Grid, scale::scaled};
 use flowmask::{Device, Image, Options, Result, Segmentation, Segmenter};
 
 use super::args;
+use super::messages::several;
 
 /// The model and the devices of a run.
 pub fn run(speed: &args::Speed, segmenter: &Segmenter) -> Result<Vec<String>> {
@@ -37,7 +38,8 @@ pub fn image(planes: &[Image], found: &[Segmentation], diam_mean: f32, options: 
     let range = if least < most { format!("{least:.3} to {most:.3}") } else { format!("{most:.3}") };
     let first = planes.first();
     let size = first.map_or(String::new(), |first| {
-        format!("{} by {} pixels, {} channels", first.height(), first.width(), first.channels())
+        let channels = several(first.channels(), "channel");
+        format!("{} by {} pixels, {channels}", first.height(), first.width())
     });
     format!("planes {}, each {size}; scale {range}; tiles {count}", planes.len())
 }

@@ -5,6 +5,7 @@
 
 mod launch;
 mod map;
+mod shape;
 mod sum;
 mod weights;
 
@@ -19,7 +20,7 @@ pub use weights::{Act, Last, Weights};
 pub const CHANNELS_IN: usize = super::kernels::tiles::CHANNELS as usize;
 /// Every other map is stored with a multiple of this many channels. Those beyond its own are zero.
 pub const GROUP: usize = kernels::GROUP as usize;
-/// The largest number of pixels of a batch: a pixel's index and `STRIP_BITS` more bits must fit into 31 bits.
-pub const MAX_PIXELS: usize = 1 << (31 - kernels::STRIP_BITS);
+/// The largest number of pixels of a batch: a pixel's index and `ROW_BITS` more bits must fit into 31 bits.
+pub const MAX_PIXELS: usize = 1 << (31 - kernels::ROW_BITS);
 /// The kernels sum over this many input channels at a time.
 const SLICE: usize = kernels::SLICE as usize;

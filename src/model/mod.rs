@@ -20,7 +20,6 @@ mod torch;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,12 +31,15 @@ pub use size::SizeModel;
 pub use tensors::Tensor;
 use tensors::Tensors;
 
-use crate::{Error, Result, regular};
+use crate::memory::{copied, enough, require};
+use crate::{Error, Result, regular, text};
 
 /// The diameter in pixels that the original assumes for a network whose file has no `diam_mean`.
 const DIAM_MEAN: f32 = 30.0;
 /// Larger files are refused without reading them. A U-Net of the original has 26 MB.
 const MAX_FILE: u64 = 2 << 30;
+/// What the names and small parts of a file take while it is decoded, in bytes.
+const PICKLES: u64 = 4 << 20;
 
 /// A network with its diameters and its size model, ready to run. Clones share the weights.
 #[derive(Clone, Debug)]
@@ -93,7 +95,8 @@ impl Model {
     /// [`Error::Model`] for another format, a damaged file, or a network that is not a U-Net of cellpose 1 to 3;
     /// [`Error::Tensor`] for a tensor that is missing, has another shape, or has values that are not finite.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
-        Self::from_file(name, Cow::Owned(bytes.to_vec()))
+        let bytes = enough(|| format!("model {name}"), || Ok(copied(bytes)))?;
+        Self::from_file(name, Cow::Owned(bytes))
     }
 
     fn from_file(name: &str, bytes: Cow<'static, [u8]>) -> Result<Self> {
@@ -226,6 +229,16 @@ struct File(Arc<Cow<'static, [u8]>>);
 impl File {
     fn tensors(&self, name: &str) -> Result<Tensors> {
         let bytes = &**self.0;
+        // The tensors in single precision are twice a file in half precision; PyTorch's are copied out of their archive,
+        // and once more if they are not in C order.
+        let needed = 4 * bytes.len() as u64 + PICKLES;
+        enough(
+            || format!("model {name}"),
+            || {
+                require(needed, None);
+                Ok(())
+            },
+        )?;
         if safetensors::is_safetensors(bytes) {
             safetensors::read(name, bytes)
         } else if bytes.starts_with(torch::ZIP_MAGIC) {
@@ -253,18 +266,10 @@ fn assumed_diameter(name: &str) -> f32 {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let read = || {
-        let file = regular::open(path)?;
-        let mut bytes = Vec::with_capacity(file.metadata()?.len().min(MAX_FILE) as usize);
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|e| Error::read(path, e))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::model(
-            &path.to_string_lossy(),
-            "has more than 2 GiB, which no U-Net of cellpose has",
-        ));
+    let length = std::fs::metadata(path).map_or(0, |data| data.len());
+    if length > MAX_FILE {
+        let reason = "has more than 2 GiB, which no U-Net of cellpose has";
+        return Err(Error::model(&path.to_string_lossy(), reason));
     }
-    Ok(bytes)
+    enough(|| text::path(path), || regular::read(path, None).map_err(|e| Error::read(path, e)))
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use crate::{Error, Result, regular};
+use crate::memory::{collected, enough};
+use crate::{Error, Result, regular, text};
 
 mod header;
 
@@ -63,15 +64,18 @@ numbers!(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read<T: Number>(path: &Path) -> Result<ArrayD<T>> {
-    let bytes = regular::read(path).map_err(|e| Error::read(path, e))?;
-    let read = || {
-        let array = Array::parse(&bytes)?;
+    let decode = |bytes: &[u8]| {
+        let array = Array::parse(bytes)?;
         if array.kind != T::KIND {
             return Err(format!("holds numbers of type {}, not {}", array.kind, T::KIND));
         }
         array.with_shape(array.numbers(|number: T| number)?)
     };
-    read().map_err(|reason| Error::image_file(path, reason))
+    let read = || {
+        let bytes = regular::read(path, None).map_err(|e| Error::read(path, e))?;
+        decode(&bytes).map_err(|reason| Error::image_file(path, reason))
+    };
+    enough(|| text::path(path), read)
 }
 
 /// Writes an array of this shape in NPY format. `numbers` are in C order: the last axis runs fastest.
@@ -139,7 +143,7 @@ impl<'a> Array<'a> {
         let length = product(&self.shape, size_of::<T>());
         let length = length.ok_or("the array is larger than memory, the file ends before it does")?;
         let data = self.data.get(..length).ok_or("the file ends before the array does")?;
-        numbers(data, self.big_endian, convert)
+        Ok(numbers(data, self.big_endian, convert))
     }
 
     /// Arranges numbers in the shape and axis order of the array.
@@ -148,22 +152,10 @@ impl<'a> Array<'a> {
     }
 }
 
-/// Decodes the numbers in `bytes`, which follow each other without gaps.
-///
-/// # Errors
-/// A sentence saying that there is too little memory.
-pub(crate) fn numbers<T: Number, U>(
-    bytes: &[u8],
-    big_endian: bool,
-    convert: impl Fn(T) -> U,
-) -> Result<Vec<U>, String> {
+/// Decodes the numbers in `bytes`, which follow each other without gaps. Unwinds like [`crate::memory::zeros`].
+pub(crate) fn numbers<T: Number, U>(bytes: &[u8], big_endian: bool, convert: impl Fn(T) -> U) -> Vec<U> {
     let raw = bytes.chunks_exact(size_of::<T>());
-    let mut numbers = Vec::new();
-    numbers
-        .try_reserve_exact(raw.len())
-        .map_err(|_| format!("not enough memory for {} numbers", raw.len()))?;
-    numbers.extend(raw.map(|raw| convert(T::read(raw, big_endian))));
-    Ok(numbers)
+    collected(raw.len(), raw.map(|raw| convert(T::read(raw, big_endian))))
 }
 
 fn product(shape: &[usize], unit: usize) -> Option<usize> {

@@ -1,5 +1,7 @@
 //! The file formats of label images, and the choice of the writer.
 
+use std::path::Path;
+
 use ndarray::ArrayView2;
 
 use super::labels;
@@ -28,6 +30,18 @@ impl Format {
             Format::Png => "png",
             Format::Npy => "npy",
         }
+    }
+
+    /// Tells before labels are computed whether a file of this format, which will have this path, can hold so many planes.
+    ///
+    /// # Errors
+    /// [`Error::Labels`] when it cannot.
+    pub fn check(self, path: &Path, planes: usize) -> Result<()> {
+        if self == Format::Png && planes > 1 {
+            let reason = format!("a PNG holds one plane, not {planes}: use tif or npy");
+            return Err(Error::labels(path, reason));
+        }
+        Ok(())
     }
 }
 
@@ -94,11 +108,8 @@ pub fn save_labels_as(
         let reason = format!("{} planes do not fill the axes {}", masks.len(), layout.letters());
         return Err(Error::Image(reason));
     }
+    format.check(to.path(), masks.len())?;
     let max_label = masks.iter().flatten().copied().max().unwrap_or(0);
-    if format == Format::Png && masks.len() > 1 {
-        let reason = format!("a PNG holds one plane, not {}: use tif or npy", masks.len());
-        return Err(Error::labels(to.path(), reason));
-    }
     if format == Format::Png && max_label > u32::from(u16::MAX) {
         let reason = format!("a PNG holds labels up to 65535, not {max_label}: use tif or npy");
         return Err(Error::labels(to.path(), reason));

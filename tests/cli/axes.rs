@@ -71,7 +71,7 @@ fn what_is_left_out_and_guessed_is_told() {
     assert!(run.json()[0]["warnings"][0].as_str().unwrap().contains("5 pages"), "{run:?}");
     assert_eq!(scene.run("segment five.tif --quiet").stderr, "");
     let run = scene.run("segment two.tif --verbose");
-    assert!(run.stderr.contains("two.tif: 1 planes of 32 by 32 pixels, 2 channels"), "{run:?}");
+    assert!(run.stderr.contains("two.tif: 1 plane of 32 by 32 pixels, 2 channels"), "{run:?}");
     assert!(run.stderr.contains("(2, 32, 32)"), "{run:?}");
     scene.run("segment two.tif").done();
 }

@@ -63,8 +63,14 @@ fn a_pulled_model_is_used_and_checked_at_each_use() {
 fn another_network_than_its_name_says_is_refused() {
     let scene = Scene::new();
     let server = Server::start(published("nuclei", &scene), Manner::Good);
-    let run = run(&scene, &server.address, "models pull cyto3 cyto4 --yes --quiet");
-    assert_eq!((run.code, run.stderr.lines().count()), (Some(1), 2), "{run:?}");
-    assert!(run.stderr.contains("17 pixels") && run.stderr.contains("livecell_cp3"), "{run:?}");
+    run(&scene, &server.address, "models pull cyto3 --yes --quiet").failed(1, "17 pixels");
     assert!(scene.names("models").is_empty());
+    // A wrong name or address is told before anything is asked or downloaded.
+    let asked = server.requests().len();
+    for name in ["cyto4", "nuclei cyto4"] {
+        let wrong = run(&scene, &server.address, &format!("models pull {name}")).failed(2, "livecell_cp3");
+        assert_eq!(wrong.stderr.lines().count(), 1, "{wrong:?}");
+    }
+    run(&scene, "nonsense", "models pull nuclei --yes --quiet").failed(1, "must begin with https://");
+    assert_eq!(server.requests().len(), asked);
 }

@@ -1,5 +1,6 @@
 //! Every convolution against a plain sum.
 
+use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use flowmask::Precision;
 use flowmask::cuda::conv::{Act, CHANNELS_IN, ConvSum, GROUP, Last, Map, Rows, Size, Weights};
 use flowmask::cuda::{Buffer, Gpu};
@@ -9,7 +10,7 @@ use crate::device::on_device;
 use crate::random::Random;
 
 /// What is computed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Case {
     count: usize,
     height: usize,
@@ -46,6 +47,7 @@ const CASES: &[Case] = &[
         pooled: true,
         ..DEFAULT
     },
+    APART,
     Case {
         count: 3,
         height: 12,
@@ -58,6 +60,20 @@ const CASES: &[Case] = &[
     },
     Case { count: 1, height: 8, width: 16, inputs: 8, outputs: 32, last: Some(6), relu: true, ..DEFAULT },
 ];
+
+/// 21 quarters of strips a tile, where squares of 8×8 pixels would be 8 strips: in half precision, they lie apart.
+const APART: Case = Case {
+    count: 3,
+    height: 11,
+    width: 28,
+    inputs: 33,
+    outputs: 40,
+    act: 2,
+    bias_of_tile: true,
+    proj: Some((20, false)),
+    skip: true,
+    ..DEFAULT
+};
 
 const DEFAULT: Case = Case {
     count: 0,
@@ -198,7 +214,7 @@ impl Problem {
     }
 
     /// What the kernel makes: the map, the pooled map, the last layer. What is not made keeps its marks.
-    fn run(&self, gpu: &Gpu, precision: Precision, stages: Option<usize>) -> [Vec<f32>; 3] {
+    fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
         let case = self.case;
         let of_input = |channels: usize| if channels < 3 { CHANNELS_IN } else { stored(channels) };
         let inputs = of_input(case.inputs);
@@ -235,7 +251,7 @@ impl Problem {
         sum = if case.skip { sum.skip(&skip, &skip_scale) } else { sum };
         sum = if case.accumulate { sum.accumulate() } else { sum };
         sum = if case.relu { sum.relu() } else { sum };
-        sum = stages.map_or(sum.clone(), |stages| sum.stages(stages));
+        let sum = change(sum);
         let mut pooled = Map::of(gpu, precision, &vec![7.0; out.len() / 4 + 1]).unwrap();
         let mut output = Buffer::of(gpu, &vec![7.0; self.size.pixels() * case.last.unwrap_or(1)]).unwrap();
         match case.last {
@@ -310,7 +326,7 @@ fn check_all(precision: Precision, bound: f64) {
     let problems: Vec<Problem> = CASES.iter().map(|&case| Problem::new(case)).collect();
     on_device(|gpu| {
         for problem in &problems {
-            check(problem, &problem.run(gpu, precision, None), bound, &mut part.lock().unwrap());
+            check(problem, &problem.run(gpu, precision, |sum| sum), bound, &mut part.lock().unwrap());
         }
     });
     println!("{precision:?}: {:.3} of the bound {bound:e}", part.lock().unwrap());
@@ -329,13 +345,55 @@ fn conv_f32_is_the_sum() {
     check_all(Precision::F32, 4e-6);
 }
 
+/// The depths of the ring that fit into the card's shared memory for every kernel: three slices take up to 115 KB.
+fn depths(gpu: &Gpu) -> &'static [usize] {
+    let attribute = Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+    if gpu.context().attribute(attribute).unwrap() > 120_000 { &[2, 3] } else { &[2] }
+}
+
 #[test]
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn the_depth_of_the_ring_changes_nothing() {
     let problem = Problem::new(Case { proj: Some((64, false)), act: 2, ..CASES[2] });
     on_device(|gpu| {
-        let [two, three] = [2, 3].map(|stages| problem.run(gpu, Precision::F16, Some(stages)));
-        assert_eq!(two[0], three[0]);
+        let own = problem.run(gpu, Precision::F16, |sum| sum);
+        for &depth in depths(gpu) {
+            assert_eq!(problem.run(gpu, Precision::F16, |sum| sum.stages(depth))[0], own[0]);
+        }
+    });
+}
+
+/// The bits, not only the values, so that no result depends on what saves time.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn where_the_quarters_of_a_strip_lie_changes_nothing() {
+    let pooled = Case {
+        count: 2,
+        height: 18,
+        width: 14,
+        inputs: 20,
+        outputs: 64,
+        up: true,
+        act: 1,
+        proj: Some((33, true)),
+        accumulate: true,
+        relu: true,
+        pooled: true,
+        ..DEFAULT
+    };
+    let problems = [APART, pooled].map(Problem::new);
+    on_device(|gpu| {
+        for problem in &problems {
+            let bits = |apart, stages| {
+                let made = problem.run(gpu, Precision::F16, |sum| sum.apart(apart).stages(stages));
+                made.map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+            };
+            let together = bits(false, 2);
+            assert!(together == bits(false, 3), "three slices, {:?}", problem.case);
+            for &depth in depths(gpu) {
+                assert!(together == bits(true, depth), "apart, {depth} slices, {:?}", problem.case);
+            }
+        }
     });
 }
 
@@ -351,4 +409,28 @@ fn what_cannot_be_served_is_an_error() {
     let (norm, conv) = (random.affine(33), random.conv(1, 33, 3));
     let error = Last::new(&gpu, &norm, &conv).unwrap_err().to_string();
     assert!(error.contains("33 channels"), "{error}");
+}
+
+/// What only the emulator counts.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod emulator {
+    use super::*;
+
+    /// For the 144 multiplications of a slice a warp loads 18 fragments, and a projection's 16 take 4.
+    #[test]
+    fn fragments_are_loaded_once_and_without_bank_conflicts() {
+        let gpu = crate::device::gpu();
+        for (case, slices, projection) in [(CASES[2], 4, 0), (APART, 4, 2)] {
+            let problem = Problem::new(case);
+            for apart in [false, case == APART] {
+                flowmask_emulator::statistics();
+                problem.run(&gpu, Precision::F16, |sum| sum.apart(apart));
+                let [products, lanes, conflicts, ..] = flowmask_emulator::statistics();
+                let warps = products / (144 * slices + 16 * projection);
+                assert!(warps > 0 && conflicts == 0, "{case:?}: {warps} warps, {conflicts} conflicts");
+                assert_eq!(products, warps * (144 * slices + 16 * projection), "{case:?}");
+                assert_eq!(lanes / 32, warps * (18 * slices + 4 * projection), "{case:?}");
+            }
+        }
+    }
 }

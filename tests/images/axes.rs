@@ -274,3 +274,35 @@ fn a_single_number_is_an_error() {
     let error = all(&[b"\x93NUMPY", content.as_bytes()].concat(), &ReadOptions::default()).unwrap_err();
     assert!(error.to_string().contains("a single number"), "{error}");
 }
+
+/// MetaMorph writes one directory; the other planes follow the first, and the tag UIC2 has an entry for each.
+#[test]
+fn a_stack_of_metamorph_has_all_its_planes() {
+    let (planes, height, width) = (5_u32, 4_u32, 6_u32);
+    let size = height * width;
+    let start = 8;
+    let end = start + planes * size;
+    let tags = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, start),
+        (277, 3, 1, 1),
+        (278, 4, 1, height),
+        (279, 4, 1, size),
+        (33629, 5, planes, start),
+    ];
+    let mut file = [b"II*\0".as_slice(), &end.to_le_bytes()].concat();
+    file.extend((0..planes * size).map(|i| (i / size) as u8 * 10));
+    file.extend((tags.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in tags {
+        file.extend(u16::to_le_bytes(tag).into_iter().chain(u16::to_le_bytes(kind)));
+        file.extend(u32::to_le_bytes(count).into_iter().chain(u32::to_le_bytes(value)));
+    }
+    file.extend([0; 4]);
+    let stack = one(&file);
+    assert_eq!((stack.planes.len(), axes(&stack).as_str(), warnings(&stack)), (5, "Q5", 0));
+    assert!(pages(&stack).iter().enumerate().all(|(i, page)| page.iter().all(|&v| v == i as u8 * 10)));
+}

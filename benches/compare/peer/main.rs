@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+#[cfg(feature = "cuda")]
+mod gpu;
 mod question;
 mod side;
 mod stages;
@@ -17,11 +19,11 @@ use side::Side;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [serve, model, threads] = arguments.as_slice() else { return usage() };
+    let [serve, model, threads, device] = arguments.as_slice() else { return usage() };
     if serve != "--serve" {
         return usage();
     }
-    let side = Side::new(PathBuf::from(model), threads.parse().context("threads")?)?;
+    let side = Side::new(PathBuf::from(model), threads.parse().context("threads")?, device.parse()?)?;
     let mut prepared = HashMap::new();
     for line in std::io::stdin().lock().lines() {
         let answer =
@@ -34,7 +36,7 @@ fn main() -> anyhow::Result<()> {
 
 /// `cargo bench` starts every benchmark; alone, this one has nothing to do.
 fn usage() -> anyhow::Result<()> {
-    println!("benches/compare/compare.py starts this program: peer --serve MODEL THREADS");
+    println!("benches/compare/compare.py starts this program: peer --serve MODEL THREADS DEVICE");
     Ok(())
 }
 

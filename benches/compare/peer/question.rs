@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use flowmask::{Compat, Sampling, npy};
+use flowmask::{Compat, Precision, Sampling, npy};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 
@@ -82,4 +82,13 @@ pub fn like(question: &Value) -> Result<(Sampling, Compat)> {
 
 pub fn niter(question: &Value) -> u32 {
     question["niter"].as_u64().unwrap_or(200) as u32
+}
+
+/// The precision of the network on a GPU.
+pub fn precision(question: &Value) -> Result<Precision> {
+    match question["precision"].as_str() {
+        None | Some("f16") => Ok(Precision::F16),
+        Some("f32") => Ok(Precision::F32),
+        Some(other) => bail!("there is no precision {other}"),
+    }
 }

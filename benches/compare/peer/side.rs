@@ -1,17 +1,18 @@
 //! What needs the model or the threads: the network, and whole images.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use flowmask::cpu::conv::Isa;
 use flowmask::cpu::network::{State, Unet, forward};
-use flowmask::{Diameter, Image, Model, Options, Segmenter, output};
+use flowmask::{Device, Diameter, Image, Model, Options, Segmenter, output};
 use ndarray::{Array2, IxDyn};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::question::{Array, Output, Result, Run, floats, like, one, paths, shaped, size};
+use crate::question::{Array, Output, Result, Run, floats, like, one, paths, precision, shaped, size};
 use crate::stages;
 
 /// The model and the threads.
@@ -19,18 +20,19 @@ pub struct Side {
     path: PathBuf,
     threads: usize,
     pool: rayon::ThreadPool,
+    device: Device,
 }
 
 impl Side {
-    pub fn new(path: PathBuf, threads: usize) -> Result<Self> {
+    pub fn new(path: PathBuf, threads: usize, device: Device) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        Ok(Side { path, threads, pool })
+        Ok(Side { path, threads, pool, device })
     }
 
     pub fn about(&self) -> Value {
         let isa = Isa::best().name();
         json!({"version": env!("CARGO_PKG_VERSION"), "threads": self.pool.current_num_threads(),
-               "device": "cpu", "isa": isa})
+               "device": self.device.to_string(), "isa": isa})
     }
 
     pub fn run(&self, run: &mut Run) -> Result<Output> {
@@ -41,7 +43,10 @@ impl Side {
         match question["stage"].as_str().unwrap_or_default() {
             "read" => stages::read(question),
             "normalize" => stages::normalise(question),
-            "network" => self.network(question),
+            "network" => match self.device {
+                Device::Cpu => self.network(question),
+                _ => self.network_on_gpu(question),
+            },
             "average" => stages::average(question),
             "follow" => stages::follow_flows(question),
             "cluster" => stages::cluster_points(question),
@@ -86,9 +91,21 @@ impl Side {
         }))
     }
 
+    #[cfg(feature = "cuda")]
+    fn network_on_gpu(&self, question: &Value) -> Result<Run> {
+        let Device::Cuda(ordinal) = self.device else { bail!("the device is no GPU") };
+        crate::gpu::network(&Model::open(&self.path)?, ordinal, precision(question)?, question)
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn network_on_gpu(&self, _: &Value) -> Result<Run> {
+        bail!("this program was built without GPUs")
+    }
+
     fn segment(&self, question: &Value) -> Result<Run> {
         let paths = paths(question)?;
-        let segmenter = Segmenter::builder().model(Model::open(&self.path)?).threads(self.threads).build()?;
+        let builder = Segmenter::builder().model(Model::open(&self.path)?).threads(self.threads);
+        let segmenter = builder.devices([self.device]).precision(precision(question)?).build()?;
         let (sampling, compat) = like(question)?;
         let diameter = question["diameter"].as_f64().context("diameter is not given")?;
         let options =
@@ -105,10 +122,7 @@ impl Side {
                     .iter()
                     .map(|path| through(&segmenter, &options, path, folder))
                     .collect::<Result<_>>()?,
-                None => images
-                    .iter()
-                    .map(|image| Ok(segmenter.segment(image, &options)?.masks))
-                    .collect::<Result<_>>()?,
+                None => all(&segmenter, &options, &images)?,
             };
             let seconds = begin.elapsed();
             let named =
@@ -116,6 +130,24 @@ impl Side {
             Ok((seconds, masks.into_iter().enumerate().map(named).collect()))
         }))
     }
+}
+
+/// A list of images, of which a GPU gets the tiles of several together.
+fn all(segmenter: &Segmenter, options: &Options, images: &[Image]) -> Result<Vec<Array2<u32>>> {
+    if let [image] = images {
+        return Ok(vec![segmenter.segment(image, options)?.masks]);
+    }
+    let masks: Vec<OnceLock<flowmask::Result<Array2<u32>>>> =
+        images.iter().map(|_| OnceLock::new()).collect();
+    let loads = images.iter().map(|image| || flowmask::Result::Ok(vec![image.clone()]));
+    segmenter.segment_many(loads, options, |i, found| {
+        let found = found.and_then(|(_, found)| {
+            let first = found.into_iter().next();
+            first.map(|found| found.masks).ok_or(flowmask::Error::Cancelled)
+        });
+        masks[i].get_or_init(|| found);
+    })?;
+    masks.into_iter().map(|masks| Ok(masks.into_inner().context("an image was left out")??)).collect()
 }
 
 /// From file to file.

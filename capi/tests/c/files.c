@@ -242,6 +242,10 @@ static void test_wrong(void) {
   BAD(O, "option axes", flowmask_read(in_folder("array.npy"), &options, &file));
   options.axes = "\xff";
   BAD(A, "axes: is not UTF-8", flowmask_read(in_folder("array.npy"), &options, &file));
+  options.axes = NULL;
+  options.memory = 10;
+  BAD(FLOWMASK_ERROR_MEMORY, "array.npy needs", flowmask_read(in_folder("array.npy"), &options, &file));
+  options = read_options();
   options.axes = "CYX";
   BAD(F, "array.npy", flowmask_read(in_folder("array.npy"), &options, &file));
   options = read_options();

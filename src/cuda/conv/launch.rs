@@ -3,45 +3,59 @@
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
 use super::super::Gpu;
-use super::super::kernels::conv::{HALO_PIXELS, SIDE, Strip, TAPS, THREADS, WARPS};
+use super::super::kernels::conv::{STRIP_SIDE, THREADS};
 use super::super::kernels::conv_f32::{STRIPS, Smem, conv_f32};
-use super::super::kernels::{Address, conv as kernels};
+use super::super::kernels::{Address, Dim, conv as kernels};
 use super::map::Value;
+use super::shape::{Shape, squares};
 use super::weights::groups;
-use super::{ConvSum, GROUP, MAX_PIXELS, Map, SLICE, Size, Weights};
+use super::{ConvSum, GROUP, MAX_PIXELS, Map, Size, Weights};
 use crate::{Precision, Result};
-
-/// Bytes of shared memory that the driver reserves for each thread block.
-const RESERVED: usize = 1 << 10;
 
 impl ConvSum<'_> {
     /// Launches the kernel for the precision of the maps.
     pub(super) fn launch(&self, gpu: &Gpu, size: Size, out: &Map) -> Result<()> {
         self.check(size, out);
-        let (precision, outputs) = (out.precision(), self.weights.outputs);
-        let groups = groups(precision, outputs);
-        let strips = match precision {
-            Precision::F16 => WARPS as usize / groups,
-            Precision::F32 => STRIPS as usize,
-        };
-        let squares = |pixels: usize| pixels.div_ceil(SIDE as usize);
-        let total = size.count * squares(size.height) * squares(size.width);
-        let grid = ((total.div_ceil(strips) * (outputs / (groups * GROUP))) as u32, 1, 1);
-        if grid.0 == 0 {
-            return Ok(());
-        }
         let block = (THREADS as u32, 1, 1);
-        match precision {
+        match out.precision() {
+            _ if size.pixels() == 0 => Ok(()),
             Precision::F32 => {
+                let grid = self.grid(size, STRIP_SIDE as usize, STRIPS as usize, 1);
                 conv_f32(gpu, grid, block, size_of::<Smem>() as u32, &self.args(gpu, size, out, 0))
             }
             Precision::F16 => {
-                let stages = self.stages_f16(gpu, strips, groups)?;
-                let shared = self.shared_f16(strips, groups, stages) as u32;
-                let kernel = if groups == 2 { kernels::conv_f16_64 } else { kernels::conv_f16_32 };
+                let shape = self.shape(size);
+                let act = if self.act.is_some() { self.weights.inputs } else { 0 };
+                let stages = match self.stages {
+                    Some(stages) => stages,
+                    None => shape.stages(act, shared_memory(gpu)?),
+                };
+                let kernel = match shape {
+                    Shape { apart: true, .. } => kernels::conv_f16_64_apart,
+                    Shape { groups: 2, .. } => kernels::conv_f16_64,
+                    _ => kernels::conv_f16_32,
+                };
+                let grid = self.grid(size, shape.side(), shape.squares(), shape.groups);
+                let shared = shape.shared(act, stages) as u32;
                 kernel(gpu, grid, block, shared, &self.args(gpu, size, out, stages))
             }
         }
+    }
+
+    /// What a thread block of the kernel in half precision computes. If the quarters of a strip lie apart, source and
+    /// projection must have the same size.
+    fn shape(&self, size: Size) -> Shape {
+        let same = self.proj.is_none_or(|(_, up)| up == self.up);
+        let shape = Shape::of(groups(Precision::F16, self.weights.outputs), size);
+        let apart = self.apart.unwrap_or(shape.apart && same);
+        assert!(!apart || (same && shape.can_be_apart(size)));
+        Shape { apart, ..shape }
+    }
+
+    /// The thread blocks that compute so many squares of this side and groups of outputs each.
+    fn grid(&self, size: Size, side: usize, of_block: usize, groups: usize) -> Dim {
+        let blocks = (size.count * squares(size, side)).div_ceil(of_block);
+        ((blocks * (self.weights.outputs / (groups * GROUP))) as u32, 1, 1)
     }
 
     /// The argument of the kernels.
@@ -107,27 +121,6 @@ impl ConvSum<'_> {
             assert!(scale.len() >= inputs && shift.table.len() >= shift.end(size.count, inputs));
             assert!(shift.at % 8 == 0 && shift.stride % 8 == 0);
         }
-    }
-
-    /// How many slices are in shared memory at a time: three if two thread blocks then still fit on a multiprocessor,
-    /// else two.
-    fn stages_f16(&self, gpu: &Gpu, strips: usize, groups: usize) -> Result<usize> {
-        Ok(match self.stages {
-            Some(stages) => stages,
-            None => {
-                let two = 2 * (self.shared_f16(strips, groups, 3) + RESERVED);
-                2 + usize::from(two <= shared_memory(gpu)?)
-            }
-        })
-    }
-
-    /// Bytes of shared memory: the tables, the scales and shifts of the activation, and the ring of slices.
-    fn shared_f16(&self, strips: usize, groups: usize, stages: usize) -> usize {
-        let act = if self.act.is_some() { 2 * (1 + strips) * self.weights.inputs } else { 0 };
-        let [pixels, weights] = [strips * HALO_PIXELS as usize, groups * TAPS as usize * GROUP];
-        let stage = 2 * SLICE * (pixels + weights) + 2 * kernels::GAP as usize;
-        let tables = strips * (size_of::<Strip>() + 2 * size_of::<i32>() * HALO_PIXELS as usize);
-        tables.next_multiple_of(128) + act + stages * stage
     }
 }
 

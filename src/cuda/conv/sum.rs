@@ -72,6 +72,7 @@ pub struct ConvSum<'a> {
     pub(super) accumulate: bool,
     pub(super) relu: bool,
     pub(super) stages: Option<usize>,
+    pub(super) apart: Option<bool>,
     pub(super) pooled: Option<&'a Map>,
     pub(super) last: Option<(&'a Last, &'a Buffer<f32>)>,
 }
@@ -90,6 +91,7 @@ impl<'a> ConvSum<'a> {
             accumulate: false,
             relu: false,
             stages: None,
+            apart: None,
             pooled: None,
             last: None,
         }
@@ -139,6 +141,16 @@ impl<'a> ConvSum<'a> {
     /// Sets how many slices are kept in shared memory, 2 or 3. Without this, the card's shared memory decides.
     pub fn stages(self, stages: usize) -> Self {
         ConvSum { stages: Some(stages), ..self }
+    }
+
+    /// Sets whether the quarters of a strip lie apart in the kernels for half precision. Without this, the size of the
+    /// tiles decides.
+    ///
+    /// # Panics
+    /// The methods that write the sum panic where the quarters cannot lie apart: that takes a multiple of 64 stored
+    /// outputs, tiles of at least 16 squares of 4×4 pixels, and a projection from a map of the source's size.
+    pub fn apart(self, apart: bool) -> Self {
+        ConvSum { apart: Some(apart), ..self }
     }
 
     /// Writes the sum to `out`.

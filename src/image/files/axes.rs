@@ -7,6 +7,7 @@ use super::limits;
 use super::samples::{Decoded, from_samples};
 use crate::image::pixel::each;
 use crate::image::{Axis, Image, Layout, Pixel, Pixels, Stack};
+use crate::memory::zeros;
 
 /// The number of pages that fill the axes; `None` if it overflows.
 pub(super) fn count(axes: &[Axis]) -> Option<usize> {
@@ -76,7 +77,7 @@ fn concatenate<T: Pixel + Zeroable>(pages: Vec<Pixels>) -> Decoded<Pixels> {
     let (height, width, each) = pages[0].dim();
     let channels = each * pages.len();
     let n = limits::samples(height as u64, width as u64, channels as u64)?;
-    let mut all = from_samples(height, width, channels, limits::zeros(n)?)?;
+    let mut all = from_samples(height, width, channels, zeros(n))?;
     for (i, page) in pages.iter().enumerate() {
         all.slice_mut(s![.., .., i * each..(i + 1) * each]).assign(page);
     }
@@ -98,7 +99,7 @@ pub(super) fn rearrange(pages: Vec<Pixels>, lengths: &[usize], letters: &[char])
         let (height, width, samples) = pages[0].dim();
         let each = height * width * samples;
         let total = each.checked_mul(pages.len()).ok_or("the pages are larger than memory")?;
-        let mut all = limits::zeros::<T>(total)?;
+        let mut all = zeros::<T>(total);
         for (page, place) in pages.iter().zip(all.chunks_exact_mut(each)) {
             page.iter().zip(place).for_each(|(value, place)| *place = *value);
         }

@@ -7,12 +7,13 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::limits;
 use super::samples::{Decoded, from_samples, keep};
 use crate::image::{Image, Pixels, Stack};
+use crate::memory::zeros;
 
 /// Two bytes of a run stand for 255 pixels with three samples.
 const RATIO: u64 = 384;
 
 /// Decodes a BMP. Palettes become colors, opacity is ignored.
-pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
+pub(super) fn decode(bytes: &[u8], most: Option<u64>) -> Decoded<Stack> {
     let damaged = |_| "the BMP is incomplete or damaged, or of a kind that is not supported";
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -26,11 +27,11 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
     }
     let channels = decoder.colorspace().ok_or("the BMP has no header")?.num_components();
     let samples = limits::samples(height as u64, width as u64, channels as u64)?;
-    limits::check(samples as u64, bytes.len(), RATIO)?;
-    let mut buffer = limits::zeros::<u8>(samples)?;
+    limits::check(samples as u64, bytes.len(), RATIO, most)?;
+    let mut buffer = zeros::<u8>(samples);
     decoder.decode_into(&mut buffer).map_err(damaged)?;
     let kept = if channels == 4 { 3 } else { channels };
-    let pixels = Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept)?)?);
+    let pixels = Pixels::U8(from_samples(height, width, kept, keep(buffer, channels, kept))?);
     Ok(Stack::new(vec![Image::new(pixels).map_err(|e| e.to_string())?]))
 }
 

@@ -4,13 +4,15 @@ use std::io::Read;
 use std::path::Path;
 
 use super::axes::planes;
+use super::guard::guarded;
 use super::letters::{Described, resolve};
 use super::options::ReadOptions;
 use super::samples::Decoded;
 use super::{bmp, foreign, jpeg, npy, png, tiff};
 use crate::image::pixel::each;
 use crate::image::{Pixels, Stack};
-use crate::{Error, Result, regular};
+use crate::memory::enough;
+use crate::{Error, Result, regular, text};
 
 /// The extensions of the files that [`read`] understands, in lower case. They are meant for listing a folder: [`read`]
 /// itself looks at the content of a file and not at its name.
@@ -44,11 +46,12 @@ pub fn read(path: &Path) -> Result<Stack> {
 /// # Errors
 /// [`Error::Option`] when the options are wrong for any file ([`ReadOptions::check`]); [`Error::Read`] when the file
 /// cannot be read; [`Error::ImageFile`] when it is empty, incomplete, of an unknown format, or has a feature that is not
-/// supported (the message names it), or when the options do not fit its axes or images.
+/// supported (the message names it), or when the options do not fit its axes or images;
+/// [`Error::Memory`] when the file or its pixels are more than the memory that the options allow or that is free.
 pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Vec<Stack>> {
     // Wrong options are told before the file is read.
     options.check()?;
-    decode(path, load(path)?, options)
+    decode(path, load(path, options.memory)?, options)
 }
 
 /// Decodes the images of a file that is in memory, as [`read_with`] does. `name` is the name of the file: errors show
@@ -69,7 +72,7 @@ pub fn decode(name: impl AsRef<Path>, bytes: Vec<u8>, options: &ReadOptions) -> 
     options.check()?;
     let path = name.as_ref();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let images = images(bytes, &name, options).map_err(|reason| Error::image_file(path, reason))?;
+    let images = guarded(path, || images(bytes, &name, options))?;
     match options.series {
         Some(n) if images.is_empty() || n > 1 && images[0].series != Some(n) => {
             Err(Error::image_file(path, format!("has no image {n} (--series)")))
@@ -79,7 +82,7 @@ pub fn decode(name: impl AsRef<Path>, bytes: Vec<u8>, options: &ReadOptions) -> 
 }
 
 /// The content of a file, whose first bytes are looked at before the others are read.
-fn load(path: &Path) -> Result<Vec<u8>> {
+fn load(path: &Path, most: Option<u64>) -> Result<Vec<u8>> {
     let unreadable = |e| Error::read(path, e);
     let mut head = Vec::new();
     let start = regular::open(path).map_err(unreadable)?.take(foreign::HEAD as u64);
@@ -87,7 +90,7 @@ fn load(path: &Path) -> Result<Vec<u8>> {
     if !foreign::is_read(&head) {
         return Err(Error::image_file(path, foreign::refusal(&head)));
     }
-    regular::read(path).map_err(unreadable)
+    enough(|| text::path(path), || regular::read(path, most).map_err(unreadable))
 }
 
 fn one(mut images: Vec<Stack>) -> Decoded<Stack> {
@@ -103,9 +106,9 @@ fn images(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decoded<Vec<Stac
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => {
             return tiff::decode(bytes, name, options);
         }
-        [0x89, b'P', b'N', b'G', ..] => picture(png::decode(&bytes)?, options),
-        [0xff, 0xd8, 0xff, ..] => picture(jpeg::decode(&bytes)?, options),
-        [b'B', b'M', ..] => picture(bmp::decode(&bytes)?, options),
+        [0x89, b'P', b'N', b'G', ..] => picture(png::decode(&bytes, options.memory)?, options),
+        [0xff, 0xd8, 0xff, ..] => picture(jpeg::decode(&bytes, options.memory)?, options),
+        [b'B', b'M', ..] => picture(bmp::decode(&bytes, options.memory)?, options),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::decode(&bytes, options),
         head => Err(foreign::refusal(head)),
     };

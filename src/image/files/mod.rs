@@ -4,6 +4,7 @@ mod axes;
 mod bmp;
 mod foreign;
 mod format;
+mod guard;
 mod jpeg;
 mod labels;
 mod letters;

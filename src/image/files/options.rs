@@ -28,6 +28,9 @@ pub struct ReadOptions {
     pub z_axis: Option<isize>,
     /// Which image of a file that has several, counted from 1; `None` takes all.
     pub series: Option<usize>,
+    /// The most memory for the content of a file, and for the pixels of its images, in bytes each; `None` takes what is
+    /// free.
+    pub memory: Option<u64>,
 }
 
 crate::options::setters! {
@@ -36,6 +39,7 @@ crate::options::setters! {
     channel_axis: Option<isize>,
     z_axis: Option<isize>,
     series: Option<usize>,
+    memory: Option<u64>,
 }
 
 impl ReadOptions {

@@ -2,7 +2,7 @@
 
 use ndarray::Array3;
 
-use super::limits;
+use crate::memory::collected;
 
 /// The result of a reader. Its error is a reason, to which [`read`](super::read) adds the name of the file.
 pub(super) type Decoded<T> = std::result::Result<T, String>;
@@ -18,10 +18,10 @@ pub(super) fn from_samples<T>(
 }
 
 /// Keeps the first `kept` of the `channels` samples of each pixel.
-pub(super) fn keep<T: Copy>(samples: Vec<T>, channels: usize, kept: usize) -> Decoded<Vec<T>> {
+pub(super) fn keep<T: Copy>(samples: Vec<T>, channels: usize, kept: usize) -> Vec<T> {
     if kept == channels {
-        return Ok(samples);
+        return samples;
     }
     let pixels = samples.chunks_exact(channels);
-    limits::collected(pixels.len() * kept, pixels.flat_map(|pixel| &pixel[..kept]).copied())
+    collected(pixels.len() * kept, pixels.flat_map(|pixel| &pixel[..kept]).copied())
 }

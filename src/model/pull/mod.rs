@@ -89,13 +89,13 @@ fn restoration() -> Vec<String> {
 /// is there already and cannot be used; [`Error::Download`] when the server cannot be reached or does not send the
 /// file; [`Error::Write`] when the file cannot be written; [`Error::Cancelled`] when `progress` returned `false`.
 pub fn pull(name: &str, progress: &mut dyn FnMut(&Pulling) -> bool) -> Result<Vec<Pulled>> {
+    check(name)?;
     let name = name.strip_prefix(ORIGINAL).unwrap_or(name);
-    check_name(name)?;
     let folder = places::folder()
         .ok_or_else(|| Error::model(name, "there is no home folder and no CELLPOSE_LOCAL_MODELS_PATH"))?;
     std::fs::create_dir_all(&folder).map_err(|e| Error::write(&folder, e))?;
     let server = match folders::variable(MIRROR) {
-        Some(mirror) => mirror.to_string_lossy().trim_end_matches('/').to_owned(),
+        Some(mirror) => address(&mirror.to_string_lossy())?,
         None => ADDRESS.into(),
     };
     let model = |path: &Path, bytes: &[u8]| check_network(name, path, bytes);
@@ -139,7 +139,20 @@ fn ensure(
     Ok(Pulled { path, sha256: hashes::of(&bytes), was_there: false })
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// The address of a server that has the files, without the `/` at its end.
+fn address(mirror: &str) -> Result<String> {
+    match mirror.starts_with("https://") || mirror.starts_with("http://") {
+        true => Ok(mirror.trim_end_matches('/').to_owned()),
+        false => Err(Error::download(mirror, format!("{MIRROR} must begin with https:// or http://"))),
+    }
+}
+
+/// Tells whether [`pull`] takes this name.
+///
+/// # Errors
+/// [`Error::Model`] for a name that is not among [`published`].
+pub fn check(name: &str) -> Result<()> {
+    let name = name.strip_prefix(ORIGINAL).unwrap_or(name);
     let names = published();
     if names.iter().any(|known| known == name) {
         return Ok(());

@@ -140,11 +140,18 @@ fn names_are_those_of_the_original() {
     assert_eq!(names.len(), 12 + 4 + 2 * (4 * 4 + 1));
     for name in ["cyto3", "denoise_cyto3", "oneclick_rec_nuclei", "aniso_cyto2"] {
         assert!(names.iter().any(|known| known == name), "{name}");
-        check_name(name).unwrap();
+        check(name).unwrap();
     }
-    assert!(check_name("cyto4").unwrap_err().to_string().contains("livecell_cp3"));
-    assert!(check_name("cpsam").unwrap_err().to_string().contains("transformer"));
-    assert!(check_name("../cyto3").is_err());
+    assert!(check("cyto4").unwrap_err().to_string().contains("livecell_cp3"));
+    assert!(check("cpsam").unwrap_err().to_string().contains("transformer"));
+    assert!(check("../cyto3").is_err());
+}
+
+#[test]
+fn a_mirror_has_the_address_of_a_server() {
+    assert_eq!(address("https://models.example/a/").unwrap(), "https://models.example/a");
+    let error = address("nonsense").unwrap_err().to_string();
+    assert_eq!(error, "cannot download nonsense: FLOWMASK_MODELS_URL must begin with https:// or http://");
 }
 
 #[test]

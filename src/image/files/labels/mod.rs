@@ -4,9 +4,11 @@ use std::path::Path;
 
 use ndarray::{Array2, Array4, Axis};
 
+use super::guard::guarded;
 use super::samples::Decoded;
 use super::tiff;
-use crate::{Error, Result, regular};
+use crate::memory::enough;
+use crate::{Error, Result, regular, text};
 
 mod npy;
 pub(super) mod numbers;
@@ -43,7 +45,8 @@ pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
 /// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it has no pixels, or does not hold whole
 /// numbers from 0 to `u32::MAX`. Refused are colours, JPEG, negative numbers and fractions.
 pub fn read_label_stack(path: &Path) -> Result<Array4<u32>> {
-    decode_labels(path, regular::read(path).map_err(|e| Error::read(path, e))?)
+    let read = || regular::read(path, None).map_err(|e| Error::read(path, e));
+    decode_labels(path, enough(|| text::path(path), read)?)
 }
 
 /// Decodes the labels of a file that is in memory, as [`read_label_stack`] does. Errors show `name`.
@@ -59,7 +62,7 @@ pub fn read_label_stack(path: &Path) -> Result<Array4<u32>> {
 /// # Ok::<(), flowmask::Error>(())
 /// ```
 pub fn decode_labels(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Array4<u32>> {
-    labels(bytes).map_err(|reason| Error::image_file(name.as_ref(), reason))
+    guarded(name.as_ref(), || labels(bytes))
 }
 
 fn labels(bytes: Vec<u8>) -> Decoded<Array4<u32>> {

@@ -3,13 +3,13 @@
 use ndarray::Array4;
 use png::{BitDepth, ColorType, Transformations};
 
-use super::super::limits;
 use super::super::png::{frame, open};
 use super::super::samples::{Decoded, keep};
 use super::super::tiff::unpack;
+use crate::memory::collected;
 
 pub(super) fn decode(bytes: &[u8]) -> Decoded<Array4<u32>> {
-    let mut reader = open(bytes, Transformations::IDENTITY, 1)?;
+    let mut reader = open(bytes, Transformations::IDENTITY, 1, None)?;
     let channels = match reader.info().color_type {
         ColorType::Grayscale | ColorType::Indexed => 1,
         // Opacity is ignored.
@@ -22,11 +22,11 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Array4<u32>> {
     let samples: Vec<u32> = match reader.output_color_type().1 {
         BitDepth::Sixteen => {
             let labels = buffer.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]]).into());
-            limits::collected(buffer.len() / 2, labels)?
+            collected(buffer.len() / 2, labels)
         }
-        BitDepth::Eight => limits::collected(buffer.len(), buffer.into_iter().map(u32::from))?,
-        bits => unpack(&buffer, bits as u64, width, |label| label)?,
+        BitDepth::Eight => collected(buffer.len(), buffer.into_iter().map(u32::from)),
+        bits => unpack(&buffer, bits as u64, width, |label| label),
     };
-    let labels = keep(samples, channels, 1)?;
+    let labels = keep(samples, channels, 1);
     Array4::from_shape_vec((1, 1, height, width), labels).map_err(|e| e.to_string())
 }

@@ -7,11 +7,11 @@ use flate2::read::ZlibDecoder;
 use lzma_rust2::XzReader;
 use weezl::{BitOrder, LzwStatus};
 
-use super::super::limits;
 use super::super::samples::Decoded;
 use super::codec::*;
 use super::directory::Page;
 use super::{picture, predictor};
+use crate::memory::{collected, copied, zeros};
 
 pub(super) const INCOMPLETE: &str = "a strip or tile of the TIFF is incomplete";
 pub(super) const DAMAGED: &str = "a strip or tile of the TIFF is damaged";
@@ -27,7 +27,7 @@ pub(super) fn samples(file: &[u8], page: &Page, packed: &[u8], columns: u64, row
     }
     let reversed: Vec<u8>;
     let packed = if page.reversed_bits {
-        reversed = packed.iter().map(|byte| byte.reverse_bits()).collect();
+        reversed = collected(packed.len(), packed.iter().map(|byte| byte.reverse_bits()));
         &reversed
     } else {
         packed
@@ -39,7 +39,7 @@ pub(super) fn samples(file: &[u8], page: &Page, packed: &[u8], columns: u64, row
         LZMA => fill(XzReader::new_mem_limit(packed, false, 1 << 20), length)?,
         ZSTD => fill(zstd::Decoder::with_buffer(packed).map_err(|_| DAMAGED)?, length)?,
         FAX3 | FAX4 => fax(page, packed, size, row)?,
-        _ => limits::copy(packed.get(..length).ok_or(INCOMPLETE)?)?,
+        _ => copied(packed.get(..length).ok_or(INCOMPLETE)?),
     };
     predictor::undo(page, &mut samples, row);
     Ok(samples)
@@ -47,7 +47,7 @@ pub(super) fn samples(file: &[u8], page: &Page, packed: &[u8], columns: u64, row
 
 /// Reads exactly `length` bytes.
 fn fill(mut reader: impl Read, length: usize) -> Decoded<Vec<u8>> {
-    let mut bytes = limits::zeros(length)?;
+    let mut bytes = zeros(length);
     reader.read_exact(&mut bytes).map_err(|e| match e.kind() {
         ErrorKind::UnexpectedEof => INCOMPLETE,
         _ => DAMAGED,
@@ -57,7 +57,7 @@ fn fill(mut reader: impl Read, length: usize) -> Decoded<Vec<u8>> {
 
 fn lzw(mut packed: &[u8], length: usize) -> Decoded<Vec<u8>> {
     let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8);
-    let mut bytes = limits::zeros(length)?;
+    let mut bytes = zeros(length);
     let mut done = 0;
     while done < length {
         let step = decoder.decode_bytes(packed, &mut bytes[done..]);
@@ -76,7 +76,7 @@ fn lzw(mut packed: &[u8], length: usize) -> Decoded<Vec<u8>> {
 /// TIFF 6.0, section 9: a byte n below 128 is followed by n + 1 bytes, and one above by a byte that is repeated
 /// 257 - n times.
 fn packbits(mut packed: &[u8], length: usize) -> Decoded<Vec<u8>> {
-    let mut bytes = limits::zeros(length)?;
+    let mut bytes = zeros(length);
     let mut rest = &mut bytes[..];
     while !rest.is_empty() {
         let [n, following @ ..] = packed else { return Err(INCOMPLETE.into()) };
@@ -99,7 +99,7 @@ fn packbits(mut packed: &[u8], length: usize) -> Decoded<Vec<u8>> {
 /// One bit a pixel, 1 where it is black.
 fn fax(page: &Page, packed: &[u8], (columns, rows): (usize, usize), row: usize) -> Decoded<Vec<u8>> {
     let width = u32::try_from(columns).map_err(|e| e.to_string())?;
-    let mut bytes = limits::zeros::<u8>(row * rows)?;
+    let mut bytes = zeros::<u8>(row * rows);
     let mut lines = bytes.chunks_exact_mut(row);
     let mut missing = rows;
     let mut whole = true;

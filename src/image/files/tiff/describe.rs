@@ -24,6 +24,8 @@ pub(super) fn images(bytes: &[u8], chain: &[Page], file: &str) -> Decoded<Vec<Se
         Some(imagej(text, first))
     } else if text.starts_with("{\"shape\":") {
         tifffile(text, first)
+    } else if first.planes > 1 {
+        Some(metamorph(first))
     } else {
         None
     };
@@ -57,6 +59,13 @@ fn kept(mut promise: Series, bytes: &[u8], chain: &[Page]) -> Decoded<Series> {
         promise.warn(format!("its description promises {total} pages, the file has {have}"));
     }
     Ok(promise)
+}
+
+/// A stack of MetaMorph, whose planes may be of any axis.
+fn metamorph(first: &Page) -> Series {
+    let planes = usize::try_from(first.planes).unwrap_or(usize::MAX);
+    let letters = std::iter::once('Q').chain(within(first).into_iter().map(|(letter, _)| letter));
+    Series { lengths: vec![planes], letters: Some(letters.collect()), ..Series::default() }
 }
 
 /// ImageJ's description: lines of `key=value`. Channels run fastest, then slices, then frames.

@@ -44,6 +44,8 @@ pub(super) struct Page {
     /// The numbers of pixels along x and y in a unit: 1 none, 2 an inch, 3 a centimetre.
     pub resolution: [Option<Entry>; 2],
     pub unit: u64,
+    /// The planes of a MetaMorph stack, whose tag UIC2 has an entry for each; else 1.
+    pub planes: u64,
     /// Of the first page alone: thousands of pages may share one long text.
     pub description: Option<String>,
 }
@@ -196,6 +198,7 @@ fn page(file: &Layout, bytes: &[u8], entries: &[Entry], index: usize) -> Decoded
         fax: number(292, 0)?,
         resolution: [entry(282).copied(), entry(283).copied()],
         unit: first(296).unwrap_or_default().unwrap_or(2),
+        planes: entry(33629).map_or(1, |uic2| uic2.count),
         description: match entry(270).filter(|_| index == 0) {
             Some(e) => Some(file.text(bytes, e).ok_or("the description of the TIFF is incomplete")?),
             None => None,

@@ -10,7 +10,7 @@ const LONG8: u16 = 16;
 pub(super) struct Entry {
     pub tag: u16,
     kind: u16,
-    count: u64,
+    pub count: u64,
     /// Where the values stand in the file, or their offset if they are too long.
     inline: usize,
 }

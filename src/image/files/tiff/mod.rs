@@ -7,10 +7,10 @@
 
 use super::axes::{arrange, rearrange};
 use super::letters::{Described, UNKNOWN, resolve};
-use super::limits;
 use super::options::ReadOptions;
 use super::samples::Decoded;
 use crate::image::{Axis, Note, PixelSize, Stack};
+use crate::memory::require;
 use directory::Page;
 use series::{Complete, Series, complete, within};
 
@@ -48,7 +48,7 @@ pub(super) fn decode(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decod
     let chosen: Vec<_> = chosen.filter(|(i, _)| !several || options.series.is_none_or(|n| n == *i)).collect();
     let pages = chosen.iter().flat_map(|(_, series)| &series.pages).filter_map(|(_, page)| chain.get(*page));
     let promised = pages.fold(0_u64, |n, page| n.saturating_add(page.bytes()));
-    limits::fits(promised)?;
+    require(promised, options.memory);
     let file = File { bytes: &bytes, chain: &chain };
     let stack = |(i, series)| Ok(Stack { series: several.then_some(i), ..file.stack(series, options)? });
     chosen.into_iter().map(stack).collect()
@@ -61,7 +61,7 @@ fn planes<P>(bytes: Vec<u8>, read: Read<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
     let [series] = <[Series; 1]>::try_from(describe::images(&bytes, &chain, "")?)
         .map_err(|images| format!("holds {} images, one is expected", images.len()))?;
     let pages = series.pages.iter().filter_map(|(_, page)| chain.get(*page));
-    limits::fits(pages.fold(0_u64, |n, page| n.saturating_add(page.bytes())))?;
+    require(pages.fold(0_u64, |n, page| n.saturating_add(page.bytes())), None);
     let letters =
         series.letters.iter().flatten().map(|letter| if "TZ".contains(*letter) { *letter } else { 'Q' });
     let letters = letters.chain(std::iter::repeat('Q'));

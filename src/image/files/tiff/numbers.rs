@@ -2,9 +2,9 @@
 
 use half::f16;
 
-use super::super::limits;
 use super::super::samples::Decoded;
 use super::directory::Page;
+use crate::memory::collected;
 use crate::npy::numbers;
 
 /// The numbers of a strip or tile.
@@ -28,7 +28,7 @@ impl Numbers {
     pub fn of(page: &Page, bytes: Vec<u8>, row: usize) -> Decoded<Self> {
         macro_rules! native {
             ($variant:ident) => {
-                numbers(&bytes, cfg!(target_endian = "big"), |v| v).map(Numbers::$variant)
+                Ok(Numbers::$variant(numbers(&bytes, cfg!(target_endian = "big"), |v| v)))
             };
         }
         match (page.format, page.bits) {
@@ -43,8 +43,8 @@ impl Numbers {
             (3, 16) => native!(F16),
             (3, 32) => native!(F32),
             (3, 64) => native!(F64),
-            (1, 1..=7) => unpack(&bytes, page.bits, row, |v| v as u8).map(Numbers::U8),
-            (1, 9..=15) => unpack(&bytes, page.bits, row, |v| v as u16).map(Numbers::U16),
+            (1, 1..=7) => Ok(Numbers::U8(unpack(&bytes, page.bits, row, |v| v as u8))),
+            (1, 9..=15) => Ok(Numbers::U16(unpack(&bytes, page.bits, row, |v| v as u16))),
             (format, bits) => Err(format!("TIFF samples of {bits} bits (format {format}) are not supported")),
         }
     }
@@ -56,7 +56,7 @@ pub(in super::super) fn unpack<T>(
     bits: u64,
     row: usize,
     convert: impl Fn(u32) -> T + Copy,
-) -> Decoded<Vec<T>> {
+) -> Vec<T> {
     let bits = bits as usize;
     let value = move |bytes: &[u8], i: usize| {
         let first = i * bits / 8;
@@ -66,7 +66,7 @@ pub(in super::super) fn unpack<T>(
         convert(three >> (24 - bits - i * bits % 8) & ((1 << bits) - 1))
     };
     let rows = bytes.chunks_exact((row * bits).div_ceil(8).max(1));
-    limits::collected(rows.len() * row, rows.flat_map(|bytes| (0..row).map(move |i| value(bytes, i))))
+    collected(rows.len() * row, rows.flat_map(|bytes| (0..row).map(move |i| value(bytes, i))))
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn bits_are_unpacked_from_the_highest() {
-        let bytes = |bytes: &[u8], bits, row| unpack(bytes, bits, row, |v| v).unwrap();
+        let bytes = |bytes: &[u8], bits, row| unpack(bytes, bits, row, |v| v);
         assert_eq!(bytes(&[0b1010_0000, 0b0100_0000], 1, 3), [1, 0, 1, 0, 1, 0]);
         assert_eq!(bytes(&[0b1101_1000, 0b0100_0000], 2, 5), [3, 1, 2, 0, 1]);
         assert_eq!(bytes(&[0x1f, 0x20], 4, 3), [1, 15, 2]);

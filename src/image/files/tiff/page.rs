@@ -10,6 +10,7 @@ use super::codec;
 use super::directory::{Page, Places, YCBCR};
 use super::numbers::Numbers;
 use crate::image::Pixels;
+use crate::memory::zeros;
 
 /// Reads a page of the file.
 pub(super) fn read(file: &[u8], page: &Page) -> Decoded<Pixels> {
@@ -41,7 +42,7 @@ pub(super) fn assemble<T: Copy + Zeroable>(
     let places = places(file, page)?;
     codec::check_lengths(page, &places)?;
     let (height, width) = (page.height as usize, page.width as usize);
-    let mut image = from_samples(height, width, samples, limits::zeros::<T>(n)?)?;
+    let mut image = from_samples(height, width, samples, zeros::<T>(n))?;
 
     let (columns, rows) = page.chunk();
     let across = page.width.div_ceil(columns);
@@ -69,7 +70,7 @@ pub(super) fn assemble<T: Copy + Zeroable>(
     }
     if page.alpha {
         let (values, _) = image.into_raw_vec_and_offset();
-        image = from_samples(height, width, samples - 1, keep(values, samples, samples - 1)?)?;
+        image = from_samples(height, width, samples - 1, keep(values, samples, samples - 1))?;
     }
     Ok(image)
 }

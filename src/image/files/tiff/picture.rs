@@ -3,11 +3,11 @@
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::super::jpeg::{self, Colors, Picture};
-use super::super::limits;
 use super::super::samples::Decoded;
 use super::chunk::{DAMAGED, INCOMPLETE};
 use super::codec::JPEG;
 use super::directory::Page;
+use crate::memory::{require, zeros};
 
 const OTHER: &str = "it has another size than its page";
 
@@ -57,6 +57,8 @@ fn jpeg2000(page: &Page, packed: &[u8], expected: (usize, usize, usize)) -> Deco
     if (width, height) != (expected.0, expected.1) {
         return Err(OTHER.into());
     }
+    // The decoder's coefficients and samples, in single precision, of each of which it has a copy.
+    require((width * height * expected.2 * 16) as u64, None);
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(|_| DAMAGED)?;
     let components = decoded.components();
@@ -65,7 +67,7 @@ fn jpeg2000(page: &Page, packed: &[u8], expected: (usize, usize, usize)) -> Deco
         return Err(INCOMPLETE.into());
     }
     let bytes = page.bits as usize / 8;
-    let mut samples = limits::zeros(n * components.len() * bytes)?;
+    let mut samples = zeros(n * components.len() * bytes);
     for (i, pixel) in samples.chunks_exact_mut(components.len() * bytes).enumerate() {
         for (component, sample) in components.iter().zip(pixel.chunks_exact_mut(bytes)) {
             let value = component.samples()[i].round();

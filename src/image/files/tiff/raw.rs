@@ -1,7 +1,7 @@
 //! Stacks that have a directory only for the first page; the pixels of the other pages follow those of the first.
 //!
 //! ImageJ writes stacks above 4 GiB in this way, because the offsets of a classic TIFF have 32 bits; tifffile does with
-//! `truncate=True`.
+//! `truncate=True`, and so does MetaMorph in its STK files.
 
 use super::super::samples::Decoded;
 use super::codec::NONE;

@@ -1,5 +1,7 @@
 //! JPEG files.
 
+mod whole;
+
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -9,6 +11,8 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::limits;
 use super::samples::{Decoded, from_samples};
 use crate::image::{Image, Pixels, Stack};
+use crate::memory::zeros;
+use whole::guarded;
 
 /// How many samples a byte can stand for: each block of 64 takes a bit for its mean, and a block of a color that is
 /// stored at a quarter of the height and width becomes 16 blocks; so 18 bits become 48 blocks.
@@ -29,10 +33,10 @@ pub(super) enum Colors {
 }
 
 /// Decodes a JPEG. Grey stays one channel; YCbCr, CMYK and YCCK become RGB.
-pub(super) fn decode(bytes: &[u8]) -> Decoded<Stack> {
+pub(super) fn decode(bytes: &[u8], most: Option<u64>) -> Decoded<Stack> {
     let ((width, height, channels), samples) = picture(bytes, Colors::Shown, |(width, height, channels)| {
         let samples = limits::samples(height as u64, width as u64, channels as u64)?;
-        limits::check(samples as u64, bytes.len(), RATIO)
+        limits::check(samples as u64, bytes.len(), RATIO, most)
     })?;
     let pixels = Pixels::U8(from_samples(height, width, channels, samples)?);
     let image = Image::new(pixels).map_err(|e| e.to_string())?;
@@ -62,7 +66,7 @@ pub(super) fn picture(
     let size = (usize::from(info.width), usize::from(info.height), space.num_components());
     check(size)?;
     decoder.set_options(options.jpeg_set_out_colorspace(space));
-    let mut samples = limits::zeros(size.0 * size.1 * size.2)?;
+    let mut samples = zeros(size.0 * size.1 * size.2);
     decoder.decode_into(&mut samples).map_err(reason)?;
     Ok((size, samples))
 }
@@ -75,46 +79,4 @@ fn reason(error: DecodeErrors) -> String {
         return INCOMPLETE.into();
     }
     format!("the JPEG is damaged ({})", text.escape_debug())
-}
-
-/// The file with a guard before the mark of its end; `None` if it has none.
-///
-/// Where data are missing, decoders read zeros, which are pixels too. The guard is many ones, a code that no table of
-/// JPEG may have (T.81, section C.2): after whole data it is not read, after incomplete data it is an error.
-fn guarded(bytes: &[u8]) -> Option<Vec<u8>> {
-    const ONES: [u8; 64] = {
-        let mut ones = [0xff; 64];
-        let mut i = 1;
-        while i < ones.len() {
-            ones[i] = 0; // Follows 0xff where it is no mark.
-            i += 2;
-        }
-        ones
-    };
-    Some([&bytes[..end(bytes)?], &ONES, &[0xff, 0xd9]].concat())
-}
-
-/// Where the mark of the end stands: after the segments (T.81, section B.1), and the data that follow a scan's header.
-fn end(bytes: &[u8]) -> Option<usize> {
-    const SCAN: u8 = 0xda;
-    let mut at = 2;
-    loop {
-        let marker = match bytes.get(at..at + 2)? {
-            [0xff, 0xd9] => return Some(at),
-            [0xff, 0xff] => {
-                at += 1;
-                continue;
-            }
-            [0xff, marker] => *marker,
-            _ => return None,
-        };
-        at += 2;
-        if !matches!(marker, 0x01 | 0xd0..=0xd7) {
-            at += usize::from(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
-        }
-        if marker == SCAN {
-            let is_end = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff);
-            at += bytes.get(at..)?.windows(2).position(is_end)?;
-        }
-    }
 }

@@ -1,0 +1,66 @@
+//! Values that are read from the words of the command line.
+
+use flowmask::Diameter;
+
+/// Reads a number of pixels or `auto`; 0 means `auto`, as in cellpose.
+pub fn diameter(text: &str) -> Result<Diameter, String> {
+    match text.parse::<f64>() {
+        _ if text == "auto" => Ok(Diameter::Auto),
+        Ok(0.0) => Ok(Diameter::Auto),
+        Ok(pixels) if pixels.is_finite() && pixels > 0.0 => Ok(Diameter::Pixels(pixels)),
+        _ => Err("must be a positive number of pixels, or `auto`".into()),
+    }
+}
+
+/// Reads a number of bytes: a number, and a unit of powers of 1000 (kB, MB, GB, TB) or of 1024 (KiB, MiB, GiB, TiB).
+pub fn memory(text: &str) -> Result<u64, String> {
+    let units = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = text[..text.len() - units.len()].parse::<f64>();
+    let unit = match units.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024f64.powi(2),
+        "gib" => 1024f64.powi(3),
+        "tib" => 1024f64.powi(4),
+        _ => 0.0,
+    };
+    match number {
+        Ok(number) if number.is_finite() && number * unit >= 1.0 => Ok((number * unit) as u64),
+        _ => Err("must be a number of bytes, such as 4GB, 500MB or 2GiB".into()),
+    }
+}
+
+pub fn perplexity(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n.is_finite() && n >= 1.0 => Ok(n),
+        _ => Err("must be a number of at least 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_a_number_with_a_unit() {
+        let sizes = ["4GB", "500mb", "2GiB", "1.5 T", "1024", "12kB"].map(|text| memory(text).unwrap());
+        assert_eq!(sizes, [4_000_000_000, 500_000_000, 2 << 30, 1_500_000_000_000, 1024, 12_000]);
+        for wrong in ["", "GB", "-4GB", "0", "4 parsecs", "4GBGB", "1.2.3GB", "nan", "inf"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_diameter_is_a_number_or_auto() {
+        assert_eq!(diameter("19.5"), Ok(Diameter::Pixels(19.5)));
+        assert_eq!(diameter("auto"), Ok(Diameter::Auto));
+        assert_eq!(diameter("0"), Ok(Diameter::Auto));
+        for wrong in ["-1", "nan", "inf", "", "large"] {
+            assert!(diameter(wrong).is_err(), "{wrong}");
+        }
+    }
+}
