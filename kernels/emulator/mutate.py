@@ -103,7 +103,7 @@ class Runner:
         self.modules = {line.split("::")[0] for line in listed.splitlines() if "::" in line}
         self.objects = {}
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(self.compile_runtime, (path for path in EMULATOR.glob("*.cpp") if path.name != "nvrtc.cpp")))
+            list(pool.map(self.compile_runtime, (path for path in EMULATOR.glob("*.cpp") if not path.name.startswith("nvrtc"))))
             list(pool.map(lambda work: self.compile_kernel(*work),
                           [(kind, path) for kind in self.builds for path in KERNELS.glob("*.cu")]))
 
