@@ -78,17 +78,24 @@ fn timed(gpu: &Gpu, n: u64, mut stage: impl FnMut()) -> Duration {
     start.elapsed()
 }
 
-/// Whether a missing GPU is a failure.
-fn required() -> bool {
-    std::env::var_os("FLOWMASK_REQUIRE_GPU").is_some_and(|value| !value.is_empty())
+/// The GPU, or `None` where nothing is measured, which is said. With `FLOWMASK_REQUIRE_GPU` that is a failure.
+fn gpu() -> Option<Gpu> {
+    let required = std::env::var_os("FLOWMASK_REQUIRE_GPU").is_some_and(|value| !value.is_empty());
+    match Gpu::open(0) {
+        Ok(gpu) => Some(gpu),
+        Err(error) if required => {
+            eprintln!("FLOWMASK_REQUIRE_GPU is set, and no GPU opens: {error}");
+            std::process::exit(1)
+        }
+        Err(error) => {
+            println!("left out: {error}");
+            None
+        }
+    }
 }
 
 fn stages(c: &mut Criterion) {
-    let gpu = match Gpu::open(0) {
-        Ok(gpu) => gpu,
-        Err(error) if required() => panic!("{error}"),
-        Err(error) => return println!("left out: {error}"),
-    };
+    let Some(gpu) = gpu() else { return };
     let roofs = Roofs::of(&gpu);
     println!(
         "{}: {:.0} GB/s, {:.0} TFLOP/s in half precision",
@@ -211,7 +218,7 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
 
 /// Measures whole images, from pixels in the host's memory to labels in the host's memory.
 fn whole_images(c: &mut Criterion) {
-    if Gpu::open(0).is_err() {
+    if gpu().is_none() {
         return;
     }
     let segmenter = segmenter(Device::Cuda(0));

@@ -56,6 +56,21 @@ DEV u64 chunks_of(Rect b) { return steps_of(b) / CHUNK + 1; }
 
 DEV u64 bits_of(double v) { union { double v; u64 bits; } u; u.v = v; return u.bits; }
 
+// The sum and the minimum over the lanes of a warp. Atomic operations on 64 bits of shared memory are loops of attempts,
+// which take the longer the more threads there are.
+DEV u64 warp_sum(u64 v) {
+  for (int d = 16; d; d >>= 1) v += __shfl_xor_sync(~0u, v, d);
+  return v;
+}
+
+DEV u64 warp_min(u64 v) {
+  for (int d = 16; d; d >>= 1) {
+    u64 other = __shfl_xor_sync(~0u, v, d);
+    v = other < v ? other : v;
+  }
+  return v;
+}
+
 // The pixel of the mask that is nearest to the mean position of its pixels, as an index in its box; the first one, if
 // several are. Positions count from 1, as in a box with a margin. Distances are not negative, so that their bits
 // compare as the distances do.
@@ -68,8 +83,13 @@ DEV u32 centre_of(const u32* labels, int width, Rect b, u32 label, u32 pixels, S
   u64 sum_y = 0, sum_x = 0;
   for (u32 i = threadIdx.x; i < cells; i += blockDim.x)
     if (mine(i)) { sum_y += i / columns + 1; sum_x += i % columns + 1; }
-  atomicAdd(&s->sum_y, sum_y);
-  atomicAdd(&s->sum_x, sum_x);
+  sum_y = warp_sum(sum_y);
+  sum_x = warp_sum(sum_x);
+  const bool first_lane = threadIdx.x % 32 == 0;
+  if (first_lane) {
+    atomicAdd(&s->sum_y, sum_y);
+    atomicAdd(&s->sum_x, sum_x);
+  }
   __syncthreads();
   double y = (double)s->sum_y / (double)pixels, x = (double)s->sum_x / (double)pixels;
   auto distance = [&](u32 i) {
@@ -79,7 +99,8 @@ DEV u32 centre_of(const u32* labels, int width, Rect b, u32 label, u32 pixels, S
   u64 nearest = ~0ull;
   for (u32 i = threadIdx.x; i < cells; i += blockDim.x)
     if (mine(i)) { u64 d = distance(i); nearest = d < nearest ? d : nearest; }
-  atomicMin(&s->nearest, nearest);
+  nearest = warp_min(nearest);
+  if (first_lane) atomicMin(&s->nearest, nearest);
   __syncthreads();
   nearest = s->nearest;
   for (u32 i = threadIdx.x; i < cells; i += blockDim.x)

@@ -5,15 +5,17 @@ namespace {
 constexpr int THREADS = 256, WARPS = 8;
 constexpr int PIXELS = 64;       // pixels of the deepest map that one block sums
 constexpr int ROWS = 32;         // rows of shifts that one block computes
+// A grid has the tiles along x, since a batch may have more than the 65,535 blocks that a grid has along y. The deepest
+// map of a tile has at most 2^22 pixels, so that there are never as many parts.
 
 // Writes sums, [tile, part, channels]; each part is the sum of PIXELS pixels, in order.
 template <class T> DEV void sums_of(const T* map, double* sums, int pixels, int channels) {
-  const int first = blockIdx.x * PIXELS, last = min(first + PIXELS, pixels);
-  const T* from = map + (size_t)blockIdx.y * pixels * channels;
+  const int first = blockIdx.y * PIXELS, last = min(first + PIXELS, pixels);
+  const T* from = map + (size_t)blockIdx.x * pixels * channels;
   for (int c = threadIdx.x; c < channels; c += THREADS) {
     double sum = 0;
     for (int p = first; p < last; p++) sum += number(from[(size_t)p * channels + c]);
-    sums[((size_t)blockIdx.y * gridDim.x + blockIdx.x) * channels + c] = sum;
+    sums[((size_t)blockIdx.x * gridDim.y + blockIdx.y) * channels + c] = sum;
   }
 }
 
@@ -32,7 +34,7 @@ DEV void shifts_of(const double* sums, const float* weight, const float* bias, f
                    int parts, int pixels, int channels, int length, int rows) {
   DYN_SMEM(raw);
   float* s = reinterpret_cast<float*>(raw);            // the style, [channels], and its norm
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, tile = blockIdx.y;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, tile = blockIdx.x;
   for (int c = threadIdx.x; c < channels; c += THREADS) {
     double sum = 0;
     for (int p = 0; p < parts; p++) sum += sums[((size_t)tile * parts + p) * channels + c];
@@ -49,10 +51,10 @@ DEV void shifts_of(const double* sums, const float* weight, const float* bias, f
   const float norm = s[channels];
   for (int c = threadIdx.x; c < channels; c += THREADS) {
     if (norm > 0.f) s[c] /= norm;
-    if (blockIdx.x == 0 && c < length) style[(size_t)tile * length + c] = s[c];
+    if (blockIdx.y == 0 && c < length) style[(size_t)tile * length + c] = s[c];
   }
   __syncthreads();
-  const int first = blockIdx.x * ROWS, last = min(first + ROWS, rows);
+  const int first = blockIdx.y * ROWS, last = min(first + ROWS, rows);
   for (int row = first + warp; row < last; row += WARPS) {
     float sum = 0;
     for (int c = lane; c < channels; c += 32) sum += weight[(size_t)row * channels + c] * s[c];

@@ -39,6 +39,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="to spend on each line of the table [default: 20]")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers to this file too")
     options = parser.parse_args()
+    if os.environ.get("FLOWMASK_REQUIRE_GPU") and options.device != "cuda":
+        parser.error("FLOWMASK_REQUIRE_GPU is set, and only --device cuda takes a GPU")
     quick = options.quick
     options.sizes = options.sizes or ([512] if quick else [256, 512, 1024])
     options.stages_size = options.stages_size or (512 if quick else 1024)

@@ -105,6 +105,14 @@ def build():
     return paths["flowmask"], paths["peer"]
 
 
+def need_gpu(flowmask):
+    """Nothing that is said to be measured on a GPU is measured where flowmask finds none."""
+    said = subprocess.run([flowmask, "devices", "--json"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    found = json.loads(said)
+    if not found["gpus"]:
+        raise Missing(f"--device cuda takes a GPU: {found['gpus_error']}")
+
+
 def weights(flowmask, model):
     """Our weights, and the same as a file that PyTorch cellpose loads."""
     ours = MODELS / f"{model}.safetensors"

@@ -28,6 +28,8 @@ class Sides:
     def __init__(self, options, python):
         self.options, self.python = options, python
         self.flowmask, self.measuring = environment.programs(options.prebuilt)
+        if options.device == "cuda":
+            environment.need_gpu(self.flowmask)
         self.ours, self.theirs = environment.weights(self.flowmask, options.model)
         self.newest = environment.cellpose4(python) if options.peers else None
         self.about = {}

@@ -2,6 +2,9 @@
 
 import contextlib
 import io
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+import environment
 import images
 import report
 from contest import Book, Entrant
@@ -134,6 +138,27 @@ class Turns(unittest.TestCase):
         self.assertLess(command.peak(), 200)
         with self.assertRaisesRegex(Failed, "code 1: why"):
             command.run("bad")
+
+
+class Gpu(unittest.TestCase):
+    def needed(self, found):
+        with tempfile.TemporaryDirectory() as folder:
+            flowmask = Path(folder) / "flowmask"
+            flowmask.write_text(f"#!/bin/sh\necho '{json.dumps(found)}'\n")
+            flowmask.chmod(0o755)
+            environment.need_gpu(flowmask)
+
+    def test_without_one_nothing_is_measured_on_one(self):
+        self.needed({"gpus": [{"name": "card"}], "gpus_error": None})
+        with self.assertRaisesRegex(environment.Missing, "no driver"):
+            self.needed({"gpus": [], "gpus_error": "cuda: no driver"})
+
+    def test_one_that_is_required_is_asked_for(self):
+        command = [sys.executable, Path(__file__).with_name("compare.py"), "--quick"]
+        required = {**os.environ, "FLOWMASK_REQUIRE_GPU": "1"}
+        run = subprocess.run(command, env=required, capture_output=True, text=True)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("FLOWMASK_REQUIRE_GPU is set, and only --device cuda", run.stderr)
 
 
 class Images(unittest.TestCase):

@@ -130,14 +130,14 @@ pub fn style(
     let Shifts { sums, shifts, rounded } = shifts;
     let (sums, shifts, style) = (sums.get_mut(), shifts.get_mut(), style.get_mut());
     let (pixels, stored) = ((size.height * size.width) as i32, channels as i32);
-    let grid = (parts as u32, tiles, 1);
+    let grid = (tiles, parts as u32, 1);
     match deepest {
         Map::F16(map) => kernels::style_sums_f16(gpu, grid, block, 0, map.get(), sums, pixels, stored)?,
         Map::F32(map) => kernels::style_sums_f32(gpu, grid, block, 0, map.get(), sums, pixels, stored)?,
     }
     let (weight, bias) = (linears.weight.get(), linears.bias.get());
     let (parts, length, rows) = (parts as i32, linears.length as i32, linears.rows() as i32);
-    let grid = (linears.rows().div_ceil(ROWS) as u32, tiles, 1);
+    let grid = (tiles, linears.rows().div_ceil(ROWS) as u32, 1);
     let shared = 4 * (channels as u32 + 1);
     macro_rules! write_shifts {
         ($kernel:ident, $out:expr) => {

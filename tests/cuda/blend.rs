@@ -52,6 +52,18 @@ fn tiles_of_the_usual_size() {
     assert_bits("250 by 301", &out.download(&gpu).unwrap(), &expected(&values, &grid, 3));
 }
 
+/// More rows than a grid has threads along y.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn many_rows() {
+    let gpu = crate::device::gpu();
+    let grid = Grid::new(8 * 65_535 + 3, 1, 32, 0.1, false);
+    let values = noise(grid.count() * grid.tile.0 * grid.tile.1, 9);
+    let (mut out, mut scratch) = (Buffer::new(), Scratch::default());
+    blend(&gpu, &Buffer::of(&gpu, &values).unwrap(), &grid, 1, &mut out, &mut scratch).unwrap();
+    assert_bits("many rows", &out.download(&gpu).unwrap(), &expected(&values, &grid, 1));
+}
+
 #[test]
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn sum_of_styles() {

@@ -12,9 +12,17 @@ fn emulated() -> bool {
 }
 
 /// A GPU by its number.
+///
+/// # Panics
+/// When a GPU is required, and not even the first one opens.
 pub fn open(ordinal: usize) -> flowmask::Result<Gpu> {
-    emulated();
-    Gpu::open(ordinal)
+    let (emulated, opened) = (emulated(), Gpu::open(ordinal));
+    match &opened {
+        Err(error) if ordinal == 0 && !emulated => {
+            panic!("without the emulator the tests take a GPU, and none opens: {error}")
+        }
+        _ => opened,
+    }
 }
 
 /// The first GPU. That there is none is a failure: a test of a kernel is ignored where the emulator does not run, and is

@@ -6,7 +6,7 @@ use flowmask::cuda::Buffer;
 use flowmask::cuda::conv::{GROUP, Map, Size};
 use flowmask::cuda::style::{Linears, Shifts, style};
 
-use crate::device::on_device;
+use crate::device::{gpu, on_device};
 use crate::random::Random;
 
 /// Mean over the pixels of one tile, of unit length.
@@ -69,6 +69,29 @@ fn style_and_its_linear_maps() {
             }
         });
     }
+}
+
+/// More tiles than a grid has blocks along y.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn many_tiles() {
+    let (gpu, length, count) = (gpu(), 3, 65_536 + 2);
+    let size = Size { count, height: 1, width: 1 };
+    let values = Random(5).rows(count, length);
+    let map = Random(6).linear(length, 2);
+    let linears = Linears::new(&gpu, &[&map], length).unwrap();
+    let mut shifts = Shifts::new(&gpu, Precision::F32, &linears, size).unwrap();
+    let mut styles = Buffer::of(&gpu, &vec![7.0; count * length]).unwrap();
+    let deepest = Map::of(&gpu, Precision::F32, &values).unwrap();
+    style(&gpu, &deepest, size, &linears, &mut shifts, &mut styles).unwrap();
+    let styles = styles.download(&gpu).unwrap();
+    let stored = values.len() / count;
+    let want: Vec<f32> = values.chunks_exact(stored).flat_map(|tile| plain(tile, stored, length)).collect();
+    close("many tiles", &styles, &want, 1e-6);
+    let table = shifts.of(&linears, 0);
+    let last = table.table.download(&gpu).unwrap()[table.at + (count - 1) * table.stride];
+    let of_last = map.weight.iter().zip(&styles[(count - 1) * length..]).take(length);
+    close("the last shift", &[last], &[of_last.map(|(w, s)| w * s).sum::<f32>() + map.bias[0]], 1e-5);
 }
 
 fn close(what: &str, got: &[f32], want: &[f32], bound: f32) {
