@@ -20,6 +20,14 @@
 // each multiplication, and the L2 cache are close behind (docs/gpu-performance.md).
 #include "conv.cuh"
 
+// Blocks on a multiprocessor, for which there must be registers: two, or one where shared memory of 100 KB has room for
+// one only.
+#if defined(__CUDA_ARCH__) && (__CUDA_ARCH__ == 860 || __CUDA_ARCH__ == 890 || __CUDA_ARCH__ >= 1200)
+#define BLOCKS 1
+#else
+#define BLOCKS 2
+#endif
+
 namespace {
 constexpr int THREADS = 256, WARPS = 8, ROW_BITS = 3;
 constexpr int CHUNK = 16;                              // bytes of 8 channels of a pixel
@@ -242,16 +250,16 @@ template <class S> DEV void conv(const ConvSum<half_t>& a) {
 }  // namespace
 
 // A block computes 8 strips by 32 channels.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_32(ConvSum<half_t> a) { conv<Shape<1, STRIP_SIDE>>(a); }
+extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_32(ConvSum<half_t> a) { conv<Shape<1, STRIP_SIDE>>(a); }
 EMU_KERNEL(conv_f16_32)
 
 // A block computes 4 strips by 64 channels.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_64(ConvSum<half_t> a) { conv<Shape<2, STRIP_SIDE>>(a); }
+extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_64(ConvSum<half_t> a) { conv<Shape<2, STRIP_SIDE>>(a); }
 EMU_KERNEL(conv_f16_64)
 
 // The same, of quarters that lie apart. A tile must have at least as many quarters as a block, so that those of a block
 // belong to two tiles at most (TILES_APART). The maps of source and projection must have the same size.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 2) conv_f16_64_apart(ConvSum<half_t> a) {
+extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_64_apart(ConvSum<half_t> a) {
   conv<Shape<2, QUARTER_SIDE>>(a);
 }
 EMU_KERNEL(conv_f16_64_apart)

@@ -17,6 +17,7 @@ constexpr u64 ONE_MASK = 1ull << 40;   // `large` counts masks in the bits from 
 // For each class, the most cells of a box with a margin of one cell, and the threads of a block.
 constexpr int CELLS_0 = 676, CELLS_1 = 2304, CELLS_2 = 5776;
 constexpr int THREADS_0 = 64, THREADS_1 = 128, THREADS_2 = 512;
+static_assert(THREADS_0 % 32 == 0 && THREADS_1 % 32 == 0 && THREADS_2 % 32 == 0, "sums of warps take whole warps");
 DEV int cells_of(int k) { return k == 0 ? CELLS_0 : k == 1 ? CELLS_1 : CELLS_2; }
 DEV int threads_of(int k) { return k == 0 ? THREADS_0 : k == 1 ? THREADS_1 : THREADS_2; }
 

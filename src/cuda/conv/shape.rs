@@ -5,7 +5,7 @@ use super::{GROUP, SLICE, Size};
 
 /// Bytes of shared memory that the driver reserves for each thread block.
 const RESERVED: usize = 1 << 10;
-/// The most thread blocks on a multiprocessor, by the registers that they need.
+/// The most thread blocks for which a multiprocessor has registers.
 const BLOCKS: usize = 2;
 /// Quarters of a strip.
 const QUARTERS: usize = 4;
