@@ -32,7 +32,11 @@ mod tests {
         assert_eq!(guarded(path, || Ok(3)).unwrap(), 3);
         let panicked = guarded(path, || -> Decoded<u8> { panic!("an index out of bounds") }).unwrap_err();
         assert!(panicked.to_string().starts_with("a.tif: its decoder panicked"), "{panicked}");
-        let full = guarded(path, || Ok(require(7, Some(6)))).unwrap_err();
+        let over = || {
+            require(7, Some(6));
+            Ok(())
+        };
+        let full = guarded(path, over).unwrap_err();
         assert!(matches!(full, Error::Memory { needed: 7, limit: 6, .. }), "{full}");
     }
 }
