@@ -28,10 +28,10 @@ pub fn divisor() -> usize {
 
 fn divided(side: usize) -> usize {
     // Odd sides stay odd.
-    if divisor() == 1 { side } else { (side / divisor()).max(1) | side % 2 }
+    if divisor() == 1 { side } else { (side / divisor()).max(1) | (side % 2) }
 }
 
-/// A large image, two as long as a grid has blocks, and a square whose sides are powers of two.
+/// A large image, two that are longer than the 65,535 blocks of a grid along y, and a square of a power of two.
 fn sizes() -> [Size; 4] {
     [(4099, 3001), (1, 70_001), (70_001, 1), (2048, 2048)]
         .map(|(height, width)| (divided(height), divided(width)))
@@ -50,9 +50,11 @@ fn discs(size: Size) -> Vec<u32> {
         let disc = y / PITCH * across + x / PITCH;
         let distance = (y % PITCH).abs_diff(PITCH / 2).pow(2) + (x % PITCH).abs_diff(PITCH / 2).pow(2);
         let radius = (disc * 7919 % (PITCH / 2 + 1)).pow(2);
-        match 9 * distance {
-            nine if distance > radius || disc % 3 == 0 && nine < 3 * radius && nine > radius => 0,
-            nine if disc % 3 == 0 && nine <= radius => (disc % 6 / 3 * (2 * disc + 2)) as u32,
+        let (hollow, ring) = (disc.is_multiple_of(3), 9 * distance > radius);
+        match 9 * distance < 3 * radius {
+            _ if distance > radius => 0,
+            true if hollow && ring => 0,
+            true if hollow => (disc % 6 / 3 * (2 * disc + 2)) as u32,
             _ => 2 * disc as u32 + 1,
         }
     };

@@ -31,6 +31,8 @@ mod scene;
 mod style;
 mod tiles;
 
+use follow::common::root;
+
 /// The first test of a kernel stands for all: each opens the device in the same way.
 #[test]
 fn without_a_gpu_that_is_required_the_tests_fail() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::follow::common::root;
+use crate::root;
 
 #[path = "../../kernels/launchers/mod.rs"]
 #[allow(dead_code, reason = "the build scripts use the rest")]

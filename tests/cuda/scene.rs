@@ -6,9 +6,6 @@ use flowmask::cuda::{DeviceImage, Gpu};
 use flowmask::{Device, Diameter, Image, Model, Options, PixelType, Segmentation, Segmenter};
 use ndarray::Array3;
 
-#[path = "../common/root.rs"]
-mod root;
-
 /// Discs on a noisy ground, in two channels.
 pub fn discs(height: usize, width: usize, side: usize) -> Array3<u16> {
     Array3::from_shape_fn((height, width, 2), |(y, x, c)| {
@@ -21,7 +18,7 @@ pub fn discs(height: usize, width: usize, side: usize) -> Array3<u16> {
 
 /// A model of random weights, small enough for the emulator.
 pub fn tiny_path() -> PathBuf {
-    root::root().join("tests/data/models/tiny.pth")
+    super::root().join("tests/data/models/tiny.pth")
 }
 
 pub fn tiny() -> Model {
