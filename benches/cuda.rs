@@ -16,13 +16,17 @@ use flowmask::{
     Compat, Device, Error, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
 };
 
-/// Height and width of the image that the stages work on, in pixels.
-const SIDE: usize = 2048;
-const PIXELS: usize = SIDE * SIDE;
-/// Number of tiles of a batch.
+/// Largest number of tiles of a batch.
 const BATCH: usize = 64;
 /// Multiplications and additions of the network on a tile of 224×224.
 const TILE_FLOP: f64 = 31e9;
+
+/// Height and width of the image that the stages work on, in pixels: 2048, or for a try on the emulator what
+/// `FLOWMASK_BENCH_SIDE` says.
+fn image_side() -> usize {
+    std::env::var("FLOWMASK_BENCH_SIDE")
+        .map_or(2048, |side| side.parse().expect("FLOWMASK_BENCH_SIDE is a number"))
+}
 
 /// The highest rates that the card can reach.
 struct Roofs {
@@ -109,28 +113,30 @@ fn stages(c: &mut Criterion) {
 }
 
 fn the_network(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
+    let side = image_side();
     let model = Model::named("nuclei").unwrap();
-    let grid = Grid::new(SIDE, SIDE, 224, 0.1, false);
-    let pixels: Vec<f32> = (0..2 * PIXELS).map(|i| (i * 7919 % 97) as f32 / 97.0).collect();
+    let grid = Grid::new(side, side, 224, 0.1, false);
+    let batch = BATCH.min(grid.tiles().len());
+    let pixels: Vec<f32> = (0..2 * side * side).map(|i| (i * 7919 % 97) as f32 / 97.0).collect();
     let pixels = Buffer::of(gpu, &pixels).unwrap();
     let mut group = c.benchmark_group("network");
-    group.sample_size(20).throughput(Throughput::Elements(BATCH as u64));
+    group.sample_size(20).throughput(Throughput::Elements(batch as u64));
     for precision in [Precision::F16, Precision::F32] {
         let unet = Unet::new(gpu, model.network(), precision).unwrap();
-        let mut state = State::new(gpu, &unet, BATCH, (224, 224)).unwrap();
-        let some = &grid.tiles()[..BATCH];
-        let bytes = BATCH * 224 * 224 * 16 * if precision == Precision::F16 { 2 } else { 4 };
+        let mut state = State::new(gpu, &unet, batch, (224, 224)).unwrap();
+        let some = &grid.tiles()[..batch];
+        let bytes = batch * 224 * 224 * 16 * if precision == Precision::F16 { 2 } else { 4 };
         group.bench_function(format!("tiles {precision:?} {}", roofs.bytes(bytes)), |b| {
             b.iter_custom(|n| {
                 timed(gpu, n, || {
-                    tiles::tiles(gpu, &pixels, [SIDE, SIDE, 2], &grid, some, 0, &mut state.input).unwrap();
+                    tiles::tiles(gpu, &pixels, [side, side, 2], &grid, some, 0, &mut state.input).unwrap();
                 })
             });
         });
         group.bench_function(
-            format!("{precision:?} {}", roofs.flop(precision, TILE_FLOP * BATCH as f64)),
+            format!("{precision:?} {}", roofs.flop(precision, TILE_FLOP * batch as f64)),
             |b| {
-                b.iter_custom(|n| timed(gpu, n, || forward(gpu, &unet, &mut state, BATCH).unwrap()));
+                b.iter_custom(|n| timed(gpu, n, || forward(gpu, &unet, &mut state, batch).unwrap()));
             },
         );
     }
@@ -138,22 +144,23 @@ fn the_network(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
 }
 
 fn before_and_between(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
+    let side = image_side();
     let mut group = c.benchmark_group("around the network");
-    group.throughput(Throughput::Elements(PIXELS as u64));
-    let values: Vec<f32> = (0..2 * PIXELS).map(|i| (i * 7919 % 4099) as f32).collect();
+    group.throughput(Throughput::Elements((side * side) as u64));
+    let values: Vec<f32> = (0..2 * side * side).map(|i| (i * 7919 % 4099) as f32).collect();
     let (mut pixels, mut scratch) = (Buffer::of(gpu, &values).unwrap(), normalize::Scratch::default());
-    group.bench_function(format!("normalize {}", roofs.bytes(2 * PIXELS * 4 * 5)), |b| {
+    group.bench_function(format!("normalize {}", roofs.bytes(2 * side * side * 4 * 5)), |b| {
         let options = (&Normalize::default(), Compat::None);
         b.iter_custom(|n| {
             timed(gpu, n, || {
-                normalize::normalize(gpu, &mut pixels, SIDE, SIDE, 2, options, &mut scratch).unwrap();
+                normalize::normalize(gpu, &mut pixels, side, side, 2, options, &mut scratch).unwrap();
             })
         });
     });
-    let grid = Grid::new(SIDE, SIDE, 224, 0.1, false);
-    let values = Buffer::of(gpu, &vec![0.5f32; grid.tiles().len() * 3 * 224 * 224]).unwrap();
+    let grid = Grid::new(side, side, 224, 0.1, false);
+    let values = Buffer::of(gpu, &vec![0.5f32; grid.tiles().len() * 3 * grid.tile.0 * grid.tile.1]).unwrap();
     let (mut out, mut scratch) = (Buffer::new(), blend::Scratch::default());
-    group.bench_function(format!("blend {}", roofs.bytes(4 * (values.len() + 3 * PIXELS))), |b| {
+    group.bench_function(format!("blend {}", roofs.bytes(4 * (values.len() + 3 * side * side))), |b| {
         b.iter_custom(|n| {
             timed(gpu, n, || blend::blend(gpu, &values, &grid, 3, &mut out, &mut scratch).unwrap())
         });
@@ -162,16 +169,17 @@ fn before_and_between(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
 }
 
 fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
-    let found = segmenter(Device::Cuda(0)).segment(&discs(SIDE), &Options::default()).unwrap();
+    let side = image_side();
+    let found = segmenter(Device::Cuda(0)).segment(&discs(side), &Options::default()).unwrap();
     let Segmentation { masks, flows, cellprob, .. } = found;
     let maps: Vec<f32> = flows.iter().chain(&cellprob).copied().collect();
     let (maps, labels) = (Buffer::of(gpu, &maps).unwrap(), masks.into_raw_vec_and_offset().0);
-    let (size, max_label) = ((SIDE, SIDE), cluster::max_label((SIDE, SIDE)));
+    let (size, max_label) = ((side, side), cluster::max_label((side, side)));
     let mut group = c.benchmark_group("after the network");
-    group.throughput(Throughput::Elements(PIXELS as u64));
+    group.throughput(Throughput::Elements((side * side) as u64));
     let (mut points, mut scratch) = (follow::Points::default(), follow::Scratch::default());
     for sampling in [Sampling::Bilinear, Sampling::GridSample] {
-        group.bench_function(format!("follow {sampling:?} {}", roofs.bytes(PIXELS * 4 * 6)), |b| {
+        group.bench_function(format!("follow {sampling:?} {}", roofs.bytes(side * side * 4 * 6)), |b| {
             b.iter_custom(|n| {
                 timed(gpu, n, || {
                     follow::follow(gpu, &maps, size, 0.0, 200, sampling, &mut points, &mut scratch).unwrap();
@@ -180,14 +188,14 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
         });
     }
     let (mut out, mut scratch) = (Buffer::new(), cluster::Scratch::default());
-    group.bench_function(format!("cluster {}", roofs.bytes(PIXELS * 4 * 10)), |b| {
+    group.bench_function(format!("cluster {}", roofs.bytes(side * side * 4 * 10)), |b| {
         b.iter_custom(|n| {
             timed(gpu, n, || cluster::cluster(gpu, &points, size, 0.4, &mut out, &mut scratch).unwrap())
         });
     });
     let mut device_labels = Buffer::of(gpu, &labels).unwrap();
     let mut scratch = flow_error::Scratch::default();
-    group.bench_function(format!("flow_error {}", roofs.bytes(PIXELS * 4 * 3)), |b| {
+    group.bench_function(format!("flow_error {}", roofs.bytes(side * side * 4 * 3)), |b| {
         b.iter_custom(|n| {
             timed(gpu, n, || {
                 let check = (&maps, f64::INFINITY);
@@ -197,7 +205,7 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
         });
     });
     let mut scratch = components::Scratch::default();
-    group.bench_function(format!("components {}", roofs.bytes(PIXELS * 4 * 8)), |b| {
+    group.bench_function(format!("components {}", roofs.bytes(side * side * 4 * 8)), |b| {
         b.iter_custom(|n| {
             timed(gpu, n, || {
                 let choice = (15, Compat::None);

@@ -2,71 +2,21 @@
 
 mod common;
 
+use common::runs::{image, list, options};
 use common::{Golden, assert_close, assert_same_masks};
 use flowmask::cpu::components::fill_holes_and_drop_small;
 use flowmask::cpu::parts::keep_largest_parts;
-use flowmask::{Compat, Diameter, Image, Model, Options, Sampling, Segmenter};
-use ndarray::{Array2, Array3};
-use serde_json::Value;
-
-/// The image of a run, which is named by the part of the tag before the first `_`.
-fn image(golden: &Golden, tag: &str) -> Image {
-    let array = golden.get(tag.split('_').next().unwrap());
-    let channels = array.shape.get(2).copied().unwrap_or(1);
-    let shape = (array.shape[0], array.shape[1], channels);
-    match array.values.iter().any(|&v| v > 255.0) {
-        true => Image::from_channels(
-            Array3::from_shape_vec(shape, array.values.iter().map(|&v| v as u16).collect()).unwrap().view(),
-        ),
-        false => Image::from_channels(
-            Array3::from_shape_vec(shape, array.values.iter().map(|&v| v as u8).collect()).unwrap().view(),
-        ),
-    }
-    .unwrap()
-}
-
-/// The options of a run; `None` if it uses arguments that flowmask does not offer.
-fn options(run: &Value, model: &Model) -> Option<Options> {
-    let mut options = Options::default().compat(Compat::V3_1_1);
-    for (name, value) in run.as_object().unwrap() {
-        let number = value.as_f64().unwrap_or(f64::NAN);
-        let flag = value.as_bool().unwrap_or_default();
-        match name.as_str() {
-            "tag" | "n" => {}
-            "channels" => options.channels = [0, 1].map(|i| value[i].as_u64().unwrap() as usize),
-            "diameter" if value.is_null() => options.diameter = Diameter::Pixels(model.diam_labels().into()),
-            "diameter" => options.diameter = Diameter::Pixels(number),
-            "resample" => options.resample = flag,
-            "augment" => options.augment = flag,
-            "invert" => options.normalize.invert = flag,
-            "interp" if !flag => options.sampling = Sampling::Nearest,
-            "niter" => options.niter = Some(number as u32),
-            "flow_threshold" => options.flow_threshold = number,
-            "cellprob_threshold" => options.cellprob_threshold = number as f32,
-            "min_size" => options.min_size = number.max(0.0) as usize,
-            "bsize" => options.bsize = number as usize,
-            "tile_overlap" => options.tile_overlap = number,
-            "normalize" if value.get("percentile").is_some() => {
-                let percentile = [0, 1].map(|i| value["percentile"][i].as_f64().unwrap());
-                options.normalize = options.normalize.percentile(percentile);
-            }
-            "normalize" => return None,
-            other => panic!("argument {other}"),
-        }
-    }
-    Some(options)
-}
+use flowmask::{Compat, Diameter, Image, Model, Options, Segmenter};
+use ndarray::Array2;
 
 fn runs(name: &str) {
     let golden = Golden::open(&format!("pipeline_{name}"));
     let maps = Golden::open(&format!("maps_{name}"));
     let segmenter = Segmenter::builder().model(Model::named(name).unwrap()).build().unwrap();
-    let text = std::fs::read_to_string(common::data(&format!("golden/pipeline_{name}.json"))).unwrap();
-    let list: Value = serde_json::from_str(&text).unwrap();
     let [mut done, mut with_maps, mut with_fixed, mut with_parts] = [0; 4];
-    for run in list.as_array().unwrap() {
+    for run in list(name) {
         let tag = run["tag"].as_str().unwrap();
-        let Some(options) = options(run, segmenter.model()) else { continue };
+        let Some(options) = options(&run, segmenter.model()) else { continue };
         let found = segmenter.segment(&image(&golden, tag), &options).unwrap();
         let masks = found.masks.as_slice().unwrap();
         assert_same_masks(&format!("{name} {tag}"), masks, &golden.u32(&format!("{tag}_masks")));

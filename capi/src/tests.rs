@@ -3,5 +3,9 @@
 #[path = "../../tests/cuda/device.rs"]
 mod device;
 mod handover;
+#[path = "../../tests/common/root.rs"]
+mod root;
 #[path = "../../tests/cuda/scene.rs"]
 mod scene;
+
+use root::root;

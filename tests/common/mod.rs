@@ -7,9 +7,13 @@ use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors};
 
+mod root;
+pub mod runs;
+pub use root::root;
+
 /// The path of a file in `tests/data`.
 pub fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    root().join("tests/data").join(name)
 }
 
 /// An array of a golden file, converted to double precision.

@@ -9,7 +9,7 @@ use flowmask::plan::grid::Grid;
 use crate::channels::{assert_bits, noise};
 use crate::device::on_device;
 
-fn expected(values: &[f32], grid: &Grid, nout: usize) -> Vec<f32> {
+pub fn expected(values: &[f32], grid: &Grid, nout: usize) -> Vec<f32> {
     let mut blend = Blend::new(grid, nout);
     let tile = nout * grid.tile.0 * grid.tile.1;
     for (tile, values) in grid.tiles().into_iter().zip(values.chunks_exact(tile)) {

@@ -10,7 +10,7 @@ use super::device::{gpu, on_device};
 use super::follow::common::{self, Golden};
 
 /// Clusters on both; returns how many labels there are.
-fn check(
+pub fn check(
     gpu: &Gpu,
     scratch: &mut Scratch,
     what: &str,
@@ -47,7 +47,7 @@ fn points(ends: impl Iterator<Item = [f32; 2]>, (height, width): (usize, usize))
 }
 
 /// Ends near the nodes of a grid of a pitch, so that counts of all kinds, ties and windows in windows come about.
-fn crowds(size: (usize, usize), pitch: usize, spread: usize) -> follow::Points {
+pub fn crowds(size: (usize, usize), pitch: usize, spread: usize) -> follow::Points {
     let near = |i: usize, side: usize| (noise(i, side) / pitch * pitch + noise(7 * i, spread)) as f32 + 0.25;
     points((0..).map(|i| [near(2 * i, size.0), near(2 * i + 1, size.1)]), size)
 }

@@ -77,7 +77,7 @@ pub fn first_difference(what: &str, got: &[u32], want: &[u32], (_, width): (usiz
     }
 }
 
-fn fill(
+pub fn fill(
     gpu: &Gpu,
     what: &str,
     labels: &[u32],

@@ -9,13 +9,20 @@ use crate::device::on_device;
 use crate::follow::common::Golden;
 
 /// Flows in all directions, `[3, height, width]`.
-fn maps(pixels: usize) -> Vec<f32> {
+pub fn maps(pixels: usize) -> Vec<f32> {
     let mut noise = Noise(pixels as u64 + 5);
     (0..3 * pixels).map(|_| noise.below(2001) as f32 / 200.0 - 5.0).collect()
 }
 
 /// Errors and what is left after them, at a threshold that some masks exceed.
-fn check(gpu: &Gpu, what: &str, labels: &[u32], size: (usize, usize), maps: &[f32], scratch: &mut Scratch) {
+pub fn check(
+    gpu: &Gpu,
+    what: &str,
+    labels: &[u32],
+    size: (usize, usize),
+    maps: &[f32],
+    scratch: &mut Scratch,
+) {
     let mut want = labels.to_vec();
     let errors = flow_error::flow_errors(labels, size.1, maps);
     let mut sorted = errors.clone();

@@ -26,10 +26,10 @@ fn bits([y, x]: [f32; 2]) -> [u32; 2] {
 
 /// Memory that one image after the other uses.
 #[derive(Default)]
-struct Memory(Points, Scratch);
+pub struct Memory(Points, Scratch);
 
 /// Follows `maps`, `[3, height, width]`, on both.
-fn check(
+pub fn check(
     gpu: &Gpu,
     memory: &mut Memory,
     what: &str,

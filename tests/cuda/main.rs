@@ -1,6 +1,7 @@
 //! Each kernel against its twin on the processor, on the emulator. On a GPU, and only there:
 //! `FLOWMASK_REQUIRE_GPU=1 cargo test --release --test cuda -- --include-ignored --skip emulator::`.
 
+mod big;
 mod blend;
 mod channels;
 mod cluster;
@@ -12,6 +13,7 @@ mod emulator;
 mod fill;
 mod flow_error;
 mod follow;
+mod golden;
 mod handover;
 mod names;
 mod network;
@@ -28,6 +30,8 @@ mod scan;
 mod scene;
 mod style;
 mod tiles;
+
+use follow::common::root;
 
 /// The first test of a kernel stands for all: each opens the device in the same way.
 #[test]

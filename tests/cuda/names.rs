@@ -1,7 +1,9 @@
 //! A stage has one name: its kernels, their launcher, the twin on the processor and the test are modules of that name.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::root;
 
 #[path = "../../kernels/launchers/mod.rs"]
 #[allow(dead_code, reason = "the build scripts use the rest")]
@@ -33,10 +35,6 @@ const OTHERS: [Stage; 8] = [
     // A method of the grid.
     Stage { kernels: "tiles", launcher: "tiles", twin: Some(("tiles", Some("grid.cut("))) },
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// The code of a module, `folder/name.rs` and what is below it, without comments; empty where there is none.
 fn module(folder: &str, name: &str) -> String {

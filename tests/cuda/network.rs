@@ -12,13 +12,13 @@ use crate::random::Random;
 
 /// Outputs and style vector of one tile.
 #[derive(Clone, Debug, PartialEq)]
-struct Result {
-    output: Vec<f32>,
-    style: Vec<f32>,
+pub struct Result {
+    pub output: Vec<f32>,
+    pub style: Vec<f32>,
 }
 
 /// Tiles of `[height, width, nchan]`, each of another brightness and contrast.
-fn tiles(count: usize, (height, width): (usize, usize), nchan: usize) -> Vec<Vec<f32>> {
+pub fn tiles(count: usize, (height, width): (usize, usize), nchan: usize) -> Vec<Vec<f32>> {
     let mut random = Random(count as u64);
     let tile = |n: usize| {
         let blob = |y: usize, x: usize| ((y as f32 * 0.4).sin() * (x as f32 * 0.3 + n as f32).cos()).max(0.0);
@@ -29,7 +29,7 @@ fn tiles(count: usize, (height, width): (usize, usize), nchan: usize) -> Vec<Vec
     (0..count).map(tile).collect()
 }
 
-fn on_cpu(network: &Network, tile: &[f32], (height, width): (usize, usize)) -> Result {
+pub fn on_cpu(network: &Network, tile: &[f32], (height, width): (usize, usize)) -> Result {
     let unet = cpu::Unet::new(network, Isa::best());
     let mut state = cpu::State::new(&unet, height, width);
     state.set_input(tile);
@@ -54,7 +54,7 @@ fn results(gpu: &Gpu, unet: &Unet, state: &State, count: usize) -> Vec<Result> {
     tiles.map(|(output, style)| Result { output: output.to_vec(), style: style.to_vec() }).collect()
 }
 
-fn run(gpu: &Gpu, unet: &Unet, tiles: &[Vec<f32>], tile: (usize, usize)) -> Vec<Result> {
+pub fn run(gpu: &Gpu, unet: &Unet, tiles: &[Vec<f32>], tile: (usize, usize)) -> Vec<Result> {
     let mut state = State::new(gpu, unet, tiles.len(), tile).unwrap();
     set_input(gpu, unet, &mut state, tiles);
     forward(gpu, unet, &mut state, tiles.len()).unwrap();
@@ -62,7 +62,7 @@ fn run(gpu: &Gpu, unet: &Unet, tiles: &[Vec<f32>], tile: (usize, usize)) -> Vec<
 }
 
 /// The part of the bound `bound (1 + |want|)` that is used.
-fn part(what: &str, got: &Result, want: &Result, bound: f32) -> f32 {
+pub fn part(what: &str, got: &Result, want: &Result, bound: f32) -> f32 {
     let mut most = 0.0f32;
     for (name, got, want) in [("output", &got.output, &want.output), ("style", &got.style, &want.style)] {
         assert_eq!(got.len(), want.len(), "{what}: {name}");
@@ -75,7 +75,7 @@ fn part(what: &str, got: &Result, want: &Result, bound: f32) -> f32 {
     most
 }
 
-fn same(what: &str, got: &Result, want: &Result) {
+pub fn same(what: &str, got: &Result, want: &Result) {
     for (name, got, want) in [("output", &got.output, &want.output), ("style", &got.style, &want.style)] {
         let differs = got.iter().zip(want).position(|(g, w)| g.to_bits() != w.to_bits());
         let at = differs.map(|i| format!("{what}: {name} {i}: {}, not {}", got[i], want[i]));
@@ -83,8 +83,8 @@ fn same(what: &str, got: &Result, want: &Result) {
     }
 }
 
-const F32: f32 = 1e-4;
-const F16: f32 = 2e-2;
+pub const F32: f32 = 1e-4;
+pub const F16: f32 = 2e-2;
 
 /// Each precision against its reference: single against the processor, half against single.
 fn compare(what: &str, gpu: &Gpu, network: &Network, tile: (usize, usize)) {
@@ -102,7 +102,7 @@ fn compare(what: &str, gpu: &Gpu, network: &Network, tile: (usize, usize)) {
 #[test]
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn network_of_a_small_model() {
-    let model = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models/tiny.pth")).unwrap();
+    let model = crate::scene::tiny();
     on_device(|gpu| compare("tiny", gpu, model.network(), (16, 16)));
 }
 

@@ -11,7 +11,12 @@ use crate::device::{gpu, on_device};
 /// [height, width, nchan] and pixels.
 type Case = ([usize; 3], Vec<f32>);
 
-fn compare(gpu: &Gpu, ([height, width, nchan], pixels): &Case, options: &Normalize, scratch: &mut Scratch) {
+pub fn compare(
+    gpu: &Gpu,
+    ([height, width, nchan], pixels): &Case,
+    options: &Normalize,
+    scratch: &mut Scratch,
+) {
     for compat in [Compat::None, Compat::V3_1_1] {
         let mut want = pixels.clone();
         expected(&mut want, *height, *width, *nchan, options, compat);

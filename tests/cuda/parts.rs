@@ -7,7 +7,7 @@ use flowmask::cuda::{Buffer, Gpu};
 use crate::components::{Noise, blobs, first_difference};
 use crate::device::on_device;
 
-fn check(gpu: &Gpu, what: &str, labels: &[u32], size: (usize, usize), scratch: &mut Scratch) -> bool {
+pub fn check(gpu: &Gpu, what: &str, labels: &[u32], size: (usize, usize), scratch: &mut Scratch) -> bool {
     let mut want = labels.to_vec();
     expected(&mut want, size.1);
     let most = labels.iter().copied().max().unwrap_or(0);
@@ -18,7 +18,7 @@ fn check(gpu: &Gpu, what: &str, labels: &[u32], size: (usize, usize), scratch: &
 }
 
 /// Pixels of a few labels in no order: parts of all forms, and many that are equally large.
-fn dust(pixels: usize, most: usize, seed: u64) -> Vec<u32> {
+pub fn dust(pixels: usize, most: usize, seed: u64) -> Vec<u32> {
     let mut noise = Noise(seed * 7919 + 1);
     (0..pixels).map(|_| noise.below(most + 1) as u32).collect()
 }

@@ -1,6 +1,6 @@
 //! An image in the GPU's memory and what its labels should be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flowmask::cuda::{DeviceImage, Gpu};
 use flowmask::{Device, Diameter, Image, Model, Options, PixelType, Segmentation, Segmenter};
@@ -18,10 +18,7 @@ pub fn discs(height: usize, width: usize, side: usize) -> Array3<u16> {
 
 /// A model of random weights, small enough for the emulator.
 pub fn tiny_path() -> PathBuf {
-    // The C interface, whose package is a folder below, uses it too.
-    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let path = packages.map(|package| package.join("tests/data/models/tiny.pth")).find(|path| path.is_file());
-    path.expect("tests/data/models/tiny.pth")
+    super::root().join("tests/data/models/tiny.pth")
 }
 
 pub fn tiny() -> Model {

@@ -36,7 +36,7 @@ fn expected(pixels: &[f32], [height, width, nchan]: [usize; 3], grid: &Grid) -> 
 /// The number 1 in half precision.
 const ONE: u16 = 0x3c00;
 
-struct Case {
+pub struct Case {
     shape: [usize; 3],
     grid: Grid,
     pixels: Vec<f32>,
@@ -45,7 +45,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(shape: [usize; 3], grid: Grid) -> Self {
+    pub fn new(shape: [usize; 3], grid: Grid) -> Self {
         let pixels: Vec<f32> = noise(shape.iter().product(), 6).iter().map(|v| v * 3.0 - 1.0).collect();
         let want = expected(&pixels, shape, &grid);
         let want_half = want.iter().map(|&v| f16::from_f32(v).to_bits()).collect();
@@ -53,7 +53,7 @@ impl Case {
     }
 
     /// The tiles behind one slot that keeps what it has.
-    fn compare(&self, gpu: &Gpu) {
+    pub fn compare(&self, gpu: &Gpu) {
         let Case { shape, grid, pixels, want, want_half } = self;
         let (all, slot) = (grid.tiles(), grid.tile.0 * grid.tile.1 * CHANNELS);
         let what = format!("{shape:?} as {:?}, {} tiles of {:?}", grid.image, all.len(), grid.tile);
