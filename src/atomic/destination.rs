@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::mark::is_own;
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 
 /// The file that an output is written to. From a path it replaces any file that is there.
 ///
@@ -48,14 +48,24 @@ impl Destination {
     /// Tells before an output is computed whether it could be put there.
     ///
     /// # Errors
-    /// [`Error::Exists`] for a file that must not be replaced, [`Error::Write`] for a folder.
+    /// [`Error::Exists`] for a file that must not be replaced, [`Error::Read`] for one that cannot be read,
+    /// [`Error::Write`] for a folder.
     pub fn check(&self) -> Result<()> {
         if self.path.is_dir() {
             return Err(Error::write(&self.path, io::ErrorKind::IsADirectory.into()));
         }
         match self.overwrite || !self.is_taken() || is_own(&self.path) {
             true => Ok(()),
-            false => Err(Error::Exists { path: self.path.clone() }),
+            false => Err(self.taken()),
+        }
+    }
+
+    /// Why the file that is there stays. One that cannot be read for now may be flowmask's own.
+    fn taken(&self) -> Error {
+        use io::ErrorKind::{InvalidInput, NotFound};
+        match regular::open(&self.path) {
+            Err(error) if !matches!(error.kind(), InvalidInput | NotFound) => Error::read(&self.path, error),
+            _ => Error::Exists { path: self.path.clone() },
         }
     }
 
@@ -73,5 +83,21 @@ impl Destination {
 impl<P: AsRef<Path> + ?Sized> From<&P> for Destination {
     fn from(path: &P) -> Self {
         Destination::new(path.as_ref())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let careful = |name: &str| Destination::new(folder.path().join(name)).overwrite(false).check();
+        assert!(careful("new").is_ok());
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+        assert!(matches!(careful("link"), Err(Error::Exists { .. })));
+        std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
+        assert!(matches!(careful("loop"), Err(Error::Read { .. })));
     }
 }

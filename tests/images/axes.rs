@@ -275,6 +275,14 @@ fn a_single_number_is_an_error() {
     assert!(error.to_string().contains("a single number"), "{error}");
 }
 
+#[test]
+fn a_row_of_numbers_is_an_error() {
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }";
+    let content = format!("\u{1}\0v\0{header:117}\n\u{7}\u{8}");
+    let error = all(&[b"\x93NUMPY", content.as_bytes()].concat(), &ReadOptions::default()).unwrap_err();
+    assert!(error.to_string().ends_with("has the shape (2), but an image has rows and columns"), "{error}");
+}
+
 /// MetaMorph writes one directory; the other planes follow the first, and the tag UIC2 has an entry for each.
 #[test]
 fn a_stack_of_metamorph_has_all_its_planes() {

@@ -33,8 +33,10 @@ impl Described<'_> {
 
 /// A letter for each axis, among them `Y` and `X` once.
 pub(super) fn resolve(array: &Described, options: &ReadOptions, notes: &mut Vec<Note>) -> Decoded<Vec<char>> {
-    if array.shape.is_empty() {
-        return Err("holds a single number, not an image".into());
+    match array.shape.len() {
+        0 => return Err("holds a single number, not an image".into()),
+        1 => return Err(format!("has {}, but an image has rows and columns", array.shown())),
+        _ => {}
     }
     if let Some(letters) = options.letters() {
         return given(array, letters);
