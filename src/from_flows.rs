@@ -6,7 +6,7 @@ use ndarray::{ArrayView2, ArrayView3};
 
 use crate::backend::Backend;
 use crate::cpu::{Cpu, Work};
-use crate::memory::{enough, free, room};
+use crate::memory::{enough, room};
 use crate::pipeline::{Engine, STAGES, Segmented};
 use crate::plan::memory::{Network, Plan, Work as Planned};
 use crate::watch::{Progress, Watch};
@@ -68,12 +68,7 @@ fn check_memory(
 ) -> Result<()> {
     let network = Network { nout: 3, ..Network::default() };
     let work = Planned { image: size, small: size, others: 0, threads, batch: 0 };
-    let plan = Plan::of(&work, &network, options);
-    let limit = options.memory.unwrap_or_else(|| free().saturating_add(plan.present));
-    match plan.peak() > limit {
-        true => Err(Error::memory(what(), plan.peak(), limit)),
-        false => Ok(()),
-    }
+    Plan::of(&work, &network, options).check(options, 0, what)
 }
 
 /// Checks the arrays, and returns their height and width.

@@ -14,12 +14,11 @@ use super::normalize::{Levels, levels};
 use super::parts::keep_largest_parts_while;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
-use crate::memory::free;
 use crate::options::{Compat, Options};
 use crate::plan::grid::{Grid, Shape};
 use crate::plan::memory::{self, Network, Plan};
 use crate::watch::Watch;
-use crate::{Error, Image, Result};
+use crate::{Image, Result};
 
 /// The default number of tiles that go through the network together, as in cellpose. With more threads than this, each
 /// thread gets a tile, because the deep maps of one tile are too small to be shared by many threads.
@@ -105,12 +104,7 @@ impl Backend for Cpu {
         let (threads, batch) = (rayon::current_num_threads(), Self::batch(options));
         let plan =
             Plan::of(&memory::Work { image, small, others: self.images, threads, batch }, &network, options);
-        let limit =
-            options.memory.unwrap_or_else(|| free().saturating_add(plan.present + self.arena.bytes()));
-        match plan.peak() > limit {
-            true => Err(Error::memory(job.describe(), plan.peak(), limit)),
-            false => Ok(()),
-        }
+        plan.check(options, self.arena.bytes(), || job.describe())
     }
 
     fn channels(&mut self, work: &mut Work, image: &Image, options: &Options) -> Result<()> {

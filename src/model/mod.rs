@@ -229,25 +229,21 @@ struct File(Arc<Cow<'static, [u8]>>);
 impl File {
     fn tensors(&self, name: &str) -> Result<Tensors> {
         let bytes = &**self.0;
-        // The tensors in single precision are twice a file in half precision; PyTorch's are copied out of their archive,
-        // and once more if they are not in C order.
-        let needed = 4 * bytes.len() as u64 + PICKLES;
-        enough(
-            || format!("model {name}"),
-            || {
-                require(needed, None);
-                Ok(())
-            },
-        )?;
-        if safetensors::is_safetensors(bytes) {
-            safetensors::read(name, bytes)
-        } else if bytes.starts_with(torch::ZIP_MAGIC) {
-            torch::read_zip(name, bytes)
-        } else if bytes.starts_with(torch::LEGACY_MAGIC) {
-            torch::read_legacy(name, bytes)
-        } else {
-            Err(Error::model(name, "is neither a safetensors file nor one of PyTorch"))
-        }
+        let decode = || {
+            // The tensors in single precision are twice a file in half precision; PyTorch's are copied out of their
+            // archive, and once more if they are not in C order.
+            require(4 * bytes.len() as u64 + PICKLES, None);
+            if safetensors::is_safetensors(bytes) {
+                safetensors::read(name, bytes)
+            } else if bytes.starts_with(torch::ZIP_MAGIC) {
+                torch::read_zip(name, bytes)
+            } else if bytes.starts_with(torch::LEGACY_MAGIC) {
+                torch::read_legacy(name, bytes)
+            } else {
+                Err(Error::model(name, "is neither a safetensors file nor one of PyTorch"))
+            }
+        };
+        enough(|| format!("model {name}"), decode)
     }
 }
 

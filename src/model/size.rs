@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::dictionary;
 use super::tensors::{Tensor, Tensors};
+use crate::memory::enough;
 use crate::plan::diameter::DIAMETERS;
 use crate::{Error, Result};
 
@@ -43,14 +44,14 @@ impl SizeModel {
     /// Reads a file of the original, such as `size_cyto3.npy`; `name` is used in messages.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is not a size model.
+    /// [`Error::Model`] when it is not a size model, [`Error::Memory`] when there is too little memory for it.
     pub(super) fn from_npy(name: &str, bytes: &[u8]) -> Result<Self> {
         let read = || {
             let file = dictionary::read(bytes)?;
             let numbers = |key| file.numbers(key);
             Self::new(numbers("A")?, numbers("smean")?, &numbers("ymean")?, &numbers("diam_mean")?)
         };
-        read().map_err(|reason| Error::model(name, reason))
+        enough(|| format!("model {name}"), || read().map_err(|reason| Error::model(name, reason)))
     }
 
     fn new(

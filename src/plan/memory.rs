@@ -2,7 +2,8 @@
 
 use super::grid::Shape;
 use super::percentiles;
-use crate::{Options, PixelType};
+use crate::memory::free;
+use crate::{Error, Options, PixelType, Result};
 
 /// Bytes of a number of the maps, and of a label.
 const NUMBER: u64 = 4;
@@ -67,6 +68,16 @@ impl Plan {
     /// The bytes that the fullest stage adds.
     pub fn added(&self) -> u64 {
         [self.normalize, self.network, self.resize, self.follow, self.finish].into_iter().max().unwrap_or(0)
+    }
+
+    /// Refuses what takes more memory than the options allow or than is free. Of that `kept` bytes, and what the plan
+    /// has as present, are taken already; `what` says what needs the memory.
+    pub fn check(&self, options: &Options, kept: u64, what: impl FnOnce() -> String) -> Result<()> {
+        let limit = options.memory.unwrap_or_else(|| free().saturating_add(self.present + kept));
+        match self.peak() > limit {
+            true => Err(Error::memory(what(), self.peak(), limit)),
+            false => Ok(()),
+        }
     }
 
     /// The plan of an image. Each number is the worst case, in which every pixel is in a cell.

@@ -9,9 +9,8 @@ python3 -B tools/gpu/test_first_hour.py
 tools/gpu/pack --no-wheels
 
 # Where the stand-ins for the driver and NVRTC are.
-built=$(cargo rustc --profile pack --no-default-features --features cli,cuda --test cuda \
-    --message-format=json-render-diagnostics -- -C opt-level=s)
-emulator=$(grep -F '"reason":"build-script-executed"' <<<"$built" | grep -F 'kernels/emulator' \
+emulator=$(cargo build --release -p flowmask-emulator --message-format=json-render-diagnostics \
+    | grep -F '"reason":"build-script-executed"' | grep -F 'kernels/emulator' \
     | sed -n 's/.*"out_dir":"\([^"]*\)".*/\1/p' | tail -1)
 
 copy=$(mktemp -d)
