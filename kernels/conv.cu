@@ -144,7 +144,9 @@ template <class S> DEV void conv(const ConvSum<half_t>& a) {
     cp_async_commit();
   }
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, strip = warp / S::GROUPS, group = warp % S::GROUPS;
-  const int halo = first_row<S>(strip);
+  // Lanes 0 to 15 have the addresses of the quarters' pixels in the first plane, the others those in the second.
+  const int pixel = strip * S::OF_STRIP * S::HALO_PIXELS + corner<S>(lane / QUARTER_SIDE % 4) + lane % QUARTER_SIDE;
+  const int halo = lane / 16 * S::PLANE + pixel * CHUNK;
   const int weights = S::HALOS + group * UNIT_BYTES + lane * CHUNK;
   float acc[QUARTER_SIDE][4][4] = {};
   for (int s = 0, slot = 0; s < slices; s++, slot = slot + 1 == stages ? 0 : slot + 1) {

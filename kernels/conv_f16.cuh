@@ -33,14 +33,6 @@ template <class S> DEV int corner(int quarter) {
   return S::APART ? quarter * S::HALO_PIXELS : (quarter / 2 * S::HALO + quarter % 2) * QUARTER_SIDE;
 }
 
-// Where a lane reads rows of the quarters of a strip, in bytes from the beginning of the halos: lanes 0 to 15 have the
-// addresses of the quarters' pixels in the first plane, the others those in the second.
-template <class S> DEV int first_row(int strip) {
-  const int lane = threadIdx.x % 32;
-  const int pixel = strip * S::OF_STRIP * S::HALO_PIXELS + corner<S>(lane / QUARTER_SIDE % 4) + lane % QUARTER_SIDE;
-  return lane / 16 * S::PLANE + pixel * CHUNK;
-}
-
 // Starts the copies of a slice. Chunk i of the halos has the 8 channels from 8 * (i % 2) of pixel i / 2; `pixels` has
 // the index of each pixel in the map, shifted left by ROW_BITS, which is negative outside of the map. The weights of a
 // slice are contiguous.

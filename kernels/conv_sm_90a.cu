@@ -98,6 +98,13 @@ DEV void activate(const ConvSum<half_t>& a, const int* pixels, unsigned char* st
   }
 }
 
+// Where this lane reads the first rows of its strip's quarters, in bytes from the beginning of the halos. Lanes 0 to 15
+// have the addresses of the quarters' pixels in the first plane, the others those in the second.
+template <class S> DEV int first_row(int strip, int lane) {
+  const int pixel = strip * S::OF_STRIP * S::HALO_PIXELS + corner<S>(lane / QUARTER_SIDE % 4) + lane % QUARTER_SIDE;
+  return lane / 16 * S::PLANE + pixel * CHUNK;
+}
+
 // Starts the products of one slice. acc[f][n] has row f of the quarters and channels 8n to 8n + 7. `halo` points to the
 // first row that this lane reads. The last group of products runs on; those before it are done.
 template <class S, bool CONV>
@@ -126,7 +133,7 @@ template <class S> DEV void conv(const ConvSum<half_t>& a) {
   DYN_SMEM(raw);
   Shared<S>& m = *reinterpret_cast<Shared<S>*>(raw);
   const Work work = work_of<S>(a);
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, halo = first_row<S>(warp);
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, halo = first_row<S>(warp, lane);
   Next next = {(int)blockIdx.x, 0, 0};
   for (int slot = 0; slot < AHEAD; slot++) copy_next(a, work, m, next, slot);
 

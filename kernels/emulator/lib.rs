@@ -63,10 +63,10 @@ pub fn schedule(order: i32, eager: bool, seed: u64) {
 }
 
 /// Counts the operations of this thread's launches since the last call: `mma`, `ldmatrix`, bank conflicts of
-/// `ldmatrix`, barriers, shuffles, asynchronous copies, switches of threads.
-pub fn statistics() -> [u64; 7] {
-    let mut out = [0; 7];
-    // SAFETY: the function has this type, and writes seven numbers.
+/// `ldmatrix`, barriers, shuffles, asynchronous copies, switches of threads, `wgmma` of a warp.
+pub fn statistics() -> [u64; 8] {
+    let mut out = [0; 8];
+    // SAFETY: the function has this type, and writes eight numbers.
     unsafe { function::<unsafe extern "C" fn(*mut u64)>("emu_stats")(out.as_mut_ptr()) };
     out
 }

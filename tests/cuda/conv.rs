@@ -2,7 +2,7 @@
 
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use flowmask::Precision;
-use flowmask::cuda::conv::{Act, CHANNELS_IN, ConvSum, GROUP, Last, Map, Rows, Size, Weights};
+use flowmask::cuda::conv::{Act, CHANNELS_IN, ConvSum, GROUP, Last, Layout, Map, Rows, Size, Weights};
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::model::network::{Affine, Conv};
 
@@ -215,12 +215,18 @@ impl Problem {
 
     /// What the kernel makes: the map, the pooled map, the last layer. What is not made keeps its marks.
     fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+        self.run_in(gpu, Layout::usual(precision), change)
+    }
+
+    /// The same with the weights in a layout, which tells the kernel.
+    fn run_in(&self, gpu: &Gpu, layout: Layout, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+        let precision = if layout == Layout::Plain { Precision::F32 } else { Precision::F16 };
         let case = self.case;
         let of_input = |channels: usize| if channels < 3 { CHANNELS_IN } else { stored(channels) };
         let inputs = of_input(case.inputs);
         let proj = self.proj.as_ref().map(|(map, conv)| (map, conv, of_input(conv.inputs)));
         let weights =
-            Weights::new(gpu, precision, &self.conv, inputs, proj.map(|(_, conv, stored)| (conv, stored)))
+            Weights::in_layout(gpu, layout, &self.conv, inputs, proj.map(|(_, conv, stored)| (conv, stored)))
                 .unwrap();
         let src = self.src.upload(gpu, precision, inputs);
         let proj = proj.map(|(map, _, stored)| map.upload(gpu, precision, stored));
@@ -411,10 +417,50 @@ fn what_cannot_be_served_is_an_error() {
     assert!(error.contains("33 channels"), "{error}");
 }
 
+/// The cases for a kernel with warp groups: those that it can run, each with outputs for its columns of 64.
+fn wide() -> Vec<Problem> {
+    let few = CASES.iter().filter(|case| case.last.is_none());
+    let few = few.map(|case| Case { outputs: case.outputs.next_multiple_of(64) - 3, ..*case });
+    // 21 and 20 quarters of strips a tile: those of a thread block, 32, are of up to three and eight tiles.
+    let apart = Case { count: 9, height: 8, width: 9, act: 2, inputs: 70, outputs: 120, ..APART };
+    let pooled = Case { count: 4, height: 18, width: 14, relu: true, up: true, proj: Some((70, true)), ..apart };
+    let pooled = Case { pooled: true, accumulate: true, ..pooled };
+    few.chain([APART, apart, pooled]).map(Problem::new).collect()
+}
+
+fn quarters(size: Size) -> usize {
+    size.height.div_ceil(4) * size.width.div_ceil(4)
+}
+
 /// What only the emulator counts.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulator {
     use super::*;
+
+    fn bits(made: [Vec<f32>; 3]) -> [Vec<u32>; 3] {
+        made.map(|values| values.into_iter().map(f32::to_bits).collect())
+    }
+
+    /// The emulator adds the products of a slice in the same order for both instructions; a GPU need not.
+    #[test]
+    fn warp_groups_give_the_same_bits() {
+        let problems = wide();
+        on_device(|gpu| {
+            for problem in &problems {
+                let want = bits(problem.run(gpu, Precision::F16, |sum| sum.apart(false)));
+                let same = problem.case.proj.is_none_or(|(_, up)| up == problem.case.up);
+                for apart in [false, true] {
+                    if apart && !(same && quarters(problem.size) >= 5) {
+                        continue;
+                    }
+                    for blocks in [1, 2, 100] {
+                        let made = problem.run_in(gpu, Layout::Pieces, |sum| sum.apart(apart).blocks(blocks));
+                        assert!(bits(made) == want, "apart {apart}, {blocks} blocks, {:?}", problem.case);
+                    }
+                }
+            }
+        });
+    }
 
     /// For the 144 multiplications of a slice a warp loads 18 fragments, and a projection's 16 take 4.
     #[test]

@@ -8,8 +8,7 @@ use super::super::kernels::conv_f32::{STRIPS, Smem, conv_f32};
 use super::super::kernels::{Address, Dim, conv as kernels};
 use super::map::Value;
 use super::shape::{Shape, squares};
-use super::weights::groups;
-use super::{ConvSum, GROUP, MAX_PIXELS, Map, Size, Weights};
+use super::{ConvSum, GROUP, Layout, MAX_PIXELS, Map, Size, Weights};
 use crate::{Precision, Result};
 
 impl ConvSum<'_> {
@@ -23,6 +22,7 @@ impl ConvSum<'_> {
                 let grid = self.grid(size, STRIP_SIDE as usize, STRIPS as usize, 1);
                 conv_f32(gpu, grid, block, size_of::<Smem>() as u32, &self.args(gpu, size, out, 0))
             }
+            Precision::F16 if self.weights.layout == Layout::Pieces => self.launch_warp_groups(gpu, size, out),
             Precision::F16 => {
                 let shape = self.shape(size);
                 let act = if self.act.is_some() { self.weights.inputs } else { 0 };
@@ -46,7 +46,7 @@ impl ConvSum<'_> {
     /// projection must have the same size.
     fn shape(&self, size: Size) -> Shape {
         let same = self.proj.is_none_or(|(_, up)| up == self.up);
-        let shape = Shape::of(groups(Precision::F16, self.weights.outputs), size);
+        let shape = Shape::of(Layout::Lanes.groups(self.weights.outputs), size);
         let apart = self.apart.unwrap_or(shape.apart && same);
         assert!(!apart || (same && shape.can_be_apart(size)));
         Shape { apart, ..shape }
@@ -59,7 +59,7 @@ impl ConvSum<'_> {
     }
 
     /// The argument of the kernels.
-    fn args<T: Value>(&self, gpu: &Gpu, size: Size, out: &Map, stages: usize) -> kernels::ConvSum<T> {
+    pub(super) fn args<T: Value>(&self, gpu: &Gpu, size: Size, out: &Map, stages: usize) -> kernels::ConvSum<T> {
         let weights = self.weights;
         let (last, output) = self.last.unzip();
         kernels::ConvSum {

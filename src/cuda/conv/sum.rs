@@ -73,6 +73,7 @@ pub struct ConvSum<'a> {
     pub(super) relu: bool,
     pub(super) stages: Option<usize>,
     pub(super) apart: Option<bool>,
+    pub(super) blocks: Option<usize>,
     pub(super) pooled: Option<&'a Map>,
     pub(super) last: Option<(&'a Last, &'a Buffer<f32>)>,
 }
@@ -92,6 +93,7 @@ impl<'a> ConvSum<'a> {
             relu: false,
             stages: None,
             apart: None,
+            blocks: None,
             pooled: None,
             last: None,
         }
@@ -151,6 +153,12 @@ impl<'a> ConvSum<'a> {
     /// outputs, tiles of at least 16 squares of 4×4 pixels, and a projection from a map of the source's size.
     pub fn apart(self, apart: bool) -> Self {
         ConvSum { apart: Some(apart), ..self }
+    }
+
+    /// Sets how many thread blocks share the work in a kernel whose blocks stay on their multiprocessor. Without this,
+    /// there is one for each multiprocessor.
+    pub fn blocks(self, blocks: usize) -> Self {
+        ConvSum { blocks: Some(blocks), ..self }
     }
 
     /// Writes the sum to `out`.
