@@ -11,26 +11,26 @@ use crate::random::Random;
 
 /// What is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Case {
-    count: usize,
-    height: usize,
-    width: usize,
-    inputs: usize,
-    outputs: usize,
-    up: bool,
+pub(crate) struct Case {
+    pub count: usize,
+    pub height: usize,
+    pub width: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub up: bool,
     /// 1: one for all tiles, 2: a shift for each.
-    act: usize,
-    bias_of_tile: bool,
+    pub act: usize,
+    pub bias_of_tile: bool,
     /// Channels of the projection's source, and whether it is taken at twice its size.
-    proj: Option<(usize, bool)>,
-    skip: bool,
-    accumulate: bool,
-    relu: bool,
-    pooled: bool,
-    last: Option<usize>,
+    pub proj: Option<(usize, bool)>,
+    pub skip: bool,
+    pub accumulate: bool,
+    pub relu: bool,
+    pub pooled: bool,
+    pub last: Option<usize>,
 }
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case { count: 1, height: 1, width: 1, inputs: 1, outputs: 1, ..DEFAULT },
     Case { count: 2, height: 7, width: 9, inputs: 2, outputs: 33, act: 1, relu: true, ..DEFAULT },
     Case { count: 3, height: 3, width: 17, inputs: 40, outputs: 20, act: 2, bias_of_tile: true, ..DEFAULT },
@@ -62,7 +62,7 @@ const CASES: &[Case] = &[
 ];
 
 /// 21 quarters of strips a tile, where squares of 8×8 pixels would be 8 strips: in half precision, they lie apart.
-const APART: Case = Case {
+pub(crate) const APART: Case = Case {
     count: 3,
     height: 11,
     width: 28,
@@ -75,7 +75,7 @@ const APART: Case = Case {
     ..DEFAULT
 };
 
-const DEFAULT: Case = Case {
+pub(crate) const DEFAULT: Case = Case {
     count: 0,
     height: 0,
     width: 0,
@@ -128,9 +128,9 @@ fn stored(channels: usize) -> usize {
 }
 
 /// A case with all its inputs.
-struct Problem {
-    case: Case,
-    size: Size,
+pub(crate) struct Problem {
+    pub case: Case,
+    pub size: Size,
     src: Plain,
     conv: Conv,
     act: Affine,
@@ -146,7 +146,7 @@ struct Problem {
 }
 
 impl Problem {
-    fn new(case: Case) -> Self {
+    pub fn new(case: Case) -> Self {
         let mut r = Random(case.outputs as u64 * 1000 + case.inputs as u64);
         let size = Size { count: case.count, height: case.height, width: case.width };
         let channels = case.outputs;
@@ -214,12 +214,12 @@ impl Problem {
     }
 
     /// What the kernel makes: the map, the pooled map, the last layer. What is not made keeps its marks.
-    fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+    pub fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
         self.run_in(gpu, Layout::usual(precision), change)
     }
 
     /// The same with the weights in a layout, which tells the kernel.
-    fn run_in(&self, gpu: &Gpu, layout: Layout, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+    pub fn run_in(&self, gpu: &Gpu, layout: Layout, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
         let precision = if layout == Layout::Plain { Precision::F32 } else { Precision::F16 };
         let case = self.case;
         let of_input = |channels: usize| if channels < 3 { CHANNELS_IN } else { stored(channels) };
@@ -287,7 +287,7 @@ impl Worst<'_> {
     }
 }
 
-fn check(problem: &Problem, made: &[Vec<f32>; 3], bound: f64, part: &mut f64) {
+pub(crate) fn check(problem: &Problem, made: &[Vec<f32>; 3], bound: f64, part: &mut f64) {
     let (case, Size { count, height, width }) = (problem.case, problem.size);
     let [out, pooled, output] = made;
     let mut worst = Worst { what: format!("{case:?}"), bound, part };
@@ -417,50 +417,10 @@ fn what_cannot_be_served_is_an_error() {
     assert!(error.contains("33 channels"), "{error}");
 }
 
-/// The cases for a kernel with warp groups: those that it can run, each with outputs for its columns of 64.
-fn wide() -> Vec<Problem> {
-    let few = CASES.iter().filter(|case| case.last.is_none());
-    let few = few.map(|case| Case { outputs: case.outputs.next_multiple_of(64) - 3, ..*case });
-    // 21 and 20 quarters of strips a tile: those of a thread block, 32, are of up to three and eight tiles.
-    let apart = Case { count: 9, height: 8, width: 9, act: 2, inputs: 70, outputs: 120, ..APART };
-    let pooled = Case { count: 4, height: 18, width: 14, relu: true, up: true, proj: Some((70, true)), ..apart };
-    let pooled = Case { pooled: true, accumulate: true, ..pooled };
-    few.chain([APART, apart, pooled]).map(Problem::new).collect()
-}
-
-fn quarters(size: Size) -> usize {
-    size.height.div_ceil(4) * size.width.div_ceil(4)
-}
-
 /// What only the emulator counts.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulator {
     use super::*;
-
-    fn bits(made: [Vec<f32>; 3]) -> [Vec<u32>; 3] {
-        made.map(|values| values.into_iter().map(f32::to_bits).collect())
-    }
-
-    /// The emulator adds the products of a slice in the same order for both instructions; a GPU need not.
-    #[test]
-    fn warp_groups_give_the_same_bits() {
-        let problems = wide();
-        on_device(|gpu| {
-            for problem in &problems {
-                let want = bits(problem.run(gpu, Precision::F16, |sum| sum.apart(false)));
-                let same = problem.case.proj.is_none_or(|(_, up)| up == problem.case.up);
-                for apart in [false, true] {
-                    if apart && !(same && quarters(problem.size) >= 5) {
-                        continue;
-                    }
-                    for blocks in [1, 2, 100] {
-                        let made = problem.run_in(gpu, Layout::Pieces, |sum| sum.apart(apart).blocks(blocks));
-                        assert!(bits(made) == want, "apart {apart}, {blocks} blocks, {:?}", problem.case);
-                    }
-                }
-            }
-        });
-    }
 
     /// For the 144 multiplications of a slice a warp loads 18 fragments, and a projection's 16 take 4.
     #[test]

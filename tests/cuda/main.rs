@@ -7,6 +7,8 @@ mod channels;
 mod cluster;
 mod components;
 mod conv;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod conv_sm_90a;
 mod device;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulator;
