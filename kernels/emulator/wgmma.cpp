@@ -106,10 +106,10 @@ void WarpGroups::end() {
   for (size_t i = 0; i < warps.size(); i++) {
     const Started& s = warps[i];
     if (!s.products.empty()) fail("%s:%d the kernel ends while a wgmma runs, which nothing has waited for", s.file, s.line);
-    if (s.count < operands[i / 4].size()) {
-      const Started& other = warps[i / 4 * 4].count > s.count ? warps[i / 4 * 4] : warps[i / 4 * 4 + 3];
-      fail("%s:%d warp %zu did not start all wgmma of its warp group", other.file, other.line, i);
-    }
+    if (s.count == operands[i / 4].size()) continue;
+    size_t other = i / 4 * 4;
+    while (warps[other].count <= s.count) other++;
+    fail("%s:%d warp %zu did not start each wgmma of its warp group", warps[other].file, warps[other].line, i);
   }
 }
 

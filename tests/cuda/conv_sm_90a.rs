@@ -21,7 +21,8 @@ fn problems() -> Vec<Problem> {
     let all = all.map(|case| Case { outputs: case.outputs.next_multiple_of(64) - 3, ..*case });
     // Six quarters a tile: the 32 of a thread block are of up to seven tiles.
     let apart = Case { count: 9, height: 8, width: 9, inputs: 70, outputs: 120, ..APART };
-    let pooled = Case { count: 4, height: 18, width: 14, relu: true, up: true, proj: Some((70, true)), ..apart };
+    let pooled =
+        Case { count: 4, height: 18, width: 14, relu: true, up: true, proj: Some((70, true)), ..apart };
     let pooled = Case { pooled: true, accumulate: true, ..pooled };
     all.chain([apart, pooled]).map(Problem::new).collect()
 }
@@ -102,7 +103,10 @@ fn fragments_are_loaded_once_and_without_bank_conflicts() {
             let [mma, lanes, conflicts, _, _, _, _, products] = flowmask_emulator::statistics();
             let (slices, projection) = (4, 2);
             let warps = products / (36 * slices + 4 * projection);
-            assert!(warps > 0 && warps.is_multiple_of(8) && conflicts == 0 && mma == 0, "{warps} {conflicts} {mma}");
+            assert!(
+                warps > 0 && warps.is_multiple_of(8) && conflicts == 0 && mma == 0,
+                "{warps} {conflicts} {mma}"
+            );
             assert_eq!(products, warps * (36 * slices + 4 * projection));
             assert_eq!(lanes / 32, warps * (18 * slices + 4 * projection));
         }

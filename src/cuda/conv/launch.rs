@@ -22,7 +22,9 @@ impl ConvSum<'_> {
                 let grid = self.grid(size, STRIP_SIDE as usize, STRIPS as usize, 1);
                 conv_f32(gpu, grid, block, size_of::<Smem>() as u32, &self.args(gpu, size, out, 0))
             }
-            Precision::F16 if self.weights.layout == Layout::Pieces => self.launch_warp_groups(gpu, size, out),
+            Precision::F16 if self.weights.layout == Layout::Pieces => {
+                self.launch_warp_groups(gpu, size, out)
+            }
             Precision::F16 => {
                 let shape = self.shape(size);
                 let act = if self.act.is_some() { self.weights.inputs } else { 0 };
@@ -59,7 +61,13 @@ impl ConvSum<'_> {
     }
 
     /// The argument of the kernels.
-    pub(super) fn args<T: Value>(&self, gpu: &Gpu, size: Size, out: &Map, stages: usize) -> kernels::ConvSum<T> {
+    pub(super) fn args<T: Value>(
+        &self,
+        gpu: &Gpu,
+        size: Size,
+        out: &Map,
+        stages: usize,
+    ) -> kernels::ConvSum<T> {
         let weights = self.weights;
         let (last, output) = self.last.unzip();
         kernels::ConvSum {

@@ -22,7 +22,11 @@ impl ConvSum<'_> {
         let quarters = squares(size, kernels::QUARTER_SIDE as usize);
         let apart = self.apart.unwrap_or(Shape::of(2, size).apart && same);
         assert!(!apart || (same && quarters >= LEAST));
-        let strips = if apart { (size.count * quarters).div_ceil(4) } else { size.count * squares(size, kernels::STRIP_SIDE as usize) };
+        let strips = if apart {
+            (size.count * quarters).div_ceil(4)
+        } else {
+            size.count * squares(size, kernels::STRIP_SIDE as usize)
+        };
         let items = strips.div_ceil(STRIPS) * columns;
         let blocks = self.blocks.map_or_else(|| multiprocessors(gpu), Ok)?.min(items);
         let (kernel, shared): (fn(&Gpu, _, _, _, &_) -> _, _) = match apart {
