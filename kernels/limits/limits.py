@@ -42,6 +42,7 @@ MULTIPROCESSORS = {
     "sm_86": (1536, 16, 100 << 10, 99 << 10),
     "sm_89": (1536, 24, 100 << 10, 99 << 10),
     "sm_90": (2048, 32, 228 << 10, 227 << 10),
+    "sm_90a": (2048, 32, 228 << 10, 227 << 10),
     "sm_100": (2048, 32, 228 << 10, 227 << 10),
     "sm_120": (1536, 24, 100 << 10, 99 << 10),
 }
@@ -117,7 +118,7 @@ def inner(operations):
 
 def measure(path):
     """Rows of a CUBIN: what the compiler says and what its code has."""
-    file, arch, compiler = re.fullmatch(r"(\w+)\.(sm_\d+)\.nvrtc-([\d.]+)\.\w+\.cubin", path.name).groups()
+    file, arch, compiler = re.fullmatch(r"(\w+)\.(sm_\d+a?)\.nvrtc-([\d.]+)\.\w+\.cubin", path.name).groups()
     text = run("cuobjdump", "-res-usage", "-sass", str(path))
     threads = launch_bounds(path.read_bytes())
     used = {
