@@ -49,7 +49,7 @@ class Machine:
             "RUST_BACKTRACE": "0",
         }
         if small:
-            self.environment |= {"FLOWMASK_TEST_SMALL": "100", "FLOWMASK_BENCH_SIDE": "64"}
+            self.environment |= {"FLOWMASK_TEST_SMALL": "100", "FLOWMASK_BENCH_SIDE": "64", "FLOWMASK_TUNE": "off"}
 
     @property
     def left(self) -> float:
