@@ -17,9 +17,11 @@ const TILES: (usize, usize) = (224, 64);
 /// [`Error::Device`] when a kernel on trial took the GPU down with it, which is refused from then on, or when that which
 /// every network needs is wrong; [`Error::Option`] as in [`tune`].
 pub fn chosen(gpu: &Gpu) -> Result<Choice> {
-    let Some(tiles) = tiles()? else { return Ok(Choice::default()) };
+    let tiles = tiles()?;
     let Ok(kept) = Kept::of(gpu) else { return Ok(Choice::default()) };
     let known = || kept.read().unwrap_or_default();
+    // What is refused stays so.
+    let Some(tiles) = tiles else { return Choice { times: Vec::new(), ..known() }.usable(gpu) };
     if known().is_measured() {
         return known().usable(gpu);
     }
@@ -96,6 +98,8 @@ fn measure(
     before: Choice,
     (side, count): (usize, usize),
 ) -> Result<Choice> {
+    // All are tried, whatever the GPU has been told to choose.
+    let gpu = &gpu.clone().choosing(Choice::default());
     let mut choice = before;
     if let Some(variant) = trials.unfinished() {
         choice.refuse(variant, "its trial did not end: it stopped the program or the GPU".into());
