@@ -14,8 +14,8 @@ const TILES: (usize, usize) = (224, 64);
 /// be measured, the choice is that of [`Choice::default`].
 ///
 /// # Errors
-/// [`Error::Device`] when a kernel on trial took the GPU down with it, which is refused from then on, or when that which
-/// every network needs is wrong; [`Error::Option`] as in [`tune`].
+/// [`Error::Device`] when a kernel on trial took the GPU down with it, which is refused from then on, when that which every
+/// network needs is wrong, or when `FLOWMASK_TUNE` is neither `off` nor two numbers.
 pub fn chosen(gpu: &Gpu) -> Result<Choice> {
     let tiles = tiles()?;
     let Ok(kept) = Kept::of(gpu) else { return Ok(Choice::default()) };
@@ -58,8 +58,8 @@ pub fn pinned(gpu: &Gpu, name: &str) -> Result<Choice> {
 /// Measures anew, also what was refused before.
 ///
 /// # Errors
-/// [`Error::Device`] when something cannot be measured, [`Error::Write`] when the result cannot be kept,
-/// [`Error::Option`] when `FLOWMASK_TUNE` is not `off` or two numbers.
+/// [`Error::Device`] as in [`chosen`] and when something cannot be measured, [`Error::Write`] when the result cannot be
+/// kept.
 pub fn tune(gpu: &Gpu) -> Result<Choice> {
     let kept = Kept::of(gpu)?;
     let mut trials = kept.trials()?;
@@ -86,7 +86,7 @@ fn tiles() -> Result<Option<(usize, usize)>> {
         }
         _ => {
             let reason = "must be off, or the side and the number of the tiles to measure with, as 224,64";
-            Err(Error::option("FLOWMASK_TUNE", reason))
+            Err(Error::device("cuda", format!("FLOWMASK_TUNE {reason}")))
         }
     }
 }
