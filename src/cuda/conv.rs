@@ -1,19 +1,23 @@
 //! The convolutions of the network, each with the batch norm, sums, ReLU and pooling around it in one kernel.
 //!
 //! The kernels for half precision use the instruction `mma.sync`, which every card from compute capability 8.0 on has,
-//! or `wgmma`, which those of 9.0 alone have. The order of the weights tells which.
+//! or `wgmma`, which those of 9.0 alone have: [`VARIANTS`] has them all, and a [`Choice`] tells which computes what.
 
+mod choice;
 mod launch;
 mod map;
 mod shape;
 mod sum;
+mod variants;
 mod warp_groups;
 mod weights;
 
 use super::kernels::conv as kernels;
+pub use choice::Choice;
 pub use map::Map;
 pub(super) use map::value_bytes;
 pub use sum::{ConvSum, Rows, Size};
+pub use variants::{Kind, VARIANTS, Variant};
 pub(super) use weights::pad;
 pub use weights::{Act, Last, Layout, Weights};
 

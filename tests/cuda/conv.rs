@@ -215,19 +215,25 @@ impl Problem {
 
     /// What the kernel makes: the map, the pooled map, the last layer. What is not made keeps its marks.
     pub fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
-        self.run_in(gpu, Layout::usual(precision), change)
+        let layout = if precision == Precision::F16 { Layout::Lanes } else { Layout::Plain };
+        self.run_in(gpu, layout, change)
     }
 
     /// The same with the weights in a layout, which tells the kernel.
     pub fn run_in(&self, gpu: &Gpu, layout: Layout, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
-        let precision = if layout == Layout::Plain { Precision::F32 } else { Precision::F16 };
+        let precision = layout.precision();
         let case = self.case;
         let of_input = |channels: usize| if channels < 3 { CHANNELS_IN } else { stored(channels) };
         let inputs = of_input(case.inputs);
         let proj = self.proj.as_ref().map(|(map, conv)| (map, conv, of_input(conv.inputs)));
-        let weights =
-            Weights::in_layout(gpu, layout, &self.conv, inputs, proj.map(|(_, conv, stored)| (conv, stored)))
-                .unwrap();
+        let weights = Weights::in_layouts(
+            gpu,
+            &[layout],
+            &self.conv,
+            inputs,
+            proj.map(|(_, conv, stored)| (conv, stored)),
+        )
+        .unwrap();
         let src = self.src.upload(gpu, precision, inputs);
         let proj = proj.map(|(map, _, stored)| map.upload(gpu, precision, stored));
         let act = Act::new(gpu, precision, &self.act, inputs).unwrap();

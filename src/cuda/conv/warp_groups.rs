@@ -4,24 +4,18 @@ use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
 use super::super::Gpu;
 use super::super::kernels::conv_sm_90a as kernels;
-use super::shape::{Shape, squares};
-use super::{ConvSum, Map, Size};
+use super::shape::squares;
+use super::{ConvSum, Layout, Map, Size};
 use crate::Result;
 
 /// Strips of a thread block.
 const STRIPS: usize = kernels::WARPS as usize;
-/// The fewest squares of a tile for which the tiles of a thread block can be told apart.
-const LEAST: usize = 5;
 
 impl ConvSum<'_> {
-    /// Launches the kernel for the maps, for weights in [`Layout::Pieces`](super::Layout::Pieces).
-    pub(super) fn launch_warp_groups(&self, gpu: &Gpu, size: Size, out: &Map) -> Result<()> {
+    /// Launches a kernel for the maps, for weights in [`Layout::Pieces`].
+    pub(super) fn launch_warp_groups(&self, gpu: &Gpu, size: Size, out: &Map, apart: bool) -> Result<()> {
         let columns = self.weights.outputs / kernels::COLUMN as usize;
-        assert_eq!(columns * kernels::COLUMN as usize, self.weights.outputs);
-        let same = self.proj.is_none_or(|(_, up)| up == self.up);
         let quarters = squares(size, kernels::QUARTER_SIDE as usize);
-        let apart = self.apart.unwrap_or(Shape::of(2, size).apart && same);
-        assert!(!apart || (same && quarters >= LEAST));
         let strips = if apart {
             (size.count * quarters).div_ceil(4)
         } else {
@@ -33,8 +27,9 @@ impl ConvSum<'_> {
             true => (kernels::conv_sm_90a_apart, kernels::SHARED_APART),
             false => (kernels::conv_sm_90a, kernels::SHARED_TOGETHER),
         };
+        let args = self.args(gpu, size, out, Layout::Pieces, 0);
         let block = (kernels::THREADS as u32, 1, 1);
-        kernel(gpu, (blocks as u32, 1, 1), block, shared as u32, &self.args(gpu, size, out, 0))
+        kernel(gpu, (blocks as u32, 1, 1), block, shared as u32, &args)
     }
 }
 

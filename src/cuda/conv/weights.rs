@@ -26,12 +26,9 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The layout for the kernels that every card can run.
-    pub fn usual(precision: Precision) -> Layout {
-        match precision {
-            Precision::F16 => Layout::Lanes,
-            Precision::F32 => Layout::Plain,
-        }
+    /// The precision of the kernels that read weights in this order.
+    pub fn precision(self) -> Precision {
+        if self == Layout::Plain { Precision::F32 } else { Precision::F16 }
     }
 
     /// How many groups of [`GROUP`] outputs one thread block computes.
@@ -57,8 +54,8 @@ impl Layout {
 /// The weights of a 3×3 convolution and of the 1×1 projection that is added to it.
 #[derive(Debug)]
 pub struct Weights {
-    pub(super) values: Map,
-    pub(super) layout: Layout,
+    /// The same weights in each order that a kernel may need.
+    values: Vec<(Layout, Map)>,
     pub(super) bias: Buffer<f32>,
     /// Stored channels of the source, of the source of the projection (0 without one), and of the result.
     pub(super) inputs: usize,
@@ -79,47 +76,67 @@ impl Weights {
         inputs: usize,
         proj: Option<(&Conv, usize)>,
     ) -> Result<Self> {
-        Self::in_layout(gpu, Layout::usual(precision), conv, inputs, proj)
+        let layouts = match precision {
+            Precision::F16 => gpu.choice().layouts(conv.outputs.next_multiple_of(GROUP)),
+            Precision::F32 => vec![Layout::Plain],
+        };
+        Self::in_layouts(gpu, &layouts, conv, inputs, proj)
     }
 
-    /// The same in a layout, which must fit the number of outputs: [`Layout::Pieces`] are for multiples of 64.
+    /// The same in these orders, which must fit the number of outputs: [`Layout::Pieces`] are for multiples of 64.
     ///
     /// # Errors
     /// As [`Weights::new`].
-    pub fn in_layout(
+    pub fn in_layouts(
         gpu: &Gpu,
-        layout: Layout,
+        layouts: &[Layout],
         conv: &Conv,
         inputs: usize,
         proj: Option<(&Conv, usize)>,
     ) -> Result<Self> {
-        let precision = if layout == Layout::Plain { Precision::F32 } else { Precision::F16 };
-        let outputs = conv.outputs.next_multiple_of(GROUP);
-        let proj_inputs = proj.map_or(0, |(_, inputs)| inputs);
-        let units = (TAPS * inputs + proj_inputs) / SLICE;
-        let mut values = vec![0.0; units * outputs * SLICE];
-        pack(layout, conv, units, 0, &mut values);
-        if let Some((proj, _)) = proj {
-            pack(layout, proj, units, TAPS * inputs / SLICE, &mut values);
-        }
-        if precision == Precision::F16 && values.iter().any(|v| !f16::from_f32(*v).is_finite()) {
-            let reason = "a weight of the network is too large for half precision; take single precision";
-            return Err(Error::device("cuda", reason));
-        }
         Ok(Weights {
-            values: Map::of(gpu, precision, &values)?,
-            layout,
+            values: layouts
+                .iter()
+                .map(|&layout| Ok((layout, packed(gpu, layout, conv, inputs, proj)?)))
+                .collect::<Result<_>>()?,
             bias: Buffer::of(gpu, &pad(&conv.bias))?,
             inputs,
-            proj_inputs,
-            outputs,
+            proj_inputs: proj.map_or(0, |(_, inputs)| inputs),
+            outputs: conv.outputs.next_multiple_of(GROUP),
         })
+    }
+
+    /// The weights in this order, if they are there.
+    pub(super) fn of(&self, layout: Layout) -> Option<&Map> {
+        self.values.iter().find(|(of, _)| *of == layout).map(|(_, values)| values)
     }
 
     /// The number of stored channels of the result.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
+}
+
+/// The weights of a convolution and of its projection in one order, on the GPU.
+fn packed(
+    gpu: &Gpu,
+    layout: Layout,
+    conv: &Conv,
+    inputs: usize,
+    proj: Option<(&Conv, usize)>,
+) -> Result<Map> {
+    let outputs = conv.outputs.next_multiple_of(GROUP);
+    let units = (TAPS * inputs + proj.map_or(0, |(_, inputs)| inputs)) / SLICE;
+    let mut values = vec![0.0; units * outputs * SLICE];
+    pack(layout, conv, units, 0, &mut values);
+    if let Some((proj, _)) = proj {
+        pack(layout, proj, units, TAPS * inputs / SLICE, &mut values);
+    }
+    if layout.precision() == Precision::F16 && values.iter().any(|v| !f16::from_f32(*v).is_finite()) {
+        let reason = "a weight of the network is too large for half precision; take single precision";
+        return Err(Error::device("cuda", reason));
+    }
+    Map::of(gpu, layout.precision(), &values)
 }
 
 /// Writes the weights of a convolution to `values`, `[outputs of a thread block, unit, group]`, from unit `first` on. A

@@ -51,7 +51,7 @@ impl Entry {
             let _ = write!(short, "{byte:02x}");
         }
         let ending = match target {
-            Target::Cubin(_) => "cubin",
+            Target::Cubin(_) | Target::Specific(_) => "cubin",
             Target::Ptx(_) => "ptx",
         };
         Entry { file: format!("{name}.{architecture}.nvrtc-{compiler}.{short}.{ending}"), key }
@@ -113,6 +113,7 @@ mod tests {
             entry((12, 9), Target::Cubin(90), "a", "bc"),
             entry((13, 5), Target::Cubin(90), "a", "bc"),
             entry((12, 9), Target::Cubin(80), "a", "bc"),
+            entry((12, 9), Target::Specific(90), "a", "bc"),
             entry((12, 9), Target::Ptx(90), "a", "bc"),
             entry((12, 9), Target::Cubin(90), "ab", "c"),
             entry((12, 9), Target::Cubin(90), "a", "bd"),
