@@ -55,9 +55,7 @@ template <class S> DEV Work work_of(const ConvSum<half_t>& a) {
 // Fills the tables for an item from square `first` on, as far as the threads of this warp need them.
 template <class S> DEV void fill_tables(const ConvSum<half_t>& a, int (&pixels)[S::TABLES][S::PIXELS], int first) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, tile = square_at<S::SIDE>(a, first).tile;
-  for (int k = lane / 16; k < S::ROUNDS; k += 2) {
-    const int i = k * (THREADS / 2) + warp * 16 + lane % 16;
-    if (i >= S::PIXELS) continue;
+  for (int i = lane / 16 * (THREADS / 2) + warp * 16 + lane % 16; i < S::PIXELS; i += THREADS) {
     const Square square = square_at<S::SIDE>(a, first + i / S::HALO_PIXELS);
     const int pixel = i % S::HALO_PIXELS, row = square.tile - tile;
     pixels[0][i] = halo_pixel<S::SIDE>(a, square, pixel, a.src_up) * (1 << ROW_BITS) + row;
