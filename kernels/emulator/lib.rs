@@ -34,6 +34,11 @@ fn driver() -> Option<&'static Library> {
         // The stand-ins for compiled kernels must not get into the user's cache.
         // SAFETY: the emulator, which reads variables outside Rust, is not loaded yet.
         unsafe { std::env::set_var("FLOWMASK_CACHE", folder().join("cache")) };
+        // Here times mean nothing, and measuring them takes long.
+        if std::env::var_os("FLOWMASK_TUNE").is_none() {
+            // SAFETY: as above.
+            unsafe { std::env::set_var("FLOWMASK_TUNE", "off") };
+        }
         let open = |path: &Path| {
             // SAFETY: the libraries are this crate's, and run nothing when they are loaded.
             unsafe { Library::new(path) }.unwrap_or_else(|e| panic!("{}: {e}", path.display()))

@@ -4,19 +4,25 @@
 //! or `wgmma`, which those of 9.0 alone have: [`VARIANTS`] has them all, and a [`Choice`] tells which computes what.
 
 mod choice;
+mod kept;
 mod launch;
 mod map;
 mod shape;
 mod sum;
+mod trial;
+mod tune;
 mod variants;
 mod warp_groups;
 mod weights;
 
+use super::Gpu;
 use super::kernels::conv as kernels;
-pub use choice::Choice;
+pub use choice::{Choice, Row};
+pub use kept::kept;
 pub use map::Map;
 pub(super) use map::value_bytes;
 pub use sum::{ConvSum, Rows, Size};
+pub use tune::{chosen, pinned, tune};
 pub use variants::{Kind, VARIANTS, Variant};
 pub(super) use weights::pad;
 pub use weights::{Act, Last, Layout, Weights};

@@ -16,11 +16,11 @@ use std::sync::mpsc;
 use std::thread;
 
 pub use cache::Cache;
+pub(in crate::cuda) use cache::Entry;
 pub use library::Compiler;
 
 use super::sources::SOURCES;
 use crate::{Error, Result};
-use cache::Entry;
 
 /// The compiled kernels for one card.
 #[derive(Debug)]

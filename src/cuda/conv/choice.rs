@@ -1,7 +1,8 @@
 //! Which variant computes a convolution.
 
 use super::variants::{Kind, VARIANTS, Variant};
-use super::{Layout, Size};
+use super::{Gpu, Layout, Size};
+use crate::{Error, Result};
 
 /// Which variant computes each convolution on a kind of card.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,20 @@ pub(super) struct Time {
     pub seconds: f64,
 }
 
+/// The times of all variants for a kind of convolution.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What is computed,
+    pub kind: Kind,
+    /// for these tiles.
+    pub size: Size,
+    /// The name of each variant that can, and its seconds for all tiles.
+    pub seconds: Vec<(&'static str, f64)>,
+    /// The name of the one that is chosen.
+    pub chosen: &'static str,
+}
+
 impl Time {
     /// For each quarter of a strip, so that other sizes can be compared.
     fn of_quarter(&self) -> f64 {
@@ -34,8 +49,52 @@ impl Time {
 
 impl Choice {
     /// The choice of this variant wherever it can compute a convolution.
-    pub fn pinned(variant: &'static Variant) -> Self {
+    pub(super) fn pinned(variant: &'static Variant) -> Self {
         Choice { pinned: Some(variant.name), ..Choice::default() }
+    }
+
+    /// Whether variants were measured on the card.
+    pub fn is_measured(&self) -> bool {
+        !self.times.is_empty()
+    }
+
+    /// The names of variants that gave wrong results or failed, each with the reason. They are never chosen.
+    pub fn refused(&self) -> &[(&'static str, String)] {
+        &self.refused
+    }
+
+    /// What was measured, a row for each kind of convolution.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        for Time { kind, size, variant, seconds } in &self.times {
+            match rows.iter_mut().find(|row| row.kind == *kind) {
+                Some(row) => row.seconds.push((variant, *seconds)),
+                None => {
+                    let chosen = self.of(*kind, *size, VARIANTS.iter()).map_or("", |variant| variant.name);
+                    rows.push(Row { kind: *kind, size: *size, seconds: vec![(variant, *seconds)], chosen });
+                }
+            }
+        }
+        rows
+    }
+
+    /// The choice itself, if the variant is right that can compute every convolution.
+    pub(super) fn usable(self, gpu: &Gpu) -> Result<Self> {
+        match self.refused.iter().find(|(name, _)| *name == VARIANTS[0].name) {
+            Some((name, reason)) => {
+                let reason =
+                    format!("the kernels {name} are refused on this card ({reason}); take single precision");
+                Err(Error::device(gpu.device(), reason))
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// Never chooses a variant from now on.
+    pub(super) fn refuse(&mut self, variant: &'static Variant, reason: String) {
+        if self.allows(variant.name) {
+            self.refused.push((variant.name, reason));
+        }
     }
 
     /// The variant that is chosen for a convolution among these. It does not depend on the number of tiles.
@@ -75,7 +134,7 @@ impl Choice {
         layouts
     }
 
-    fn allows(&self, name: &str) -> bool {
+    pub(super) fn allows(&self, name: &str) -> bool {
         self.refused.iter().all(|(refused, _)| *refused != name)
     }
 
