@@ -41,9 +41,9 @@ struct Work {
   int columns, slices, items;
 };
 
-// The slice that is copied next, and the set of tables of its item.
+// The slice that is copied next, the column of its item, and the set of tables.
 struct Next {
-  int item, slice, set;
+  int item, slice, column, set;
 };
 
 template <class S> DEV Work work_of(const ConvSum<half_t>& a) {
@@ -55,9 +55,7 @@ template <class S> DEV Work work_of(const ConvSum<half_t>& a) {
 // Fills the tables for an item from square `first` on, as far as the threads of this warp need them.
 template <class S> DEV void fill_tables(const ConvSum<half_t>& a, int (&pixels)[S::TABLES][S::PIXELS], int first) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, tile = square_at<S::SIDE>(a, first).tile;
-  for (int k = lane / 16; k < S::ROUNDS; k += 2) {
-    const int i = k * (THREADS / 2) + warp * 16 + lane % 16;
-    if (i >= S::PIXELS) continue;
+  for (int i = lane / 16 * (THREADS / 2) + warp * 16 + lane % 16; i < S::PIXELS; i += THREADS) {
     const Square square = square_at<S::SIDE>(a, first + i / S::HALO_PIXELS);
     const int pixel = i % S::HALO_PIXELS, row = square.tile - tile;
     pixels[0][i] = halo_pixel<S::SIDE>(a, square, pixel, a.src_up) * (1 << ROW_BITS) + row;
@@ -71,10 +69,13 @@ template <class S>
 DEV void copy_next(const ConvSum<half_t>& a, const Work& work, Shared<S>& m, Next& next, int slot) {
   if (next.item < work.items) {
     int(&pixels)[S::TABLES][S::PIXELS] = m.pixels[next.set];
-    if (next.slice == 0) fill_tables<S>(a, pixels, next.item / work.columns * S::SQUARES);
-    load<S>(a, pixels[0], pixels[S::TABLES - 1], m.ring[slot], next.slice, next.item % work.columns);
+    if (next.slice == 0) {
+      next.column = next.item % work.columns;
+      fill_tables<S>(a, pixels, next.item / work.columns * S::SQUARES);
+    }
+    load<S>(a, pixels[0], pixels[S::TABLES - 1], m.ring[slot], next.slice, next.column);
     next.slice++;
-    if (next.slice == work.slices) next = {next.item + (int)gridDim.x, 0, next.set ^ 1};
+    if (next.slice == work.slices) next = {next.item + (int)gridDim.x, 0, 0, next.set ^ 1};
   }
   cp_async_commit();
 }
@@ -134,7 +135,7 @@ template <class S> DEV void conv(const ConvSum<half_t>& a) {
   Shared<S>& m = *reinterpret_cast<Shared<S>*>(raw);
   const Work work = work_of<S>(a);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, halo = first_row<S>(warp, lane);
-  Next next = {(int)blockIdx.x, 0, 0};
+  Next next = {(int)blockIdx.x, 0, 0, 0};
   for (int slot = 0; slot < AHEAD; slot++) copy_next(a, work, m, next, slot);
 
   u32 rows[3][QUARTER_SIDE + 2][4];
