@@ -5,6 +5,7 @@ use super::kept::{Kept, Trials};
 use super::trial::{Outcome, Problem, Trial, problems};
 use super::variants::{VARIANTS, Variant};
 use super::{Gpu, Layout};
+use crate::cuda::nvrtc::reason;
 use crate::{Error, Result};
 
 /// The side of the tiles and how many there are in a batch, as in a large image.
@@ -145,6 +146,7 @@ fn compare(
             }
             Ok(Outcome::Wrong(reason)) => choice.refuse(variant, reason),
             Err(error) => {
+                let error = reason(&error);
                 choice.refuse(variant, format!("it fails: {error}"));
                 if gpu.synchronize().is_err() {
                     choice.times.clear();
