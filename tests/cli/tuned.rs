@@ -34,7 +34,8 @@ fn devices(scene: &Scene, words: &str, variables: &[(&str, &str)]) -> Run {
 
 /// The masks of one image.
 fn masks(scene: &Scene, words: &str, variables: &[(&str, &str)]) -> Vec<u8> {
-    let run = emulated(scene, &mut command(&format!("a.png --device cuda --overwrite {words}")), variables);
+    let device = if words.contains("--device") { "" } else { "--device cuda" };
+    let run = emulated(scene, &mut command(&format!("a.png --overwrite {device} {words}")), variables);
     assert_eq!(run.code, Some(0), "{run:?}");
     fs::read(scene.path("a_masks.tif")).unwrap()
 }
@@ -82,7 +83,8 @@ fn the_first_run_measures_and_later_ones_know() {
     // It is a matter of the card.
     assert_eq!(known(&scene, &[])["by"], "rule");
     let before = fs::read(entry(&scene, ".json")).unwrap();
-    assert!(by_rule == masks(&scene, "", &[TILES, HOPPER]));
+    let two = [TILES, HOPPER, ("FLOWMASK_EMULATOR_DEVICES", "2")];
+    assert!(by_rule == masks(&scene, "--device cuda:0,cuda:1", &two), "both take the same");
     assert!(before == fs::read(entry(&scene, ".json")).unwrap(), "it was measured once");
     // An entry that is damaged is measured again.
     fs::write(entry(&scene, ".json"), &before[1..]).unwrap();
@@ -99,6 +101,10 @@ fn a_wrong_kernel_is_refused_and_named_and_the_masks_stay_right() {
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stdout.contains("kernels refused: sm_80_apart, it gives "), "{run:?}");
     assert!(run.stdout.contains("kernels by measurement: ") && run.stdout.contains("*"), "{run:?}");
+    assert!(
+        run.stdout.contains("kernels left out: sm_90a, it is for compute capability 9.0 alone"),
+        "{run:?}"
+    );
     // Remembered where nothing is measured.
     let known = known(&scene, &[]);
     assert!(known["refused"]["sm_80_apart"].as_str().unwrap().starts_with("it gives"), "{known}");

@@ -106,6 +106,8 @@ fn measure(
         choice.refuse(variant, "its trial did not end: it stopped the program or the GPU".into());
         kept.write(&choice)?;
     }
+    let absent = VARIANTS.iter().filter_map(|v| Some((v.name, gpu.absent(v.file)?.to_owned())));
+    choice.absent = absent.collect();
     for problem in problems(side, count) {
         let among: Vec<&'static Variant> = VARIANTS
             .iter()
