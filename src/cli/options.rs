@@ -87,6 +87,9 @@ impl args::Speed {
         if let Some(name) = &self.cpu_isa {
             builder = builder.isa(Isa::named(name)?);
         }
+        if let Some(name) = &self.kernels {
+            builder = builder.kernels(name);
+        }
         builder.devices(Device::list(&self.device)?).build()
     }
 }

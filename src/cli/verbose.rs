@@ -18,7 +18,10 @@ pub fn run(speed: &args::Speed, segmenter: &Segmenter) -> Result<Vec<String>> {
             let isa = speed.cpu_isa.as_deref().map_or_else(|| Ok(Isa::best()), Isa::named)?;
             Ok(format!("device cpu: {} threads, {}", segmenter.threads(), isa.name()))
         }
-        gpu => Ok(format!("device {gpu}: {:?}", speed.precision)),
+        gpu => {
+            let kernels = speed.kernels.as_ref().map_or(String::new(), |name| format!(", kernels {name}"));
+            Ok(format!("device {gpu}: {:?}{kernels}", speed.precision))
+        }
     };
     let devices = Device::list(&speed.device)?;
     std::iter::once(Ok(about_model)).chain(devices.iter().map(device)).collect()

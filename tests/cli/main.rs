@@ -29,3 +29,5 @@ mod scene;
 mod server;
 #[cfg(target_os = "linux")]
 mod stopped;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tuned;
