@@ -253,9 +253,10 @@ extern "C" __global__ void warp_group(const u32* a, const u32* b, float* d, u64*
   cp_async_wait<0>();
   fence_proxy_async();
   __syncthreads();
-  matrix[0] = wgmma_matrix(raw, 1024, 128);
+  const u64 place = wgmma_matrix(raw, 1024, 128);
+  if (thread == 0) matrix[0] = place;
   wgmma_fence();
-  wgmma_m64n64k16(sum, r, matrix[0]);
+  wgmma_m64n64k16(sum, r, place);
   wgmma_commit();
   if (early == 1) r[thread % 4] = 0;
   if (early == 2) {
