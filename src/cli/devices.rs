@@ -167,9 +167,12 @@ impl Found {
     }
 
     fn compiled<'a>(&self, compiled: &'a [Compiled]) -> impl Iterator<Item = String> + 'a {
-        compiled.iter().map(|Compiled { capability, images, seconds }| {
+        compiled.iter().flat_map(|Compiled { capability, images, seconds }| {
             let (files, new) = (images.files.len(), images.compiled);
-            line(&architecture(*capability), format!("{new} of {files} files compiled, {seconds:.2} s"))
+            let absent = images.absent.iter();
+            let absent = absent.map(|(name, reason)| line("", format!("left out: {name}, {reason}")));
+            let count = format!("{new} of {files} files compiled, {seconds:.2} s");
+            std::iter::once(line(&architecture(*capability), count)).chain(absent)
         })
     }
 

@@ -16,9 +16,10 @@ pub fn tune(gpus: &[DeviceInfo]) -> flowmask::Result<Vec<Choice>> {
     gpus.iter().map(|gpu| conv::tune(&Gpu::open_with(gpu.index, &progress)?)).collect()
 }
 
-/// Which kernels are chosen and how, then those that are refused.
+/// Which kernels are chosen and how, then those that are refused or not for the card.
 pub fn lines(choice: &Choice) -> Vec<String> {
     let refused = choice.refused().iter().map(|(name, reason)| format!("kernels refused: {name}, {reason}"));
+    let absent = choice.absent().iter().map(|(name, reason)| format!("kernels left out: {name}, {reason}"));
     let rows = choice.rows();
     let mut chosen: Vec<(&str, usize)> = Vec::new();
     for Row { chosen: name, .. } in &rows {
@@ -32,7 +33,7 @@ pub fn lines(choice: &Choice) -> Vec<String> {
         0 => "kernels by rule: sm_80 and sm_80_apart; the first run measures which are the fastest".into(),
         kinds => format!("kernels by measurement: of {kinds} kinds of convolutions {}", chosen.join(", ")),
     };
-    std::iter::once(how).chain(refused).collect()
+    std::iter::once(how).chain(refused).chain(absent).collect()
 }
 
 /// The measured times; the chosen one has a star.
@@ -65,11 +66,13 @@ pub fn json(choice: &Choice) -> Value {
             row.seconds.iter().map(|(name, seconds)| ((*name).to_owned(), json!(seconds))).collect();
         json!({ "what": what(&row), "tiles": row.size.count, "chosen": row.chosen, "seconds": seconds })
     };
-    let refused: serde_json::Map<String, Value> =
-        choice.refused().iter().map(|(name, reason)| ((*name).to_owned(), json!(reason))).collect();
+    let reasons = |of: &[(&'static str, String)]| -> serde_json::Map<String, Value> {
+        of.iter().map(|(name, reason)| ((*name).to_owned(), json!(reason))).collect()
+    };
     json!({
         "by": if choice.is_measured() { "measurement" } else { "rule" },
-        "refused": refused,
+        "refused": reasons(choice.refused()),
+        "absent": reasons(choice.absent()),
         "measured": choice.rows().into_iter().map(row).collect::<Vec<_>>(),
     })
 }

@@ -17,6 +17,7 @@ use std::thread;
 
 pub use cache::Cache;
 pub(in crate::cuda) use cache::Entry;
+pub(in crate::cuda) use find::reason;
 pub use library::Compiler;
 
 use super::sources::SOURCES;
@@ -80,7 +81,7 @@ impl Compiler {
                     images[i] = Some(image);
                 }
                 Err(error) if specific(files[i].name).is_some() => {
-                    absent.push((files[i].name, find::reason(&error)));
+                    absent.push((files[i].name, reason(&error)));
                     compiled -= 1;
                 }
                 Err(error) => return Err(error),

@@ -11,8 +11,8 @@ use super::scene::{BIN, Run, Scene};
 
 /// The smallest tiles on which all variants can be measured.
 const TILES: (&str, &str) = ("FLOWMASK_TUNE", "32,2");
-/// A kernel whose quarters lie together in place of one where they lie apart: it leaves most of the map out.
-const WRONG: (&str, &str) = ("FLOWMASK_EMULATOR_INSTEAD", "conv_f16_64_apart=conv_f16_64");
+/// A kernel that does nothing in place of one of the convolutions.
+const WRONG: (&str, &str) = ("FLOWMASK_EMULATOR_INSTEAD", "conv_f16_64_apart=idle");
 /// A kernel that ends with an error, which stays until the process ends.
 const FATAL: (&str, &str) = ("FLOWMASK_EMULATOR_INSTEAD", "conv_f16_64_apart=divergent_barrier");
 const HOPPER: (&str, &str) = ("FLOWMASK_EMULATOR_CAPABILITY", "90");
@@ -34,7 +34,8 @@ fn devices(scene: &Scene, words: &str, variables: &[(&str, &str)]) -> Run {
 
 /// The masks of one image.
 fn masks(scene: &Scene, words: &str, variables: &[(&str, &str)]) -> Vec<u8> {
-    let run = emulated(scene, &mut command(&format!("a.png --device cuda --overwrite {words}")), variables);
+    let device = if words.contains("--device") { "" } else { "--device cuda" };
+    let run = emulated(scene, &mut command(&format!("a.png --overwrite {device} {words}")), variables);
     assert_eq!(run.code, Some(0), "{run:?}");
     fs::read(scene.path("a_masks.tif")).unwrap()
 }
@@ -82,7 +83,8 @@ fn the_first_run_measures_and_later_ones_know() {
     // It is a matter of the card.
     assert_eq!(known(&scene, &[])["by"], "rule");
     let before = fs::read(entry(&scene, ".json")).unwrap();
-    assert!(by_rule == masks(&scene, "", &[TILES, HOPPER]));
+    let two = [TILES, HOPPER, ("FLOWMASK_EMULATOR_DEVICES", "2")];
+    assert!(by_rule == masks(&scene, "--device cuda:0,cuda:1", &two), "both take the same");
     assert!(before == fs::read(entry(&scene, ".json")).unwrap(), "it was measured once");
     // An entry that is damaged is measured again.
     fs::write(entry(&scene, ".json"), &before[1..]).unwrap();
@@ -99,6 +101,10 @@ fn a_wrong_kernel_is_refused_and_named_and_the_masks_stay_right() {
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stdout.contains("kernels refused: sm_80_apart, it gives "), "{run:?}");
     assert!(run.stdout.contains("kernels by measurement: ") && run.stdout.contains("*"), "{run:?}");
+    assert!(
+        run.stdout.contains("kernels left out: sm_90a, it is for compute capability 9.0 alone"),
+        "{run:?}"
+    );
     // Remembered where nothing is measured.
     let known = known(&scene, &[]);
     assert!(known["refused"]["sm_80_apart"].as_str().unwrap().starts_with("it gives"), "{known}");
@@ -158,7 +164,7 @@ fn kernels_are_pinned_by_name_or_refused_in_one_sentence() {
     refused("--kernels sm_80", "sm_80 is for GPUs");
     refused("--device cuda --precision f32 --kernels sm_80", "sm_80 is for half precision");
     let run = emulated(&scene, &mut command("a.png --device cuda"), &[("FLOWMASK_TUNE", "7,7")]);
-    run.failed(2, "FLOWMASK_TUNE");
+    run.failed(2, "FLOWMASK_TUNE must be off");
 }
 
 #[test]

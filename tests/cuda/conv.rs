@@ -2,7 +2,9 @@
 
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use flowmask::Precision;
-use flowmask::cuda::conv::{Act, CHANNELS_IN, ConvSum, GROUP, Last, Layout, Map, Rows, Size, Weights};
+use flowmask::cuda::conv::{
+    self, Act, CHANNELS_IN, ConvSum, GROUP, Kind, Last, Layout, Map, Rows, Size, VARIANTS, Weights,
+};
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::model::network::{Affine, Conv};
 
@@ -170,6 +172,14 @@ impl Problem {
             norm: r.affine(channels),
             last: r.conv(1, channels, case.last.unwrap_or(1)),
         }
+    }
+
+    /// What a variant is asked for.
+    fn kind(&self) -> Kind {
+        let Case { inputs, outputs, up, act, proj, .. } = self.case;
+        let (proj_inputs, proj_up) = proj.unwrap_or_default();
+        let [inputs, proj_inputs] = [inputs, proj_inputs].map(stored);
+        Kind { inputs, proj_inputs, outputs: stored(outputs), up, proj_up, act: act > 0 }
     }
 
     /// The sum at one pixel, all outputs.
@@ -355,6 +365,30 @@ fn conv_f16_is_the_sum() {
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn conv_f32_is_the_sum() {
     check_all(Precision::F32, 4e-6);
+}
+
+/// Each variant on all that it can compute; one that is for other cards is left out.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn every_variant_is_the_sum() {
+    crate::on_hopper("conv::every_variant_is_the_sum", || {
+        let (gpu, mut ran) = (crate::device::gpu(), 0);
+        for variant in VARIANTS.iter().filter(|variant| conv::pinned(&gpu, variant.name).is_ok()) {
+            let (mut count, mut part) = (0, 0.0);
+            for problem in CASES.iter().map(|&case| Problem::new(case)) {
+                if variant.can(problem.kind(), problem.size) {
+                    let made = problem.run_in(&gpu, variant.layout, |sum| sum.only(variant));
+                    check(&problem, &made, 2e-3, &mut part);
+                    count += 1;
+                }
+            }
+            println!("{}: {count} cases, {part:.3} of the bound", variant.name);
+            assert!(count > 0, "{}", variant.name);
+            ran += 1;
+        }
+        let capability = gpu.context().compute_capability().unwrap();
+        assert_eq!(ran, if capability == (9, 0) { VARIANTS.len() } else { 2 });
+    });
 }
 
 /// The depths of the ring that fit into the card's shared memory for every kernel: three slices take up to 115 KB.

@@ -11,6 +11,8 @@ pub struct Choice {
     pub(super) pinned: Option<&'static str>,
     /// Names of variants that gave wrong results or failed, with the reasons. They are never chosen.
     pub(super) refused: Vec<(&'static str, String)>,
+    /// Names of variants that there are not on the card, with the reasons.
+    pub(super) absent: Vec<(&'static str, String)>,
     /// What was measured.
     pub(super) times: Vec<Time>,
 }
@@ -61,6 +63,11 @@ impl Choice {
     /// The names of variants that gave wrong results or failed, each with the reason. They are never chosen.
     pub fn refused(&self) -> &[(&'static str, String)] {
         &self.refused
+    }
+
+    /// The names of variants that are for other cards, or that the driver or NVRTC cannot make, each with the reason.
+    pub fn absent(&self) -> &[(&'static str, String)] {
+        &self.absent
     }
 
     /// What was measured, a row for each kind of convolution.

@@ -87,12 +87,14 @@ fn written(choice: &Choice) -> Value {
         let numbers = [kind.inputs, kind.proj_inputs, kind.outputs, size.count, size.height, size.width];
         json!([variant, seconds, numbers, [kind.up, kind.proj_up, kind.act]])
     };
-    json!({ "refused": choice.refused, "times": choice.times.iter().map(time).collect::<Vec<_>>() })
+    let times: Vec<Value> = choice.times.iter().map(time).collect();
+    json!({ "refused": choice.refused, "absent": choice.absent, "times": times })
 }
 
 fn read(value: &Value) -> Option<Choice> {
     let name = |value: &Value| Some(Variant::named(value.as_str()?).ok()?.name);
-    let refused = |value: &Value| Some((name(&value[0])?, value[1].as_str()?.to_owned()));
+    let reason = |value: &Value| Some((name(&value[0])?, value[1].as_str()?.to_owned()));
+    let reasons = |key: &str| value[key].as_array()?.iter().map(reason).collect::<Option<_>>();
     let time = |value: &Value| {
         let number = |i: usize| value[2][i].as_u64().map(|n| n as usize);
         let flag = |i: usize| value[3][i].as_bool();
@@ -109,7 +111,8 @@ fn read(value: &Value) -> Option<Choice> {
     };
     Some(Choice {
         pinned: None,
-        refused: value["refused"].as_array()?.iter().map(refused).collect::<Option<_>>()?,
+        refused: reasons("refused")?,
+        absent: reasons("absent")?,
         times: value["times"].as_array()?.iter().map(time).collect::<Option<_>>()?,
     })
 }
@@ -125,6 +128,7 @@ mod tests {
         let choice = Choice {
             pinned: None,
             refused: vec![("sm_90a", "it gives 1, not 2".into())],
+            absent: vec![("sm_90a_apart", "it is for others".into())],
             times: vec![Time { kind, size, variant: "sm_80_apart", seconds: 1.25e-4 }],
         };
         let value = written(&choice);

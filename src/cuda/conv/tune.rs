@@ -5,6 +5,7 @@ use super::kept::{Kept, Trials};
 use super::trial::{Outcome, Problem, Trial, problems};
 use super::variants::{VARIANTS, Variant};
 use super::{Gpu, Layout};
+use crate::cuda::nvrtc::reason;
 use crate::{Error, Result};
 
 /// The side of the tiles and how many there are in a batch, as in a large image.
@@ -14,8 +15,8 @@ const TILES: (usize, usize) = (224, 64);
 /// be measured, the choice is that of [`Choice::default`].
 ///
 /// # Errors
-/// [`Error::Device`] when a kernel on trial took the GPU down with it, which is refused from then on, or when that which
-/// every network needs is wrong; [`Error::Option`] as in [`tune`].
+/// [`Error::Device`] when a kernel on trial took the GPU down with it, which is refused from then on, when that which every
+/// network needs is wrong, or when `FLOWMASK_TUNE` is neither `off` nor two numbers.
 pub fn chosen(gpu: &Gpu) -> Result<Choice> {
     let tiles = tiles()?;
     let Ok(kept) = Kept::of(gpu) else { return Ok(Choice::default()) };
@@ -58,8 +59,8 @@ pub fn pinned(gpu: &Gpu, name: &str) -> Result<Choice> {
 /// Measures anew, also what was refused before.
 ///
 /// # Errors
-/// [`Error::Device`] when something cannot be measured, [`Error::Write`] when the result cannot be kept,
-/// [`Error::Option`] when `FLOWMASK_TUNE` is not `off` or two numbers.
+/// [`Error::Device`] as in [`chosen`] and when something cannot be measured, [`Error::Write`] when the result cannot be
+/// kept.
 pub fn tune(gpu: &Gpu) -> Result<Choice> {
     let kept = Kept::of(gpu)?;
     let mut trials = kept.trials()?;
@@ -86,7 +87,7 @@ fn tiles() -> Result<Option<(usize, usize)>> {
         }
         _ => {
             let reason = "must be off, or the side and the number of the tiles to measure with, as 224,64";
-            Err(Error::option("FLOWMASK_TUNE", reason))
+            Err(Error::device("cuda", format!("FLOWMASK_TUNE {reason}")))
         }
     }
 }
@@ -105,6 +106,8 @@ fn measure(
         choice.refuse(variant, "its trial did not end: it stopped the program or the GPU".into());
         kept.write(&choice)?;
     }
+    let absent = VARIANTS.iter().filter_map(|v| Some((v.name, gpu.absent(v.file)?.to_owned())));
+    choice.absent = absent.collect();
     for problem in problems(side, count) {
         let among: Vec<&'static Variant> = VARIANTS
             .iter()
@@ -145,6 +148,7 @@ fn compare(
             }
             Ok(Outcome::Wrong(reason)) => choice.refuse(variant, reason),
             Err(error) => {
+                let error = reason(&error);
                 choice.refuse(variant, format!("it fails: {error}"));
                 if gpu.synchronize().is_err() {
                     choice.times.clear();

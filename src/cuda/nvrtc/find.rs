@@ -69,7 +69,7 @@ fn none(refused: &[Error]) -> Error {
 }
 
 /// Why, without the name of the device.
-pub(super) fn reason(error: &Error) -> String {
+pub(in crate::cuda) fn reason(error: &Error) -> String {
     match error {
         Error::Device { reason, .. } => reason.clone(),
         other => other.to_string(),
