@@ -101,7 +101,7 @@ extern "C" __global__ void no_fence_of_registers(u32* out) {
   u64 b = zeros();
   wgmma_m64n64k16(d, a, b);  // fault no_fence_of_registers
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(no_fence_of_registers)
 
@@ -114,7 +114,7 @@ extern "C" __global__ void rows_after_the_fence(u32* out) {
   ldmatrix_x4(a, raw + threadIdx.x % 32 * 16);
   wgmma_m64n64k16(d, a, b);  // fault rows_after_the_fence
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(rows_after_the_fence)
 
@@ -128,7 +128,7 @@ extern "C" __global__ void sums_after_the_fence(u32* out) {
   d[0][0] = 0;
   wgmma_m64n64k16(d, a, b);  // fault sums_after_the_fence
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(sums_after_the_fence)
 
@@ -143,7 +143,7 @@ extern "C" __global__ void no_fence_of_copies(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, wgmma_matrix(raw, 1024, 128));  // fault no_fence_of_copies
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(no_fence_of_copies)
 
@@ -158,7 +158,7 @@ extern "C" __global__ void fence_before_copies(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, wgmma_matrix(raw, 1024, 128));  // fault fence_before_copies
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(fence_before_copies)
 
@@ -171,7 +171,7 @@ extern "C" __global__ void no_fence_of_writes(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, wgmma_matrix(raw, 1024, 128));  // fault no_fence_of_writes
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(no_fence_of_writes)
 
@@ -182,7 +182,7 @@ extern "C" __global__ void products_of_three_warps(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, b);  // fault products_of_three_warps
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(products_of_three_warps)
 
@@ -193,7 +193,7 @@ extern "C" __global__ void products_of_a_warp_alone(u32* out) {
   wgmma_fence();
   if (threadIdx.x / 32 == 2) wgmma_m64n64k16(d, a, b);  // fault products_of_a_warp_alone
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(products_of_a_warp_alone)
 
@@ -204,7 +204,7 @@ extern "C" __global__ void matrix_of_each_warp(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, b + threadIdx.x / 32);  // fault matrix_of_each_warp
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(matrix_of_each_warp)
 
@@ -215,7 +215,7 @@ extern "C" __global__ void matrix_beyond_shared(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, b + 8);  // fault matrix_beyond_shared
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(matrix_beyond_shared)
 
@@ -226,7 +226,7 @@ extern "C" __global__ void swizzled_matrix(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, b | 1ull << 62);  // fault swizzled_matrix
   finish_products();
-  out[threadIdx.x % 64] = d[0][0];
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
 }
 EMU_KERNEL(swizzled_matrix)
 
@@ -237,7 +237,7 @@ extern "C" __global__ void products_without_end(u32* out) {
   wgmma_fence();
   wgmma_m64n64k16(d, a, b);  // fault products_without_end
   wgmma_wait<0>();           // of no group: there was no commit
-  out[threadIdx.x % 64] = 1;
+  if (threadIdx.x < 64) out[threadIdx.x] = 1;
 }
 EMU_KERNEL(products_without_end)
 
@@ -253,9 +253,10 @@ extern "C" __global__ void warp_group(const u32* a, const u32* b, float* d, u64*
   cp_async_wait<0>();
   fence_proxy_async();
   __syncthreads();
-  matrix[0] = wgmma_matrix(raw, 1024, 128);
+  const u64 place = wgmma_matrix(raw, 1024, 128);
+  if (thread == 0) matrix[0] = place;
   wgmma_fence();
-  wgmma_m64n64k16(sum, r, matrix[0]);
+  wgmma_m64n64k16(sum, r, place);
   wgmma_commit();
   if (early == 1) r[thread % 4] = 0;
   if (early == 2) {
@@ -320,6 +321,20 @@ extern "C" __global__ void shared_race(u32* out, int n) {
   out[blockIdx.x * blockDim.x + threadIdx.x] = words[(threadIdx.x + n) % blockDim.x];
 }
 EMU_KERNEL(shared_race)
+
+// The warps read a matrix that others may still be writing: a barrier is missing.
+extern "C" __global__ void matrix_race(u32* out, int n) {
+  DYN_SMEM(raw);
+  float d[8][4] = {};
+  u32 a[4] = {};
+  for (int i = 0; i < 4; i++) ((u32*)raw)[threadIdx.x * 4 + i] = n;
+  fence_proxy_async();
+  wgmma_fence();
+  wgmma_m64n64k16(d, a, wgmma_matrix(raw, 1024, 128));
+  finish_products();
+  if (threadIdx.x < 64) out[threadIdx.x] = d[0][0];
+}
+EMU_KERNEL(matrix_race)
 
 // The first of two blocks passes a value to the second by a flag, which needs fences.
 extern "C" __global__ void flag(u32* out, int fences) {
