@@ -62,8 +62,8 @@ fn fill(labels: &mut [u32], size: [usize; 3], label: u32, number: u32) {
 }
 
 /// The original's fault in `Compat::V3_1_1`: a label is small when the label of this rank is.
-fn drop_small(labels: &mut Vec<u32>, min_size: usize, compat: Compat) {
-    let mut present: Vec<u32> = labels.clone();
+fn drop_small(labels: &mut [u32], min_size: usize, compat: Compat) {
+    let mut present: Vec<u32> = labels.to_vec();
     present.sort();
     present.dedup();
     let small: Vec<u32> = match compat {
