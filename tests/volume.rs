@@ -1,10 +1,11 @@
-//! The stages of volumes on the CPU against golden outputs of cellpose 3.1.1.
+//! Volumes on the CPU against golden outputs of cellpose 3.1.1, stage by stage and in whole runs.
 
 mod common;
 
-use common::{Array, Golden, cells};
+use common::{Array, Golden, assert_close, cells, same_partition};
 use flowmask::cpu::volume::{cluster, components, follow};
-use flowmask::{Compat, Sampling};
+use flowmask::{Compat, Diameter, Image, Model, Options, Sampling, Segmenter};
+use ndarray::Array2;
 
 /// The flows of the golden file, `[3, depth, height, width]`: it has only those inside of cells.
 fn flows(inside: &[f32], golden: &Golden) -> Vec<f32> {
@@ -74,4 +75,57 @@ fn a_million_cells() {
     let number = |[z, y, x]: [usize; 3]| (z / 2 * 100 + y / 2) * 100 + x / 3 + 1;
     assert_eq!((0..n).find(|&i| labels[i] as usize != number(place(i))), None);
     assert_eq!(labels.iter().max(), Some(&1_000_000));
+}
+
+/// The planes of the golden stack.
+fn planes(golden: &Golden) -> Vec<Image> {
+    let stack = golden.get("stack");
+    let size = stack.size();
+    let plane = |values: &[f64]| {
+        let pixels = values.iter().map(|&value| value as u8).collect();
+        Image::from_gray(Array2::<u8>::from_shape_vec(size, pixels).unwrap().view()).unwrap()
+    };
+    stack.values.chunks_exact(size.0 * size.1).map(plane).collect()
+}
+
+fn nuclei() -> Segmenter {
+    Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap()
+}
+
+fn options() -> Options {
+    Options::default().diameter(Diameter::Pixels(17.0)).min_size(60).compat(Compat::V3_1_1)
+}
+
+/// The original's runs, with the arguments of `tools/golden/volume.py`.
+#[test]
+fn whole_runs() {
+    let golden = Golden::open("volume");
+    let (planes, segmenter) = (planes(&golden), nuclei());
+    let aniso = || options().anisotropy(2.0);
+    let runs = [
+        ("iso", options()),
+        ("aniso", aniso()),
+        ("smooth", aniso().flow3d_smooth([2.0; 3])),
+        ("scaled", aniso().diameter(Diameter::Pixels(22.0))),
+        ("augment", aniso().augment(true)),
+    ];
+    for (tag, options) in runs {
+        let t = std::time::Instant::now();
+        let found = segmenter.segment_volume(&planes, &options).unwrap();
+        println!("{tag} {:?}", t.elapsed());
+        let want = golden.u32(&format!("{tag}_masks"));
+        let masks = found.masks.as_slice().unwrap();
+        let same = same_partition(masks, &want);
+        println!(
+            "{tag}: {:.4} % of the voxels, {} cells, golden {}",
+            100.0 * same,
+            found.cells(),
+            cells(&want)
+        );
+        assert!(same >= 0.999 && found.cells() == cells(&want), "{tag}");
+        if tag == "aniso" {
+            let styles: Vec<f32> = found.style.rows().into_iter().step_by(40).flatten().copied().collect();
+            assert_close("style", &styles, &golden.f32("aniso_style"), 1e-4, 1e-3);
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod components;
 pub mod follow;
 pub mod parts;
+pub(crate) mod pipeline;
 pub mod resize;
 pub mod smooth;
 

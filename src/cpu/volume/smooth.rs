@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::{Size, voxels};
 use crate::memory::copied;
+use crate::watch::GoOn;
 
 /// The weights of a Gaussian from the middle to one side, which sum to 1 over both sides. None for a `sigma` of 0.
 fn weights(sigma: f64) -> Vec<f64> {
@@ -23,6 +24,11 @@ fn mirrored(i: isize, length: usize) -> usize {
 /// Smooths each of several volumes, `[volume, depth, height, width]`, along z, y and x, with a standard deviation of
 /// `sigma` voxels along each of them; 0 leaves an axis as it is. Sums are in double precision.
 pub fn smooth(volumes: &mut [f32], size: Size, sigma: [f64; 3]) {
+    smooth_while(volumes, size, sigma, &|| true);
+}
+
+/// Like [`smooth`], and stops early, with some of this done, when `go_on` is false.
+pub(crate) fn smooth_while(volumes: &mut [f32], size: Size, sigma: [f64; 3], go_on: GoOn) {
     for volume in volumes.chunks_exact_mut(voxels(size)) {
         for (axis, &sigma) in sigma.iter().enumerate() {
             let weights = weights(sigma);
@@ -31,6 +37,7 @@ pub fn smooth(volumes: &mut [f32], size: Size, sigma: [f64; 3]) {
             }
             let source = copied(volume);
             volume.par_chunks_exact_mut(size[2]).enumerate().for_each(|(row, out)| match axis {
+                _ if !go_on() => (),
                 2 => along_x(&source[row * size[2]..][..size[2]], &weights, out),
                 _ => across_rows(&source, size, axis, &weights, row, out),
             });
