@@ -114,8 +114,12 @@ impl Segmenter {
     /// Those of [`Segmenter::check_volume`]; [`Error::Image`] for fewer than two planes, planes of different sizes or numbers
     /// of channels, a volume of 2³² voxels or more, a channel that is not there, and a pixel that is not finite;
     /// [`Error::Memory`] when there is too little memory.
-    pub fn segment_volume(&self, planes: &[Image], options: &Options) -> Result<VolumeSegmentation> {
-        self.volume(planes.iter().collect(), options, &Watch::none())
+    pub fn segment_volume<'i>(
+        &self,
+        planes: impl IntoIterator<Item = &'i Image>,
+        options: &Options,
+    ) -> Result<VolumeSegmentation> {
+        self.volume(planes.into_iter().collect(), options, &Watch::none())
     }
 
     /// Like [`Segmenter::segment_volume`], and calls `progress` as [`Segmenter::segment_with_progress`] does: after each tile
@@ -123,21 +127,16 @@ impl Segmenter {
     ///
     /// # Errors
     /// Those of [`Segmenter::segment_volume`], and [`Error::Cancelled`] when `progress` returns `false`.
-    pub fn segment_volume_with_progress<'a>(
+    pub fn segment_volume_with_progress<'i, 'a>(
         &self,
-        planes: &[Image],
+        planes: impl IntoIterator<Item = &'i Image>,
         options: &Options,
         progress: &'a mut Progress<'a>,
     ) -> Result<VolumeSegmentation> {
-        self.volume(planes.iter().collect(), options, &Watch::new(progress))
+        self.volume(planes.into_iter().collect(), options, &Watch::new(progress))
     }
 
-    pub(crate) fn volume(
-        &self,
-        planes: Vec<&Image>,
-        options: &Options,
-        watch: &Watch,
-    ) -> Result<VolumeSegmentation> {
+    fn volume(&self, planes: Vec<&Image>, options: &Options, watch: &Watch) -> Result<VolumeSegmentation> {
         self.check_volume(options)?;
         let scale = known_scale(self.model(), options.diameter);
         check(&planes, scale, options)?;

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Array, Golden, assert_close, cells, same_partition};
 use flowmask::cpu::volume::{cluster, components, follow};
-use flowmask::{Compat, Diameter, Image, Model, Options, Sampling, Segmenter};
+use flowmask::{Compat, Diameter, Error, Image, Model, Options, Sampling, Segmenter};
 use ndarray::Array2;
 
 /// The flows of the golden file, `[3, depth, height, width]`: it has only those inside of cells.
@@ -96,26 +96,13 @@ fn options() -> Options {
     Options::default().diameter(Diameter::Pixels(17.0)).min_size(60).compat(Compat::V3_1_1)
 }
 
-/// The original's runs, with the arguments of `tools/golden/volume.py`.
-#[test]
-fn whole_runs() {
-    let golden = Golden::open("volume");
-    let (planes, segmenter) = (planes(&golden), nuclei());
-    let aniso = || options().anisotropy(2.0);
-    let runs = [
-        ("iso", options()),
-        ("aniso", aniso()),
-        ("smooth", aniso().flow3d_smooth([2.0; 3])),
-        ("scaled", aniso().diameter(Diameter::Pixels(22.0))),
-        ("augment", aniso().augment(true)),
-    ];
+/// Runs of the original, with the arguments of `tools/golden/volume.py`. Each takes some seconds, since it is a whole stack.
+fn runs(golden: &Golden, runs: &[(&str, Options)]) {
+    let (planes, segmenter) = (planes(golden), nuclei());
     for (tag, options) in runs {
-        let t = std::time::Instant::now();
-        let found = segmenter.segment_volume(&planes, &options).unwrap();
-        println!("{tag} {:?}", t.elapsed());
+        let found = segmenter.segment_volume(&planes, options).unwrap();
         let want = golden.u32(&format!("{tag}_masks"));
-        let masks = found.masks.as_slice().unwrap();
-        let same = same_partition(masks, &want);
+        let same = same_partition(found.masks.as_slice().unwrap(), &want);
         println!(
             "{tag}: {:.4} % of the voxels, {} cells, golden {}",
             100.0 * same,
@@ -123,9 +110,118 @@ fn whole_runs() {
             cells(&want)
         );
         assert!(same >= 0.999 && found.cells() == cells(&want), "{tag}");
-        if tag == "aniso" {
+        if *tag == "smooth" {
+            // Smoothing comes after the network.
             let styles: Vec<f32> = found.style.rows().into_iter().step_by(40).flatten().copied().collect();
             assert_close("style", &styles, &golden.f32("aniso_style"), 1e-4, 1e-3);
         }
     }
+}
+
+#[test]
+fn whole_runs() {
+    let golden = Golden::open("volume");
+    let aniso = || options().anisotropy(2.0);
+    let smooth = aniso().flow3d_smooth([2.0; 3]);
+    let scaled = aniso().diameter(Diameter::Pixels(22.0));
+    runs(&golden, &[("iso", options()), ("smooth", smooth), ("scaled", scaled)]);
+}
+
+#[test]
+#[ignore = "takes minutes, most of them for the tiles of test-time augmentation"]
+fn long_whole_runs() {
+    let golden = Golden::open("volume");
+    let aniso = || options().anisotropy(2.0);
+    runs(&golden, &[("aniso", aniso()), ("augment", aniso().augment(true))]);
+}
+
+/// A corner of the golden stack, which takes a second.
+fn corner() -> Vec<Image> {
+    let corner = |plane: &Image| {
+        let pixels = plane.pixels().to_f32();
+        Image::from_gray(pixels.slice(ndarray::s![..40, ..48, 0])).unwrap()
+    };
+    planes(&Golden::open("volume"))[..12].iter().map(corner).collect()
+}
+
+#[test]
+fn threads_and_batches_change_nothing_and_options_something() {
+    let planes = corner();
+    let options = options().min_size(15).compat(Compat::None).anisotropy(2.0);
+    let one = Segmenter::builder().model(Model::named("nuclei").unwrap()).threads(1).build().unwrap();
+    let want = one.segment_volume(&planes, &options).unwrap();
+    assert!(want.cells() > 3, "{}", want.cells());
+    assert_eq!((want.masks.dim(), want.flows.dim()), ((12, 40, 48), (3, 12, 40, 48)));
+    assert_eq!((want.cellprob.dim(), want.style.dim()), ((12, 40, 48), (48, 256)));
+    let three = Segmenter::builder().model(Model::named("nuclei").unwrap()).threads(3).build().unwrap();
+    for batch in [1, 5, 200] {
+        let found = three.segment_volume(&planes, &options.clone().batch_size(Some(batch))).unwrap();
+        assert_eq!(found, want, "{batch} tiles");
+    }
+    let inner = three.segment_volume(&planes, &options.clone().exclude_on_edges(true)).unwrap();
+    assert!(inner.cells() < want.cells());
+    let coarse = three.segment_volume(&planes, &options.clone().resample(false)).unwrap();
+    assert_eq!((coarse.masks.dim(), coarse.cellprob.dim()), ((12, 40, 48), (24, 40, 48)));
+    assert_eq!(coarse.cells(), want.cells());
+    let bare = three.segment_volume(&planes, &options.flows(false)).unwrap();
+    assert_eq!((bare.flows.len(), bare.cellprob.len(), &bare.masks), (0, 0, &want.masks));
+}
+
+#[test]
+fn progress_covers_all_orientations_and_a_stop_is_an_error() {
+    let (planes, segmenter) = (corner(), nuclei());
+    let mut seen = Vec::new();
+    let mut note = |done| {
+        seen.push(done);
+        true
+    };
+    segmenter.segment_volume_with_progress(&planes, &options(), &mut note).unwrap();
+    assert!(seen.is_sorted() && seen.last() == Some(&1.0), "{seen:?}");
+    // A tile for each of 12 + 40 + 48 planes.
+    let steps = seen.windows(2).filter(|pair| pair[0] < pair[1] && pair[1] <= 0.9);
+    assert!(steps.count() >= 60, "{seen:?}");
+    for stop in [0.1, 0.5, 0.93] {
+        let found = segmenter.segment_volume_with_progress(&planes, &options(), &mut |done| done < stop);
+        assert!(matches!(found, Err(Error::Cancelled)), "{stop}");
+    }
+}
+
+#[test]
+fn what_is_no_volume_is_an_error_of_one_sentence() {
+    let (planes, segmenter) = (corner(), nuclei());
+    let error = |planes: &[Image], options: &Options| {
+        let error = segmenter.segment_volume(planes, options).unwrap_err();
+        assert!(!error.to_string().contains('\n'), "{error}");
+        error
+    };
+    let of_image = |planes: &[Image], words: &str| match error(planes, &options()) {
+        Error::Image(reason) => assert!(reason.contains(words), "{reason}"),
+        other => panic!("{other}"),
+    };
+    of_image(&planes[..1], "two planes");
+    of_image(&[], "two planes");
+    let mut other = planes.clone();
+    other[3] = Image::from_gray(Array2::<u8>::zeros((40, 47)).view()).unwrap();
+    of_image(&other, "plane 3 has 40 by 47");
+    let mut pixels = planes[5].pixels().to_f32();
+    pixels[[7, 9, 0]] = f32::NAN;
+    other = planes.clone();
+    other[5] = Image::from_channels(pixels.view()).unwrap();
+    of_image(&other, "plane 5: the pixel at row 7, column 9");
+    for (options, name) in [
+        (options().anisotropy(0.0), "anisotropy"),
+        (options().anisotropy(-2.0), "anisotropy"),
+        (options().anisotropy(f64::NAN), "anisotropy"),
+        (options().flow3d_smooth([1.0, -1.0, 0.0]), "flow3d_smooth"),
+        (options().diameter(Diameter::Auto), "diameter"),
+    ] {
+        assert!(
+            matches!(error(&planes, &options), Error::Option { name: found, .. } if found == name),
+            "{name}"
+        );
+    }
+    let small = error(&planes, &options().memory(Some(50 << 20)));
+    assert!(matches!(small, Error::Memory { needed, .. } if needed > 50 << 20), "{small}");
+    let huge = error(&planes, &options().anisotropy(100.0).diameter(Diameter::Pixels(0.01)));
+    assert!(matches!(huge, Error::Image(_) | Error::Memory { .. }), "{huge}");
 }

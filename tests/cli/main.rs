@@ -29,3 +29,4 @@ mod scene;
 mod server;
 #[cfg(target_os = "linux")]
 mod stopped;
+mod volumes;
