@@ -60,6 +60,7 @@ pub mod report;
 mod segmentation;
 mod segmenter;
 pub mod text;
+mod volume;
 mod watch;
 
 pub use builder::Builder;
@@ -75,6 +76,7 @@ pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use pool::Pool;
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
+pub use volume::VolumeSegmentation;
 pub use watch::Progress;
 
 /// Checks at compile time that programs can share these types between threads, or send them to another thread.

@@ -27,3 +27,5 @@ mod parts;
 mod resize;
 #[path = "naive/tiles.rs"]
 mod tiles;
+#[path = "naive/volume.rs"]
+mod volume;

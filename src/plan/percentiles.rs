@@ -11,6 +11,15 @@ pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
     (step(height), step(width))
 }
 
+/// Distance in planes, in rows and in columns from one voxel of the sample of a volume to the next.
+pub(crate) fn steps_of_volume([depth, height, width]: [usize; 3]) -> [usize; 3] {
+    let step = |length: usize, least: usize| (length / least).max(1);
+    match depth * height * width > SAMPLE_ABOVE {
+        true => [step(depth, 50), step(height, 224), step(width, 224)],
+        false => [1; 3],
+    }
+}
+
 /// The rank of the percentile `q` (0 to 100) in `len` sorted values: an index, and a fraction of the way to the next.
 pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
     let rank = (len - 1) as f64 * q / 100.0;

@@ -31,3 +31,4 @@ mod server;
 mod stopped;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod tuned;
+mod volumes;
