@@ -59,6 +59,7 @@ mod regular;
 pub mod report;
 mod segmentation;
 mod segmenter;
+mod spares;
 pub mod text;
 mod watch;
 

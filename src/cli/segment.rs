@@ -68,10 +68,13 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         !stop.load(Ordering::Relaxed)
     };
     let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
-        if let Err(error) = run.done(&run.files[i], found) {
-            // Nothing can be printed. Errors of an image are printed, and the next go on.
-            lock(&run.fault).get_or_insert(error);
-            stop.store(true, Ordering::Relaxed);
+        match run.done(&run.files[i], found) {
+            Ok(written) => written.into_iter().for_each(|found| segmenter.recycle(found)),
+            Err(error) => {
+                // Nothing can be printed. Errors of an image are printed, and the next go on.
+                lock(&run.fault).get_or_insert(error);
+                stop.store(true, Ordering::Relaxed);
+            }
         }
     });
     if let Some(error) = lock(&run.fault).take() {
@@ -163,17 +166,21 @@ impl Run {
         Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
     }
 
-    /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
+    /// Writes the outputs of a file, or prints why there are none. Returns what is not needed any more. An error, which
+    /// stops the run, is one of printing.
     fn done(
         &self,
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
-    ) -> anyhow::Result<()> {
-        let (planes, found) = match found {
+    ) -> anyhow::Result<Vec<Segmentation>> {
+        let (all_planes, all_found) = match found {
             Ok(found) => found,
-            Err(error) => return lock(&self.messages).failed(&file.image, &file.guessed(error)),
+            Err(error) => {
+                lock(&self.messages).failed(&file.image, &file.guessed(error))?;
+                return Ok(Vec::new());
+            }
         };
-        let (mut planes, mut found) = (&planes[..], &found[..]);
+        let (mut planes, mut found) = (&all_planes[..], &all_found[..]);
         for part in file.parts.get().into_iter().flatten() {
             let (own, others) = planes.split_at(part.planes.min(planes.len()));
             let (own_found, other_found) = found.split_at(own.len().min(found.len()));
@@ -183,7 +190,7 @@ impl Run {
             }
             (planes, found) = (others, other_found);
         }
-        Ok(())
+        Ok(all_found)
     }
 
     fn write(

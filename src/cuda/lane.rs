@@ -6,6 +6,7 @@ use super::backend::{Cuda, Source};
 use super::{Gpu, network};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
+use crate::spares::Spares;
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Model, Options, Precision, Result};
 
@@ -27,17 +28,18 @@ pub(crate) fn lanes(
     compiling: &dyn Fn(usize, usize),
 ) -> Result<Lanes> {
     let mut lanes: Vec<Box<dyn Lane>> = Vec::new();
+    let spares = Arc::new(Spares::new(gpus.len() * STREAMS));
     for &ordinal in gpus {
         let gpu = Gpu::open_with(ordinal, compiling)?;
         let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
         // The streams of the lanes do not wait for the stream that copies the weights.
         gpu.synchronize()?;
         for _ in 0..STREAMS {
-            let backend = Cuda::new(gpu.fork()?, unet.clone());
+            let backend = Cuda::new(gpu.fork()?, unet.clone(), spares.clone());
             lanes.push(Box::new(CudaLane(Engine::new(model.clone(), backend))));
         }
     }
-    Ok(Lanes::new(lanes, None))
+    Ok(Lanes::new(lanes, None).with(spares))
 }
 
 impl Lane for CudaLane {
