@@ -60,10 +60,12 @@ pub mod report;
 mod segmentation;
 mod segmenter;
 mod spares;
+mod stitching;
 pub mod text;
 mod watch;
 
 pub use builder::Builder;
+pub use cpu::stitch::stitch;
 #[cfg(feature = "cuda")]
 pub use cuda::OnDevice;
 pub use device::Device;
@@ -76,6 +78,7 @@ pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use pool::Pool;
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
+pub use stitching::Stitching;
 pub use watch::Progress;
 
 /// Checks at compile time that programs can share these types between threads, or send them to another thread.

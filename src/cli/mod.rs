@@ -24,6 +24,7 @@ mod plots;
 mod pull;
 mod reports;
 mod segment;
+mod stitch;
 #[cfg(unix)]
 mod signals;
 mod styles;
@@ -64,6 +65,7 @@ fn started() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Segment(args) => segment::run(args),
+        Command::Stitch(args) => stitch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),
         Command::Models(args) => models::run(args),

@@ -64,7 +64,7 @@ const FLAGS: [(&str, Answer); 68] = [
     ("norm_percentile", Same),
     ("do_3D", VOLUMES),
     ("diameter", Same),
-    ("stitch_threshold", VOLUMES),
+    ("stitch_threshold", Same),
     ("min_size", Same),
     ("flow3D_smooth", VOLUMES),
     ("flow_threshold", Same),

@@ -9,17 +9,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use flowmask::image::{Note, ReadOptions};
-use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, image, output};
+use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::stitch;
 use super::verbose;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    let stitching = args.cells.stitching(&options)?;
     let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
@@ -56,6 +58,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         read,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
+        stitching,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -67,6 +70,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         lock(&run.messages).progress(images);
         !stop.load(Ordering::Relaxed)
     };
+    let options = run.stitching.as_ref().map_or(options, Stitching::options);
     let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
         match run.done(&run.files[i], found) {
             Ok(written) => written.into_iter().for_each(|found| segmenter.recycle(found)),
@@ -112,6 +116,10 @@ struct Part {
     /// What is known of it beside its planes.
     stack: Stack,
     planes: usize,
+    /// How many planes make a volume, if they are stitched.
+    depth: Option<usize>,
+    /// The planes as they were read, for overlays, where others are segmented.
+    originals: Vec<Image>,
 }
 
 /// The state that all images share.
@@ -122,6 +130,7 @@ struct Run {
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
+    stitching: Option<Stitching>,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -131,6 +140,16 @@ struct Run {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// The planes of all volumes of a stack, as they are segmented.
+fn prepared(stitching: &Stitching, planes: Vec<Image>, depth: usize) -> flowmask::Result<Vec<Image>> {
+    let mut planes = planes.into_iter();
+    let mut all = Vec::new();
+    while planes.len() > 0 {
+        all.extend(stitching.prepare(planes.by_ref().take(depth).collect())?);
+    }
+    Ok(all)
 }
 
 impl Run {
@@ -143,11 +162,18 @@ impl Run {
         lock(&self.messages).read(&file.image, &stacks);
         let (mut planes, mut parts) = (Vec::new(), Vec::new());
         for mut stack in stacks {
-            let part = std::mem::take(&mut stack.planes);
+            let mut part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
             self.format.check(&names.masks, part.len())?;
-            parts.push(Part { names, stack, planes: part.len() });
+            let (mut depth, mut originals) = (None, Vec::new());
+            if let Some(stitching) = &self.stitching {
+                let planes = stitch::depth_of(&stack.layout)?;
+                originals = if names.overlays.is_empty() { vec![] } else { part.clone() };
+                part = prepared(stitching, part, planes)?;
+                depth = Some(planes);
+            }
+            parts.push(Part { names, stack, planes: part.len(), depth, originals });
             planes.extend(part);
         }
         file.parts.get_or_init(|| parts);
@@ -173,17 +199,17 @@ impl Run {
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
     ) -> anyhow::Result<Vec<Segmentation>> {
-        let (all_planes, all_found) = match found {
+        let (all_planes, mut all_found) = match found {
             Ok(found) => found,
             Err(error) => {
                 lock(&self.messages).failed(&file.image, &file.guessed(error))?;
                 return Ok(Vec::new());
             }
         };
-        let (mut planes, mut found) = (&all_planes[..], &all_found[..]);
+        let (mut planes, mut found) = (&all_planes[..], &mut all_found[..]);
         for part in file.parts.get().into_iter().flatten() {
             let (own, others) = planes.split_at(part.planes.min(planes.len()));
-            let (own_found, other_found) = found.split_at(own.len().min(found.len()));
+            let (own_found, other_found) = found.split_at_mut(own.len().min(found.len()));
             match self.write(file, part, own, own_found) {
                 Ok(done) => lock(&self.messages).done(&file.image, &done)?,
                 Err(error) => lock(&self.messages).failed(&file.image, &error)?,
@@ -198,10 +224,16 @@ impl Run {
         file: &File,
         part: &Part,
         planes: &[Image],
-        found: &[Segmentation],
+        found: &mut [Segmentation],
     ) -> anyhow::Result<Done> {
         let start = Instant::now();
         let Part { names, stack, .. } = part;
+        let mut cells = found.iter().map(Segmentation::cells).sum();
+        if let (Some(stitching), Some(depth)) = (&self.stitching, part.depth) {
+            let volumes = found.chunks_mut(depth).map(|volume| stitching.finish(volume));
+            cells = volumes.sum::<Result<u32, _>>()? as usize;
+        }
+        let shown = if part.originals.is_empty() { planes } else { &part.originals };
         let to = |path| lock(&self.outputs).destination(path);
         let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
         if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -209,7 +241,7 @@ impl Run {
                 .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
         }
         output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
-        for ((path, plane), masks) in names.overlays.iter().zip(planes).zip(masks) {
+        for ((path, plane), masks) in names.overlays.iter().zip(shown).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
         if let Some((diam_mean, options)) = &self.verbose {
@@ -220,7 +252,7 @@ impl Run {
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
             names: names.clone(),
-            cells: found.iter().map(Segmentation::cells).sum(),
+            cells,
             series: stack.series,
             planes: planes.len(),
             layout: stack.layout.clone(),

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::memory::zeros;
 use crate::options::{Compat, Normalize};
-use crate::plan::percentiles::{min_contrast, rank, steps};
+use crate::plan::percentiles::{min_contrast, rank, steps, steps_of_stack};
 
 /// The normalisation of a channel: its low percentile becomes 0 and its high percentile 1, without clipping. If they
 /// differ by no more than the rounding of their values (16 spacings of single precision at the larger one), all values
@@ -43,14 +43,41 @@ pub fn levels(
     compat: Compat,
 ) -> Vec<Levels> {
     let (down, across) = steps(height, width);
+    let rows: Vec<usize> = (0..height).step_by(down).collect();
+    levels_of(row, (height, &rows), (width, across), nchan, (options, compat))
+}
+
+/// The levels of each channel of a volume, whose `shape` is (planes, height, width). `row(z, y, out)` must write row `y` of
+/// plane `z`, `[width, nchan]`.
+pub(crate) fn levels_of_stack(
+    row: impl Fn(usize, usize, &mut [f32]) + Sync,
+    [planes, height, width]: [usize; 3],
+    nchan: usize,
+    options: &Normalize,
+    compat: Compat,
+) -> Vec<Levels> {
+    let (up, down, across) = steps_of_stack(planes, height, width);
+    let in_plane = |z: usize| (0..height).step_by(down).map(move |y| z * height + y);
+    let rows: Vec<usize> = (0..planes).step_by(up).flat_map(in_plane).collect();
+    let row = |i: usize, out: &mut [f32]| row(i / height, i % height, out);
+    levels_of(row, (planes * height, &rows), (width, across), nchan, (options, compat))
+}
+
+/// The levels of `height` rows, from every `across`th column of the rows in `sampled`.
+fn levels_of(
+    row: impl Fn(usize, &mut [f32]) + Sync,
+    (height, sampled): (usize, &[usize]),
+    (width, across): (usize, usize),
+    nchan: usize,
+    (options, compat): (&Normalize, Compat),
+) -> Vec<Levels> {
     let scratch = || vec![0.0; width * nchan];
-    // The values of a channel in every `down`th row and `across`th column.
     let sample = |channel: usize| {
         let columns = width.div_ceil(across);
-        let mut values = zeros(height.div_ceil(down) * columns);
-        let rows = values.par_chunks_exact_mut(columns).enumerate();
-        rows.for_each_init(scratch, |pixels, (i, values)| {
-            row(i * down, pixels);
+        let mut values = zeros(sampled.len() * columns);
+        let rows = values.par_chunks_exact_mut(columns).zip(sampled);
+        rows.for_each_init(scratch, |pixels, (values, &y)| {
+            row(y, pixels);
             let pixels = pixels[channel..].iter().step_by(nchan * across);
             values.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = *pixel);
         });
@@ -66,8 +93,8 @@ pub fn levels(
     };
     let level = |channel: usize| {
         let mut sample = sample(channel);
-        let constant =
-            sample.iter().all(|v| *v == sample[0]) && ((down, across) == (1, 1) || all(channel, sample[0]));
+        let complete = sampled.len() == height && across == 1;
+        let constant = sample.iter().all(|v| *v == sample[0]) && (complete || all(channel, sample[0]));
         let [low, high] = match constant {
             true => [0.0; 2],
             false => options.percentile.map(|q| percentile(&mut sample, q)),
@@ -95,7 +122,7 @@ pub fn normalize(
 }
 
 /// Normalises pixels, `[., nchan]`; without levels they stay unchanged.
-pub(super) fn apply(levels: &[Levels], values: &mut [f32]) {
+pub(crate) fn apply(levels: &[Levels], values: &mut [f32]) {
     for pixel in values.chunks_exact_mut(levels.len().max(1)) {
         pixel.iter_mut().zip(levels).for_each(|(value, levels)| *value = levels.apply(*value));
     }

@@ -11,6 +11,14 @@ pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
     (step(height), step(width))
 }
 
+/// In a volume of more pixels than [`SAMPLE_ABOVE`]: distance in planes, rows and columns.
+pub(crate) fn steps_of_stack(planes: usize, height: usize, width: usize) -> (usize, usize, usize) {
+    match planes.saturating_mul(height * width) > SAMPLE_ABOVE {
+        true => ((planes / 50).max(1), (height / 224).max(1), (width / 224).max(1)),
+        false => (1, 1, 1),
+    }
+}
+
 /// The rank of the percentile `q` (0 to 100) in `len` sorted values: an index, and a fraction of the way to the next.
 pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
     let rank = (len - 1) as f64 * q / 100.0;
