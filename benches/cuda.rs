@@ -274,5 +274,5 @@ fn whole_images(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stages, results, whole_images);
+criterion_group!(benches, results, stages, whole_images);
 criterion_main!(benches);

@@ -44,7 +44,14 @@ impl Lanes {
     /// `lanes` are as many as are faster together than one after the other.
     pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>) -> Self {
         let devices = lanes.iter().map(|lane| lane.device()).collect();
-        Lanes { idle: Mutex::new(lanes), returned: Condvar::new(), devices, more, spares: None, home: Home::here() }
+        Lanes {
+            idle: Mutex::new(lanes),
+            returned: Condvar::new(),
+            devices,
+            more,
+            spares: None,
+            home: Home::here(),
+        }
     }
 
     /// Lanes that write results to these arrays.

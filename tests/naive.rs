@@ -25,5 +25,7 @@ mod normalize;
 mod parts;
 #[path = "naive/resize.rs"]
 mod resize;
+#[path = "naive/stitch.rs"]
+mod stitch;
 #[path = "naive/tiles.rs"]
 mod tiles;

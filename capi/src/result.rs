@@ -111,7 +111,13 @@ impl Found {
     /// The result of an image on a GPU. Its labels may be in the caller's memory there.
     pub fn on_device(found: OnDevice, size: (usize, usize), model: &Arc<Loaded>) -> Self {
         let OnDevice { cells, segmentation, .. } = found;
-        Found { segmentation, cells: cells as u32, size, polygons: OnceLock::new(), model: Arc::downgrade(model) }
+        Found {
+            segmentation,
+            cells: cells as u32,
+            size,
+            polygons: OnceLock::new(),
+            model: Arc::downgrade(model),
+        }
     }
 
     /// The labels; an error when they are on a device.

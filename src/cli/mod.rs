@@ -24,9 +24,9 @@ mod plots;
 mod pull;
 mod reports;
 mod segment;
-mod stitch;
 #[cfg(unix)]
 mod signals;
+mod stitch;
 mod styles;
 mod table;
 mod usage;

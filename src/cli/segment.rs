@@ -157,7 +157,10 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
-        let stacks = image::read_with(&file.image, &self.read)?;
+        let mut stacks = image::read_with(&file.image, &self.read)?;
+        if self.stitching.is_some() {
+            stacks.iter_mut().for_each(stitch::tell_guess);
+        }
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
         let (mut planes, mut parts) = (Vec::new(), Vec::new());

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail, ensure};
 use flowmask::cpu::stitch::{drop_small, stitch};
-use flowmask::image::{self, Axis, Layout, ReadOptions};
+use flowmask::image::{self, Axis, Layout, Note, ReadOptions};
 use flowmask::output::{self, Destination};
-use flowmask::{Options, Stitching};
+use flowmask::{Options, Stack, Stitching};
 
 use super::{args, messages};
 
@@ -61,7 +61,7 @@ fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<Strin
     let mut cells = 0;
     for volume in planes.chunks_mut(depth) {
         cells += match stitch(volume, args.stitch_threshold, args::Compat::of_library(args.compat))? {
-            most if args.min_size == 0 => most,
+            cells if args.min_size == 0 => cells,
             _ => drop_small(volume, args.min_size),
         };
     }
@@ -78,6 +78,14 @@ fn layout(input: &Path, times: usize, depth: usize) -> Layout {
         let axes = [Axis { letter: 'T', length: times }, Axis { letter: 'Z', length: depth }];
         Layout::default().axes(axes.into_iter().filter(|axis| axis.length > 1).collect())
     })
+}
+
+/// Adds a note to a stack that is stitched along an axis which nothing names.
+pub fn tell_guess(stack: &mut Stack) {
+    if stack.layout.letters() == "Q" {
+        let text = "nothing names the axis of the planes: stitched along it as Z (--axes tells otherwise)";
+        stack.notes.push(Note::Remark(text.into()));
+    }
 }
 
 /// How many planes make a volume: the length of the z axis, or of the only axis where nothing says what it is.

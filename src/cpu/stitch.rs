@@ -1,6 +1,6 @@
 //! Masks of the planes of a stack become masks of a volume (`utils.stitch3D`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use crate::metrics::Overlaps;
 use crate::{Compat, Error, Result};
 
 /// Gives masks of neighbouring planes, `[height, width]` from the first to the last, the same label where they belong to
-/// one cell, and returns the largest label.
+/// one cell, and returns the number of cells.
 ///
 /// The first plane keeps its labels. A mask of the next plane gets the label of the mask below it with which its
 /// intersection over union is highest, if that is at least `threshold` (0 to 1, and above 0), and if no other mask of its
@@ -61,13 +61,13 @@ pub fn stitch(planes: &mut [ArrayViewMut2<u32>], threshold: f64, compat: Compat)
         }
         labels.push(below.clone());
     }
-    let largest = labels.iter().flatten().chain(overlaps[0].truth().iter().map(|cell| &cell.label)).max();
-    let largest = largest.copied().unwrap_or(0);
+    let of_first = overlaps[0].truth().iter().map(|cell| &cell.label);
+    let cells = of_first.chain(labels.iter().flatten()).collect::<HashSet<_>>().len();
     planes[1..].par_iter_mut().zip(&overlaps).zip(&labels).for_each(|((plane, overlap), labels)| {
         let of = |label| overlap.pred().binary_search_by_key(&label, |cell| cell.label);
         relabel(plane, |label| of(label).map_or(0, |index| labels[index]));
     });
-    Ok(largest)
+    Ok(cells as u32)
 }
 
 fn check(planes: &[ArrayViewMut2<u32>], threshold: f64) -> Result<()> {
@@ -91,9 +91,10 @@ fn check(planes: &[ArrayViewMut2<u32>], threshold: f64) -> Result<()> {
 pub(crate) fn check_threshold(threshold: f64) -> Result<()> {
     match (0.0..=1.0).contains(&threshold) {
         true => Ok(()),
-        false => {
-            Err(Error::option("stitch_threshold", format!("is {threshold}, but must be from 0 to 1 (an IoU)")))
-        }
+        false => Err(Error::option(
+            "stitch_threshold",
+            format!("is {threshold}, but must be from 0 to 1 (an IoU)"),
+        )),
     }
 }
 
@@ -138,7 +139,9 @@ fn links(overlap: &Overlaps, below: &[u32], threshold: f64) -> Vec<Option<u32>> 
 /// to n in the order of their first pixels. Returns n.
 pub fn drop_small(planes: &mut [ArrayViewMut2<u32>], min_size: usize) -> u32 {
     let mut areas: HashMap<u32, usize> = HashMap::new();
-    planes.iter().for_each(|plane| runs(plane.view(), |label, pixels| *areas.entry(label).or_default() += pixels));
+    planes
+        .iter()
+        .for_each(|plane| runs(plane.view(), |label, pixels| *areas.entry(label).or_default() += pixels));
     let mut numbers: HashMap<u32, u32> = HashMap::new();
     let mut cells = 0;
     for plane in &*planes {
@@ -169,9 +172,9 @@ fn runs(plane: ArrayView2<u32>, mut each: impl FnMut(u32, usize)) {
     each(run.0, run.1);
 }
 
-/// Replaces each label.
+/// Replaces each label; background stays.
 fn relabel(plane: &mut ArrayViewMut2<u32>, of: impl Fn(u32) -> u32) {
-    let mut run = (0, of(0));
+    let mut run = (0, 0);
     for label in plane {
         if *label != run.0 {
             run = (*label, of(*label));

@@ -143,12 +143,7 @@ fn is_on_device(gpu: &Gpu, address: u64) -> bool {
 ///
 /// # Errors
 /// [`Error::Device`] when the pixels cannot be read.
-pub(crate) fn copy_pixels(
-    gpu: &Gpu,
-    image: &DeviceImage,
-    raw: &mut Raw,
-    finite: &mut Finite,
-) -> Result<()> {
+pub(crate) fn copy_pixels(gpu: &Gpu, image: &DeviceImage, raw: &mut Raw, finite: &mut Finite) -> Result<()> {
     let stream = image.stream(gpu);
     gpu.stream().join(&stream).map_err(|e| gpu.error(e))?;
     let [height, width, channels] = image.shape;

@@ -27,5 +27,6 @@ mod run;
 mod scene;
 #[path = "../common/server.rs"]
 mod server;
+mod stitch;
 #[cfg(target_os = "linux")]
 mod stopped;
