@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use flowmask::cuda::conv::chosen;
 use flowmask::cuda::network::{State, Unet, forward};
-use flowmask::cuda::{Buffer, Gpu, blend, cluster, components, flow_error, follow, normalize, tiles};
+use flowmask::cuda::{Buffer, Gpu, Pinned, blend, cluster, components, flow_error, follow, normalize, tiles};
 use flowmask::plan::grid::Grid;
 use flowmask::{
     Compat, Device, Error, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
@@ -226,6 +226,25 @@ fn after(c: &mut Criterion, gpu: &Gpu, roofs: &Roofs) {
     group.finish();
 }
 
+/// Measures how results come to the host: to arrays that are fresh, and to those of an earlier result.
+fn results(c: &mut Criterion) {
+    let Some(gpu) = gpu() else { return };
+    let side = image_side();
+    let (mut pinned, mut group) = (Pinned::default(), c.benchmark_group("results"));
+    for (name, values) in [("labels", side * side), ("flows and cellprob", 3 * side * side)] {
+        let found = Buffer::of(&gpu, &vec![1_u32; values]).unwrap();
+        group.throughput(Throughput::Bytes(4 * values as u64));
+        group.bench_function(format!("{name}, fresh"), |b| {
+            b.iter(|| drop(pinned.download(&gpu, &found).unwrap()));
+        });
+        let mut again = vec![0; values];
+        group.bench_function(format!("{name}, again"), |b| {
+            b.iter(|| pinned.download_to(&gpu, &found, &mut [&mut again]).unwrap());
+        });
+    }
+    group.finish();
+}
+
 /// Measures whole images, from pixels in the host's memory to labels in the host's memory.
 fn whole_images(c: &mut Criterion) {
     if gpu().is_none() {
@@ -238,18 +257,24 @@ fn whole_images(c: &mut Criterion) {
     for side in [256, 1024, 4096] {
         let image = discs(side);
         group.throughput(Throughput::Elements((side * side) as u64));
-        group.bench_function(format!("{side}"), |b| b.iter(|| segmenter.segment(&image, &options).unwrap()));
+        let mut found = Segmentation::default();
+        group.bench_function(format!("{side}"), |b| {
+            b.iter(|| segmenter.segment_into(&image, &options, &mut found).unwrap());
+        });
     }
     let image = discs(512);
     group.throughput(Throughput::Elements(64 * 512 * 512));
     group.bench_function("64 of 512", |b| {
         b.iter(|| {
             let files = (0..64).map(|_| || Ok::<_, Error>(vec![image.clone()]));
-            segmenter.segment_many(files, &options, |_, found| drop(found.unwrap())).unwrap();
+            let done = |_, found: Result<(_, Vec<Segmentation>), _>| {
+                found.unwrap().1.into_iter().for_each(|found| segmenter.recycle(found));
+            };
+            segmenter.segment_many(files, &options, done).unwrap();
         });
     });
     group.finish();
 }
 
-criterion_group!(benches, stages, whole_images);
+criterion_group!(benches, results, stages, whole_images);
 criterion_main!(benches);

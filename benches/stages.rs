@@ -13,6 +13,7 @@ use flowmask::cpu::{
 };
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
+use ndarray::Array2;
 
 /// Height and width of the images for the stages before and after the network.
 const SIDE: usize = 1024;
@@ -114,6 +115,30 @@ fn after_the_network(c: &mut Criterion) {
     group.finish();
 }
 
+/// Planes of 4000 by 4000 pixels with 20,164 cells each, which lie a little apart from plane to plane.
+fn stitched(c: &mut Criterion) {
+    const PLANES: usize = 6;
+    let plane = |z: usize| {
+        Array2::from_shape_fn((4000, 4000), |(y, x)| {
+            let (y, x) = (y + 2 * z, x + 3 * z);
+            let (dy, dx) = ((y % 28) as i32 - 14, (x % 28) as i32 - 14);
+            if dy * dy + dx * dx < 140 { (y / 28 * 143 + x / 28 + 1) as u32 } else { 0 }
+        })
+    };
+    let planes: Vec<_> = (0..PLANES).map(plane).collect();
+    let mut group = c.benchmark_group("stitch");
+    group.sample_size(10).throughput(Throughput::Elements(PLANES as u64));
+    group.bench_function("planes of 20,000 cells", |b| {
+        let run = |mut planes: Vec<Array2<u32>>| {
+            let mut views: Vec<_> = planes.iter_mut().map(|plane| plane.view_mut()).collect();
+            flowmask::stitch(&mut views, 0.25, Compat::None).unwrap();
+            planes
+        };
+        b.iter_batched(|| planes.clone(), run, BatchSize::LargeInput);
+    });
+    group.finish();
+}
+
 fn whole_images(c: &mut Criterion) {
     let segmenter = segmenter();
     let mut group = c.benchmark_group("segment");
@@ -144,6 +169,7 @@ criterion_group!(
     before_the_network,
     the_network,
     after_the_network,
+    stitched,
     whole_images
 );
 criterion_main!(benches);

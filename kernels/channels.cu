@@ -1,5 +1,5 @@
 // Converts stored pixels, [pixels, channels], to the network's channels, [pixels, nchan].
-#include "prims.cuh"
+#include "pixels.cuh"
 
 namespace {
 
@@ -28,6 +28,18 @@ DEV void channels(const T* raw, float* out, u32 pixels, int count, int first, in
 }
 
 }  // namespace
+
+// Sets `bad` to the smallest index of a pixel with a value that is not finite or too large. Time is bound by the bytes.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+channels_finite(const float* raw, u32 pixels, int count, u32* bad) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= pixels) return;
+  const float* pixel = raw + (size_t)i * count;
+  bool good = true;
+  for (int c = 0; c < count; c++) good &= is_pixel(pixel[c]);
+  if (!good) atomicMin(bad, i);
+}
+EMU_KERNEL(channels_finite)
 
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 channels_u8(const unsigned char* raw, float* out, u32 pixels, int count, int first, int second, int nchan) {

@@ -1,5 +1,5 @@
 // Copies pixels from, and labels to, device memory that belongs to the caller, for example to PyTorch.
-#include "prims.cuh"
+#include "pixels.cuh"
 
 namespace {
 
@@ -16,9 +16,6 @@ struct Rows {
   long long stride;
   u32 width, pixels;
 };
-
-// Whether a pixel is a number that can be computed with (plan::channels::MAX_PIXEL).
-DEV bool is_pixel(float v) { return fabsf(v) <= 1e30f; }
 
 // Each thread copies one value. Time is bound by the bytes of both arrays; where the caller's values are apart, each
 // read costs a sector of 32 bytes.
@@ -45,11 +42,11 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_u16(View view, u16* ou
 }
 EMU_KERNEL(handover_u16)
 
-// Sets `bad` to the smallest index of a value that is not finite or too large.
+// Sets `bad` to the smallest index of a pixel with a value that is not finite or too large.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) handover_f32(View view, float* out, u32 count, u32* bad) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   float value;
-  if (gather(view, out, count, i, &value) && !is_pixel(value)) atomicMin(bad, i);
+  if (gather(view, out, count, i, &value) && !is_pixel(value)) atomicMin(bad, i / view.channels);
 }
 EMU_KERNEL(handover_f32)
 

@@ -100,11 +100,12 @@ pub(crate) trait Backend: Sized {
     /// `components`: the median diameter of the masks in pixels; 0 without masks.
     fn diameter(&mut self, work: &mut Self::Work, size: Size) -> Result<f64>;
 
-    /// Copies the style vector to the host.
+    /// Copies the style vector to the host. A backend that has not refused pixels that are not finite in
+    /// [`Backend::channels`] does so here.
     fn style(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
 
-    /// Copies the maps, `[nout, height, width]`, to the host.
-    fn maps(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
+    /// Copies the maps to the host: the flows, `[2, height, width]`, and the cellprob, `[height, width]`.
+    fn maps(&mut self, work: &mut Self::Work, size: Size) -> Result<(Vec<f32>, Vec<f32>)>;
 
     /// Copies the labels, `[height, width]`, to the host.
     fn labels(&mut self, work: &mut Self::Work) -> Result<Vec<u32>>;

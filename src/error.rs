@@ -160,6 +160,12 @@ impl Error {
         Error::Image(format!("no pixels ({height} by {width}, {channels} channels)"))
     }
 
+    /// There are so many planes, where a volume has at least two.
+    pub(crate) fn one_plane(planes: usize) -> Self {
+        let has = if planes == 1 { "one plane".into() } else { format!("{planes} planes") };
+        Error::Image(format!("has {has}; masks are stitched over two or more planes"))
+    }
+
     /// The pixel at this row, column and channel (all counted from 0) is NaN, infinite or beyond [`MAX_PIXEL`].
     pub(crate) fn not_finite([row, column, channel]: [usize; 3], value: f32) -> Self {
         let channel = channel + 1;

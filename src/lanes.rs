@@ -1,10 +1,11 @@
 //! The lanes of a segmenter: each takes a few images at a time from pixels to masks, and lanes work side by side.
 
 use std::any::Any;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::pipeline::Segmented;
 use crate::pool::Home;
+use crate::spares::Spares;
 use crate::volume::Found;
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Options, Result};
@@ -40,6 +41,8 @@ pub(crate) struct Lanes {
     devices: Vec<Device>,
     /// Makes another lane when none is idle, where a lane costs little; without it, callers wait.
     more: Option<More>,
+    /// What results are written to, where lanes copy them from another memory.
+    spares: Option<Arc<Spares>>,
     home: Home,
 }
 
@@ -47,7 +50,25 @@ impl Lanes {
     /// `lanes` are as many as are faster together than one after the other.
     pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>) -> Self {
         let devices = lanes.iter().map(|lane| lane.device()).collect();
-        Lanes { idle: Mutex::new(lanes), returned: Condvar::new(), devices, more, home: Home::here() }
+        Lanes {
+            idle: Mutex::new(lanes),
+            returned: Condvar::new(),
+            devices,
+            more,
+            spares: None,
+            home: Home::here(),
+        }
+    }
+
+    /// Lanes that write results to these arrays.
+    pub fn with(mut self, spares: Arc<Spares>) -> Self {
+        self.spares = Some(spares);
+        self
+    }
+
+    /// The arrays that results are written to; `None` where lanes return the arrays that they work in.
+    pub fn spares(&self) -> Option<&Spares> {
+        self.spares.as_deref()
     }
 
     /// Takes an idle lane, or waits for one. The lane goes back when the [`Taken`] is dropped.

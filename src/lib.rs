@@ -59,11 +59,14 @@ mod regular;
 pub mod report;
 mod segmentation;
 mod segmenter;
+mod spares;
+mod stitching;
 pub mod text;
 mod volume;
 mod watch;
 
 pub use builder::Builder;
+pub use cpu::stitch::stitch;
 #[cfg(feature = "cuda")]
 pub use cuda::OnDevice;
 pub use device::Device;
@@ -76,6 +79,7 @@ pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use pool::Pool;
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
+pub use stitching::Stitching;
 pub use volume::VolumeSegmentation;
 pub use watch::Progress;
 

@@ -150,8 +150,7 @@ impl<B: Backend> Engine<B> {
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
         if options.flows {
-            flows = backend.maps(&mut job.work)?;
-            cellprob = flows.split_off(2 * size.0 * size.1);
+            (flows, cellprob) = backend.maps(&mut job.work, size)?;
         }
         let style = self.style_of(job)?;
         let (diameter, time) = (job.diameter, job.time + job.begun.elapsed());

@@ -5,9 +5,10 @@ use ndarray::{Array, Array1, Array2, Array3, Dimension};
 use crate::backend::Size;
 use crate::pipeline::Segmented;
 
-/// What was found in an image.
+/// What was found in an image. The default is empty: the place for a result of
+/// [`Segmenter::segment_into`](crate::Segmenter::segment_into).
 #[non_exhaustive]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Segmentation {
     /// `[height, width]` of the image: 0 is background, cells are numbered 1 to n in row-major order of their first
     /// pixels.

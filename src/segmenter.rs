@@ -63,6 +63,40 @@ impl Segmenter {
         self.watched(image, options, &Watch::none())
     }
 
+    /// Like [`Segmenter::segment`], and writes what was found to `found`, whose arrays are used again. After an error
+    /// `found` is empty.
+    ///
+    /// ```
+    /// use flowmask::{Image, Options, Segmentation, Segmenter};
+    /// # let frames = [Image::from_gray(ndarray::Array2::<u8>::zeros((32, 32)).view())?];
+    /// let segmenter = Segmenter::builder().build()?;
+    /// let mut found = Segmentation::default();
+    /// for frame in &frames {
+    ///     segmenter.segment_into(frame, &Options::default(), &mut found)?;
+    ///     println!("{} cells", found.cells());
+    /// }
+    /// # Ok::<(), flowmask::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Segmenter::segment`].
+    pub fn segment_into(&self, image: &Image, options: &Options, found: &mut Segmentation) -> Result<()> {
+        self.recycle(std::mem::take(found));
+        *found = self.segment(image, options)?;
+        Ok(())
+    }
+
+    /// Gives back a result that is not needed any more. A segmenter on GPUs keeps the arrays of a few results, at most
+    /// eight for each GPU, and copies what is found in the next images to them, since the first write to the pages of a
+    /// fresh array takes several times as long as the copy. On the processor, results are the arrays that its stages work
+    /// in, and what is given back is freed.
+    pub fn recycle(&self, found: Segmentation) {
+        // In a fork, another thread's lock is never released.
+        if let Some(spares) = self.lanes.spares().filter(|_| self.pool.check().is_ok()) {
+            spares.give(found);
+        }
+    }
+
     /// Like [`Segmenter::segment`], and calls `progress` with the part that is done, from 0 to 1: after each tile, and at
     /// least ten times a second. The work stops within 100 ms after `progress` returned `false`.
     ///

@@ -25,6 +25,8 @@ mod normalize;
 mod parts;
 #[path = "naive/resize.rs"]
 mod resize;
+#[path = "naive/stitch.rs"]
+mod stitch;
 #[path = "naive/tiles.rs"]
 mod tiles;
 #[path = "naive/volume.rs"]

@@ -7,7 +7,7 @@ use common::{Golden, assert_close, assert_same_masks};
 use flowmask::cpu::components::fill_holes_and_drop_small;
 use flowmask::cpu::parts::keep_largest_parts;
 use flowmask::{Compat, Diameter, Image, Model, Options, Segmenter};
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 
 fn runs(name: &str) {
     let golden = Golden::open(&format!("pipeline_{name}"));
@@ -93,4 +93,43 @@ fn estimated_diameters() {
             .collect();
         assert_close(&format!("{name} size"), &found, &golden.f32("size_final"), 0.0, 0.02);
     }
+}
+
+/// A stack that the original segments with `stitch_threshold=0.25`.
+#[test]
+fn stitched() {
+    let golden = Golden::open("stitch");
+    let [depth, height, width]: [usize; 3] = golden.get("stack").shape.clone().try_into().unwrap();
+    let stack = Array3::from_shape_vec((depth, height, width), golden.u32("stack")).unwrap();
+    let planes = || stack.outer_iter().map(|plane| Image::from_gray(plane.mapv(|v| v as u8).view()).unwrap());
+    let segmenter = Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap();
+    let options = Options::default().diameter(Diameter::Pixels(17.0));
+    let mut parts = Vec::new();
+    let mut progress = |part| {
+        parts.push(part);
+        true
+    };
+    let found = segmenter.segment_stack(planes().collect(), 0.25, &options, &mut progress).unwrap();
+    let labels: Vec<u32> = found.iter().flat_map(|found| found.masks.iter().copied()).collect();
+    assert_same_masks("stack_stitch", &labels, &golden.u32("stack_stitch_masks"));
+    assert!(parts.is_sorted() && parts.last() == Some(&1.0), "{parts:?}");
+    // Without stitching each plane has numbers of its own, and intensities too.
+    let alone = segmenter.segment(&planes().nth(4).unwrap(), &options).unwrap();
+    assert!(alone.masks != found[4].masks);
+
+    let refused = |planes: Vec<Image>, threshold, options: &Options| {
+        segmenter.segment_stack(planes, threshold, options, &mut |_| true).unwrap_err().to_string()
+    };
+    assert!(refused(planes().take(1).collect(), 0.25, &options).contains("has one plane"));
+    assert!(refused(planes().collect(), 1.5, &options).contains("stitch_threshold: is 1.5"));
+    let small = options.clone().memory(Some(100_000));
+    assert!(refused(planes().collect(), 0.25, &small).contains("9 planes of 128 by 128 pixels needs"));
+    let mut broken: Vec<Image> = planes().collect();
+    let mut floats = Array2::<f32>::zeros((height, width));
+    floats[[3, 5]] = f32::NAN;
+    broken[6] = Image::from_gray(floats.view()).unwrap();
+    let said = refused(broken, 0.25, &options);
+    assert!(said.contains("in plane 6, the pixel at row 3, column 5, channel 1 is NaN"), "{said}");
+    let stopped = segmenter.segment_stack(planes().collect(), 0.25, &options, &mut |_| false);
+    assert!(matches!(stopped, Err(flowmask::Error::Cancelled)));
 }

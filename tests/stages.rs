@@ -3,9 +3,12 @@
 mod common;
 
 use common::{Golden, assert_close, assert_same_masks};
-use flowmask::cpu::{blend, cluster, components, conv, flow_error, follow, network, normalize, resize};
+use flowmask::cpu::{
+    blend, cluster, components, conv, flow_error, follow, network, normalize, resize, stitch,
+};
 use flowmask::plan::{grid, scale, taper};
 use flowmask::{Compat, Model, Normalize, Sampling};
+use ndarray::Array3;
 
 #[test]
 fn normalize() {
@@ -217,5 +220,19 @@ fn components() {
         let mut labels = golden.u32("holes_in");
         components::fill_holes_and_drop_small(&mut labels, 80, min_size, Compat::V3_1_1);
         assert_eq!(labels, golden.u32(name), "{name}");
+    }
+}
+
+#[test]
+fn stitch() {
+    let golden = Golden::open("stitch");
+    let shape: [usize; 3] = golden.get("stitch_in").shape.clone().try_into().unwrap();
+    for (name, threshold) in [("stitch_out_25", 0.25), ("stitch_out_60", 0.6)] {
+        // One of the planes is empty; labels go on after it in both ways.
+        for compat in [Compat::None, Compat::V3_1_1] {
+            let mut labels = Array3::from_shape_vec(shape, golden.u32("stitch_in")).unwrap();
+            stitch::stitch(&mut labels.outer_iter_mut().collect::<Vec<_>>(), threshold, compat).unwrap();
+            assert!(labels.into_raw_vec_and_offset().0 == golden.u32(name), "{name}, {compat:?}");
+        }
     }
 }

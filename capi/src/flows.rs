@@ -39,7 +39,7 @@ pub unsafe extern "C" fn flowmask_masks_from_flows(
         let mut progress = |done| progress.at(done);
         let segmenter = &session.model.segmenter;
         let found = segmenter.masks_from_flows(flows, cellprob, &options, &mut progress)?;
-        result.write(RESULTS.insert(Found::new(found)));
+        result.write(RESULTS.insert(Found::new(found, &session.model)));
         Ok(())
     })
 }

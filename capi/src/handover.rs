@@ -74,7 +74,7 @@ pub unsafe extern "C" fn flowmask_segment_on_device(
         let found = inputs.into_iter().map(|image| {
             let size = image?.size();
             let found = found.next().expect("a result for each image");
-            Ok(Found::on_device(found?, size))
+            Ok(Found::on_device(found?, size, &session.model))
         });
         outputs.write(session, found.collect())
     })

@@ -36,7 +36,10 @@ pub unsafe extern "C" fn flowmask_segment_many(
         let views = (0..outputs.count).map(|i| View::new(images.add(i).read())).collect();
         let (options, progress) = options::read(options)?;
         let found = run(session, views, &options, progress)?;
-        outputs.write(session, found.into_iter().map(|found| found.map(Found::new)).collect())
+        outputs.write(
+            session,
+            found.into_iter().map(|found| found.map(|found| Found::new(found, &session.model))).collect(),
+        )
     })
 }
 

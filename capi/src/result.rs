@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::ffi::c_void;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::fault::{Fault, guard, guard_free};
 use crate::flowmask_status::{self, *};
 use crate::handles::Handles;
 use crate::image::check_pointer;
+use crate::model::Loaded;
 use crate::sized::{self, sized};
 use flowmask::output::polygons;
 use flowmask::{OnDevice, Segmentation};
@@ -80,6 +81,16 @@ pub(crate) struct Found {
     /// (height, width) of the labels, which may be on a device.
     size: (usize, usize),
     polygons: OnceLock<Polygons>,
+    /// Whose next results may use the arrays.
+    model: Weak<Loaded>,
+}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        if let Some(model) = self.model.upgrade() {
+            model.segmenter.recycle(std::mem::take(&mut self.segmentation));
+        }
+    }
 }
 
 /// The polygons of all cells, as three arrays.
@@ -92,15 +103,21 @@ struct Polygons {
 pub(crate) static RESULTS: Handles<Found> = Handles::new("result");
 
 impl Found {
-    pub fn new(segmentation: Segmentation) -> Self {
+    pub fn new(segmentation: Segmentation, model: &Arc<Loaded>) -> Self {
         let (cells, size) = (segmentation.cells() as u32, segmentation.masks.dim());
-        Found { segmentation, cells, size, polygons: OnceLock::new() }
+        Found { segmentation, cells, size, polygons: OnceLock::new(), model: Arc::downgrade(model) }
     }
 
     /// The result of an image on a GPU. Its labels may be in the caller's memory there.
-    pub fn on_device(found: OnDevice, size: (usize, usize)) -> Self {
+    pub fn on_device(found: OnDevice, size: (usize, usize), model: &Arc<Loaded>) -> Self {
         let OnDevice { cells, segmentation, .. } = found;
-        Found { segmentation, cells: cells as u32, size, polygons: OnceLock::new() }
+        Found {
+            segmentation,
+            cells: cells as u32,
+            size,
+            polygons: OnceLock::new(),
+            model: Arc::downgrade(model),
+        }
     }
 
     /// The labels; an error when they are on a device.
@@ -339,7 +356,7 @@ pub unsafe extern "C" fn flowmask_result_copy(
     })
 }
 
-/// Frees a result; NULL does nothing.
+/// Frees a result; NULL does nothing. A model on GPUs keeps the arrays of a few freed results for its next results.
 #[unsafe(no_mangle)]
 pub extern "C" fn flowmask_result_free(result: *mut flowmask_result) -> flowmask_status {
     guard_free(|| RESULTS.free(result))

@@ -121,7 +121,7 @@ pub unsafe extern "C" fn flowmask_segment(
         let Loaded { segmenter, log, .. } = &*session.model;
         let found = segmenter.segment_with_progress(&image, &options, &mut progress)?;
         log.say(FLOWMASK_LOG_DEBUG, &segmented(&found, start));
-        result.write(RESULTS.insert(Found::new(found)));
+        result.write(RESULTS.insert(Found::new(found, &session.model)));
         Ok(())
     })
 }

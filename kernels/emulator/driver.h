@@ -96,6 +96,7 @@ Device* device(int ordinal);    // null if there is no such device
 Device* current(Result* error);  // of this thread; null if there is an error, perhaps of an earlier step
 enum Attribute { MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97 };
 int attribute(int which);
+bool coherent();                // whether devices read pageable memory by themselves
 // Keeps the message for cuGetErrorString and prints it to standard error, since an error in a destructor would be lost.
 Result report(Result, const std::string& message);
 

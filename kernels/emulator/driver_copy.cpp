@@ -18,7 +18,7 @@ Outcome check_end(const Device& d, Kind kind, Pointer p, size_t bytes) {
 }
 
 // Enqueues a copy. Pageable memory is copied as if through a buffer of the driver, so that the caller may change it at
-// once; a graph copies it when it runs.
+// once; a graph, and a device that reads pageable memory by itself, copy it when the copy runs.
 Result copy(void* stream, Pointer to, Kind to_kind, Pointer from, Kind from_kind, size_t bytes, bool wait = false) {
   Guard guard = lock();
   Result error;
@@ -27,7 +27,7 @@ Result copy(void* stream, Pointer to, Kind to_kind, Pointer from, Kind from_kind
   if (to_kind == PAGEABLE && pinned((void*)to, bytes)) to_kind = PINNED;
   if (from_kind == PAGEABLE && pinned((void*)from, bytes)) from_kind = PINNED;
   std::shared_ptr<std::vector<char>> staged;
-  if (from_kind == PAGEABLE && !s->capture) {
+  if (from_kind == PAGEABLE && !s->capture && !coherent()) {
     staged = std::make_shared<std::vector<char>>((char*)from, (char*)from + bytes);
     from = (Pointer)staged->data();
   }

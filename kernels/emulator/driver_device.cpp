@@ -61,6 +61,11 @@ const char* name_of(Result r) {
 
 }  // namespace
 
+bool coherent() {
+  static const bool yes = emu::environment("FLOWMASK_EMULATOR_COHERENT", 0);
+  return yes;
+}
+
 Device* device(int ordinal) {
   auto& all = devices();
   return ordinal >= 0 && ordinal < (int)all.size() ? all[ordinal].get() : nullptr;
@@ -93,6 +98,7 @@ int attribute(int which) {
     case 76: return capability % 10;
     case 81: return shared << 10;             // shared memory of a multiprocessor
     case MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: return (shared - 1) << 10;       // shared memory of a block, when asked for
+    case 88: return coherent();               // pageable memory is read
     case 115: return 1;                       // memory can be allocated in the order of a stream
   }
   return 0;

@@ -205,7 +205,7 @@ pub fn notice(message: &str) {
 }
 
 /// The error with the name of the image in front, unless the error already names it.
-fn about(input: &Path, error: &anyhow::Error) -> String {
+pub fn about(input: &Path, error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
         Some(Error::Read { .. } | Error::ImageFile { .. }) => error.to_string(),
         Some(Error::Memory { what, .. }) if *what == text::path(input) => error.to_string(),

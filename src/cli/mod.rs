@@ -28,6 +28,7 @@ mod reports;
 mod segment;
 #[cfg(unix)]
 mod signals;
+mod stitch;
 mod styles;
 mod table;
 mod usage;
@@ -66,6 +67,7 @@ fn started() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Segment(args) => segment::run(args),
+        Command::Stitch(args) => stitch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),
         Command::Models(args) => models::run(args),

@@ -2,7 +2,9 @@
 
 use flowmask::cpu::conv::Isa;
 use flowmask::image::ReadOptions;
-use flowmask::{Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, output};
+use flowmask::{
+    Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, Stitching, output,
+};
 
 use super::{args, messages};
 
@@ -21,14 +23,21 @@ impl args::Segment {
             .exclude_on_edges(cells.exclude_on_edges)
             .anisotropy(self.volumes.anisotropy.unwrap_or(1.0))
             .flow3d_smooth(self.volumes.flow3d_smooth.unwrap_or_default())
-            .compat(match cells.compat {
-                None => Compat::None,
-                Some(args::Compat::V3_1_1) => Compat::V3_1_1,
-            });
+            .compat(args::Compat::of_library(cells.compat));
         // Only the masks are written.
         let options = options.flows(false);
         options.check()?;
         Ok(options)
+    }
+}
+
+impl args::Cells {
+    /// How planes become volumes, if they do.
+    pub fn stitching(&self, options: &Options) -> flowmask::Result<Option<Stitching>> {
+        match self.stitch_threshold {
+            0.0 => Ok(None),
+            threshold => Stitching::new(threshold, options).map(Some),
+        }
     }
 }
 
@@ -102,6 +111,16 @@ impl args::Cells {
             _ if self.no_interp => Sampling::Nearest,
             args::Sampling::Bilinear => Sampling::Bilinear,
             args::Sampling::GridSample => Sampling::GridSample,
+        }
+    }
+}
+
+impl args::Compat {
+    /// The value of the library.
+    pub fn of_library(compat: Option<Self>) -> Compat {
+        match compat {
+            None => Compat::None,
+            Some(args::Compat::V3_1_1) => Compat::V3_1_1,
         }
     }
 }

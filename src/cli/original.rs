@@ -30,9 +30,6 @@ const TRAINING: Answer =
     No("training is not there yet; --model FILE takes a network that cellpose 1 to 3 has trained");
 const ORTHO: Answer =
     No("a second network for planes along z is not there yet; one network sees all planes of a volume");
-const STITCHING: Answer = No(
-    "stitching is not there yet; write --do-3d for cells in three dimensions, or leave the flag out for single planes",
-);
 const RESTORATION: Answer =
     No("image restoration is not there yet; restore the images with cellpose 3, and segment them then");
 const FOLDERS: Answer = No("all outputs of a run go into one folder; write -o DIR to name it");
@@ -67,7 +64,7 @@ const FLAGS: [(&str, Answer); 68] = [
     ("norm_percentile", Same),
     ("do_3D", Same),
     ("diameter", Same),
-    ("stitch_threshold", STITCHING),
+    ("stitch_threshold", Same),
     ("min_size", Same),
     ("flow3D_smooth", Same),
     ("flow_threshold", Same),

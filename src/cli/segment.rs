@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use flowmask::image::{Note, ReadOptions};
-use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, image, output};
+use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
 use ndarray::ArrayView2;
 
 mod volumes;
@@ -18,6 +18,7 @@ use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::stitch;
 use super::verbose;
 
 /// Checks everything that does not depend on an image, then segments the images.
@@ -26,6 +27,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if args.volumes.do_3d {
         volumes::check(args)?;
     }
+    let stitching = args.cells.stitching(&options)?;
     let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
@@ -65,6 +67,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         read,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
+        stitching,
         format,
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -80,11 +83,15 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         lock(&run.messages).progress(images);
         !stop.load(Ordering::Relaxed)
     };
+    let options = run.stitching.as_ref().map_or(options, Stitching::options);
     let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
-        if let Err(error) = run.done(&run.files[i], found) {
-            // Nothing can be printed. Errors of an image are printed, and the next go on.
-            lock(&run.fault).get_or_insert(error);
-            stop.store(true, Ordering::Relaxed);
+        match run.done(&run.files[i], found) {
+            Ok(written) => written.into_iter().for_each(|found| segmenter.recycle(found)),
+            Err(error) => {
+                // Nothing can be printed. Errors of an image are printed, and the next go on.
+                lock(&run.fault).get_or_insert(error);
+                stop.store(true, Ordering::Relaxed);
+            }
         }
     });
     if let Some(error) = lock(&run.fault).take() {
@@ -122,6 +129,10 @@ struct Part {
     /// What is known of it beside its planes.
     stack: Stack,
     planes: usize,
+    /// How many planes make a volume, if they are stitched.
+    depth: Option<usize>,
+    /// The planes as they were read, for overlays, where others are segmented.
+    originals: Vec<Image>,
 }
 
 /// The state that all images share.
@@ -132,6 +143,7 @@ struct Run {
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
+    stitching: Option<Stitching>,
     format: output::Format,
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
@@ -168,6 +180,16 @@ impl<'a> Found<'a> {
     }
 }
 
+/// The planes of all volumes of a stack, as they are segmented.
+fn prepared(stitching: &Stitching, planes: Vec<Image>, depth: usize) -> flowmask::Result<Vec<Image>> {
+    let mut planes = planes.into_iter();
+    let mut all = Vec::new();
+    while planes.len() > 0 {
+        all.extend(stitching.prepare(planes.by_ref().take(depth).collect())?);
+    }
+    Ok(all)
+}
+
 impl Run {
     fn finish(self) -> ExitCode {
         self.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()
@@ -177,16 +199,26 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
-        let stacks = image::read_with(&file.image, &self.read)?;
+        let mut stacks = image::read_with(&file.image, &self.read)?;
+        if self.stitching.is_some() {
+            stacks.iter_mut().for_each(stitch::tell_guess);
+        }
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
         let (mut planes, mut parts) = (Vec::new(), Vec::new());
         for mut stack in stacks {
-            let part = std::mem::take(&mut stack.planes);
+            let mut part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
             self.format.check(&names.masks, part.len())?;
-            parts.push(Part { names, stack, planes: part.len() });
+            let (mut depth, mut originals) = (None, Vec::new());
+            if let Some(stitching) = &self.stitching {
+                let planes = stitch::depth_of(&stack.layout)?;
+                originals = if names.overlays.is_empty() { vec![] } else { part.clone() };
+                part = prepared(stitching, part, planes)?;
+                depth = Some(planes);
+            }
+            parts.push(Part { names, stack, planes: part.len(), depth, originals });
             planes.extend(part);
         }
         file.parts.get_or_init(|| parts);
@@ -205,29 +237,50 @@ impl Run {
         Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
     }
 
-    /// Writes the outputs of a file, or prints why there are none. An error, which stops the run, is one of printing.
+    /// Writes the outputs of a file, or prints why there are none. Returns what is not needed any more. An error, which
+    /// stops the run, is one of printing.
     fn done(
         &self,
         file: &File,
         found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
-    ) -> anyhow::Result<()> {
-        let (planes, found) = match found {
+    ) -> anyhow::Result<Vec<Segmentation>> {
+        let (all_planes, mut all_found) = match found {
             Ok(found) => found,
-            Err(error) => return lock(&self.messages).failed(&file.image, &file.guessed(error)),
+            Err(error) => {
+                lock(&self.messages).failed(&file.image, &file.guessed(error))?;
+                return Ok(Vec::new());
+            }
         };
-        let (mut planes, mut found) = (&planes[..], &found[..]);
+        let (mut planes, mut found) = (&all_planes[..], &mut all_found[..]);
         for part in file.parts.get().into_iter().flatten() {
             let (own, others) = planes.split_at(part.planes.min(planes.len()));
-            let (own_found, other_found) = found.split_at(own.len().min(found.len()));
-            let start = Instant::now();
-            let of_planes = Found::of_planes(own, own_found, self.verbose.as_ref());
-            match self.write(file, part, own, of_planes, start) {
+            let (own_found, other_found) = found.split_at_mut(own.len().min(found.len()));
+            match self.stitched(file, part, own, own_found) {
                 Ok(done) => lock(&self.messages).done(&file.image, &done)?,
                 Err(error) => lock(&self.messages).failed(&file.image, &error)?,
             }
             (planes, found) = (others, other_found);
         }
-        Ok(())
+        Ok(all_found)
+    }
+
+    /// Joins the masks of the planes of each volume, if that is wanted, and writes the outputs of an image.
+    fn stitched(
+        &self,
+        file: &File,
+        part: &Part,
+        planes: &[Image],
+        found: &mut [Segmentation],
+    ) -> anyhow::Result<Done> {
+        let start = Instant::now();
+        let mut cells = None;
+        if let (Some(stitching), Some(depth)) = (&self.stitching, part.depth) {
+            let volumes = found.chunks_mut(depth).map(|volume| stitching.finish(volume));
+            cells = Some(volumes.sum::<Result<u32, _>>()? as usize);
+        }
+        let mut found = Found::of_planes(planes, found, self.verbose.as_ref());
+        found.cells = cells.unwrap_or(found.cells);
+        self.write(file, part, planes, found, start)
     }
 
     fn write(
@@ -239,6 +292,7 @@ impl Run {
         start: Instant,
     ) -> anyhow::Result<Done> {
         let Part { names, stack, .. } = part;
+        let shown = if part.originals.is_empty() { planes } else { &part.originals };
         let to = |path| lock(&self.outputs).destination(path);
         let Found { masks, cells, diameter, segmenting, about } = found;
         if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -246,7 +300,7 @@ impl Run {
                 .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
         }
         output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
-        for ((path, plane), masks) in names.overlays.iter().zip(planes).zip(masks) {
+        for ((path, plane), masks) in names.overlays.iter().zip(shown).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
         if let Some(about) = about {

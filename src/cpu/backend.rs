@@ -204,8 +204,10 @@ impl Backend for Cpu {
         Ok(std::mem::take(&mut work.style))
     }
 
-    fn maps(&mut self, work: &mut Work) -> Result<Vec<f32>> {
-        Ok(std::mem::take(&mut work.maps))
+    fn maps(&mut self, work: &mut Work, size: Size) -> Result<(Vec<f32>, Vec<f32>)> {
+        let mut flows = std::mem::take(&mut work.maps);
+        let cellprob = flows.split_off(2 * size.0 * size.1);
+        Ok((flows, cellprob))
     }
 
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {

@@ -21,6 +21,7 @@ pub mod network;
 pub mod normalize;
 pub mod parts;
 pub mod resize;
+pub mod stitch;
 pub mod tiles;
 pub mod volume;
 

@@ -133,7 +133,7 @@ pub fn normalize(
 }
 
 /// Normalises pixels, `[., nchan]`; without levels they stay unchanged.
-pub(super) fn apply(levels: &[Levels], values: &mut [f32]) {
+pub(crate) fn apply(levels: &[Levels], values: &mut [f32]) {
     for pixel in values.chunks_exact_mut(levels.len().max(1)) {
         pixel.iter_mut().zip(levels).for_each(|(value, levels)| *value = levels.apply(*value));
     }

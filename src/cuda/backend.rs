@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cudarc::driver::CudaEvent;
 
 use super::blend::{self, blend};
-use super::channels::{Raw, channels};
+use super::channels::{Finite, Raw, channels, finite};
 use super::cluster::{self, cluster};
 use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
 use super::flow_error::{self, drop_bad_flows};
@@ -21,6 +21,7 @@ use crate::backend::{Backend, Input, Job, Size};
 use crate::options::{Compat, Options};
 use crate::plan::grid::Grid;
 use crate::plan::memory::{self, OnGpu};
+use crate::spares::Spares;
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Result};
 
@@ -37,6 +38,8 @@ const STATES: usize = 4;
 pub(crate) struct Cuda {
     gpu: Gpu,
     unet: Arc<Unet>,
+    /// What results are copied to.
+    spares: Arc<Spares>,
     /// The network's memory for each size of tiles, in the order of their last use.
     states: Vec<State>,
     /// Estimate of the bytes that the largest image so far needs.
@@ -62,6 +65,7 @@ struct Scratch {
 pub(crate) struct Work {
     pinned: Pinned,
     raw: Raw,
+    finite: Finite,
     /// The normalised channels, `[height, width, nchan]`, at the size of the image.
     pixels: Buffer<f32>,
     /// The network's output, `[tiles, nout, tile height, tile width]`.
@@ -108,8 +112,8 @@ struct Run {
 }
 
 impl Cuda {
-    pub fn new(gpu: Gpu, unet: Arc<Unet>) -> Self {
-        Cuda { gpu, unet, states: Vec::new(), max_bytes: 0, scratch: Scratch::default() }
+    pub fn new(gpu: Gpu, unet: Arc<Unet>, spares: Arc<Spares>) -> Self {
+        Cuda { gpu, unet, spares, states: Vec::new(), max_bytes: 0, scratch: Scratch::default() }
     }
 
     /// The GPU that the backend runs on.
@@ -262,6 +266,9 @@ impl Backend for Cuda {
     type Work = Work;
 
     fn check_memory(&mut self, job: &Job<Self>, options: &Options) -> Result<()> {
+        // The first step of an image, perhaps on a new thread. An array of an earlier image that is freed next, for pixels
+        // of another type, needs the context.
+        self.gpu.context().bind_to_thread().map_err(|e| self.gpu.error(e))?;
         let needed = on_gpu(job, &self.unet, options).bytes(options);
         let limit = match options.memory {
             Some(limit) => limit,
@@ -285,10 +292,11 @@ impl Backend for Cuda {
         let count = match image {
             Source::Host(image) => {
                 work.raw.upload(&self.gpu, image.pixels(), &mut work.pinned)?;
+                finite(&self.gpu, &work.raw, [size.0, size.1, image.channels()], &mut work.finite)?;
                 image.channels()
             }
             Source::Device(image) => {
-                copy_pixels(&self.gpu, image, &mut work.raw, &mut self.scratch.handover)?;
+                copy_pixels(&self.gpu, image, &mut work.raw, &mut work.finite)?;
                 image.shape[2]
             }
         };
@@ -393,14 +401,20 @@ impl Backend for Cuda {
     }
 
     fn style(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        work.finite.check(&self.gpu, &work.raw)?;
         work.style.download(&self.gpu)
     }
 
-    fn maps(&mut self, work: &mut Work) -> Result<Vec<f32>> {
-        work.pinned.download(&self.gpu, &work.maps)
+    fn maps(&mut self, work: &mut Work, size: Size) -> Result<(Vec<f32>, Vec<f32>)> {
+        let pixels = size.0 * size.1;
+        let (mut flows, mut cellprob) = (self.spares.floats(2 * pixels), self.spares.floats(pixels));
+        work.pinned.download_to(&self.gpu, &work.maps, &mut [&mut flows, &mut cellprob])?;
+        Ok((flows, cellprob))
     }
 
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {
-        work.pinned.download(&self.gpu, &work.labels)
+        let mut labels = self.spares.labels(work.labels.len());
+        work.pinned.download_to(&self.gpu, &work.labels, &mut [&mut labels])?;
+        Ok(labels)
     }
 }

@@ -66,17 +66,18 @@ impl<T: DeviceRepr> Buffer<T> {
         Ok(memory)
     }
 
-    /// Copies `values` from the host; the buffer gets their length.
+    /// Copies `values` from the host; the buffer gets their length. The caller may drop `values` at once.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) when there is not enough memory.
     pub fn upload(&mut self, gpu: &Gpu, values: &[T]) -> Result<()> {
         self.resize(gpu, values.len())?;
         match &mut self.memory {
-            Some(memory) if !values.is_empty() => gpu
-                .stream()
-                .memcpy_htod(values, &mut memory.slice_mut(..values.len()))
-                .map_err(|e| gpu.error(e)),
+            Some(memory) if !values.is_empty() => {
+                let mut to = memory.slice_mut(..values.len());
+                gpu.stream().memcpy_htod(values, &mut to).map_err(|e| gpu.error(e))?;
+                gpu.wait_for_source()
+            }
             _ => Ok(()),
         }
     }

@@ -23,6 +23,9 @@ pub struct Gpu {
     stream: Arc<CudaStream>,
     kernels: Arc<Kernels>,
     choice: Arc<Choice>,
+    /// Whether the GPU reads the host's pageable memory by itself, as on coherent systems (Grace Hopper) and with Linux's
+    /// HMM.
+    reads_pageable: bool,
 }
 
 /// The loaded kernels.
@@ -61,7 +64,10 @@ impl Gpu {
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(error)?;
         let kernels = Arc::new(Kernels::load(&context, progress)?);
-        Ok(Gpu { context, stream, kernels, choice: Arc::default() })
+        let pageable = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS;
+        // An older driver, which does not know the question, has no such systems.
+        let reads_pageable = context.attribute(pageable).is_ok_and(|yes| yes != 0);
+        Ok(Gpu { context, stream, kernels, choice: Arc::default(), reads_pageable })
     }
 
     /// Returns the same GPU with a new stream.
@@ -125,6 +131,12 @@ impl Gpu {
     /// [`Error::Device`] when one of them failed.
     pub fn synchronize(&self) -> Result<()> {
         self.stream.synchronize().map_err(|e| self.error(e))
+    }
+
+    /// Waits until a copy from pageable memory that was just put into the stream has read its source. Elsewhere the driver
+    /// has copied the source when the call returns; a GPU that reads pageable memory by itself may read it later.
+    pub(super) fn wait_for_source(&self) -> Result<()> {
+        if self.reads_pageable { self.synchronize() } else { Ok(()) }
     }
 
     /// The stream in which the kernels run.

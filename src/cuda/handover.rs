@@ -6,7 +6,7 @@ use cudarc::driver::CudaStream;
 use cudarc::driver::sys::{CUpointer_attribute, CUstream, cuPointerGetAttribute};
 use std::sync::Arc;
 
-use super::channels::Raw;
+use super::channels::{Finite, Raw};
 use super::fill::fill;
 use super::kernels::Address;
 use super::kernels::handover::{self as kernels, Rows, View};
@@ -37,7 +37,7 @@ pub struct DeviceImage {
     pub stream: usize,
 }
 
-/// Scratch memory: one number, which is the index of the first value that is not finite, or the largest label.
+/// Scratch memory: one number, the largest label.
 #[derive(Debug, Default)]
 pub struct Scratch(Buffer<u32>);
 
@@ -139,14 +139,11 @@ fn is_on_device(gpu: &Gpu, address: u64) -> bool {
 /// Copies the pixels to `raw`, after everything that is in the caller's stream already. What is put into that stream
 /// later may overwrite the pixels.
 ///
+/// Pixels that are not finite are noted in `finite`.
+///
 /// # Errors
-/// [`Error::Image`] when a pixel is not finite, [`Error::Device`] when the pixels cannot be read.
-pub(crate) fn copy_pixels(
-    gpu: &Gpu,
-    image: &DeviceImage,
-    raw: &mut Raw,
-    scratch: &mut Scratch,
-) -> Result<()> {
+/// [`Error::Device`] when the pixels cannot be read.
+pub(crate) fn copy_pixels(gpu: &Gpu, image: &DeviceImage, raw: &mut Raw, finite: &mut Finite) -> Result<()> {
     let stream = image.stream(gpu);
     gpu.stream().join(&stream).map_err(|e| gpu.error(e))?;
     let [height, width, channels] = image.shape;
@@ -161,38 +158,15 @@ pub(crate) fn copy_pixels(
             kernels::handover_u16(gpu, grid, block, 0, &view, buffer.resize(gpu, values)?, count)?;
         }
         (Raw::F32(buffer), PixelType::F32) => {
-            fill(gpu, &mut scratch.0, u32::MAX, 1)?;
-            let (out, bad) = (buffer.resize(gpu, values)?, scratch.0.get_mut());
+            let (out, bad) = (buffer.resize(gpu, values)?, finite.begin(gpu, image.shape)?);
             kernels::handover_f32(gpu, grid, block, 0, &view, out, count, bad)?;
         }
         (_, kind) => {
             *raw = Raw::of(kind);
-            return copy_pixels(gpu, image, raw, scratch);
+            return copy_pixels(gpu, image, raw, finite);
         }
     }
-    stream.join(gpu.stream()).map_err(|e| gpu.error(e))?;
-    match raw {
-        Raw::F32(pixels) => finite(gpu, pixels, &scratch.0, image.shape),
-        _ => Ok(()),
-    }
-}
-
-/// Checks that all pixels are finite; the error names the first one that is not, as on the CPU.
-fn finite(
-    gpu: &Gpu,
-    pixels: &Buffer<f32>,
-    bad: &Buffer<u32>,
-    [_, width, channels]: [usize; 3],
-) -> Result<()> {
-    let first = bad.download(gpu)?[0];
-    if first == u32::MAX {
-        return Ok(());
-    }
-    let (first, mut value) = (first as usize, [0.0_f32]);
-    gpu.stream().memcpy_dtoh(&pixels.get().slice(first..=first), &mut value).map_err(|e| gpu.error(e))?;
-    gpu.synchronize()?;
-    let (c, pixel) = (first % channels, first / channels);
-    Err(Error::not_finite([pixel / width, pixel % width, c], value[0]))
+    stream.join(gpu.stream()).map_err(|e| gpu.error(e))
 }
 
 /// Writes the labels to the caller's memory, and returns the number of cells. What the caller puts into its stream from

@@ -7,6 +7,7 @@ use super::conv::{Choice, chosen, pinned};
 use super::{Gpu, network};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
+use crate::spares::Spares;
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Model, Options, Precision, Result};
 
@@ -31,6 +32,7 @@ pub(crate) fn lanes(
 ) -> Result<Lanes> {
     let mut lanes: Vec<Box<dyn Lane>> = Vec::new();
     let mut known = Vec::new();
+    let spares = Arc::new(Spares::new(gpus.len() * STREAMS));
     for &ordinal in gpus {
         let gpu = Gpu::open_with(ordinal, compiling)?;
         let gpu = match precision {
@@ -41,11 +43,11 @@ pub(crate) fn lanes(
         // The streams of the lanes do not wait for the stream that copies the weights.
         gpu.synchronize()?;
         for _ in 0..STREAMS {
-            let backend = Cuda::new(gpu.fork()?, unet.clone());
+            let backend = Cuda::new(gpu.fork()?, unet.clone(), spares.clone());
             lanes.push(Box::new(CudaLane(Engine::new(model.clone(), backend))));
         }
     }
-    Ok(Lanes::new(lanes, None))
+    Ok(Lanes::new(lanes, None).with(spares))
 }
 
 /// A kind of card, by name and compute capability, with what was chosen for it.

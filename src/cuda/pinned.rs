@@ -45,16 +45,38 @@ impl Pinned {
         T: DeviceRepr + bytemuck::Pod,
     {
         let mut values = vec![T::zeroed(); from.len()];
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
-        if !bytes.is_empty() {
-            let pinned = self.bytes(gpu, bytes.len())?;
-            // SAFETY: the buffer has at least this many bytes.
-            let from = unsafe { from.get().transmute::<u8>(bytes.len()) }.expect("the buffer has their size");
-            gpu.stream().memcpy_dtoh(&from, pinned).map_err(|e| gpu.error(e))?;
-            gpu.synchronize()?;
-            bytes.copy_from_slice(pinned);
-        }
+        self.download_to(gpu, from, &mut [&mut values])?;
         Ok(values)
+    }
+
+    /// Waits for the stream, then copies the first values of a buffer to the parts of `to`, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) when an earlier kernel or copy in the stream failed.
+    ///
+    /// # Panics
+    /// When the buffer has fewer values than there is room for in `to`.
+    pub fn download_to<T>(&mut self, gpu: &Gpu, from: &Buffer<T>, to: &mut [&mut [T]]) -> Result<()>
+    where
+        T: DeviceRepr + bytemuck::Pod,
+    {
+        let len: usize = to.iter().map(|part| part.len()).sum();
+        assert!(len <= from.len(), "{len} values of {}", from.len());
+        if len == 0 {
+            return Ok(());
+        }
+        let mut pinned = self.bytes(gpu, len * size_of::<T>())?;
+        // SAFETY: the buffer has at least this many bytes.
+        let from = unsafe { from.get().transmute::<u8>(pinned.len()) }.expect("the buffer has their size");
+        gpu.stream().memcpy_dtoh(&from, pinned).map_err(|e| gpu.error(e))?;
+        gpu.synchronize()?;
+        for part in to {
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(part);
+            let (own, rest) = pinned.split_at_mut(bytes.len());
+            bytes.copy_from_slice(own);
+            pinned = rest;
+        }
+        Ok(())
     }
 
     /// Returns `len` bytes of the memory, after the last upload from it is done.

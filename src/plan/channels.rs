@@ -5,7 +5,7 @@ use ndarray::ArrayView3;
 use crate::{Error, Result};
 
 /// The largest size of a pixel. Beyond it, sums over channels and differences of pixels would leave single precision;
-/// numbers like -3.4e38 stand for missing pixels. `kernels/handover.cu` has the same number.
+/// numbers like -3.4e38 stand for missing pixels. `kernels/pixels.cuh` has the same number.
 pub(crate) const MAX_PIXEL: f32 = 1e30;
 
 /// Refuses a choice of channels (from 1; 0 stands for all or none) of which the image, with `has` channels, lacks one.
@@ -16,9 +16,14 @@ pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
     }
 }
 
+/// Whether a pixel can be computed with: a number of at most [`MAX_PIXEL`].
+pub(crate) fn is_pixel(value: f32) -> bool {
+    value.abs() <= MAX_PIXEL
+}
+
 /// Refuses pixels that are not all finite and at most [`MAX_PIXEL`]; the error names the first that is not.
 pub(crate) fn finite(pixels: ArrayView3<f32>) -> Result<()> {
-    match pixels.indexed_iter().find(|(_, v)| v.is_nan() || v.abs() > MAX_PIXEL) {
+    match pixels.indexed_iter().find(|&(_, &v)| !is_pixel(v)) {
         None => Ok(()),
         Some(((y, x, c), &v)) => Err(Error::not_finite([y, x, c], v)),
     }

@@ -21,7 +21,7 @@ fn flags_of_the_original_are_taken_or_answered() {
     for (flag, says) in [
         ("--do_3D", "not there yet"),
         ("--train", "not there yet"),
-        ("--stitch_threshold 0.5", "each plane"),
+        ("--anisotropy 2", "each plane"),
         ("--look_one_level_down", "--recursive"),
         ("--in_folders", "-o DIR"),
         ("--save_tif --save_png", "--format"),

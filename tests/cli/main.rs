@@ -27,6 +27,7 @@ mod run;
 mod scene;
 #[path = "../common/server.rs"]
 mod server;
+mod stitch;
 #[cfg(target_os = "linux")]
 mod stopped;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

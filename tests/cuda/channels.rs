@@ -1,8 +1,8 @@
 //! Stored pixels to channels.
 
 use flowmask::cpu::channels::channels as expected;
-use flowmask::cuda::channels::{Raw, channels};
-use flowmask::cuda::{Buffer, Pinned};
+use flowmask::cuda::channels::{Finite, Raw, channels, finite};
+use flowmask::cuda::{Buffer, Gpu, Pinned};
 use flowmask::{Image, Pixels};
 use ndarray::{Array3, ShapeBuilder};
 
@@ -64,6 +64,38 @@ fn channels_of_each_type() {
     });
 }
 
+/// Whether the GPU finds all pixels finite.
+fn finite_of(gpu: &Gpu, image: &Image) -> flowmask::Result<()> {
+    let (mut raw, mut found) = (Raw::default(), Finite::default());
+    raw.upload(gpu, image.pixels(), &mut Pinned::default()).unwrap();
+    finite(gpu, &raw, [image.height(), image.width(), image.channels()], &mut found).unwrap();
+    found.check(gpu, &raw)
+}
+
+/// Of several bad values in different blocks, the first is named; the limit itself is good.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn the_first_pixel_that_is_not_finite_is_named() {
+    on_device(|gpu| {
+        for (shape, bad) in [
+            ((1, 1, 1), vec![]),
+            ((1, 256, 1), vec![255]),
+            ((40, 31, 3), vec![3719, 3700, 1502, 1501]),
+            ((257, 1, 2), vec![513]),
+            ((16, 16, 2), vec![0, 1, 511]),
+        ] {
+            for value in [f32::NAN, f32::NEG_INFINITY, 1.1e30, -f32::MAX] {
+                let mut array = Array3::from_elem(shape, -1e30);
+                bad.iter().for_each(|&i| array.as_slice_mut().unwrap()[i] = value);
+                let image = Image::new(Pixels::F32(array)).unwrap();
+                let want = expected(&image, [0, 0], 2).map(drop).map_err(|e| e.to_string());
+                assert_eq!(finite_of(gpu, &image).map_err(|e| e.to_string()), want);
+                assert_eq!(want.is_ok(), bad.is_empty());
+            }
+        }
+    });
+}
+
 #[test]
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn errors_are_those_of_the_processor() {
@@ -73,10 +105,8 @@ fn errors_are_those_of_the_processor() {
             array[[2, 3, 1]] = value;
             let image = Image::new(Pixels::F32(array)).unwrap();
             let want = expected(&image, [0, 0], 2).unwrap_err().to_string();
-            let got =
-                Raw::default().upload(gpu, image.pixels(), &mut Pinned::default()).unwrap_err().to_string();
-            assert_eq!(got, want);
-            assert!(got.contains("row 2, column 3, channel 2"), "{got}");
+            assert_eq!(finite_of(gpu, &image).unwrap_err().to_string(), want);
+            assert!(want.contains("row 2, column 3, channel 2"), "{want}");
         }
         let image = Image::new(Pixels::U8(Array3::zeros((4, 5, 3)))).unwrap();
         let mut raw = Raw::default();

@@ -125,7 +125,22 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
     gpu();
     let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
     let nan = Image::from_gray(Array2::from_elem((9, 9), f32::NAN).view()).unwrap();
-    assert!(matches!(cuda.segment(&nan, &Options::default()), Err(Error::Image(_))));
+    let cpu = segmenter(tiny(), &[Device::Cpu], Precision::F32);
+    for options in [Options::default(), Options::default().flows(false)] {
+        let want = cpu.segment(&nan, &options).unwrap_err().to_string();
+        assert!(want.starts_with("image: the pixel at row 0, column 0, channel 1 is "), "{want}");
+        assert_eq!(cuda.segment(&nan, &options).unwrap_err().to_string(), want);
+        assert_eq!(cuda.style(&nan, &options).unwrap_err().to_string(), want);
+        // With others in a batch.
+        let good = discs(70, 83, 20);
+        let alone = cuda.segment(&good, &options).unwrap();
+        let loads = [&nan, &good].map(|image| || Ok::<_, Error>(vec![image.clone()]));
+        cuda.segment_many(loads, &options, |i, found| match found {
+            Ok((_, found)) => assert!(i == 1 && found[0] == alone),
+            Err(error) => assert!(i == 0 && error.to_string() == want, "{i}: {error}"),
+        })
+        .unwrap();
+    }
     let mut hot = Array2::from_shape_fn((20, 30), |(y, x)| (y * x % 7) as f32);
     hot[[9, 9]] = 9e29;
     let hot = Image::from_gray(hot.view()).unwrap();
@@ -139,6 +154,37 @@ fn what_is_wrong_with_one_image_is_an_error_and_the_others_are_done() {
     assert!(matches!(missing.err(), Some(Error::Device { device, .. }) if device == "cuda:99"));
     let auto = Options::default().diameter(Diameter::Auto);
     assert!(matches!(cuda.segment(&images()[0], &auto), Err(Error::Model { .. })));
+}
+
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn results_that_are_given_back_are_written_again() {
+    gpu();
+    let cuda = segmenter(tiny(), &[Device::Cuda(0)], Precision::F16);
+    let options = Options::default().bsize(64);
+    let [first, second] = [discs(70, 83, 20), discs(66, 80, 17)];
+    let want = [&first, &second].map(|image| cuda.segment(image, &options).unwrap());
+    let places = |found: &Segmentation| {
+        [found.masks.as_ptr() as usize, found.flows.as_ptr() as usize, found.cellprob.as_ptr() as usize]
+    };
+    let mut found = cuda.segment(&first, &options).unwrap();
+    let at = places(&found);
+    for (image, want) in [(&second, &want[1]), (&first, &want[0])] {
+        cuda.segment_into(image, &options, &mut found).unwrap();
+        assert!(found == *want && places(&found) == at);
+    }
+    // A result that is kept is never written again.
+    let other = cuda.segment(&first, &options).unwrap();
+    assert!(found == want[0] && places(&other).iter().all(|place| !at.contains(place)));
+    cuda.recycle(found);
+    let done = |_, found: Result<(Vec<Image>, Vec<Segmentation>), Error>| {
+        assert_eq!(places(&found.unwrap().1[0]), at);
+    };
+    cuda.segment_many([|| Ok::<_, Error>(vec![second.clone()])], &options, done).unwrap();
+    // After an error nothing is left in the result.
+    let mut found = other;
+    assert!(cuda.segment_into(&first, &options.clone().channels([3, 0]), &mut found).is_err());
+    assert!(found == Segmentation::default());
 }
 
 #[test]

@@ -128,6 +128,16 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub min_size: i64,
+    /// Join the masks of neighbouring planes of a stack to cells of a volume where their IoU is at least this (0.25, say);
+    /// 0 numbers the cells of each plane. Intensities are then scaled over all planes, and --min-size counts in all
+    #[arg(
+        long,
+        alias = "stitch_threshold",
+        default_value_t = 0.0,
+        value_name = "IOU",
+        allow_negative_numbers = true
+    )]
+    pub stitch_threshold: f64,
     /// Leave masks that are in several parts as they are; otherwise the largest part of each mask stays
     #[arg(long, alias = "keep_parts")]
     pub keep_parts: bool,

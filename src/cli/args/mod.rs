@@ -41,6 +41,15 @@ Examples:
 
 Exit codes: 0 all files were compared, 1 some were not, 2 nothing could be compared.";
 
+const STITCH: &str = "\
+A label file of planes that were segmented one by one becomes NAME_stitched.tif, in which a cell has one label in all \
+planes. Planes of one time point are stitched, time points never.
+
+Example:
+  flowmask stitch stack_masks.tif --stitch-threshold 0.4
+
+Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
+
 const STYLES_HELP: &str =
     "Writes styles.csv and styles.npy, with one row for each image (for each plane of a stack), \
 and, from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
@@ -60,6 +69,9 @@ pub enum Command {
     /// Find the cells in images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
     Segment(Segment),
+    /// Join the masks of neighbouring planes in label files to cells of a volume
+    #[command(after_help = STITCH)]
+    Stitch(Stitch),
     /// Score label images against the truth: average precision, F1, AJI, boundaries and more
     #[command(after_help = EVALUATE)]
     Evaluate(Evaluate),
@@ -101,6 +113,40 @@ pub struct Segment {
     pub speed: Speed,
     #[command(flatten)]
     pub config: Config,
+}
+
+#[derive(Args)]
+pub struct Stitch {
+    /// Label files: TIFF, NPY, or _seg.npy of Cellpose
+    #[arg(required = true, value_name = "FILE")]
+    pub inputs: Vec<PathBuf>,
+    /// Join masks of neighbouring planes whose IoU is at least this, from 0 to 1
+    #[arg(
+        long,
+        alias = "stitch_threshold",
+        default_value_t = 0.25,
+        value_name = "IOU",
+        allow_negative_numbers = true
+    )]
+    pub stitch_threshold: f64,
+    /// Drop cells with fewer pixels than this in all planes together, and number the others anew
+    #[arg(long, alias = "min_size", default_value_t = 0, value_name = "PIXELS")]
+    pub min_size: usize,
+    /// Folder for the outputs, created if missing [default: beside each file]
+    #[arg(short = 'o', long = "output", alias = "savedir", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Format of the output, tif or npy
+    #[arg(long, value_enum, default_value_t = Format::Tif, value_name = "FORMAT")]
+    pub format: Format,
+    /// Number the labels as this version of Cellpose does: after an empty plane they may begin anew
+    #[arg(long, value_enum, value_name = "VERSION")]
+    pub compat: Option<Compat>,
+    /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Print errors only
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 #[derive(Args)]

@@ -2,10 +2,13 @@
 
 use cudarc::driver::{DevicePtr, result, sys};
 use flowmask::cuda::Buffer;
+use flowmask::{Device, Image, Model, Options, Precision, Segmenter};
 use flowmask_emulator::memory;
+use ndarray::Array2;
 
 use super::open;
 use super::{alone, config, context, run, word};
+use crate::follow::common::data;
 
 #[test]
 fn memory_is_limited() {
@@ -82,6 +85,43 @@ fn copies_stay_within_allocations() {
         unsafe { result::memset_d8_async(pointer, 0, 5, stream.cu_stream()) }.unwrap();
         let error = stream.synchronize().unwrap_err().to_string();
         assert!(error.contains("5 bytes at") && error.contains("go beyond an allocation of 4"), "{error}");
+    });
+}
+
+/// A late read: copies run when something waits for them.
+const COHERENT: [(&str, &str); 2] = [("FLOWMASK_EMULATOR_COHERENT", "1"), ("FLOWMASK_EMULATOR_STREAMS", "0")];
+
+#[test]
+fn a_coherent_device_may_read_a_source_late() {
+    alone("memory::a_coherent_device_may_read_a_source_late", &COHERENT, || {
+        let stream = context(0).new_stream().unwrap();
+        let mut source = [1u32; 9];
+        let out = stream.clone_htod(&source).unwrap();
+        source.fill(2);
+        assert_eq!(stream.clone_dtoh(&out).unwrap(), [2; 9]);
+    });
+}
+
+#[test]
+fn uploads_of_the_library_wait_where_a_source_is_read_late() {
+    alone("memory::uploads_of_the_library_wait_where_a_source_is_read_late", &COHERENT, || {
+        let gpu = open(0).unwrap();
+        let mut source = [1u32; 9];
+        let out = Buffer::of(&gpu, &source).unwrap();
+        source.fill(2);
+        assert_eq!(out.download(&gpu).unwrap(), [1; 9]);
+        // Weights, tables and pixels of whole images, whose sources are dropped at once.
+        let value = |(y, x)| if y % 20 > 5 && x % 20 > 5 { 200 + (y * x % 9) as u8 } else { 10 };
+        let image = Image::from_gray(Array2::from_shape_fn((90, 70), value).view()).unwrap();
+        let run = |device| {
+            let model = Model::open(data("models/tiny.pth")).unwrap();
+            let builder = Segmenter::builder().model(model).devices([device]).precision(Precision::F32);
+            builder.build().unwrap().segment(&image, &Options::default().bsize(64)).unwrap()
+        };
+        let (want, got) = (run(Device::Cpu), run(Device::Cuda(0)));
+        for (w, g) in want.flows.iter().zip(&got.flows) {
+            assert!((w - g).abs() <= 1e-4 + 1e-4 * w.abs(), "{g}, not {w}");
+        }
     });
 }
 

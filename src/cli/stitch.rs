@@ -1,0 +1,105 @@
+//! `flowmask stitch`: joins the masks of neighbouring planes in label files.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{anyhow, bail, ensure};
+use flowmask::cpu::stitch::{drop_small, stitch};
+use flowmask::image::{self, Axis, Layout, Note, ReadOptions};
+use flowmask::output::{self, Destination};
+use flowmask::{Options, Stack, Stitching};
+
+use super::{args, messages};
+
+pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
+    // Before any file is read.
+    Stitching::new(args.stitch_threshold, &Options::default())?;
+    if let Some(dir) = &args.dir {
+        fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
+    }
+    let (mut failed, mut taken) = (false, HashSet::new());
+    for input in &args.inputs {
+        let output = name(args, input);
+        let done = match taken.insert(output.clone()) {
+            true => one(args, input, &output),
+            false => Err(anyhow!("{} is already the output of another file", output.display())),
+        };
+        match done {
+            Ok(line) if !args.quiet => messages::print(&line)?,
+            Ok(_) => {}
+            Err(error) => {
+                messages::notice(&messages::about(input, &error));
+                failed = true;
+            }
+        }
+    }
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// `NAME_stitched` with the extension of the format.
+fn name(args: &args::Stitch, input: &Path) -> PathBuf {
+    let mut name = OsString::from(input.file_stem().unwrap_or_default());
+    name.push(format!("_stitched.{}", args.format.of_library().1));
+    args.dir.as_deref().or(input.parent()).unwrap_or(Path::new("")).join(name)
+}
+
+/// Stitches the volumes of a file. Returns the line that tells so.
+fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<String> {
+    let destination = Destination::new(output).overwrite(args.overwrite);
+    destination.check()?;
+    let labels = image::read_label_stack(input)?;
+    let (times, depth, height, width) = labels.dim();
+    let layout = layout(input, times, depth);
+    args.format.of_library().0.check(output, times * depth)?;
+    ensure!(times * depth > 1, "has one plane; masks are stitched over two or more planes");
+    let depth = depth_of(&layout)?;
+    let mut labels = labels.into_shape_with_order((times * depth, height, width))?;
+    let mut planes: Vec<_> = labels.outer_iter_mut().collect();
+    let mut cells = 0;
+    for volume in planes.chunks_mut(depth) {
+        cells += match stitch(volume, args.stitch_threshold, args::Compat::of_library(args.compat))? {
+            cells if args.min_size == 0 => cells,
+            _ => drop_small(volume, args.min_size),
+        };
+    }
+    let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
+    output::save_labels_as(destination, &views, args.format.of_library().0, &layout)?;
+    Ok(format!("{cells} cells in {} planes  {} -> {}", views.len(), input.display(), output.display()))
+}
+
+/// The axes of a label file. What the file does not say about them follows from the shape of its labels.
+fn layout(input: &Path, times: usize, depth: usize) -> Layout {
+    let described = image::read_with(input, &ReadOptions::default()).ok().and_then(|mut stacks| stacks.pop());
+    let described = described.map(|stack| stack.layout);
+    described.filter(|layout| layout.planes() == Some(times * depth)).unwrap_or_else(|| {
+        let axes = [Axis { letter: 'T', length: times }, Axis { letter: 'Z', length: depth }];
+        Layout::default().axes(axes.into_iter().filter(|axis| axis.length > 1).collect())
+    })
+}
+
+/// Adds a note to a stack that is stitched along an axis which nothing names.
+pub fn tell_guess(stack: &mut Stack) {
+    if stack.layout.letters() == "Q" {
+        let text = "nothing names the axis of the planes: stitched along it as Z (--axes tells otherwise)";
+        stack.notes.push(Note::Remark(text.into()));
+    }
+}
+
+/// How many planes make a volume: the length of the z axis, or of the only axis where nothing says what it is.
+///
+/// # Errors
+/// Planes that run over time, or over axes among which none is z.
+pub fn depth_of(layout: &Layout) -> anyhow::Result<usize> {
+    let letters = layout.letters();
+    match (&layout.axes[..], layout.axes.iter().find(|axis| axis.letter == 'Z')) {
+        (_, Some(depth)) => Ok(depth.length),
+        ([Axis { letter: 'Q', length }], None) => Ok(*length),
+        ([], None) => bail!("has one plane; masks are stitched over two or more planes"),
+        _ => bail!(
+            "its planes run over {letters}, not over Z, and time points are not stitched (--axes tells otherwise)"
+        ),
+    }
+}

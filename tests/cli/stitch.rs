@@ -1,0 +1,125 @@
+//! Planes become volumes: `segment --stitch-threshold` and `stitch`.
+
+use std::fs;
+
+use flowmask::image::{Axis, Layout, read_label_stack, read_with};
+use flowmask::output::{Format, save_labels_as};
+use ndarray::{Array2, Array4};
+
+use crate::scene::{NUCLEI, Scene, decode_png, nuclei};
+
+/// Writes the labels of planes over these axes: a square that moves by one pixel, and one that is in two planes only.
+fn labels(scene: &Scene, name: &str, axes: &[(char, usize)]) {
+    let count: usize = axes.iter().map(|axis| axis.1).product();
+    let square = |z: usize| {
+        Array2::from_shape_fn((20, 30), |(y, x)| match (y, x) {
+            (2..8, _) if (z + 3..z + 11).contains(&x) => 2,
+            (12..18, 20..28) if z % 4 == 2 || z % 4 == 3 => 1_u32,
+            _ => 0,
+        })
+    };
+    let planes: Vec<_> = (0..count).map(square).collect();
+    let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
+    let axes = axes.iter().map(|&(letter, length)| Axis { letter, length }).collect();
+    save_labels_as(&scene.path(name), &views, Format::Tif, &Layout::default().axes(axes)).unwrap();
+}
+
+/// The labels, `[time, z, height, width]`.
+fn read(scene: &Scene, name: &str) -> Array4<u32> {
+    read_label_stack(&scene.path(name)).unwrap()
+}
+
+#[test]
+fn label_files_are_stitched_over_z_and_never_over_time() {
+    let scene = Scene::new();
+    labels(&scene, "z_masks.tif", &[('Z', 4)]);
+    labels(&scene, "tz.tif", &[('T', 2), ('Z', 4)]);
+    labels(&scene, "t.tif", &[('T', 4)]);
+    labels(&scene, "flat.tif", &[]);
+    let run = scene.run("stitch z_masks.tif tz.tif --stitch_threshold 0.3 -o out").done();
+    assert!(
+        run.stdout.contains("2 cells in 4 planes") && run.stdout.contains("4 cells in 8 planes"),
+        "{run:?}"
+    );
+    let one = read(&scene, "out/z_masks_stitched.tif");
+    for z in 0..4 {
+        // The square that moves has label 2 in all planes; the other is new in plane 2.
+        assert_eq!((one[[0, z, 4, 6 + z]], one[[0, z, 14, 22]]), (2, if z < 2 { 0 } else { 3 }), "{z}");
+    }
+    let two = read(&scene, "out/tz_stitched.tif");
+    assert_eq!(two.dim(), (2, 4, 20, 30));
+    assert_eq!((two[[1, 0, 4, 8]], two[[1, 3, 4, 11]], two[[1, 3, 14, 22]]), (2, 2, 3));
+    let layout = &read_with(&scene.path("out/tz_stitched.tif"), &Default::default()).unwrap()[0].layout;
+    assert_eq!(layout.letters(), "TZ");
+    // Planes that overlap by seven of nine columns are not stitched with a higher threshold.
+    scene.run("stitch z_masks.tif --stitch-threshold 0.8 --min-size 49 --overwrite -o out").done();
+    assert_eq!(read(&scene, "out/z_masks_stitched.tif").iter().max(), Some(&1));
+
+    scene.run("stitch t.tif").failed(1, "t.tif: its planes run over T, not over Z");
+    scene.run("stitch flat.tif").failed(1, "flat.tif: has one plane");
+    scene.run("stitch z_masks.tif --stitch-threshold 1.5").failed(2, "--stitch-threshold");
+    scene.run("stitch z_masks.tif --format png").failed(1, "z_masks.tif");
+    fs::write(scene.path("z_masks_stitched.tif"), "mine").unwrap();
+    scene.run("stitch z_masks.tif").failed(1, "z_masks_stitched.tif is there");
+    assert_eq!(fs::read(scene.path("z_masks_stitched.tif")).unwrap(), b"mine");
+    assert_eq!(scene.names("out"), ["tz_stitched.tif", "z_masks_stitched.tif"]);
+}
+
+/// Writes the same picture `count` times, along these axes of an array.
+fn stack(scene: &Scene, name: &str, shape: &str, count: usize) {
+    let (width, height, rgb) = decode_png(&nuclei());
+    let gray: Vec<u8> = rgb.chunks(rgb.len() / (width * height) as usize).map(|p| p[0]).collect();
+    scene.npy(name, "|u1", shape, &gray.repeat(count));
+}
+
+#[test]
+fn a_stack_becomes_a_volume() {
+    let scene = Scene::new();
+    stack(&scene, "z.npy", "(12, 256, 256)", 12);
+    stack(&scene, "tz.npy", "(2, 2, 256, 256)", 4);
+    let flags = "--stitch_threshold 0.25 --overlay --json -o out";
+    let run = scene.run(&format!("segment z.npy {NUCLEI} {flags} --axes ZYX")).done();
+    let line = &run.json()[0];
+    assert_eq!((&line["cells"], &line["planes"]), (&37.into(), &12.into()), "{line}");
+    let labels = read(&scene, "out/z_masks.tif");
+    assert_eq!(labels.dim(), (1, 12, 256, 256));
+    assert!(
+        (1..12).all(|z| labels.slice(ndarray::s![0, z, .., ..]) == labels.slice(ndarray::s![0, 0, .., ..]))
+    );
+    assert_eq!(scene.names("out").len(), 13);
+    // A time point is a volume of its own.
+    let run = scene.run(&format!("segment tz.npy {NUCLEI} {flags} --axes TZYX")).done();
+    assert_eq!(run.json()[0]["cells"], 74);
+    let two = read(&scene, "out/tz_masks.tif");
+    assert_eq!((two.dim(), two.iter().max()), ((2, 2, 256, 256), Some(&37)));
+    // Nothing names an axis that has a dozen planes.
+    let run = scene.run(&format!("segment z.npy {NUCLEI} {flags}")).done();
+    let line = &run.json()[0];
+    assert!(line["notes"].to_string().contains("stitched along it as Z"), "{line}");
+    // The size of a cell is that in all planes: twelve times as much as in one.
+    let run = scene.run(&format!("segment z.npy {NUCLEI} {flags} --axes ZYX --min-size 600")).done();
+    let cells = run.json()[0]["cells"].as_u64().unwrap();
+    assert!((30..=37).contains(&cells), "{cells}");
+}
+
+#[test]
+fn what_cannot_be_a_volume_is_an_error_of_its_file() {
+    let scene = Scene::new();
+    scene.nuclei("one.png");
+    stack(&scene, "t.npy", "(2, 256, 256)", 2);
+    let flags = format!("{NUCLEI} --stitch-threshold 0.25 -o out");
+    scene.run(&format!("segment one.png {flags}")).failed(1, "one.png: has one plane");
+    let run = scene.run(&format!("segment t.npy {flags} --axes TYX")).failed(1, "t.npy");
+    assert!(run.stderr.contains("its planes run over T, not over Z"), "{run:?}");
+    let mut values = vec![0.5_f32; 3 * 64 * 64];
+    values[64 * 64 + 70] = f32::NAN;
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    scene.npy("nan.npy", "<f4", "(3, 64, 64)", &bytes);
+    let run = scene.run(&format!("segment nan.npy {flags} --axes ZYX")).failed(1, "nan.npy");
+    assert!(run.stderr.contains("in plane 1, the pixel at row 1, column 6"), "{run:?}");
+    for threshold in ["-0.1", "1.2", "nan"] {
+        let run = scene.run(&format!("segment t.npy --stitch-threshold {threshold}"));
+        run.failed(2, "--stitch-threshold");
+    }
+    assert_eq!(scene.names("out"), [] as [&str; 0]);
+}
