@@ -205,6 +205,7 @@ impl Found {
                 "arch": architecture(*capability),
                 "files": images.files.len(),
                 "compiled": images.compiled,
+                "absent": kernels::reasons(&images.absent),
                 "seconds": (seconds * 1000.0).round() / 1000.0,
             })).collect::<Vec<_>>(),
         })

@@ -66,13 +66,15 @@ pub fn json(choice: &Choice) -> Value {
             row.seconds.iter().map(|(name, seconds)| ((*name).to_owned(), json!(seconds))).collect();
         json!({ "what": what(&row), "tiles": row.size.count, "chosen": row.chosen, "seconds": seconds })
     };
-    let reasons = |of: &[(&'static str, String)]| -> serde_json::Map<String, Value> {
-        of.iter().map(|(name, reason)| ((*name).to_owned(), json!(reason))).collect()
-    };
     json!({
         "by": if choice.is_measured() { "measurement" } else { "rule" },
         "refused": reasons(choice.refused()),
         "absent": reasons(choice.absent()),
         "measured": choice.rows().into_iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+/// Names with the reason for each.
+pub fn reasons(of: &[(&'static str, String)]) -> Value {
+    of.iter().map(|(name, reason)| ((*name).to_owned(), json!(reason))).collect()
 }
