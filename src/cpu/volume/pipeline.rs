@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use rayon::prelude::*;
+
 use super::components::{drop_edges, fill_holes_and_drop_small_while};
 use super::{
     Size, cluster::cluster_while, follow::follow_while, parts, resize, smooth::smooth_while, voxels,
@@ -51,8 +53,7 @@ pub(crate) fn segment(
     check_memory(cpu, planes, image, small, options, describe)?;
     enough(describe, || {
         watch.part(0.0, NETWORK);
-        let input = input(cpu, planes, image, small, options)?;
-        watch.check()?;
+        let input = input(cpu, planes, image, small, options, watch)?;
         let (mut maps, style) = network(cpu, input, small, options, watch)?;
         watch.part(NETWORK, 1.0);
         watch.units(STAGES);
@@ -86,7 +87,14 @@ fn check_memory(
 }
 
 /// `channels`, `normalize`, `resize`: the network's channels, `[depth, height, width, nchan]`, at the size `small`.
-fn input(cpu: &Cpu, planes: &[&Image], image: Size, small: Size, options: &Options) -> Result<Vec<f32>> {
+fn input(
+    cpu: &Cpu,
+    planes: &[&Image],
+    image: Size,
+    small: Size,
+    options: &Options,
+    watch: &Watch,
+) -> Result<Vec<f32>> {
     let nchan = cpu.unet().nchan();
     let channels = planes.iter().map(|plane| Channels::of(plane, options.channels, nchan));
     let channels = channels.collect::<Result<Vec<_>>>()?;
@@ -103,13 +111,15 @@ fn input(cpu: &Cpu, planes: &[&Image], image: Size, small: Size, options: &Optio
         false => Vec::new(),
     };
     let mut values = zeros(voxels(image) * nchan);
-    for (i, out) in values.chunks_exact_mut(width * nchan).enumerate() {
+    let go_on = &|| watch.go_on();
+    let rows = values.par_chunks_exact_mut(width * nchan).enumerate();
+    rows.filter(|_| go_on()).for_each(|(i, out)| {
         row(i / height, i % height, out);
-        if !levels.is_empty() {
-            apply(&levels, out);
-        }
-    }
-    Ok(resize::channels(values, image, small, nchan))
+        apply(&levels, out);
+    });
+    let input = resize::channels_while(values, image, small, nchan, go_on);
+    watch.check()?;
+    Ok(input)
 }
 
 /// A volume, `[depth, height, width, nchan]`, whose planes go through the network in one orientation.
@@ -184,7 +194,7 @@ pub(crate) fn stages_after_network(
     let go_on = &|| watch.go_on();
     let size = if options.resample { image } else { small };
     if size != small {
-        *maps = resize::volumes(std::mem::take(maps), small, size);
+        *maps = resize::volumes_while(std::mem::take(maps), small, size, go_on);
     }
     let (flows, cellprob) = maps.split_at_mut((MAPS - 1) * voxels(size));
     smooth_while(flows, size, options.flow3d_smooth, go_on);
