@@ -160,8 +160,8 @@ template <class S> DEV void conv(const ConvSum<half_t>& a) {
     // The stage of the last slice is free until two slices of the next item are done.
     float* patch = reinterpret_cast<float*>(m.ring[(slot + STAGES - 1) % STAGES] + warp * PATCH_BYTES);
     Square* squares = m.squares + warp * S::OF_STRIP;
+    // The lanes read them after a barrier in `store`.
     if (lane < S::OF_STRIP) squares[lane] = square_at<S::SIDE>(a, first + warp * S::OF_STRIP + lane);
-    __syncwarp();
 #pragma unroll
     for (int group = 0; group < S::GROUPS; group++)
       store<S>(a, squares, item % work.columns * S::GROUPS + group, acc, group * 4, patch);

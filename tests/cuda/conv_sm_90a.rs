@@ -1,18 +1,26 @@
-//! The convolutions with warp groups against those with `mma.sync`, on the emulator: it adds the products of a slice in
-//! the same order for both instructions, so that the bits are the same. On a GPU the tuner compares them.
+//! The convolutions with warp groups. The emulator adds the products of a slice in the same order as for `mma.sync`, so
+//! that there the bits are those of the other kernels.
 
 use flowmask::Precision;
 use flowmask::cuda::Gpu;
 use flowmask::cuda::conv::{ConvSum, Layout, Size};
 
 use crate::conv::{APART, CASES, Case, DEFAULT, Problem, check};
-use crate::device::{gpu, on_device, schedule};
+use crate::device::{emulated, gpu, on_device, schedule};
 use crate::emulator::in_process;
 
-/// Runs a test where the emulator has the shared memory of a card with warp groups.
-fn on_hopper(test: &str, body: impl FnOnce()) {
-    let capability = [("FLOWMASK_EMULATOR_CAPABILITY", "90"), ("FLOWMASK_EMULATOR_MULTIPROCESSORS", "3")];
-    in_process(&format!("conv_sm_90a::{test}"), &capability, body);
+/// Runs a test on a card that has the kernels, or on the emulator as one with three multiprocessors; elsewhere there is
+/// nothing to test.
+fn on_hopper(test: &str, body: impl Fn(&Gpu)) {
+    if emulated() {
+        let variables = [("FLOWMASK_EMULATOR_CAPABILITY", "90"), ("FLOWMASK_EMULATOR_MULTIPROCESSORS", "3")];
+        in_process(&format!("conv_sm_90a::{test}"), &variables, || body(&gpu()));
+        return;
+    }
+    let gpu = gpu();
+    if gpu.context().compute_capability().unwrap() == (9, 0) {
+        body(&gpu);
+    }
 }
 
 /// The cases of all convolutions, each with outputs for columns of 64.
@@ -37,10 +45,10 @@ fn can_be_apart(problem: &Problem) -> bool {
 /// Half precision, with the bound of the other kernels.
 #[test]
 fn warp_groups_are_the_sum() {
-    on_hopper("warp_groups_are_the_sum", || {
-        let (gpu, mut part) = (gpu(), 0.0);
+    on_hopper("warp_groups_are_the_sum", |gpu| {
+        let mut part = 0.0;
         for problem in problems() {
-            let made = problem.run_in(&gpu, Layout::Pieces, |sum| sum);
+            let made = problem.run_in(gpu, Layout::Pieces, |sum| sum);
             check(&problem, &made, 2e-3, &mut part);
         }
         assert!(part > 0.0);
@@ -51,33 +59,35 @@ fn bits(made: [Vec<f32>; 3]) -> [Vec<u32>; 3] {
     made.map(|values| values.into_iter().map(f32::to_bits).collect())
 }
 
-/// With quarters together, in so many thread blocks, and apart, in as many as the emulator has multiprocessors.
+/// Compares the bits: of thread blocks with all work, some of it, and none for some; of quarters together and apart; and
+/// on the emulator of `mma.sync`.
 fn compare(gpu: &Gpu, problem: &Problem, blocks: &[usize]) {
-    let want = bits(problem.run(gpu, Precision::F16, |sum| sum.apart(false)));
-    let compare = |what: &str, change: &dyn Fn(ConvSum) -> ConvSum| {
-        let made = bits(problem.run_in(gpu, Layout::Pieces, change));
-        assert!(made == want, "{what}, {:?}", problem.case);
-    };
+    let run = |change: &dyn Fn(ConvSum) -> ConvSum| bits(problem.run_in(gpu, Layout::Pieces, change));
+    let want = run(&|sum| sum.apart(false));
     for &blocks in blocks {
-        compare(&format!("{blocks} blocks"), &|sum| sum.apart(false).blocks(blocks));
+        assert!(run(&|sum| sum.apart(false).blocks(blocks)) == want, "{blocks} blocks, {:?}", problem.case);
     }
     if can_be_apart(problem) {
-        compare("apart", &|sum| sum.apart(true));
+        assert!(run(&|sum| sum.apart(true)) == want, "apart, {:?}", problem.case);
+    }
+    if emulated() {
+        let other = bits(problem.run(gpu, Precision::F16, |sum| sum.apart(false)));
+        assert!(other == want, "mma.sync, {:?}", problem.case);
     }
 }
 
 #[test]
 fn warp_groups_give_the_same_bits() {
-    on_hopper("warp_groups_give_the_same_bits", || {
+    on_hopper("warp_groups_give_the_same_bits", |_| {
         let problems = problems();
-        on_device(|gpu| problems.iter().for_each(|problem| compare(gpu, problem, &[1, 2])));
+        on_device(|gpu| problems.iter().for_each(|problem| compare(gpu, problem, &[1])));
     });
 }
 
 /// The sides of the network's levels with 64 channels and more; a tile of 28×28 pixels has 49 quarters.
 #[test]
 fn the_sides_of_the_network_give_the_same_bits() {
-    on_hopper("the_sides_of_the_network_give_the_same_bits", || {
+    on_hopper("the_sides_of_the_network_give_the_same_bits", |gpu| {
         schedule(3, false);
         let level = Case { inputs: 64, outputs: 64, act: 1, relu: true, ..DEFAULT };
         let levels = [
@@ -86,26 +96,30 @@ fn the_sides_of_the_network_give_the_same_bits() {
             Case { count: 2, height: 28, width: 28, outputs: 128, act: 2, bias_of_tile: true, ..level },
         ];
         for case in levels {
-            compare(&gpu(), &Problem::new(case), &[100]);
+            compare(gpu, &Problem::new(case), &[100]);
         }
     });
 }
 
-/// For the 36 products of a slice a warp loads 18 fragments, and a projection's 4 take 4.
-#[test]
-fn fragments_are_loaded_once_and_without_bank_conflicts() {
-    on_hopper("fragments_are_loaded_once_and_without_bank_conflicts", || {
-        let (gpu, problem) = (gpu(), Problem::new(APART));
-        // 24 strips in 3 items, or 63 quarters in 2.
-        for (apart, items) in [(false, 3), (true, 2)] {
-            flowmask_emulator::statistics();
-            problem.run_in(&gpu, Layout::Pieces, |sum| sum.apart(apart));
-            let [mma, lanes, conflicts, _, _, _, _, products] = flowmask_emulator::statistics();
-            let (slices, projection) = (4, 2);
-            let warps = 8 * items;
-            assert_eq!([conflicts, mma], [0, 0], "bank conflicts, mma.sync");
-            assert_eq!(products, warps * (36 * slices + 4 * projection));
-            assert_eq!(lanes / 32, warps * (18 * slices + 4 * projection));
-        }
-    });
+/// What only the emulator counts.
+mod emulator {
+    use super::*;
+
+    /// For the 36 products of a slice a warp loads 18 fragments, and a projection's 4 take 4.
+    #[test]
+    fn fragments_are_loaded_once_and_without_bank_conflicts() {
+        on_hopper("emulator::fragments_are_loaded_once_and_without_bank_conflicts", |gpu| {
+            let problem = Problem::new(APART);
+            // 24 strips in 3 items, or 63 quarters in 2.
+            for (apart, items) in [(false, 3), (true, 2)] {
+                flowmask_emulator::statistics();
+                problem.run_in(gpu, Layout::Pieces, |sum| sum.apart(apart));
+                let [mma, lanes, conflicts, _, _, _, _, products] = flowmask_emulator::statistics();
+                let (slices, projection, warps) = (4, 2, 8 * items);
+                assert_eq!([conflicts, mma], [0, 0], "bank conflicts, mma.sync");
+                assert_eq!(products, warps * (36 * slices + 4 * projection));
+                assert_eq!(lanes / 32, warps * (18 * slices + 4 * projection));
+            }
+        });
+    }
 }
