@@ -6,14 +6,26 @@ use serde_json::{Value, json};
 
 use super::messages;
 
-/// Measures the kernels on each of these GPUs.
+/// Measures the kernels on one GPU of each kind; the others of that kind take the same.
 pub fn tune(gpus: &[DeviceInfo]) -> flowmask::Result<Vec<Choice>> {
     let progress = |done: usize, files: usize| {
         if done == 0 {
             messages::notice(&format!("compiling {files} files"));
         }
     };
-    gpus.iter().map(|gpu| conv::tune(&Gpu::open_with(gpu.index, &progress)?)).collect()
+    let mut choices: Vec<Choice> = Vec::new();
+    for gpu in gpus {
+        let same = gpus
+            .iter()
+            .zip(&choices)
+            .find(|(of, _)| (&of.name, of.capability) == (&gpu.name, gpu.capability));
+        let choice = match same {
+            Some((_, choice)) => choice.clone(),
+            None => conv::tune(&Gpu::open_with(gpu.index, &progress)?)?,
+        };
+        choices.push(choice);
+    }
+    Ok(choices)
 }
 
 /// Which kernels are chosen and how, then those that are refused or not for the card.

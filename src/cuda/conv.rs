@@ -7,6 +7,7 @@ mod choice;
 mod kept;
 mod launch;
 mod map;
+mod problem;
 mod shape;
 mod sum;
 mod trial;

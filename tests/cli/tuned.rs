@@ -112,9 +112,11 @@ fn a_wrong_kernel_is_refused_and_named_and_the_masks_stay_right() {
     assert!(right == masks(&scene, "", &[TILES, WRONG]));
     let pinned = emulated(&scene, &mut command("a.png --device cuda --kernels sm_80_apart"), &[TILES, WRONG]);
     pinned.failed(2, "it was refused there: it gives");
-    // A measurement that is asked for tries it again.
-    let run = devices(&scene, "--tune --json", &[TILES]);
-    assert_eq!(run.json()[0]["gpus"][0]["kernels"]["refused"], serde_json::json!({}), "{run:?}");
+    // A measurement that is asked for tries it again, once for both GPUs.
+    let run = devices(&scene, "--tune --json", &[TILES, ("FLOWMASK_EMULATOR_DEVICES", "2")]);
+    let gpus = &run.json()[0]["gpus"];
+    assert_eq!(gpus[0]["kernels"]["refused"], serde_json::json!({}), "{run:?}");
+    assert_eq!(gpus[0]["kernels"], gpus[1]["kernels"]);
 }
 
 #[test]

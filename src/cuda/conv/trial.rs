@@ -1,12 +1,13 @@
-//! A convolution of the network, on which variants are compared with the reference and timed.
+//! A trial: variants are compared with the reference and timed on one problem.
 
 use cudarc::driver::sys::CUevent_flags;
 use half::f16;
 
 use super::super::kernels::Half;
 use super::super::{Buffer, Gpu};
+use super::problem::Problem;
 use super::variants::{Kind, Variant};
-use super::{Act, CHANNELS_IN, ConvSum, Layout, Map, Rows, Size, Weights};
+use super::{Act, ConvSum, Layout, Map, Rows, Size, Weights};
 use crate::model::network::{Affine, Conv};
 use crate::{Precision, Result};
 
@@ -16,65 +17,8 @@ const BOUND: f32 = 2e-3;
 /// Runs of which the fastest counts, and seconds after which there are enough.
 const RUNS: usize = 5;
 const ENOUGH: f64 = 0.05;
-/// The channels of the network that is measured: Cellpose's.
-const NBASE: [usize; 5] = [CHANNELS_IN, 32, 64, 128, 256];
 /// Values of which all maps are made: a prime number, so that no row of a map is that of another.
 const POOL: usize = 65_521;
-
-/// A convolution with all that the network does around it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Problem {
-    pub kind: Kind,
-    pub size: Size,
-    /// Whether shifts and biases differ from tile to tile.
-    of_tile: bool,
-    relu: bool,
-    skip: bool,
-    accumulate: bool,
-    pooled: bool,
-}
-
-/// The convolutions of the network for `count` tiles of `side` by `side` pixels, one of each kind.
-pub(super) fn problems(side: usize, count: usize) -> Vec<Problem> {
-    let levels = NBASE.len() - 1;
-    let of_level = |n: usize| {
-        let (inputs, outputs, below) = (NBASE[n], NBASE[n + 1], NBASE[(n + 2).min(levels)]);
-        let up = n + 1 < levels;
-        let size = Size { count, height: side >> n, width: side >> n };
-        let kind = Kind { inputs: outputs, proj_inputs: 0, outputs, up: false, proj_up: false, act: false };
-        let plain = Problem {
-            kind,
-            size,
-            of_tile: false,
-            relu: false,
-            skip: false,
-            accumulate: false,
-            pooled: false,
-        };
-        // In the order of `res_down` and `res_up`; those that are left out are of the same kind as others.
-        [
-            Problem { kind: Kind { inputs, act: true, ..kind }, relu: true, ..plain },
-            Problem { kind: Kind { proj_inputs: inputs, ..kind }, ..plain },
-            Problem { accumulate: true, pooled: up, ..plain },
-            Problem { kind: Kind { act: true, ..kind }, of_tile: true, relu: true, ..plain },
-            Problem {
-                kind: Kind { inputs: below, up, act: true, ..kind },
-                of_tile: true,
-                skip: true,
-                relu: true,
-                ..plain
-            },
-            Problem { kind: Kind { proj_inputs: below, proj_up: up, ..kind }, ..plain },
-        ]
-    };
-    let mut all: Vec<Problem> = Vec::new();
-    for problem in (0..levels).flat_map(of_level) {
-        if all.iter().all(|other| other.kind != problem.kind) {
-            all.push(problem);
-        }
-    }
-    all
-}
 
 /// What the trial of a variant showed.
 pub(super) enum Outcome {

@@ -2,7 +2,8 @@
 
 use super::choice::{Choice, Time};
 use super::kept::{Kept, Trials};
-use super::trial::{Outcome, Problem, Trial, problems};
+use super::problem::{Problem, problems};
+use super::trial::{Outcome, Trial};
 use super::variants::{VARIANTS, Variant};
 use super::{Gpu, Layout};
 use crate::cuda::nvrtc::reason;
@@ -69,7 +70,7 @@ pub fn tune(gpu: &Gpu) -> Result<Choice> {
     measure(gpu, &kept, trials, Choice::default(), tiles)
 }
 
-/// The tiles to measure with: `FLOWMASK_TUNE` can name others, as `32,1`, or switch measuring off.
+/// The tiles to measure with: `FLOWMASK_TUNE` can name others, as `32,2`, or switch measuring off.
 fn tiles() -> Result<Option<(usize, usize)>> {
     let Some(text) = std::env::var_os("FLOWMASK_TUNE").filter(|text| !text.is_empty()) else {
         return Ok(Some(TILES));
