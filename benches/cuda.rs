@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::discs;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
+use flowmask::cuda::conv::chosen;
 use flowmask::cuda::network::{State, Unet, forward};
 use flowmask::cuda::{Buffer, Gpu, Pinned, blend, cluster, components, flow_error, follow, normalize, tiles};
 use flowmask::plan::grid::Grid;
@@ -85,7 +86,8 @@ fn timed(gpu: &Gpu, n: u64, mut stage: impl FnMut()) -> Duration {
 /// The GPU, or `None` where nothing is measured, which is said. With `FLOWMASK_REQUIRE_GPU` that is a failure.
 fn gpu() -> Option<Gpu> {
     let required = std::env::var_os("FLOWMASK_REQUIRE_GPU").is_some_and(|value| !value.is_empty());
-    match Gpu::open(0) {
+    // With the kernels that a run would take.
+    match Gpu::open(0).and_then(|gpu| Ok(gpu.clone().choosing(chosen(&gpu)?))) {
         Ok(gpu) => Some(gpu),
         Err(error) if required => {
             eprintln!("FLOWMASK_REQUIRE_GPU is set, and no GPU opens: {error}");

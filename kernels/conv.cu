@@ -18,7 +18,7 @@
 //
 // Time is bound by 2 * 9 * pixels * inputs * outputs FLOP at the rate of mma.sync; shared memory, with 0.1 bytes for
 // each multiplication, and the L2 cache are close behind (docs/gpu-performance.md).
-#include "conv.cuh"
+#include "conv_f16.cuh"
 
 // Blocks on a multiprocessor, for which there must be registers: two, or one where shared memory of 100 KB has room for
 // one only.
@@ -29,42 +29,22 @@
 #endif
 
 namespace {
-constexpr int THREADS = 256, WARPS = 8, ROW_BITS = 3;
-constexpr int CHUNK = 16;                              // bytes of 8 channels of a pixel
-constexpr int GAP = 64;                                // bytes between the planes: copies to both use different banks
-constexpr int UNIT_BYTES = UNIT * 2;
 constexpr int TILES_APART = 2;                         // see conv_f16_64_apart
-constexpr int PITCH = GROUP + 8;                       // floats of a pixel in the epilogue, without bank conflicts
-constexpr int PATCH_BYTES = QUARTER_SIDE * STRIP_SIDE * PITCH * 4;   // half a strip of a warp in the epilogue
+using Narrow = Shape<1, STRIP_SIDE, WARPS>;
+using Wide = Shape<2, STRIP_SIDE, WARPS / 2>;
+using Apart = Shape<2, QUARTER_SIDE, WARPS / 2>;
 
-// What a block computes: groups of GROUP output channels, and strips. They are cut from the maps in squares of 8x8
-// pixels, one for a strip, or of 4x4, one for each quarter.
-template <int GROUPS_, int SIDE_> struct Shape {
-  static constexpr int GROUPS = GROUPS_, SIDE = SIDE_;
-  static constexpr bool APART = SIDE == QUARTER_SIDE;
-  static constexpr int STRIPS = WARPS / GROUPS, OF_STRIP = APART ? 4 : 1, SQUARES = STRIPS * OF_STRIP;
-  static constexpr int HALO = SIDE + 2, HALO_PIXELS = HALO * HALO, PIXELS = SQUARES * HALO_PIXELS;
-  static constexpr int PLANE = PIXELS * CHUNK + GAP;
-  static constexpr int HALOS = 2 * PLANE;
-  static constexpr int STAGE = HALOS + GROUPS * TAPS * UNIT_BYTES;
-  // Rounds in which the threads copy the halos, and the number of chunks in the last round.
-  static constexpr int ROUNDS = (2 * PIXELS + THREADS - 1) / THREADS, REST = 2 * PIXELS - (ROUNDS - 1) * THREADS;
-  // Tables of pixels. Of quarters that lie apart the projection copies the rings, too, so that it needs no table of its
-  // own: two blocks of three stages need the space.
-  static constexpr int TABLES = APART ? 1 : 2;
-  // The most tiles that the squares belong to; each has a row of shifts.
-  static constexpr int TILES = APART ? TILES_APART : STRIPS;
-  static_assert(TILES <= 1 << ROW_BITS && WARPS * PATCH_BYTES <= 2 * STAGE, "rows of shifts, epilogue");
-};
+// The most tiles that the squares belong to; each has a row of shifts.
+template <class S> constexpr int TILES_OF = S::APART ? TILES_APART : S::STRIPS;
 
-// The pixel at the corner of a quarter's halo, among those of its strip.
-template <class S> DEV int corner(int quarter) {
-  return S::APART ? quarter * S::HALO_PIXELS : (quarter / 2 * S::HALO + quarter % 2) * QUARTER_SIDE;
+template <class S> DEV constexpr bool fits() {
+  return TILES_OF<S> <= 1 << ROW_BITS && WARPS * PATCH_BYTES <= 2 * S::STAGE;
 }
+static_assert(fits<Narrow>() && fits<Wide>() && fits<Apart>(), "rows of shifts, epilogue");
 
 // The beginning of shared memory: the squares, and for each halo pixel its index in the map, shifted left by ROW_BITS,
 // plus its row of shifts; it is negative outside of the map. The scale and the shifts of the activation follow, [slice,
-// 1 + TILES, SLICE] with the scale first, then the ring of stages.
+// 1 + TILES_OF, SLICE] with the scale first, then the ring of stages.
 template <class S> struct alignas(128) Tables {
   Square squares[S::SQUARES];
   int pixels[S::TABLES][S::PIXELS];
@@ -76,8 +56,7 @@ template <class S> DEV constexpr bool counted() {
   return sizeof(Tables<S>) == (TABLES + 127) / 128 * 128 &&
          S::STAGE == 2 * SLICE * (S::PIXELS + S::GROUPS * TAPS * GROUP) + 2 * GAP;
 }
-static_assert(counted<Shape<1, STRIP_SIDE>>() && counted<Shape<2, STRIP_SIDE>>() &&
-              counted<Shape<2, QUARTER_SIDE>>(), "shared memory");
+static_assert(counted<Narrow>() && counted<Wide>() && counted<Apart>(), "shared memory");
 
 template <class S> DEV void fill_tables(const ConvSum<half_t>& a, Tables<S>& t, half_t* act, int first) {
   if (threadIdx.x < S::SQUARES) t.squares[threadIdx.x] = square_at<S::SIDE>(a, first + threadIdx.x);
@@ -91,48 +70,18 @@ template <class S> DEV void fill_tables(const ConvSum<half_t>& a, Tables<S>& t, 
   }
   if (a.scale) {
     for (int c = threadIdx.x; c < a.src_channels; c += THREADS) {
-      half_t* row = act + c / SLICE * ((1 + S::TILES) * SLICE) + c % SLICE;
+      half_t* row = act + c / SLICE * ((1 + TILES_OF<S>) * SLICE) + c % SLICE;
       row[0] = a.scale[c];
-      for (int s = 0; s < S::TILES; s++)
+      for (int s = 0; s < TILES_OF<S>; s++)
         row[(1 + s) * SLICE] = a.shift[(size_t)min(tile + s, a.count - 1) * a.shift_stride + c];
     }
   }
   __syncthreads();
 }
 
-// Starts the copies of a slice. Chunk i of the halos has the 8 channels from 8 * (i % 2) of pixel i / 2. The weights of
-// a slice are contiguous.
-template <class S, bool CONV>
-DEV void copy(const int* pixels, const half_t* map, int stride, const half_t* weights, unsigned char* stage) {
-  const int t = threadIdx.x;
-  map += t % 2 * 8;
-  unsigned char* to = stage + t % 2 * S::PLANE + t / 2 * CHUNK;
-  int pixel[S::ROUNDS];
-#pragma unroll
-  for (int k = 0; k < S::ROUNDS; k++)
-    if (k < S::ROUNDS - 1 || t < S::REST) pixel[k] = pixels[t / 2 + k * (THREADS / 2)];
-#pragma unroll
-  for (int k = 0; k < S::ROUNDS; k++)
-    if (k < S::ROUNDS - 1 || t < S::REST)
-      cp_async16(to + k * (THREADS / 2) * CHUNK, map + (ptrdiff_t)max(pixel[k] >> ROW_BITS, 0) * stride, pixel[k] >= 0);
-  constexpr int CHUNKS = S::GROUPS * (CONV ? TAPS : 1) * UNIT_BYTES / CHUNK;
-  weights += t * 8;
-#pragma unroll
-  for (int k = 0; k < (CHUNKS + THREADS - 1) / THREADS; k++)
-    if (t + k * THREADS < CHUNKS)
-      cp_async16(stage + S::HALOS + (t + k * THREADS) * CHUNK, weights + k * THREADS * 8, true);
-}
-
 template <class S>
 DEV void load(const ConvSum<half_t>& a, const Tables<S>& t, unsigned char* stage, int slice, int column) {
-  constexpr int UNITS = S::GROUPS * UNIT;
-  const int slices = a.src_channels / SLICE, beyond = slice - slices, units = slices * TAPS + a.proj_channels / SLICE;
-  const half_t* weights = a.weights + (size_t)column * units * UNITS;
-  if (beyond < 0)
-    copy<S, true>(t.pixels[0], a.src + slice * SLICE, a.src_channels, weights + slice * (TAPS * UNITS), stage);
-  else
-    copy<S, false>(t.pixels[S::TABLES - 1], a.proj + beyond * SLICE, a.proj_channels,
-                   weights + (slices * TAPS + beyond) * UNITS, stage);
+  load<S>(a, t.pixels[0], t.pixels[S::TABLES - 1], stage, slice, column);
 }
 
 // Applies relu(scale * x + shift) to the chunks that this thread has copied itself, so that no barrier is needed.
@@ -140,7 +89,7 @@ DEV void load(const ConvSum<half_t>& a, const Tables<S>& t, unsigned char* stage
 template <class S>
 DEV void activate(const Tables<S>& tables, const half_t* act, unsigned char* stage, int slice) {
   const int t = threadIdx.x;
-  const half_t* at = act + slice * ((1 + S::TILES) * SLICE) + t % 2 * 8;
+  const half_t* at = act + slice * ((1 + TILES_OF<S>) * SLICE) + t % 2 * 8;
   const uint4 scale = *reinterpret_cast<const uint4*>(at);
   unsigned char* chunks = stage + t % 2 * S::PLANE + t / 2 * CHUNK;
   uint4 v[S::ROUNDS];
@@ -153,9 +102,7 @@ DEV void activate(const Tables<S>& tables, const half_t* act, unsigned char* sta
     const int pixel = tables.pixels[0][t / 2 + k * (THREADS / 2)];
     const uint4 shift = *reinterpret_cast<const uint4*>(at + (1 + (pixel & ((1 << ROW_BITS) - 1))) * SLICE);
     if (pixel >= 0)
-      *reinterpret_cast<uint4*>(chunks + k * (THREADS / 2) * CHUNK) =
-          make_uint4(hfma2_relu(v[k].x, scale.x, shift.x), hfma2_relu(v[k].y, scale.y, shift.y),
-                     hfma2_relu(v[k].z, scale.z, shift.z), hfma2_relu(v[k].w, scale.w, shift.w));
+      *reinterpret_cast<uint4*>(chunks + k * (THREADS / 2) * CHUNK) = activated(v[k], scale, shift);
   }
 }
 
@@ -183,39 +130,11 @@ DEV void multiply(float (&acc)[QUARTER_SIDE][4][4], const unsigned char* halo, c
   }
 }
 
-// Exchanges the sums through shared memory, half a strip at a time, so that each lane gets 8 channels of 2x2 pixels.
-template <class S>
-DEV void store(const ConvSum<half_t>& a, const Square* squares, int group, const float (&acc)[QUARTER_SIDE][4][4],
-               float* patch) {
-  const int lane = threadIdx.x % 32, across = lane / 4, c = lane % 4;
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-#pragma unroll
-    for (int row = 0; row < QUARTER_SIDE; row++)
-#pragma unroll
-      for (int n = 0; n < 4; n++) {
-        const float* from = &acc[row][n][half * 2];
-        *reinterpret_cast<float2*>(patch + (row * STRIP_SIDE + across) * PITCH + n * 8 + 2 * c) =
-            make_float2(from[0], from[1]);
-      }
-    __syncwarp();
-    const int y = lane / 16 * 2, x = lane / 4 % 4 * 2;
-    float v[4][8];
-#pragma unroll
-    for (int p = 0; p < 4; p++) load8(v[p], patch + ((y + p / 2) * STRIP_SIDE + x + p % 2) * PITCH + c * 8);
-    __syncwarp();
-    // Half a strip is two quarters side by side.
-    const Square& square = squares[S::APART ? half * 2 + x / QUARTER_SIDE : 0];
-    const int below = S::APART ? 0 : half * QUARTER_SIDE;
-    finish(a, square.tile, square.y + below + y, square.x + x % S::SIDE, group * GROUP + c * 8, v);
-  }
-}
-
 template <class S> DEV void conv(const ConvSum<half_t>& a) {
   DYN_SMEM(raw);
   Tables<S>& t = *reinterpret_cast<Tables<S>*>(raw);
   half_t* act = reinterpret_cast<half_t*>(raw + sizeof(Tables<S>));
-  unsigned char* ring = raw + sizeof(Tables<S>) + (a.scale ? (1 + S::TILES) * a.src_channels * 2 : 0);
+  unsigned char* ring = raw + sizeof(Tables<S>) + (a.scale ? (1 + TILES_OF<S>) * a.src_channels * 2 : 0);
   const int columns = a.channels / (S::GROUPS * GROUP), column = blockIdx.x % columns;
   fill_tables(a, t, act, blockIdx.x / columns * S::SQUARES);
 
@@ -245,21 +164,21 @@ template <class S> DEV void conv(const ConvSum<half_t>& a) {
   }
   __syncthreads();
   float* patch = reinterpret_cast<float*>(ring + warp * PATCH_BYTES);
-  store<S>(a, t.squares + strip * S::OF_STRIP, column * S::GROUPS + group, acc, patch);
+  store<S>(a, t.squares + strip * S::OF_STRIP, column * S::GROUPS + group, acc, 0, patch);
 }
 }  // namespace
 
 // A block computes 8 strips by 32 channels.
-extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_32(ConvSum<half_t> a) { conv<Shape<1, STRIP_SIDE>>(a); }
+extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_32(ConvSum<half_t> a) { conv<Narrow>(a); }
 EMU_KERNEL(conv_f16_32)
 
 // A block computes 4 strips by 64 channels.
-extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_64(ConvSum<half_t> a) { conv<Shape<2, STRIP_SIDE>>(a); }
+extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_64(ConvSum<half_t> a) { conv<Wide>(a); }
 EMU_KERNEL(conv_f16_64)
 
 // The same, of quarters that lie apart. A tile must have at least as many quarters as a block, so that those of a block
 // belong to two tiles at most (TILES_APART). The maps of source and projection must have the same size.
 extern "C" __global__ void LAUNCH_BOUNDS(256, BLOCKS) conv_f16_64_apart(ConvSum<half_t> a) {
-  conv<Shape<2, QUARTER_SIDE>>(a);
+  conv<Apart>(a);
 }
 EMU_KERNEL(conv_f16_64_apart)

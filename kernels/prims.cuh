@@ -48,9 +48,37 @@ DEV void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
 }
 // max(a * b + c, 0) of packed halves, rounded once.
 DEV u32 hfma2_relu(u32 a, u32 b, u32 c) { u32 r; asm("fma.rn.relu.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c)); return r; }
+// The warp-group MMA of sm_90a alone. Four warps whose first has a number that is a multiple of four are a warp group.
+// D += A (64x16, by rows) * B (16x64), of halves; the sums are single precision. Each warp has 16 rows of A and of D, in
+// the layout of mma_m16n8k16; d[n] has the columns 8n to 8n + 7. `b` is from wgmma_matrix. It only starts: until a wait,
+// nothing may touch the registers of D and A, and nothing may write B.
+DEV void wgmma_m64n64k16(float (&d)[8][4], const u32 (&a)[4], u64 b) {
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
+    "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31}, {%32,%33,%34,%35}, %36, p, 1, 1, 0;\n}"
+    : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]), "+f"(d[1][2]), "+f"(d[1][3]),
+      "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]), "+f"(d[3][3]),
+      "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]), "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]),
+      "+f"(d[6][0]), "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]), "+f"(d[7][2]), "+f"(d[7][3])
+    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+}
+// Comes between what touches registers of D or A and the wgmma that uses them.
+DEV void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+DEV void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+// Waits until at most N groups, those that were committed last, are not done.
+template <int N> DEV void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(N) : "memory"); }
+// Comes between this thread's writes to shared memory, its cp.async included, and the barrier after which wgmma reads
+// what was written.
+DEV void fence_proxy_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 #else
 #include "emulator.h"
 #endif
+
+// Where a matrix B of wgmma lies in shared memory. It is in pieces of 8 (of K) by 8 (of N) halves, each 128 contiguous
+// bytes with the halves of a column side by side. `k` and `n` are the bytes from a piece to the next along K and along N.
+DEV u64 wgmma_matrix(const void* first, int k, int n) {
+  return (u64)(smem_addr(first) >> 4 & 0x3fff) | (u64)(k >> 4) << 16 | (u64)(n >> 4) << 32;
+}
 #ifndef OFFSET_OF
 #define OFFSET_OF(type, field) __builtin_offsetof(type, field)
 #endif

@@ -21,6 +21,7 @@ pub struct Builder {
     isa: Option<Isa>,
     devices: Vec<Device>,
     precision: Precision,
+    kernels: Option<String>,
     compiling: Option<Box<dyn Fn(usize, usize) + Send>>,
 }
 
@@ -64,6 +65,15 @@ impl Builder {
         self
     }
 
+    /// The kernels of the convolutions in half precision on a GPU, by a name that `flowmask devices` shows, such as `sm_80`.
+    /// By default, what is fastest on each kind of card: it is measured at the first use and kept. A convolution that the
+    /// kernels cannot compute is computed as if nothing had been measured. The last bits of the network's output may depend
+    /// on the kernels.
+    pub fn kernels(mut self, name: impl Into<String>) -> Self {
+        self.kernels = Some(name.into());
+        self
+    }
+
     /// Sets a function that is called while GPU kernels are compiled, with the number of files that are done and the
     /// number of all files. Compiling takes seconds, at the first use of a kind of GPU.
     pub fn compiling(mut self, progress: impl Fn(usize, usize) + Send + 'static) -> Self {
@@ -76,7 +86,7 @@ impl Builder {
     /// # Errors
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Forked`] for a pool of another process,
     /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
-    /// [`Error::Option`] for devices that cannot be used together, [`Error::Device`] for a GPU that cannot be
+    /// [`Error::Option`] for devices that cannot be used together and for kernels that cannot be used, [`Error::Device`] for a GPU that cannot be
     /// used.
     pub fn build(self) -> Result<Segmenter> {
         let pool = self.pool.map_or_else(|| Pool::new(self.threads), Ok)?;
@@ -88,6 +98,9 @@ impl Builder {
         check_segments(&model)?;
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
+        if let Some(name) = &self.kernels {
+            check_kernels(name, gpus.is_empty(), self.precision)?;
+        }
         let lanes = match gpus.is_empty() {
             true => {
                 let lanes = || Ok(cpu::lane::lanes(&model, self.isa, pool.clone()));
@@ -95,10 +108,20 @@ impl Builder {
             }
             false => {
                 let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
-                cuda::lanes(&model, &gpus, self.precision, &*compiling)?
+                cuda::lanes(&model, &gpus, self.precision, self.kernels.as_deref(), &*compiling)?
             }
         };
         Ok(Segmenter::new(model, lanes, pool))
+    }
+}
+
+/// Refuses kernels where none of those that have a name is used.
+fn check_kernels(name: &str, on_cpu: bool, precision: Precision) -> Result<()> {
+    let fail = |reason: &str| Err(Error::option("kernels", format!("{name} is for {reason}")));
+    match precision {
+        _ if on_cpu => fail("GPUs, and the processor is to be used"),
+        Precision::F32 => fail("half precision, and single precision is to be used"),
+        Precision::F16 => Ok(()),
     }
 }
 

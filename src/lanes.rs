@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use crate::pipeline::Segmented;
 use crate::pool::Home;
 use crate::spares::Spares;
+use crate::volume::Found;
 use crate::watch::Watch;
-use crate::{Device, Image, Options, Result};
+use crate::{Device, Error, Image, Options, Result};
 
 /// A pipeline on one device, with the memory that it needs.
 pub(crate) trait Lane: Any + Send {
@@ -19,6 +20,11 @@ pub(crate) trait Lane: Any + Send {
 
     /// Turns the pixels of several images into masks. The results are in the order of the images.
     fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>>;
+
+    /// Turns the planes of a volume into masks. `scale` is what it is scaled by for the network.
+    fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
+        Err(Error::device(self.device(), "volumes run on the processor only"))
+    }
 
     /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
@@ -122,7 +128,6 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
 
     /// A lane of a backend that the crate does not have.
     struct Other(Device);

@@ -62,6 +62,7 @@ mod segmenter;
 mod spares;
 mod stitching;
 pub mod text;
+mod volume;
 mod watch;
 
 pub use builder::Builder;
@@ -79,6 +80,7 @@ pub use pool::Pool;
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
 pub use stitching::Stitching;
+pub use volume::VolumeSegmentation;
 pub use watch::Progress;
 
 /// Checks at compile time that programs can share these types between threads, or send them to another thread.

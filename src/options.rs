@@ -115,7 +115,7 @@ pub struct Options {
     /// How intensities are scaled.
     pub normalize: Normalize,
     /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
-    /// flows exceeds this; 0 drops none.
+    /// flows exceeds this; 0 drops none. Masks of a volume are not checked, as in cellpose.
     pub flow_threshold: f64,
     /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,
@@ -129,7 +129,8 @@ pub struct Options {
     /// Whether the flows are followed at the size of the image (`true`) or of the network's input (`false`: faster, with
     /// coarser outlines).
     pub resample: bool,
-    /// How the flow at a point between pixels is read.
+    /// How the flow at a point between pixels is read. In a volume, [`Sampling::Bilinear`] is [`Sampling::GridSample`], as in
+    /// cellpose.
     pub sampling: Sampling,
     /// Whether a mask may have several parts that are not connected. Otherwise it becomes its largest part, after the
     /// flow check and before holes are filled and small masks dropped, so `min_size` is measured at that part. Parts that
@@ -147,6 +148,12 @@ pub struct Options {
     pub tile_overlap: f64,
     /// Height and width of a tile in pixels: a multiple of 16, from 32 to 4096.
     pub bsize: usize,
+    /// Of a volume: how many times farther apart its planes are than its pixels. The volume is stretched so much along z for
+    /// the network. From 0.01 to 100.
+    pub anisotropy: f64,
+    /// Of a volume: the standard deviation of a Gaussian along z, y and x, in voxels, by which the flows are smoothed before
+    /// they are followed. From 0, which does not smooth, to 1000.
+    pub flow3d_smooth: [f64; 3],
     /// Which bugs of cellpose are reproduced.
     pub compat: Compat,
     /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
@@ -176,6 +183,8 @@ impl Default for Options {
             batch_size: None,
             tile_overlap: 0.1,
             bsize: 224,
+            anisotropy: 1.0,
+            flow3d_smooth: [0.0; 3],
             compat: Compat::default(),
             flows: true,
             memory: None,
@@ -200,6 +209,8 @@ setters!(
     batch_size: Option<usize>,
     tile_overlap: f64,
     bsize: usize,
+    anisotropy: f64,
+    flow3d_smooth: [f64; 3],
     compat: Compat,
     flows: bool,
     memory: Option<u64>,
@@ -241,6 +252,12 @@ impl Options {
         }
         if self.bsize < 32 || !self.bsize.is_multiple_of(16) || self.bsize > 4096 {
             return fail("bsize", "must be a multiple of 16 from 32 to 4096");
+        }
+        if !(0.01..=100.0).contains(&self.anisotropy) {
+            return fail("anisotropy", &format!("is {}, but must be from 0.01 to 100", self.anisotropy));
+        }
+        if !self.flow3d_smooth.iter().all(|sigma| (0.0..=1000.0).contains(sigma)) {
+            return fail("flow3d_smooth", "must be from 0 to 1000 voxels along each axis");
         }
         Ok(())
     }

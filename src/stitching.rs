@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use ndarray::{Array3, ArrayViewMut2};
 
 use crate::cpu::channels::Channels;
-use crate::cpu::normalize::{apply, levels_of_stack};
+use crate::cpu::normalize::{apply, levels_of_volume};
 use crate::cpu::stitch::{check_threshold, drop_small, stitch};
 use crate::memory::{enough, require, zeros};
 use crate::watch::Progress;
@@ -79,7 +79,7 @@ impl Stitching {
         let channels: Vec<Channels> = channels.collect::<Result<_>>()?;
         let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
         let Options { normalize, compat, .. } = &self.options;
-        let levels = levels_of_stack(row, [planes.len(), height, width], 2, normalize, *compat);
+        let levels = levels_of_volume(row, [planes.len(), height, width], 2, normalize, *compat);
         let plane = |z: usize| {
             let mut pixels = zeros(height * width * 2);
             for (y, out) in pixels.chunks_exact_mut(width * 2).enumerate() {

@@ -9,7 +9,13 @@ pub(crate) fn count() -> Result<usize> {
     Err(Error::device("cuda", REASON))
 }
 
-pub(crate) fn lanes(_: &Model, gpus: &[usize], _: Precision, _: &dyn Fn(usize, usize)) -> Result<Lanes> {
+pub(crate) fn lanes(
+    _: &Model,
+    gpus: &[usize],
+    _: Precision,
+    _: Option<&str>,
+    _: &dyn Fn(usize, usize),
+) -> Result<Lanes> {
     Err(Error::device(gpus.first().map_or("cuda".into(), |&n| Device::Cuda(n).to_string()), REASON))
 }
 

@@ -29,3 +29,5 @@ mod resize;
 mod stitch;
 #[path = "naive/tiles.rs"]
 mod tiles;
+#[path = "naive/volume.rs"]
+mod volume;

@@ -31,7 +31,7 @@ class OnGpu(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         _, measuring = environment.build()
-        variables = {"LD_LIBRARY_PATH": emulator(), "FLOWMASK_CACHE": str(cls.folder / "cache")}
+        variables = {"LD_LIBRARY_PATH": emulator(), "FLOWMASK_CACHE": str(cls.folder / "cache"), "FLOWMASK_TUNE": "off"}
         cls.sides = {model: {device: Peer(device, [measuring, "--serve", model, "2", device], variables)
                              for device in ("cpu", "cuda")} for model in (TINY, NUCLEI)}
         for side in (side for sides in cls.sides.values() for side in sides.values()):

@@ -251,6 +251,9 @@ typedef struct {
   // The threads to compute on, which other models may use too; threads is then not used. NULL starts threads for this
   // model alone. Default NULL.
   const flowmask_pool *pool;
+  // The kernels of the convolutions in half precision on a GPU, by a name that `flowmask devices` shows, such as "sm_80".
+  // NULL takes what is fastest on each kind of card; it is measured at the first use and kept. Default NULL.
+  const char *kernels;
 } flowmask_model_options;
 
 // The properties of a model.

@@ -51,17 +51,20 @@ pub struct flowmask_model_options {
     /// The threads to compute on, which other models may use too; threads is then not used. NULL starts threads for this
     /// model alone. Default NULL.
     pub pool: *const flowmask_pool,
+    /// The kernels of the convolutions in half precision on a GPU, by a name that `flowmask devices` shows, such as "sm_80".
+    /// NULL takes what is fastest on each kind of card; it is measured at the first use and kept. Default NULL.
+    pub kernels: *const c_char,
 }
 
 sized!(
     flowmask_model_options, "model_options", first: 40,
     fields: [
         size: u32, threads: u32, precision: i32, reserved: u32, device: *const c_char, log: flowmask_log_callback,
-        log_user_data: *mut c_void, pool: *const flowmask_pool,
+        log_user_data: *mut c_void, pool: *const flowmask_pool, kernels: *const c_char,
     ],
     flowmask_model_options {
-        size: 48, threads: 0, precision: 0, reserved: 0, device: std::ptr::null(), log: None,
-        log_user_data: std::ptr::null_mut(), pool: std::ptr::null(),
+        size: 56, threads: 0, precision: 0, reserved: 0, device: std::ptr::null(), log: None,
+        log_user_data: std::ptr::null_mut(), pool: std::ptr::null(), kernels: std::ptr::null(),
     }
 );
 
@@ -179,6 +182,9 @@ unsafe fn load(
         let mut builder = Segmenter::builder().model(model()?).devices(devices.iter().copied());
         if !options.pool.is_null() {
             builder = builder.pool(&*POOLS.get(options.pool)?);
+        }
+        if !options.kernels.is_null() {
+            builder = builder.kernels(string("kernels", options.kernels)?);
         }
         let segmenter = builder.precision(precision).threads(options.threads as usize).build()?;
         log.say(FLOWMASK_LOG_INFO, &loaded(&segmenter, &devices, start));

@@ -75,6 +75,7 @@ for kind in "${kinds[@]}"; do
         planted thread_block_race "data race"
         planted thread_grid_race "data race"
         planted thread_shared_race "data race"
+        planted thread_matrix_race "data race"
         planted thread_missing_fence "data race"
         skip+=(--skip emulator::faults::a_missing_barrier) # it is also a race
         ;;

@@ -133,8 +133,8 @@ API cuDeviceGet(int* handle, int ordinal) {
   return device(ordinal) ? SUCCESS : INVALID_DEVICE;
 }
 API cuDeviceGetName(char* name, int size, int ordinal) {
-  snprintf(name, size, "Emulator %d", ordinal);
-  return SUCCESS;
+  snprintf(name, size, "Emulator");
+  return device(ordinal) ? SUCCESS : INVALID_DEVICE;
 }
 API cuDeviceGetUuid(char* uuid, int ordinal) {
   memset(uuid, 0, 16);

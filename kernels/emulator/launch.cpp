@@ -201,8 +201,8 @@ EMU_EXPORT void emu_options(int order, int eager, uint64_t seed) {
 }
 
 // Writes the counters of this thread's launches since the last call: mma, ldmatrix, bank conflicts of ldmatrix,
-// barriers, shuffles, cp.async, switches of threads.
-EMU_EXPORT void emu_stats(uint64_t out[7]) {
+// barriers, shuffles, cp.async, switches of threads, wgmma of a warp.
+EMU_EXPORT void emu_stats(uint64_t out[8]) {
   auto counters = emu::this_host().counters;
   std::lock_guard<std::mutex> guard(counters->lock);
   memcpy(out, &counters->stats, sizeof counters->stats);

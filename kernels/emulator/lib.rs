@@ -34,6 +34,11 @@ fn driver() -> Option<&'static Library> {
         // The stand-ins for compiled kernels must not get into the user's cache.
         // SAFETY: the emulator, which reads variables outside Rust, is not loaded yet.
         unsafe { std::env::set_var("FLOWMASK_CACHE", folder().join("cache")) };
+        // Here times mean nothing, and measuring them takes long.
+        if std::env::var_os("FLOWMASK_TUNE").is_none() {
+            // SAFETY: as above.
+            unsafe { std::env::set_var("FLOWMASK_TUNE", "off") };
+        }
         let open = |path: &Path| {
             // SAFETY: the libraries are this crate's, and run nothing when they are loaded.
             unsafe { Library::new(path) }.unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -63,10 +68,10 @@ pub fn schedule(order: i32, eager: bool, seed: u64) {
 }
 
 /// Counts the operations of this thread's launches since the last call: `mma`, `ldmatrix`, bank conflicts of
-/// `ldmatrix`, barriers, shuffles, asynchronous copies, switches of threads.
-pub fn statistics() -> [u64; 7] {
-    let mut out = [0; 7];
-    // SAFETY: the function has this type, and writes seven numbers.
+/// `ldmatrix`, barriers, shuffles, asynchronous copies, switches of threads, `wgmma` of a warp.
+pub fn statistics() -> [u64; 8] {
+    let mut out = [0; 8];
+    // SAFETY: the function has this type, and writes eight numbers.
     unsafe { function::<unsafe extern "C" fn(*mut u64)>("emu_stats")(out.as_mut_ptr()) };
     out
 }

@@ -63,6 +63,7 @@ DEV u32 hfma2_relu(u32 a, u32 b, u32 c) {
 namespace emu {
 inline void arrive(const Copy& c) {
   *static_cast<uint4*>(c.to) = c.from ? *static_cast<const uint4*>(c.from) : uint4{};
+  wrote_shared(c.to);
 }
 inline void check_aligned(const void* p, const char* what, const char* file, int line) {
   if ((uintptr_t)p & 15) fail("%s:%d %s %p is not at a multiple of 16 bytes", file, line, what, p);
@@ -106,6 +107,7 @@ inline const Meeting& bring_row(const void* row, const char* file, int line) {
   std::memcpy(r.v, row, 16);
   r.v[2] = (uintptr_t)row >> 4;
   cur->stats.ldmatrix++;
+  cur->fenced = false;  // it writes registers
   const Meeting& meeting = meet(~0u, LDMATRIX, r, false, file, line);
   // Eight rows are read at a time. Two rows conflict if they lie in the same 16 of the 128 bytes of all banks.
   if (lane() % 8 == 0) {
@@ -121,6 +123,7 @@ inline const Meeting& bring_row(const void* row, const char* file, int line) {
 inline u32 half_of(const Row& row, int i) { return (u16)(row.v[i >> 2] >> (i & 3) * 16); }
 }  // namespace emu
 
+DEV u32 smem_addr(const void* p) { return (u32)((const unsigned char*)p - emu::blk->smem); }
 DEV void ldmatrix_x4(u32 (&r)[4], const void* row, EMU_SITE) {
   const emu::Row* rows = emu::bring_row(row, fl, ln).in;
   int l = emu::lane();
@@ -144,3 +147,37 @@ DEV void mma_m16n8k16(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, EMU_SITE
   d[2] += bottom[0];
   d[3] += bottom[1];
 }
+
+// ---- warp-group MMA ----
+// wgmma.cpp has what is done and what is checked.
+
+namespace emu {
+// Each lane reads its part of B, so that a sanitizer sees it.
+inline void touch_shared(u64 b, const char* file, int line) {
+  auto field = [b](int bit) { return (size_t)(b >> bit & 0x3fff) << 4; };
+  if (b >> 46) fail("%s:%d a matrix of wgmma that is swizzled is not supported", file, line);
+  int l = lane();
+  size_t at = field(0) + l / 2 % 2 * field(16) + l / 4 * field(32) + l % 2 * 64;
+  if (at + 64 > blk->smem_bytes)
+    fail("%s:%d matrix of wgmma is outside shared memory: byte %zu of %zu", file, line, at, blk->smem_bytes);
+  u64 all = 0;
+  for (int i = 0; i < 8; i++) all |= reinterpret_cast<const u64*>(blk->smem + at)[i];
+  asm volatile("" : : "r"(all));
+}
+}  // namespace emu
+
+DEV void wgmma_m64n64k16(float (&d)[8][4], const u32 (&a)[4], u64 b, EMU_SITE) {
+  if (!emu::cur->fenced) emu::fail("%s:%d wgmma without wgmma.fence after its registers were written", fl, ln);
+  emu::touch_shared(b, fl, ln);
+  emu::meet(~0u, emu::WGMMA, {{(u64)&d, (u64)&a, b, 0}}, false, fl, ln);
+}
+DEV void wgmma_fence(EMU_SITE) {
+  emu::meet(~0u, emu::WGMMA_FENCE, {}, false, fl, ln);
+  emu::cur->fenced = true;
+}
+DEV void wgmma_commit(EMU_SITE) { emu::meet(~0u, emu::WGMMA_COMMIT, {}, false, fl, ln); }
+template <int N>
+DEV void wgmma_wait(EMU_SITE) {
+  emu::meet(~0u, emu::WGMMA_WAIT, {{(u64)N}}, false, fl, ln);
+}
+DEV void fence_proxy_async() { emu::fence_shared(); }

@@ -10,7 +10,7 @@ namespace emu {
 
 // Counters of a launch, in the order in which emu_stats gives them.
 struct Stats {
-  u64 mma, ldmatrix, bank_conflicts, barriers, shuffles, async_copies, switches;
+  u64 mma, ldmatrix, bank_conflicts, barriers, shuffles, async_copies, switches, wgmma;
 };
 
 // An asynchronous copy that has not arrived.
@@ -38,6 +38,8 @@ struct Fiber : Context {
   Stats stats;  // each thread has its own, so that counting is no race
   int group, copies;
   Copy copy[64];
+  bool fenced;  // there was a wgmma.fence since the thread last wrote or got registers of a wgmma
+  u32 fences;   // how many times the thread has called fence.proxy.async
 };
 
 struct Block {
@@ -73,9 +75,15 @@ struct Meeting {
   Row in[32];
   alignas(32) float product[16][8];  // the result of mma
 };
-enum Operation { SYNC, SHUFFLE, SHUFFLE_XOR, SHUFFLE_UP, SHUFFLE_DOWN, VOTE, LDMATRIX, MMA };
+enum Operation {
+  SYNC, SHUFFLE, SHUFFLE_XOR, SHUFFLE_UP, SHUFFLE_DOWN, VOTE, LDMATRIX, MMA, WGMMA, WGMMA_FENCE, WGMMA_COMMIT, WGMMA_WAIT
+};
 // Waits for all lanes of `mask`. The result is valid until this lane's next operation. With `fence` it orders memory.
 const Meeting& meet(u32 mask, Operation, const Row&, bool fence, const char* file, int line);
+
+// This thread's cp.async has written 16 bytes of shared memory; it calls fence.proxy.async.
+void wrote_shared(const void* to);
+void fence_shared();
 
 typedef void (*Thunk)(void* const* arguments);
 int launch(const char* name, Thunk, void* const* arguments, const u32 grid[3], const u32 block[3], size_t smem);

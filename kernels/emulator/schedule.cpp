@@ -25,6 +25,7 @@ void run_thread() {
   Worker& w = *worker;
   acquire(&w.main);
   w.launch->thunk(w.launch->arguments);
+  if (w.returned + 1 == w.threads) w.warp_groups.end();
   release(&w.end);
   Warp& warp = w.warp_of(cur);
   u32 lane = 1u << cur->index % 32;
@@ -137,13 +138,15 @@ void Worker::begin_block(u64 id) {
     w.latest = 0;
     for (Slot& s : w.slot) s = {};
   }
+  warp_groups.begin(warps.size(), block.smem_bytes);
   for (int i = 0; i < threads; i++) {
     Fiber& f = fiber(i);
     f.index = i;
     f.tid = {(u32)i % b.x, (u32)i / b.x % b.y, (u32)i / b.x / b.y};
     f.file = nullptr;
     f.last = -1;
-    f.copies = f.group = 0;
+    f.copies = f.group = f.fences = 0;
+    f.fenced = false;
     prepare(f, stacks[parity * threads + i], i, run_thread);
   }
   release(&main);

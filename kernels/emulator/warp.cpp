@@ -58,6 +58,12 @@ const Meeting& meet(u32 mask, Operation operation, const Row& row, bool fence, c
       multiply(meeting);
       w.stats.mma++;
     }
+    if (operation == WGMMA) {
+      w.warp_groups.start(cur->index / 32, meeting, file, line);
+      w.stats.wgmma++;
+    }
+    if (operation == WGMMA_COMMIT) w.warp_groups.commit(cur->index / 32);
+    if (operation == WGMMA_WAIT) w.warp_groups.wait(cur->index / 32, (int)row.v[0]);
     warp.ready |= mask;
   } else {
     w.wait(file, line);

@@ -1,10 +1,12 @@
 // A worker runs blocks of a launch, one after the other, in one thread of the system.
 #pragma once
+#include <deque>
 #include <memory>
 #include <vector>
 
 #include "fiber.h"
 #include "launch.h"
+#include "wgmma.h"
 
 namespace emu {
 
@@ -28,6 +30,7 @@ struct Worker {
   int threads, returned;
   std::vector<Fiber> fibers;  // two sets with ThreadSanitizer, see `parity`
   std::vector<Warp> warps;
+  WarpGroups warp_groups;
   std::vector<char*> stacks;
   Context main;
   Stats stats;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checks the compiled kernels without a GPU. Every kernel must compile with three versions of NVRTC for six architectures
-# and keep to limits.tsv; the inline PTX must give the same machine code as NVIDIA's own functions. Arguments go to `cargo
-# test`. Needs Linux on x86-64, Rust, and Python 3 with venv; downloads 220 MB of packages once.
+# Checks the compiled kernels without a GPU. Every kernel must compile with three versions of NVRTC for six architectures,
+# those of one architecture alone (conv_sm_90a) for that, and keep to limits.tsv; the inline PTX must give the same machine
+# code as NVIDIA's own functions. Arguments go to `cargo test`. Needs Linux on x86-64, Rust, and Python 3 with venv;
+# downloads 220 MB of packages once.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PYTHONDONTWRITEBYTECODE=1

@@ -16,10 +16,11 @@ A row of limits.tsv has the limits for one kernel on one architecture, with ever
     registers   the most registers of a thread, in steps of 8, in which the hardware assigns them
     stack       the most stack of a thread, in bytes; above 0 there are spills or arrays that are not in registers
     blocks      the fewest blocks that fit on a multiprocessor
-    HMMA        the fewest matrix multiplications (instructions)
+    HMMA        the fewest matrix multiplications (instructions), for sm_90a those of warp groups
     LDGSTS      the fewest asynchronous copies (instructions)
     inner       the most instructions of the inner loop of matrix multiplications: of the code without a branch or a
-                barrier that has the most of them, or 0 if there are none
+                barrier that has the most of them, or 0 if there are none; a compiler that does not let those of warp
+                groups run side by side adds two instructions for each
 """
 import csv
 import os
@@ -42,13 +43,14 @@ MULTIPROCESSORS = {
     "sm_86": (1536, 16, 100 << 10, 99 << 10),
     "sm_89": (1536, 24, 100 << 10, 99 << 10),
     "sm_90": (2048, 32, 228 << 10, 227 << 10),
+    "sm_90a": (2048, 32, 228 << 10, 227 << 10),
     "sm_100": (2048, 32, 228 << 10, 227 << 10),
     "sm_120": (1536, 24, 100 << 10, 99 << 10),
 }
 RESERVED = 1024
 
 INSTRUCTIONS = {
-    "HMMA": r"HMMA",
+    "HMMA": r"HG?MMA",
     "LDGSTS": r"LDGSTS",
     "LDSM": r"LDSM",
     "shared_access": r"LDS|STS|LDGSTS|ATOMS",
@@ -111,13 +113,13 @@ def inner(operations):
             straight.append([])
         else:
             straight[-1].append(operation)
-    most, count = max((sum(o.startswith("HMMA") for o in part), len(part)) for part in straight)
+    most, count = max((sum(bool(re.match(INSTRUCTIONS["HMMA"], o)) for o in part), len(part)) for part in straight)
     return count if most else 0
 
 
 def measure(path):
     """Rows of a CUBIN: what the compiler says and what its code has."""
-    file, arch, compiler = re.fullmatch(r"(\w+)\.(sm_\d+)\.nvrtc-([\d.]+)\.\w+\.cubin", path.name).groups()
+    file, arch, compiler = re.fullmatch(r"(\w+)\.(sm_\d+a?)\.nvrtc-([\d.]+)\.\w+\.cubin", path.name).groups()
     text = run("cuobjdump", "-res-usage", "-sass", str(path))
     threads = launch_bounds(path.read_bytes())
     used = {

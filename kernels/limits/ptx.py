@@ -18,7 +18,7 @@ from limits import run
 
 HERE = Path(__file__).parent
 PRIMS = HERE.parent / "prims.cuh"
-ARCHITECTURES = ["sm_80", "sm_90", "sm_100"]
+ARCHITECTURES = ["sm_80", "sm_90", "sm_90a", "sm_100"]
 
 # CuTe includes these headers only for host code.
 EMPTY = {"cuda_runtime.h": b"", "cuda_runtime_api.h": b""}

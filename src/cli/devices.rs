@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use flowmask::cpu::conv::Isa;
+use flowmask::cuda::conv::{Choice, kept};
 use flowmask::cuda::nvrtc::{Cache, Compiler, Images};
 use flowmask::cuda::{self, DeviceInfo};
 use serde_json::{Value, json};
 
-use super::messages;
+use super::{kernels, messages};
 
 pub const HELP: &str = "\
 A GPU needs NVIDIA's driver and NVRTC, a compiler library that comes with `pip install nvidia-cuda-nvrtc-cu12` or the \
@@ -21,8 +22,9 @@ Examples:
   flowmask devices
   flowmask devices --compile                      compiles for the GPUs of this machine
   flowmask devices --compile --arch sm_80,sm_90   compiles for other GPUs, as for a container
+  flowmask devices --tune                         measures which kernels are the fastest, and prints their times
 
-Exit codes: 0 success, also without a GPU; 2 --compile failed.";
+Exit codes: 0 success, also without a GPU; 2 --compile or --tune failed.";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,6 +34,10 @@ pub struct Args {
     /// Compile for these architectures instead, such as sm_90
     #[arg(long, value_name = "SM", value_delimiter = ',', value_parser = capability, requires = "compile")]
     pub arch: Vec<(i32, i32)>,
+    /// Measure the kernels of the convolutions on the GPUs of this machine anew, and keep which are the fastest and which
+    /// are wrong
+    #[arg(long)]
+    pub tune: bool,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -45,6 +51,9 @@ struct Found {
     driver: flowmask::Result<(i32, i32)>,
     compiler: flowmask::Result<Compiler>,
     cache: Cache,
+    /// For each GPU.
+    choices: Vec<Choice>,
+    tuned: bool,
 }
 
 /// The compiled kernels of one architecture.
@@ -55,8 +64,13 @@ struct Compiled {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let found = Found::look();
+    let mut found = Found::look();
     let compiled = if args.compile { found.compile(&args.arch)? } else { Vec::new() };
+    if args.tune {
+        let gpus = found.gpus.as_ref().map_err(|e| anyhow!("{e}"))?;
+        found.choices = kernels::tune(gpus)?;
+        found.tuned = true;
+    }
     match args.json {
         true => messages::print(&found.json(&compiled).to_string())?,
         false => found
@@ -71,13 +85,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 impl Found {
     fn look() -> Self {
         let driver = cuda::driver_version();
+        let compiler = Compiler::find(driver.as_ref().ok().copied());
+        let (gpus, cache) = (cuda::devices(), Cache::user());
+        let choice = |gpu| compiler.as_ref().map_or_else(|_| Choice::default(), |c| kept(gpu, c, &cache));
         Found {
+            choices: gpus.iter().flatten().map(choice).collect(),
+            tuned: false,
             isas: Isa::all().iter().map(|isa| isa.name()).collect(),
             threads: thread::available_parallelism().map_or(1, usize::from),
-            gpus: cuda::devices(),
-            compiler: Compiler::find(driver.as_ref().ok().copied()),
+            gpus,
+            compiler,
             driver,
-            cache: Cache::user(),
+            cache,
         }
     }
 
@@ -112,7 +131,12 @@ impl Found {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![line("cpu", format!("{}; {} threads", self.isas.join(", "), self.threads))];
         match &self.gpus {
-            Ok(gpus) => lines.extend(gpus.iter().map(|gpu| line(&format!("cuda:{}", gpu.index), about(gpu)))),
+            Ok(gpus) => lines.extend(gpus.iter().zip(&self.choices).flat_map(|(gpu, choice)| {
+                let table = if self.tuned { kernels::table(choice) } else { Vec::new() };
+                let more = kernels::lines(choice).into_iter().chain(table);
+                std::iter::once(line(&format!("cuda:{}", gpu.index), about(gpu)))
+                    .chain(more.map(|about| line("", about)))
+            })),
             Err(error) => lines.push(line("cuda", missing(error))),
         }
         if let Ok((major, minor)) = &self.driver {
@@ -143,16 +167,19 @@ impl Found {
     }
 
     fn compiled<'a>(&self, compiled: &'a [Compiled]) -> impl Iterator<Item = String> + 'a {
-        compiled.iter().map(|Compiled { capability, images, seconds }| {
+        compiled.iter().flat_map(|Compiled { capability, images, seconds }| {
             let (files, new) = (images.files.len(), images.compiled);
-            line(&architecture(*capability), format!("{new} of {files} files compiled, {seconds:.2} s"))
+            let absent = images.absent.iter();
+            let absent = absent.map(|(name, reason)| line("", format!("left out: {name}, {reason}")));
+            let count = format!("{new} of {files} files compiled, {seconds:.2} s");
+            std::iter::once(line(&architecture(*capability), count)).chain(absent)
         })
     }
 
     fn json(&self, compiled: &[Compiled]) -> Value {
         let error = |error: &flowmask::Error| Value::from(error.to_string());
         let version = |(major, minor): (i32, i32)| format!("{major}.{minor}");
-        let gpu = |gpu: &DeviceInfo| {
+        let gpu = |(gpu, choice): (&DeviceInfo, &Choice)| {
             json!({
                 "index": gpu.index,
                 "name": gpu.name,
@@ -160,11 +187,12 @@ impl Found {
                 "multiprocessors": gpu.multiprocessors,
                 "memory": gpu.memory,
                 "free": gpu.free,
+                "kernels": kernels::json(choice),
             })
         };
         json!({
             "cpu": { "isa": self.isas, "threads": self.threads },
-            "gpus": self.gpus.iter().flatten().map(gpu).collect::<Vec<_>>(),
+            "gpus": self.gpus.iter().flatten().zip(&self.choices).map(gpu).collect::<Vec<_>>(),
             "gpus_error": self.gpus.as_ref().err().map(error),
             "driver": self.driver.as_ref().ok().copied().map(version),
             "nvrtc": self.compiler.as_ref().ok().map(|compiler| {
@@ -177,6 +205,7 @@ impl Found {
                 "arch": architecture(*capability),
                 "files": images.files.len(),
                 "compiled": images.compiled,
+                "absent": kernels::reasons(&images.absent),
                 "seconds": (seconds * 1000.0).round() / 1000.0,
             })).collect::<Vec<_>>(),
         })

@@ -11,6 +11,8 @@ mod evaluate;
 mod flags;
 mod generate;
 mod inputs;
+#[cfg(feature = "cuda")]
+mod kernels;
 mod kinds;
 mod messages;
 mod models;

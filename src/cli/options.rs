@@ -21,6 +21,8 @@ impl args::Segment {
             .sampling(cells.sampling())
             .keep_parts(cells.keep_parts)
             .exclude_on_edges(cells.exclude_on_edges)
+            .anisotropy(self.volumes.anisotropy.unwrap_or(1.0))
+            .flow3d_smooth(self.volumes.flow3d_smooth.unwrap_or_default())
             .compat(args::Compat::of_library(cells.compat));
         // Only the masks are written.
         let options = options.flows(false);
@@ -96,6 +98,9 @@ impl args::Speed {
         if let Some(name) = &self.cpu_isa {
             builder = builder.isa(Isa::named(name)?);
         }
+        if let Some(name) = &self.kernels {
+            builder = builder.kernels(name);
+        }
         builder.devices(Device::list(&self.device)?).build()
     }
 }
@@ -157,7 +162,8 @@ mod tests {
         let flags = "--diameter 40 --chan 2 --chan2 3 --invert --norm-percentile 2 98.5 --flow_threshold 0 \
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
                      --sampling grid-sample --keep_parts --exclude_on_edges --augment --batch_size 2 \
-                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1 --memory 2GB";
+                     --tile_overlap 0.25 --bsize 256 --compat 3.1.1 --memory 2GB \
+                     --anisotropy 2.5 --flow3D_smooth 1,2,2";
         let wanted = Options::default()
             .diameter(Diameter::Pixels(40.0))
             .channels([2, 3])
@@ -172,6 +178,8 @@ mod tests {
             .exclude_on_edges(true)
             .augment(true)
             .batch_size(Some(2))
+            .anisotropy(2.5)
+            .flow3d_smooth([1.0, 2.0, 2.0])
             .tile_overlap(0.25)
             .bsize(256)
             .compat(Compat::V3_1_1)

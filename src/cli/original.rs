@@ -28,8 +28,8 @@ use Answer::{Gpu, GpuNumber, Input, No, Same, Words};
 
 const TRAINING: Answer =
     No("training is not there yet; --model FILE takes a network that cellpose 1 to 3 has trained");
-const VOLUMES: Answer =
-    No("volumes are not there yet; leave the flag out to segment each plane of a stack by itself");
+const ORTHO: Answer =
+    No("a second network for planes along z is not there yet; one network sees all planes of a volume");
 const RESTORATION: Answer =
     No("image restoration is not there yet; restore the images with cellpose 3, and segment them then");
 const FOLDERS: Answer = No("all outputs of a run go into one folder; write -o DIR to name it");
@@ -57,20 +57,20 @@ const FLAGS: [(&str, Answer); 68] = [
     ("chan2_restore", RESTORATION),
     ("add_model", No("models need not be added; write --model FILE")),
     ("transformer", No("networks with a transformer are not supported, only the U-Nets of cellpose 1 to 3")),
-    ("pretrained_model_ortho", VOLUMES),
+    ("pretrained_model_ortho", ORTHO),
     ("no_resample", Same),
     ("no_interp", Same),
     ("no_norm", Same),
     ("norm_percentile", Same),
-    ("do_3D", VOLUMES),
+    ("do_3D", Same),
     ("diameter", Same),
     ("stitch_threshold", Same),
     ("min_size", Same),
-    ("flow3D_smooth", VOLUMES),
+    ("flow3D_smooth", Same),
     ("flow_threshold", Same),
     ("cellprob_threshold", Same),
     ("niter", Same),
-    ("anisotropy", VOLUMES),
+    ("anisotropy", Same),
     ("exclude_on_edges", Same),
     ("augment", Same),
     ("save_png", Words(&["--format", "png"])),

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use flowmask::image::{Note, ReadOptions};
 use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
+use ndarray::ArrayView2;
+
+mod volumes;
 
 use super::args;
 use super::inputs;
@@ -21,11 +24,17 @@ use super::verbose;
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    if args.volumes.do_3d {
+        volumes::check(args)?;
+    }
     let stitching = args.cells.stitching(&options)?;
     let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
     let segmenter = args.speed.segmenter(model)?;
+    if args.volumes.do_3d {
+        segmenter.check_volume(&options)?;
+    }
     if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
@@ -35,7 +44,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
     }
-    inputs.notes.iter().for_each(|note| messages.note(note));
+    inputs.notes.iter().chain(&args.volumes.unused()).for_each(|note| messages.note(note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
@@ -64,6 +73,10 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         messages: Mutex::new(messages),
         fault: Mutex::default(),
     };
+    if args.volumes.do_3d {
+        volumes::run(&run, &segmenter, &options)?;
+        return Ok(run.finish());
+    }
     let stop = AtomicBool::new(false);
     let loads = run.files.iter().map(|file| || run.load(file));
     let mut progress = |images| {
@@ -85,7 +98,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         return Err(error);
     }
     segmented?;
-    Ok(run.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish())
+    Ok(run.finish())
 }
 
 /// An input image.
@@ -142,6 +155,31 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
+/// What was found in an image of a file.
+struct Found<'a> {
+    /// The labels of each plane.
+    masks: Vec<ArrayView2<'a, u32>>,
+    cells: usize,
+    /// The mean of the planes, in pixels.
+    diameter: f64,
+    segmenting: Duration,
+    /// With `--verbose`: how it was cut.
+    about: Option<String>,
+}
+
+impl<'a> Found<'a> {
+    /// Of planes that were segmented one by one.
+    fn of_planes(planes: &[Image], found: &'a [Segmentation], verbose: Option<&(f32, Options)>) -> Self {
+        Found {
+            masks: found.iter().map(|found| found.masks.view()).collect(),
+            cells: found.iter().map(Segmentation::cells).sum(),
+            diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
+            segmenting: Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum()),
+            about: verbose.map(|(diam_mean, options)| verbose::image(planes, found, *diam_mean, options)),
+        }
+    }
+}
+
 /// The planes of all volumes of a stack, as they are segmented.
 fn prepared(stitching: &Stitching, planes: Vec<Image>, depth: usize) -> flowmask::Result<Vec<Image>> {
     let mut planes = planes.into_iter();
@@ -153,6 +191,10 @@ fn prepared(stitching: &Stitching, planes: Vec<Image>, depth: usize) -> flowmask
 }
 
 impl Run {
+    fn finish(self) -> ExitCode {
+        self.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()
+    }
+
     /// Loads the planes of all images of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
@@ -213,7 +255,7 @@ impl Run {
         for part in file.parts.get().into_iter().flatten() {
             let (own, others) = planes.split_at(part.planes.min(planes.len()));
             let (own_found, other_found) = found.split_at_mut(own.len().min(found.len()));
-            match self.write(file, part, own, own_found) {
+            match self.stitched(file, part, own, own_found) {
                 Ok(done) => lock(&self.messages).done(&file.image, &done)?,
                 Err(error) => lock(&self.messages).failed(&file.image, &error)?,
             }
@@ -222,7 +264,8 @@ impl Run {
         Ok(all_found)
     }
 
-    fn write(
+    /// Joins the masks of the planes of each volume, if that is wanted, and writes the outputs of an image.
+    fn stitched(
         &self,
         file: &File,
         part: &Part,
@@ -230,15 +273,28 @@ impl Run {
         found: &mut [Segmentation],
     ) -> anyhow::Result<Done> {
         let start = Instant::now();
-        let Part { names, stack, .. } = part;
-        let mut cells = found.iter().map(Segmentation::cells).sum();
+        let mut cells = None;
         if let (Some(stitching), Some(depth)) = (&self.stitching, part.depth) {
             let volumes = found.chunks_mut(depth).map(|volume| stitching.finish(volume));
-            cells = volumes.sum::<Result<u32, _>>()? as usize;
+            cells = Some(volumes.sum::<Result<u32, _>>()? as usize);
         }
+        let mut found = Found::of_planes(planes, found, self.verbose.as_ref());
+        found.cells = cells.unwrap_or(found.cells);
+        self.write(file, part, planes, found, start)
+    }
+
+    fn write(
+        &self,
+        file: &File,
+        part: &Part,
+        planes: &[Image],
+        found: Found,
+        start: Instant,
+    ) -> anyhow::Result<Done> {
+        let Part { names, stack, .. } = part;
         let shown = if part.originals.is_empty() { planes } else { &part.originals };
         let to = |path| lock(&self.outputs).destination(path);
-        let masks: Vec<_> = found.iter().map(|found| found.masks.view()).collect();
+        let Found { masks, cells, diameter, segmenting, about } = found;
         if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)
                 .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
@@ -247,11 +303,9 @@ impl Run {
         for ((path, plane), masks) in names.overlays.iter().zip(shown).zip(masks) {
             output::save_overlay(to(path), plane, masks)?;
         }
-        if let Some((diam_mean, options)) = &self.verbose {
-            let about = verbose::image(planes, found, *diam_mean, options);
+        if let Some(about) = about {
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
-        let segmenting = Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum());
         let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
         Ok(Done {
             names: names.clone(),
@@ -262,7 +316,7 @@ impl Run {
             notes: stack.notes.clone(),
             height,
             width,
-            diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
+            diameter,
             diameter_from: self.diameter,
             time: *lock(&file.loading) + segmenting + start.elapsed(),
         })

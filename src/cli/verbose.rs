@@ -1,8 +1,9 @@
 //! What `--verbose` tells: how the command line and the images were understood.
 
 use flowmask::cpu::conv::Isa;
+use flowmask::plan::volume::{ORIENTATIONS, scaled_size};
 use flowmask::plan::{grid::Grid, scale::scaled};
-use flowmask::{Device, Image, Options, Result, Segmentation, Segmenter};
+use flowmask::{Device, Image, Options, Result, Segmentation, Segmenter, VolumeSegmentation};
 
 use super::args;
 use super::messages::several;
@@ -18,7 +19,10 @@ pub fn run(speed: &args::Speed, segmenter: &Segmenter) -> Result<Vec<String>> {
             let isa = speed.cpu_isa.as_deref().map_or_else(|| Ok(Isa::best()), Isa::named)?;
             Ok(format!("device cpu: {} threads, {}", segmenter.threads(), isa.name()))
         }
-        gpu => Ok(format!("device {gpu}: {:?}", speed.precision)),
+        gpu => {
+            let kernels = speed.kernels.as_ref().map_or(String::new(), |name| format!(", kernels {name}"));
+            Ok(format!("device {gpu}: {:?}{kernels}", speed.precision))
+        }
     };
     let devices = Device::list(&speed.device)?;
     std::iter::once(Ok(about_model)).chain(devices.iter().map(device)).collect()
@@ -42,4 +46,27 @@ pub fn image(planes: &[Image], found: &[Segmentation], diam_mean: f32, options: 
         format!("{} by {} pixels, {channels}", first.height(), first.width())
     });
     format!("planes {}, each {size}; scale {range}; tiles {count}", planes.len())
+}
+
+/// How the volumes of an image were cut: their size, their size for the network, and the tiles of all orientations.
+pub fn volumes<'a>(
+    mut found: impl ExactSizeIterator<Item = &'a VolumeSegmentation>,
+    diam_mean: f32,
+    options: &Options,
+) -> String {
+    let count = several(found.len(), "volume");
+    let Some(first) = found.next() else { return count };
+    let (depth, height, width) = first.masks.dim();
+    let scale = f64::from(diam_mean) / first.diameter;
+    let small = scaled_size([depth, height, width], scale, options.anisotropy);
+    let tiles = ORIENTATIONS.map(|orientation| {
+        let (planes, (height, width)) = orientation.planes(small);
+        planes * Grid::new(height, width, options.bsize, options.tile_overlap, options.augment).count()
+    });
+    let [z, y, x] = small;
+    format!(
+        "{count}, each of {depth} planes of {height} by {width} pixels; scale {scale:.3}; for the network {z} planes of {y} by \
+         {x}; tiles {}",
+        tiles.iter().sum::<usize>()
+    )
 }

@@ -31,7 +31,7 @@ const THREAD: u64 = 3 << 20;
 pub(crate) struct Cpu {
     /// Nothing for a backend that only runs the stages after the network.
     unet: Option<Arc<Unet>>,
-    arena: Arena,
+    pub(super) arena: Arena,
     /// The bytes of the images that are in memory together, and of their results.
     images: u64,
 }
@@ -58,20 +58,32 @@ impl Cpu {
         Cpu { unet: None, arena: Arena::default(), images: 0 }
     }
 
-    fn unet(&self) -> &Unet {
+    pub(super) fn unet(&self) -> &Unet {
         self.unet.as_ref().expect("a backend without a network gets no images")
     }
 
     /// Tells how much memory the images take that are segmented next, one after the other, and the results of all but
     /// the last: its own result is what its stages leave.
     pub fn hold(&mut self, images: &[&Image], options: &Options) {
-        let pixels = |image: &&Image| memory::pixels(image.size(), image.channels(), image.pixels().kind());
+        let pixels = |image: &&Image| memory::pixels_of(image);
         let results = images.iter().skip(1).map(|image| memory::result(image.size(), options));
         self.images = images.iter().map(pixels).chain(results).sum();
     }
 
-    fn batch(options: &Options) -> usize {
+    pub(super) fn batch(options: &Options) -> usize {
         options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()))
+    }
+
+    /// What the network takes for tiles of this size, (height, width).
+    pub(super) fn network_of(&self, tile: Size) -> Network {
+        let unet = self.unet();
+        Network {
+            // The second addend is the network as it was loaded, before its weights were laid out.
+            weights: unet.bytes() + unet.bytes() / 4,
+            nout: unet.nout() as u64,
+            tile: State::bytes_of(unet, tile) + (unet.nchan() * tile.0 * tile.1 * 4) as u64,
+            thread: THREAD,
+        }
     }
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
@@ -92,14 +104,7 @@ impl Backend for Cpu {
     type Work = Work;
 
     fn check_memory(&mut self, job: &Job<Self>, options: &Options) -> Result<()> {
-        let tile = Shape::of(job.small, options).tile();
-        let network = Network {
-            // The second addend is the network as it was loaded, before its weights were laid out.
-            weights: self.unet().bytes() + self.unet().bytes() / 4,
-            nout: self.unet().nout() as u64,
-            tile: State::bytes_of(self.unet(), tile) + (self.unet().nchan() * tile.0 * tile.1 * 4) as u64,
-            thread: THREAD,
-        };
+        let network = self.network_of(Shape::of(job.small, options).tile());
         let Job { image, small, .. } = *job;
         let (threads, batch) = (rayon::current_num_threads(), Self::batch(options));
         let plan =

@@ -1,5 +1,6 @@
-//! The tiles of an image go through the network in batches.
+//! The tiles of an image, or of the planes of a volume, go through the network in batches.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -28,14 +29,22 @@ struct Worker {
     styles: Vec<f32>,
 }
 
-/// Runs batches of `batch` tiles, which the workers share. Returns the maps of the grid's image, `[nout, height,
-/// width]`, and its style vector: the sum of the tiles' style vectors, scaled to unit length. It is NaN if a value of the
-/// maps is not finite.
-///
-/// Tiles are added in their order in the grid, so the result does not depend on `batch`.
+/// Reads the planes that go through the network: writes the columns of row `y` of a plane, `[column, nchan]`.
+pub(crate) trait Planes: Sync {
+    fn row(&self, plane: usize, y: usize, columns: Range<usize>, scratch: &mut Scratch, out: &mut [f32]);
+}
+
+/// An image is one plane.
+impl Planes for Input<'_> {
+    fn row(&self, _: usize, y: usize, columns: Range<usize>, scratch: &mut Scratch, out: &mut [f32]) {
+        Input::row(self, y, columns, scratch, out);
+    }
+}
+
+/// Runs the tiles of an image through the network, as [`run_planes`]. Returns its maps and its style vector.
 ///
 /// # Errors
-/// [`Error::Cancelled`](crate::Error::Cancelled) when the caller wants to stop. Each tile is a unit of the watch's step.
+/// [`Error::Cancelled`](crate::Error::Cancelled).
 pub(crate) fn run_tiles(
     unet: &Unet,
     input: &Input,
@@ -44,30 +53,86 @@ pub(crate) fn run_tiles(
     arena: &Arena,
     watch: &Watch,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
+    let mut found = (Vec::new(), Vec::new());
+    run_planes(unet, input, 1, grid, batch, arena, watch, |_, maps, style| {
+        found = (maps, style);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Runs batches of `batch` tiles of all `count` planes, which the workers share: a batch has tiles of several planes. When
+/// the tiles of a plane are done, calls `done` with its number, its maps, `[nout, height, width]` of the grid's image, and
+/// its style vector: the sum of the tiles' style vectors, scaled to unit length. It is NaN if a value of the maps is not
+/// finite.
+///
+/// Tiles are added in their order in the grid, so the result does not depend on `batch`.
+///
+/// # Errors
+/// Those of `done`, and [`Error::Cancelled`](crate::Error::Cancelled) when the caller wants to stop. Each tile is a unit of
+/// the watch's step.
+#[expect(clippy::too_many_arguments, reason = "each is one thing, and both callers have them apart")]
+pub(crate) fn run_planes(
+    unet: &Unet,
+    planes: &impl Planes,
+    count: usize,
+    grid: &Grid,
+    batch: usize,
+    arena: &Arena,
+    watch: &Watch,
+    mut done: impl FnMut(usize, Vec<f32>, Vec<f32>) -> Result<()>,
+) -> Result<()> {
     let tiles = grid.tiles();
-    let batch = batch.clamp(1, tiles.len());
+    let all: Vec<(usize, Tile)> =
+        (0..count).flat_map(|plane| tiles.iter().map(move |&tile| (plane, tile))).collect();
+    let batch = batch.clamp(1, all.len().max(1));
     let share = batch.div_ceil(rayon::current_num_threads());
     let mut workers = arena.take(unet, grid.tile, batch.div_ceil(share));
-    let mut blend = Blend::new(grid, unet.nout());
-    let mut style = vec![0.0; unet.style_length()];
-    for part in tiles.chunks(batch) {
+    let mut sum = Sum::new(unet, grid);
+    let mut added = 0;
+    for part in all.chunks(batch) {
         let shares = workers.par_iter_mut().zip(part.par_chunks(share));
-        shares.try_for_each(|(worker, tiles)| worker.run(unet, input, grid, tiles, watch))?;
+        shares.try_for_each(|(worker, tiles)| worker.run(unet, planes, grid, tiles, watch))?;
         for (worker, tiles) in workers.iter().zip(part.chunks(share)) {
-            for (i, &tile) in tiles.iter().enumerate() {
-                let (values, tile_style) = worker.output(unet, i);
-                blend.add(tile, values);
-                style.iter_mut().zip(tile_style).for_each(|(sum, s)| *sum += s);
+            for (i, &(plane, tile)) in tiles.iter().enumerate() {
+                sum.add(tile, worker.output(unet, i));
+                added += 1;
+                if added % grid.count() == 0 {
+                    let (maps, style) = std::mem::replace(&mut sum, Sum::new(unet, grid)).finish();
+                    done(plane, maps, style)?;
+                }
             }
         }
     }
     arena.put_back(workers);
-    unit_length(&mut style);
-    let (maps, finite) = blend.finish();
-    if !finite {
-        style.fill(f32::NAN);
+    Ok(())
+}
+
+/// What the tiles of a plane add up to.
+struct Sum<'a> {
+    blend: Blend<'a>,
+    style: Vec<f32>,
+}
+
+impl<'a> Sum<'a> {
+    fn new(unet: &Unet, grid: &'a Grid) -> Self {
+        Sum { blend: Blend::new(grid, unet.nout()), style: vec![0.0; unet.style_length()] }
     }
-    Ok((maps, style))
+
+    fn add(&mut self, tile: Tile, (values, style): (&[f32], &[f32])) {
+        self.blend.add(tile, values);
+        self.style.iter_mut().zip(style).for_each(|(sum, s)| *sum += s);
+    }
+
+    /// The maps and the style vector.
+    fn finish(mut self) -> (Vec<f32>, Vec<f32>) {
+        unit_length(&mut self.style);
+        let (maps, finite) = self.blend.finish();
+        if !finite {
+            self.style.fill(f32::NAN);
+        }
+        (maps, self.style)
+    }
 }
 
 impl Arena {
@@ -100,15 +165,22 @@ impl Worker {
         Worker { tile, state, pixels, values: Vec::new(), styles: Vec::new() }
     }
 
-    fn run(&mut self, unet: &Unet, input: &Input, grid: &Grid, tiles: &[Tile], watch: &Watch) -> Result<()> {
+    fn run(
+        &mut self,
+        unet: &Unet,
+        planes: &impl Planes,
+        grid: &Grid,
+        tiles: &[(usize, Tile)],
+        watch: &Watch,
+    ) -> Result<()> {
         let values = unet.nout() * self.tile.0 * self.tile.1;
         if self.values.len() < tiles.len() * values {
             self.values = zeros(tiles.len() * values);
         }
         self.styles.clear();
         let mut scratch = Scratch::default();
-        for (&tile, values) in tiles.iter().zip(self.values.chunks_exact_mut(values)) {
-            let row = |y, columns, out: &mut [f32]| input.row(y, columns, &mut scratch, out);
+        for (&(plane, tile), values) in tiles.iter().zip(self.values.chunks_exact_mut(values)) {
+            let row = |y, columns, out: &mut [f32]| planes.row(plane, y, columns, &mut scratch, out);
             grid.cut(row, unet.nchan(), tile, &mut self.pixels);
             self.state.set_input(&self.pixels);
             forward_while(unet, &mut self.state, values, &|| watch.go_on());

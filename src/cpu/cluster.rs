@@ -8,16 +8,16 @@ use crate::memory::zeros;
 use crate::watch::GoOn;
 
 /// A pixel can be a seed when more walks than this ended in it.
-const SEED_ABOVE: u32 = 10;
+pub(super) const SEED_ABOVE: u32 = 10;
 /// A seed grows over a pixel when more walks than this ended in it.
-const GROW_ABOVE: u32 = 2;
+pub(super) const GROW_ABOVE: u32 = 2;
 /// Steps of growth of a seed; each reaches one pixel further.
-const REACH: usize = 5;
+pub(super) const REACH: usize = 5;
 /// Side of the square of pixels that a seed can reach.
-const WINDOW: usize = 2 * REACH + 1;
+pub(super) const WINDOW: usize = 2 * REACH + 1;
 
 /// Points that are labelled from one question whether to go on to the next: a few milliseconds of work.
-const BETWEEN: usize = 1 << 18;
+pub(super) const BETWEEN: usize = 1 << 18;
 
 /// Which pixels of the square belong to a seed: a number for each row, a bit for each column.
 type Window = [u16; WINDOW];
@@ -131,7 +131,7 @@ fn paint(counts: Vec<u32>, seeds: &[usize], windows: &[Window], width: usize) ->
     basins
 }
 
-fn drop_large(labels: &mut [u32], count: usize, max_size_fraction: f64) {
+pub(super) fn drop_large(labels: &mut [u32], count: usize, max_size_fraction: f64) {
     let mut areas = vec![0usize; count + 1];
     labels.iter().for_each(|&label| areas[label as usize] += 1);
     let largest = labels.len() as f64 * max_size_fraction;

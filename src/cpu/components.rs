@@ -114,7 +114,8 @@ pub(crate) fn fill_holes_and_drop_small_while(
     }
 }
 
-fn drop_small(labels: &mut [u32], min_size: usize, compat: Compat) {
+/// Drops labels of fewer than `min_size` pixels, and renumbers; does nothing if `min_size` is 0.
+pub(super) fn drop_small(labels: &mut [u32], min_size: usize, compat: Compat) {
     if min_size == 0 {
         return;
     }

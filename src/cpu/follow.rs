@@ -7,7 +7,7 @@ use crate::options::Sampling;
 use crate::watch::GoOn;
 
 /// Pixels that one task follows. Their number does not change the result.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 
 /// The pixels in cells and the points where their walks ended.
 #[derive(Clone, Debug, Default)]
@@ -77,8 +77,13 @@ pub(crate) fn follow_while(
 /// Points that walk side by side, so that the processor computes one while another waits for its flow from memory.
 const ABREAST: usize = 8;
 
-/// Takes `niter` steps with each point.
-fn walk(points: &mut [[f32; 2]], niter: u32, go_on: GoOn, step: impl Fn([f32; 2]) -> [f32; 2]) {
+/// Takes `niter` steps with each point, which has `N` coordinates.
+pub(super) fn walk<const N: usize>(
+    points: &mut [[f32; N]],
+    niter: u32,
+    go_on: GoOn,
+    step: impl Fn([f32; N]) -> [f32; N],
+) {
     for points in points.chunks_mut(ABREAST) {
         if !go_on() {
             return;
@@ -99,9 +104,9 @@ fn walk(points: &mut [[f32; 2]], niter: u32, go_on: GoOn, step: impl Fn([f32; 2]
 /// A point on its walk. A step depends on the position alone, so a walk that returns to a position repeats the same
 /// cycle for ever (a point that stands still has a cycle of length 1), and whole rounds are skipped. Cycles are found
 /// by Brent's algorithm (BIT 20, 1980): positions are compared with a mark, which is set after 1, 2, 4, 8… steps.
-struct Walker {
-    at: [f32; 2],
-    mark: [f32; 2],
+struct Walker<const N: usize> {
+    at: [f32; N],
+    mark: [f32; N],
     /// Steps since the mark was set.
     steps: u32,
     /// The number of steps after which the next mark is set.
@@ -110,12 +115,12 @@ struct Walker {
     left: u32,
 }
 
-impl Walker {
+impl<const N: usize> Walker<N> {
     const fn new() -> Self {
-        Walker { at: [0.0; 2], mark: [0.0; 2], steps: 0, next_mark: 1, left: 0 }
+        Walker { at: [0.0; N], mark: [0.0; N], steps: 0, next_mark: 1, left: 0 }
     }
 
-    fn go(&mut self, next: [f32; 2]) {
+    fn go(&mut self, next: [f32; N]) {
         self.left -= 1;
         self.steps += 1;
         if next == self.at {

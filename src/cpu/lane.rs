@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::backend::Cpu;
 use super::conv::Isa;
 use super::network::Unet;
+use super::volume::pipeline;
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
 use crate::pool::Pool;
+use crate::volume::Found;
 use crate::watch::Watch;
 use crate::{Device, Image, Model, Options, Result};
 
@@ -48,6 +50,11 @@ impl Lane for CpuLane {
             engine.segment(&[image], options, watch)
         };
         pool.install(|| images.iter().enumerate().flat_map(one).collect())
+    }
+
+    fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found> {
+        let CpuLane { engine, pool } = self;
+        pool.install(|| pipeline::segment(&engine.backend, planes, scale, options, watch))
     }
 
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::memory::zeros;
 use crate::options::{Compat, Normalize};
-use crate::plan::percentiles::{min_contrast, rank, steps, steps_of_stack};
+use crate::plan::percentiles::{min_contrast, rank, steps, steps_of_volume};
 
 /// The normalisation of a channel: its low percentile becomes 0 and its high percentile 1, without clipping. If they
 /// differ by no more than the rounding of their values (16 spacings of single precision at the larger one), all values
@@ -43,40 +43,51 @@ pub fn levels(
     compat: Compat,
 ) -> Vec<Levels> {
     let (down, across) = steps(height, width);
-    let rows: Vec<usize> = (0..height).step_by(down).collect();
-    levels_of(row, (height, &rows), (width, across), nchan, (options, compat))
+    let sampled = (0..height).step_by(down).collect();
+    levels_of_rows(row, height, width, nchan, &Sample { rows: sampled, across }, options, compat)
 }
 
-/// The levels of each channel of a volume, whose `shape` is (planes, height, width). `row(z, y, out)` must write row `y` of
-/// plane `z`, `[width, nchan]`.
-pub(crate) fn levels_of_stack(
+/// The levels of each channel of a volume, `[depth, height, width]`, all planes together. `row(plane, y, out)` must write a
+/// row of a plane.
+pub(crate) fn levels_of_volume(
     row: impl Fn(usize, usize, &mut [f32]) + Sync,
-    [planes, height, width]: [usize; 3],
+    [depth, height, width]: [usize; 3],
     nchan: usize,
     options: &Normalize,
     compat: Compat,
 ) -> Vec<Levels> {
-    let (up, down, across) = steps_of_stack(planes, height, width);
-    let in_plane = |z: usize| (0..height).step_by(down).map(move |y| z * height + y);
-    let rows: Vec<usize> = (0..planes).step_by(up).flat_map(in_plane).collect();
+    let [far, down, across] = steps_of_volume([depth, height, width]);
+    let rows = |z: usize| (0..height).step_by(down).map(move |y| z * height + y);
+    let sample = Sample { rows: (0..depth).step_by(far).flat_map(rows).collect(), across };
     let row = |i: usize, out: &mut [f32]| row(i / height, i % height, out);
-    levels_of(row, (planes * height, &rows), (width, across), nchan, (options, compat))
+    levels_of_rows(row, depth * height, width, nchan, &sample, options, compat)
 }
 
-/// The levels of `height` rows, from every `across`th column of the rows in `sampled`.
-fn levels_of(
+/// The pixels that percentiles are taken from.
+struct Sample {
+    rows: Vec<usize>,
+    /// The distance of two columns.
+    across: usize,
+}
+
+/// The levels of rows, of which `row` writes one.
+fn levels_of_rows(
     row: impl Fn(usize, &mut [f32]) + Sync,
-    (height, sampled): (usize, &[usize]),
-    (width, across): (usize, usize),
+    height: usize,
+    width: usize,
     nchan: usize,
-    (options, compat): (&Normalize, Compat),
+    Sample { rows, across }: &Sample,
+    options: &Normalize,
+    compat: Compat,
 ) -> Vec<Levels> {
+    let across = *across;
     let scratch = || vec![0.0; width * nchan];
+    // The values of a channel in the rows of the sample and every `across`th column.
     let sample = |channel: usize| {
         let columns = width.div_ceil(across);
-        let mut values = zeros(sampled.len() * columns);
-        let rows = values.par_chunks_exact_mut(columns).zip(sampled);
-        rows.for_each_init(scratch, |pixels, (values, &y)| {
+        let mut values = zeros(rows.len() * columns);
+        let lines = values.par_chunks_exact_mut(columns).zip(rows);
+        lines.for_each_init(scratch, |pixels, (values, &y)| {
             row(y, pixels);
             let pixels = pixels[channel..].iter().step_by(nchan * across);
             values.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = *pixel);
@@ -93,8 +104,8 @@ fn levels_of(
     };
     let level = |channel: usize| {
         let mut sample = sample(channel);
-        let complete = sampled.len() == height && across == 1;
-        let constant = sample.iter().all(|v| *v == sample[0]) && (complete || all(channel, sample[0]));
+        let every = rows.len() == height && across == 1;
+        let constant = sample.iter().all(|v| *v == sample[0]) && (every || all(channel, sample[0]));
         let [low, high] = match constant {
             true => [0.0; 2],
             false => options.percentile.map(|q| percentile(&mut sample, q)),

@@ -26,10 +26,17 @@ pub fn keep_largest_parts(labels: &mut [u32], width: usize) {
 
 /// Like [`keep_largest_parts`], and leaves the labels as they are when `go_on` is false.
 pub(crate) fn keep_largest_parts_while(labels: &mut [u32], width: usize, go_on: GoOn) {
-    let width = width.max(1);
+    let height = labels.len() / width.max(1);
+    keep_largest_of_planes(labels, (height, width), go_on);
+}
+
+/// Like [`keep_largest_parts_while`], for planes one behind the other: a pixel is also next to those at the same place of
+/// the planes before and behind.
+pub(super) fn keep_largest_of_planes(labels: &mut [u32], (height, width): (usize, usize), go_on: GoOn) {
+    let (height, width) = (height.max(1), width.max(1));
     let rows: Vec<Vec<Run>> =
         labels.par_chunks(width).enumerate().map(|(y, row)| runs_of(row, y * width)).collect();
-    let mut parents = connect(labels, &rows, width, go_on);
+    let mut parents = connect(labels, &rows, (height, width), go_on);
     if !go_on() {
         return;
     }
@@ -63,24 +70,45 @@ fn runs_of(row: &[u32], first: usize) -> Vec<Run> {
 
 /// Connects the runs of neighbouring rows that have a label in common: for each run the number of an earlier run of its
 /// part, or its own number if it is the first. The rest of the rows is not connected when `go_on` is false.
-fn connect(labels: &[u32], rows: &[Vec<Run>], width: usize, go_on: GoOn) -> Vec<usize> {
+fn connect(labels: &[u32], rows: &[Vec<Run>], (height, width): (usize, usize), go_on: GoOn) -> Vec<usize> {
     let mut parents: Vec<usize> = (0..rows.iter().map(Vec::len).sum()).collect();
+    // The number of the first run of each row.
+    let mut firsts = Vec::with_capacity(rows.len());
     let mut first = 0;
-    for (upper, lower) in rows.iter().zip(rows.iter().skip(1)).take_while(|_| go_on()) {
-        let (mut i, mut j) = (0, 0);
-        while let (Some(above), Some(below)) = (upper.get(i), lower.get(j)) {
-            let touch = above.start + width < below.end && below.start < above.end + width;
-            if touch && labels[above.start] == labels[below.start] {
-                unite(&mut parents, first + i, first + upper.len() + j);
-            }
-            match above.end + width < below.end {
-                true => i += 1,
-                false => j += 1,
-            }
+    for (y, row) in rows.iter().enumerate().take_while(|_| go_on()) {
+        firsts.push(first);
+        // The row above in the same plane, and the same row of the plane before.
+        for above in [(y % height > 0).then_some(1), (y >= height).then_some(height)].into_iter().flatten() {
+            let upper = y - above;
+            touching(labels, &rows[upper], row, above * width, |i, j| {
+                unite(&mut parents, firsts[upper] + i, first + j);
+            });
         }
-        first += upper.len();
+        first += row.len();
     }
     parents
+}
+
+/// Calls `found` with the places in their rows of any two runs that touch and have the same label. A pixel has the index
+/// `distance` less than that below it.
+fn touching(
+    labels: &[u32],
+    upper: &[Run],
+    lower: &[Run],
+    distance: usize,
+    mut found: impl FnMut(usize, usize),
+) {
+    let (mut i, mut j) = (0, 0);
+    while let (Some(above), Some(below)) = (upper.get(i), lower.get(j)) {
+        let touch = above.start + distance < below.end && below.start < above.end + distance;
+        if touch && labels[above.start] == labels[below.start] {
+            found(i, j);
+        }
+        match above.end + distance < below.end {
+            true => i += 1,
+            false => j += 1,
+        }
+    }
 }
 
 /// The first run of the part that run `i` belongs to.

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::memory::{room, zeros};
 use crate::plan::scale::step;
+use crate::watch::GoOn;
 
 /// The two source indices between which a destination index lies, and the weight of the second (`INTER_LINEAR`: pixel
 /// centres at halves, clamped at the edges, no antialiasing).
@@ -37,15 +38,32 @@ pub fn linear(source: &[f32], from: (usize, usize), to: (usize, usize), channels
 
 /// Resizes several planes, `[plane, height, width]`, like [`linear`].
 pub(super) fn planes(source: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+    planes_while(source, from, to, &|| true)
+}
+
+/// Like [`planes`], and stops early, with planes of zeros, when `go_on` is false.
+pub(super) fn planes_while(
+    source: &[f32],
+    from: (usize, usize),
+    to: (usize, usize),
+    go_on: GoOn,
+) -> Vec<f32> {
     let count = source.len() / (from.0 * from.1);
     let mut out = zeros(count * to.0 * to.1);
-    for (plane, out) in source.chunks_exact(from.0 * from.1).zip(out.chunks_exact_mut(to.0 * to.1)) {
+    let pairs = source.chunks_exact(from.0 * from.1).zip(out.chunks_exact_mut(to.0 * to.1));
+    for (plane, out) in pairs.take_while(|_| go_on()) {
         linear_to(plane, from, to, 1, out);
     }
     out
 }
 
-fn linear_to(source: &[f32], from: (usize, usize), to: (usize, usize), channels: usize, out: &mut [f32]) {
+pub(super) fn linear_to(
+    source: &[f32],
+    from: (usize, usize),
+    to: (usize, usize),
+    channels: usize,
+    out: &mut [f32],
+) {
     let (rows, columns) = (neighbours(from.0, to.0), neighbours(from.1, to.1));
     let row = |y: usize| &source[y * from.1 * channels..][..from.1 * channels];
     out.par_chunks_exact_mut(to.1 * channels).zip(&rows).for_each(|(out, y)| {

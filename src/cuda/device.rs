@@ -7,7 +7,9 @@ use cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute, CUresult};
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError};
 use cudarc::nvrtc::Ptx;
 
+use super::conv::Choice;
 use super::driver::{driver, driver_version};
+use super::nvrtc::{Cache, Compiler, Images, specific};
 use crate::{Device, Error, Result};
 
 /// Bytes of shared memory that a kernel may use without a higher limit being set.
@@ -20,6 +22,7 @@ pub struct Gpu {
     context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
     kernels: Arc<Kernels>,
+    choice: Arc<Choice>,
     /// Whether the GPU reads the host's pageable memory by itself, as on coherent systems (Grace Hopper) and with Linux's
     /// HMM.
     reads_pageable: bool,
@@ -30,6 +33,10 @@ pub struct Gpu {
 struct Kernels {
     /// The module of each file of `kernels`, by the name of the file.
     modules: HashMap<&'static str, Arc<CudaModule>>,
+    /// The files that are not for this card, or cannot be used on it, with the reasons.
+    absent: Vec<(&'static str, String)>,
+    /// The version of NVRTC, (major, minor).
+    compiler: (i32, i32),
     /// The kernels that were used so far, by name, with the bytes of shared memory that each may use.
     functions: Mutex<HashMap<&'static str, (CudaFunction, u32)>>,
 }
@@ -60,7 +67,7 @@ impl Gpu {
         let pageable = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_PAGEABLE_MEMORY_ACCESS;
         // An older driver, which does not know the question, has no such systems.
         let reads_pageable = context.attribute(pageable).is_ok_and(|yes| yes != 0);
-        Ok(Gpu { context, stream, kernels, reads_pageable })
+        Ok(Gpu { context, stream, kernels, choice: Arc::default(), reads_pageable })
     }
 
     /// Returns the same GPU with a new stream.
@@ -70,6 +77,27 @@ impl Gpu {
     pub fn fork(&self) -> Result<Self> {
         let stream = self.context.new_stream().map_err(|e| self.error(e))?;
         Ok(Gpu { stream, ..self.clone() })
+    }
+
+    /// Returns the same GPU with another choice of kernels. Networks that are on it already keep to the orders of their
+    /// weights.
+    pub fn choosing(self, choice: Choice) -> Self {
+        Gpu { choice: Arc::new(choice), ..self }
+    }
+
+    /// Which kernels compute the convolutions.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Why the kernels of a file of `kernels` cannot be used on this card; `None` if they can.
+    pub(crate) fn absent(&self, file: &str) -> Option<&str> {
+        self.kernels.absent.iter().find(|(name, _)| *name == file).map(|(_, reason)| &**reason)
+    }
+
+    /// The version of NVRTC that compiled the kernels, (major, minor).
+    pub(crate) fn compiler(&self) -> (i32, i32) {
+        self.kernels.compiler
     }
 
     /// The name of the card.
@@ -167,14 +195,18 @@ impl Gpu {
 
 impl Kernels {
     fn load(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Self> {
-        let module = |(name, image): (&'static str, Ptx)| {
-            let error = |e| Error::device(Device::Cuda(context.ordinal()), refused(name, e));
-            Ok((name, context.load_module(image).map_err(error)?))
-        };
-        Ok(Kernels {
-            modules: images(context, progress)?.into_iter().map(module).collect::<Result<_>>()?,
-            functions: Mutex::default(),
-        })
+        let images = images(context, progress)?;
+        let (mut modules, mut absent) = (HashMap::new(), images.absent);
+        for (name, image) in images.files {
+            match context.load_module(Ptx::from_binary(image)) {
+                Ok(module) => drop(modules.insert(name, module)),
+                Err(error) if specific(name).is_some() => absent.push((name, refused(name, error))),
+                Err(error) => {
+                    return Err(Error::device(Device::Cuda(context.ordinal()), refused(name, error)));
+                }
+            }
+        }
+        Ok(Kernels { modules, absent, compiler: images.compiler, functions: Mutex::default() })
     }
 }
 
@@ -187,11 +219,9 @@ fn refused(name: &str, error: DriverError) -> String {
     )
 }
 
-/// The compiled code of each file of `kernels`, with the name of the file.
-fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Vec<(&'static str, Ptx)>> {
-    use super::nvrtc::{Cache, Compiler};
+/// The compiled code of each file of `kernels` that is for the card.
+fn images(context: &Arc<CudaContext>, progress: &dyn Fn(usize, usize)) -> Result<Images> {
     let capability = context.compute_capability();
     let capability = capability.map_err(|e| Error::device(Device::Cuda(context.ordinal()), e))?;
-    let images = Compiler::find_images(driver_version()?, capability, &Cache::user(), progress)?;
-    Ok(images.files.into_iter().map(|(name, image)| (name, Ptx::from_binary(image))).collect())
+    Compiler::find_images(driver_version()?, capability, &Cache::user(), progress)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::backend::{Cuda, Source};
+use super::conv::{Choice, chosen, pinned};
 use super::{Gpu, network};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
@@ -16,21 +17,28 @@ const STREAMS: usize = 2;
 /// A lane that runs on one stream of a GPU.
 pub(super) struct CudaLane(pub(super) Engine<Cuda>);
 
-/// Opens the GPUs with these indices, copies the model to each, and makes their lanes. `compiling` is called while the
-/// kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
+/// Opens the GPUs with these indices, copies the model to each, and makes their lanes. `kernels` names the variant of the
+/// convolutions in half precision, which otherwise is chosen by measurement, once for all GPUs of a kind. `compiling` is
+/// called while the kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
 ///
 /// # Errors
-/// [`Error::Device`](crate::Error::Device).
+/// [`Error::Device`](crate::Error::Device), and [`Error::Option`](crate::Error::Option) for kernels that cannot be used.
 pub(crate) fn lanes(
     model: &Model,
     gpus: &[usize],
     precision: Precision,
+    kernels: Option<&str>,
     compiling: &dyn Fn(usize, usize),
 ) -> Result<Lanes> {
     let mut lanes: Vec<Box<dyn Lane>> = Vec::new();
+    let mut known = Vec::new();
     let spares = Arc::new(Spares::new(gpus.len() * STREAMS));
     for &ordinal in gpus {
         let gpu = Gpu::open_with(ordinal, compiling)?;
+        let gpu = match precision {
+            Precision::F16 => choosing(gpu, kernels, &mut known)?,
+            Precision::F32 => gpu,
+        };
         let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
         // The streams of the lanes do not wait for the stream that copies the weights.
         gpu.synchronize()?;
@@ -40,6 +48,25 @@ pub(crate) fn lanes(
         }
     }
     Ok(Lanes::new(lanes, None).with(spares))
+}
+
+/// A kind of card, by name and compute capability, with what was chosen for it.
+type Known = Vec<((String, (i32, i32)), Choice)>;
+
+/// The GPU with the kernels that it is to use.
+fn choosing(gpu: Gpu, kernels: Option<&str>, known: &mut Known) -> Result<Gpu> {
+    if let Some(name) = kernels {
+        let choice = pinned(&gpu, name)?;
+        return Ok(gpu.choosing(choice));
+    }
+    let capability = gpu.context().compute_capability().map_err(|e| gpu.error(e))?;
+    let kind = (gpu.name()?, capability);
+    let choice = match known.iter().find(|(other, _)| *other == kind) {
+        Some((_, choice)) => choice.clone(),
+        None => chosen(&gpu)?,
+    };
+    known.push((kind, choice.clone()));
+    Ok(gpu.choosing(choice))
 }
 
 impl Lane for CudaLane {

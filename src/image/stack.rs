@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Image;
+use crate::{Error, Result};
 
 /// The pictures of one image: the planes of a stack, or the frames of a time series. There is at least one.
 #[non_exhaustive]
@@ -67,6 +68,29 @@ impl Layout {
     /// The number of planes that fill the axes; `None` if it overflows.
     pub fn planes(&self) -> Option<usize> {
         self.axes.iter().try_fold(1_usize, |n, axis| n.checked_mul(axis.length))
+    }
+
+    /// The planes of each volume, front to back: the planes along Z, for each place on the other axes, such as each time
+    /// point.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when there is one plane, or no axis is called Z.
+    pub fn volumes(&self) -> Result<Vec<Vec<usize>>> {
+        let count = self.planes().unwrap_or(usize::MAX);
+        if count < 2 {
+            return Err(Error::Image("has one plane; a volume needs at least two".into()));
+        }
+        let Some(z) = self.axes.iter().position(|axis| axis.letter == 'Z') else {
+            let reason = format!(
+                "none of its axes, {}YX, is known to be Z, along which planes make a volume; --axes or --z-axis names it",
+                self.letters()
+            );
+            return Err(Error::Image(reason));
+        };
+        let depth = self.axes[z].length;
+        let inner: usize = self.axes[z + 1..].iter().map(|axis| axis.length).product();
+        let first = |volume: usize| volume / inner * depth * inner + volume % inner;
+        Ok((0..count / depth).map(|v| (0..depth).map(|plane| first(v) + plane * inner).collect()).collect())
     }
 
     /// The letters of the axes of the planes, slowest first, such as `TZ`.

@@ -3,7 +3,7 @@
 use super::grid::Shape;
 use super::percentiles;
 use crate::memory::free;
-use crate::{Error, Options, PixelType, Result};
+use crate::{Error, Image, Options, PixelType, Result};
 
 /// Bytes of a number of the maps, and of a label.
 const NUMBER: u64 = 4;
@@ -12,7 +12,7 @@ const STEP: u64 = 8;
 /// Bytes of a pixel that is followed: its index and its end point.
 const POINT: u64 = 12;
 /// The program itself: 21 MB of its file that is mapped, most of it weights, and what its threads and tables take.
-const PROGRAM: u64 = 24 << 20;
+pub(super) const PROGRAM: u64 = 24 << 20;
 
 /// What the network of a model takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,6 +158,11 @@ impl OnGpu {
 /// Bytes of an image's pixels.
 pub(crate) fn pixels(size: (usize, usize), channels: usize, kind: PixelType) -> u64 {
     area(size).saturating_mul(channels as u64 * kind.bytes() as u64)
+}
+
+/// [`pixels`] of an image that is there.
+pub(crate) fn pixels_of(image: &Image) -> u64 {
+    pixels(image.size(), image.channels(), image.pixels().kind())
 }
 
 /// Bytes of an image's result.

@@ -8,3 +8,4 @@ pub(crate) mod memory;
 pub(crate) mod percentiles;
 pub mod scale;
 pub mod taper;
+pub mod volume;

@@ -11,11 +11,12 @@ pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
     (step(height), step(width))
 }
 
-/// In a volume of more pixels than [`SAMPLE_ABOVE`]: distance in planes, rows and columns.
-pub(crate) fn steps_of_stack(planes: usize, height: usize, width: usize) -> (usize, usize, usize) {
-    match planes.saturating_mul(height * width) > SAMPLE_ABOVE {
-        true => ((planes / 50).max(1), (height / 224).max(1), (width / 224).max(1)),
-        false => (1, 1, 1),
+/// Distance in planes, in rows and in columns from one voxel of the sample of a volume to the next.
+pub(crate) fn steps_of_volume([depth, height, width]: [usize; 3]) -> [usize; 3] {
+    let step = |length: usize, least: usize| (length / least).max(1);
+    match depth * height * width > SAMPLE_ABOVE {
+        true => [step(depth, 50), step(height, 224), step(width, 224)],
+        false => [1; 3],
     }
 }
 

@@ -10,6 +10,7 @@ use super::scene::{BIN, Run, Scene};
 fn emulated(scene: &Scene, words: &str, environment: &[(&str, &str)]) -> Run {
     let mut command = command(words);
     command.env("LD_LIBRARY_PATH", flowmask_emulator::folder()).env("FLOWMASK_CACHE", scene.path("cache"));
+    command.env("FLOWMASK_TUNE", "off");
     scene.output(command.env_remove("FLOWMASK_NVRTC").envs(environment.iter().copied()))
 }
 
@@ -76,6 +77,7 @@ fn without_a_part(scene: &Scene) {
 /// A run with the driver of `without_a_part`, where NVRTC is in this folder.
 fn with_nvrtc(scene: &Scene, folder: &str, command: &mut Command) -> Run {
     let variables = [("FLOWMASK_NVRTC", folder), ("LD_LIBRARY_PATH", "driver"), ("FLOWMASK_CACHE", "cache")];
+    let command = command.env("FLOWMASK_TUNE", "off");
     scene.output(command.envs(variables.map(|(name, folder)| (name, scene.path(folder)))))
 }
 

@@ -30,3 +30,6 @@ mod server;
 mod stitch;
 #[cfg(target_os = "linux")]
 mod stopped;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tuned;
+mod volumes;

@@ -2,7 +2,9 @@
 
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use flowmask::Precision;
-use flowmask::cuda::conv::{Act, CHANNELS_IN, ConvSum, GROUP, Last, Map, Rows, Size, Weights};
+use flowmask::cuda::conv::{
+    self, Act, CHANNELS_IN, ConvSum, GROUP, Kind, Last, Layout, Map, Rows, Size, VARIANTS, Weights,
+};
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::model::network::{Affine, Conv};
 
@@ -11,26 +13,26 @@ use crate::random::Random;
 
 /// What is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Case {
-    count: usize,
-    height: usize,
-    width: usize,
-    inputs: usize,
-    outputs: usize,
-    up: bool,
+pub(crate) struct Case {
+    pub count: usize,
+    pub height: usize,
+    pub width: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub up: bool,
     /// 1: one for all tiles, 2: a shift for each.
-    act: usize,
-    bias_of_tile: bool,
+    pub act: usize,
+    pub bias_of_tile: bool,
     /// Channels of the projection's source, and whether it is taken at twice its size.
-    proj: Option<(usize, bool)>,
-    skip: bool,
-    accumulate: bool,
-    relu: bool,
-    pooled: bool,
-    last: Option<usize>,
+    pub proj: Option<(usize, bool)>,
+    pub skip: bool,
+    pub accumulate: bool,
+    pub relu: bool,
+    pub pooled: bool,
+    pub last: Option<usize>,
 }
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case { count: 1, height: 1, width: 1, inputs: 1, outputs: 1, ..DEFAULT },
     Case { count: 2, height: 7, width: 9, inputs: 2, outputs: 33, act: 1, relu: true, ..DEFAULT },
     Case { count: 3, height: 3, width: 17, inputs: 40, outputs: 20, act: 2, bias_of_tile: true, ..DEFAULT },
@@ -62,7 +64,7 @@ const CASES: &[Case] = &[
 ];
 
 /// 21 quarters of strips a tile, where squares of 8×8 pixels would be 8 strips: in half precision, they lie apart.
-const APART: Case = Case {
+pub(crate) const APART: Case = Case {
     count: 3,
     height: 11,
     width: 28,
@@ -75,7 +77,7 @@ const APART: Case = Case {
     ..DEFAULT
 };
 
-const DEFAULT: Case = Case {
+pub(crate) const DEFAULT: Case = Case {
     count: 0,
     height: 0,
     width: 0,
@@ -128,9 +130,9 @@ fn stored(channels: usize) -> usize {
 }
 
 /// A case with all its inputs.
-struct Problem {
-    case: Case,
-    size: Size,
+pub(crate) struct Problem {
+    pub case: Case,
+    pub size: Size,
     src: Plain,
     conv: Conv,
     act: Affine,
@@ -146,7 +148,7 @@ struct Problem {
 }
 
 impl Problem {
-    fn new(case: Case) -> Self {
+    pub fn new(case: Case) -> Self {
         let mut r = Random(case.outputs as u64 * 1000 + case.inputs as u64);
         let size = Size { count: case.count, height: case.height, width: case.width };
         let channels = case.outputs;
@@ -170,6 +172,14 @@ impl Problem {
             norm: r.affine(channels),
             last: r.conv(1, channels, case.last.unwrap_or(1)),
         }
+    }
+
+    /// What a variant is asked for.
+    fn kind(&self) -> Kind {
+        let Case { inputs, outputs, up, act, proj, .. } = self.case;
+        let (proj_inputs, proj_up) = proj.unwrap_or_default();
+        let [inputs, proj_inputs] = [inputs, proj_inputs].map(stored);
+        Kind { inputs, proj_inputs, outputs: stored(outputs), up, proj_up, act: act > 0 }
     }
 
     /// The sum at one pixel, all outputs.
@@ -214,14 +224,26 @@ impl Problem {
     }
 
     /// What the kernel makes: the map, the pooled map, the last layer. What is not made keeps its marks.
-    fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+    pub fn run(&self, gpu: &Gpu, precision: Precision, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+        let layout = if precision == Precision::F16 { Layout::Lanes } else { Layout::Plain };
+        self.run_in(gpu, layout, change)
+    }
+
+    /// The same with the weights in a layout, which tells the kernel.
+    pub fn run_in(&self, gpu: &Gpu, layout: Layout, change: impl Fn(ConvSum) -> ConvSum) -> [Vec<f32>; 3] {
+        let precision = layout.precision();
         let case = self.case;
         let of_input = |channels: usize| if channels < 3 { CHANNELS_IN } else { stored(channels) };
         let inputs = of_input(case.inputs);
         let proj = self.proj.as_ref().map(|(map, conv)| (map, conv, of_input(conv.inputs)));
-        let weights =
-            Weights::new(gpu, precision, &self.conv, inputs, proj.map(|(_, conv, stored)| (conv, stored)))
-                .unwrap();
+        let weights = Weights::in_layouts(
+            gpu,
+            &[layout],
+            &self.conv,
+            inputs,
+            proj.map(|(_, conv, stored)| (conv, stored)),
+        )
+        .unwrap();
         let src = self.src.upload(gpu, precision, inputs);
         let proj = proj.map(|(map, _, stored)| map.upload(gpu, precision, stored));
         let act = Act::new(gpu, precision, &self.act, inputs).unwrap();
@@ -281,7 +303,7 @@ impl Worst<'_> {
     }
 }
 
-fn check(problem: &Problem, made: &[Vec<f32>; 3], bound: f64, part: &mut f64) {
+pub(crate) fn check(problem: &Problem, made: &[Vec<f32>; 3], bound: f64, part: &mut f64) {
     let (case, Size { count, height, width }) = (problem.case, problem.size);
     let [out, pooled, output] = made;
     let mut worst = Worst { what: format!("{case:?}"), bound, part };
@@ -343,6 +365,30 @@ fn conv_f16_is_the_sum() {
 #[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
 fn conv_f32_is_the_sum() {
     check_all(Precision::F32, 4e-6);
+}
+
+/// Each variant on all that it can compute; one that is for other cards is left out.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn every_variant_is_the_sum() {
+    crate::on_hopper("conv::every_variant_is_the_sum", || {
+        let (gpu, mut ran) = (crate::device::gpu(), 0);
+        for variant in VARIANTS.iter().filter(|variant| conv::pinned(&gpu, variant.name).is_ok()) {
+            let (mut count, mut part) = (0, 0.0);
+            for problem in CASES.iter().map(|&case| Problem::new(case)) {
+                if variant.can(problem.kind(), problem.size) {
+                    let made = problem.run_in(&gpu, variant.layout, |sum| sum.only(variant));
+                    check(&problem, &made, 2e-3, &mut part);
+                    count += 1;
+                }
+            }
+            println!("{}: {count} cases, {part:.3} of the bound", variant.name);
+            assert!(count > 0, "{}", variant.name);
+            ran += 1;
+        }
+        let capability = gpu.context().compute_capability().unwrap();
+        assert_eq!(ran, if capability == (9, 0) { VARIANTS.len() } else { 2 });
+    });
 }
 
 /// The depths of the ring that fit into the card's shared memory for every kernel: three slices take up to 115 KB.

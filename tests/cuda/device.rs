@@ -4,7 +4,7 @@
 use flowmask::cuda::Gpu;
 
 /// Whether the emulator stands in for a GPU.
-fn emulated() -> bool {
+pub fn emulated() -> bool {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     return flowmask_emulator::load();
     #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]

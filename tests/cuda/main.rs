@@ -7,6 +7,8 @@ mod channels;
 mod cluster;
 mod components;
 mod conv;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod conv_sm_90a;
 mod device;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod emulator;
@@ -32,6 +34,18 @@ mod style;
 mod tiles;
 
 use follow::common::root;
+
+/// Runs a test on a card of compute capability 9.0, whose kernels the others do not have: where the emulator stands in for
+/// the GPU, in a process of its own. `test` is its whole name.
+fn on_hopper(test: &str, body: impl FnOnce()) {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    if device::emulated() {
+        emulator::in_process(test, &[("FLOWMASK_EMULATOR_CAPABILITY", "90")], body);
+        return;
+    }
+    let _ = test;
+    body();
+}
 
 /// The first test of a kernel stands for all: each opens the device in the same way.
 #[test]

@@ -19,11 +19,12 @@ struct Stage<'a> {
 }
 
 /// The files with a part that has another name, or that is not there.
-const OTHERS: [Stage; 8] = [
+const OTHERS: [Stage; 9] = [
     // The test sums each pixel plainly; tests/cuda/network.rs compares with the twin.
     Stage { kernels: "conv", launcher: "conv", twin: Some(("conv", None)) },
-    // The same stage in single precision.
+    // The same stage in single precision, and with warp groups.
     Stage { kernels: "conv_f32", launcher: "conv", twin: Some(("conv", None)) },
+    Stage { kernels: "conv_sm_90a", launcher: "conv", twin: Some(("conv", None)) },
     // A processor needs no function for either.
     Stage { kernels: "fill", launcher: "fill", twin: None },
     Stage { kernels: "scan", launcher: "scan", twin: None },

@@ -1,7 +1,7 @@
 //! The U-Net against the processor's, and against itself in other batches.
 
 use flowmask::cpu::{conv::Isa, network as cpu};
-use flowmask::cuda::conv::{CHANNELS_IN, Map};
+use flowmask::cuda::conv::{self, CHANNELS_IN, Layout, Map, VARIANTS};
 use flowmask::cuda::network::{State, Unet, forward};
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::model::network::{Network, ResDown, ResUp};
@@ -121,6 +121,41 @@ fn network_of_any_depth_and_width() {
     for nbase in [&[1, 5][..], &[2, 32, 40], &[3, 8, 33, 20, 64, 36]] {
         compare(&format!("{nbase:?}"), &gpu, &random_network(nbase, 5), (16, 48));
     }
+}
+
+/// Each is within its bound of single precision; those of `mma.sync` have the same bits. One that is for other cards is
+/// left out, and said.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn network_with_every_variant_of_its_kernels() {
+    crate::on_hopper("network::network_with_every_variant_of_its_kernels", || {
+        let (gpu, tile) = (gpu(), (32, 48));
+        let network = random_network(&[2, 32, 64, 128], 5);
+        let input = tiles(2, tile, 2);
+        let on = |gpu: &Gpu, precision| run(gpu, &Unet::new(gpu, &network, precision).unwrap(), &input, tile);
+        let (single, half) = (on(&gpu, Precision::F32), on(&gpu, Precision::F16));
+        let mut ran = 0;
+        for variant in VARIANTS {
+            let pinned = match conv::pinned(&gpu, variant.name) {
+                Ok(choice) => gpu.clone().choosing(choice),
+                Err(error) => {
+                    println!("{error}");
+                    continue;
+                }
+            };
+            let got = on(&pinned, Precision::F16);
+            for n in 0..input.len() {
+                let used = part(variant.name, &got[n], &single[n], F16);
+                println!("{}: {used:.3} of the bound {F16:e}", variant.name);
+                if variant.layout == Layout::Lanes {
+                    same(variant.name, &got[n], &half[n]);
+                }
+            }
+            ran += 1;
+        }
+        let capability = gpu.context().compute_capability().unwrap();
+        assert_eq!(ran, if capability == (9, 0) { VARIANTS.len() } else { 2 });
+    });
 }
 
 #[test]

@@ -201,7 +201,7 @@ class Running(unittest.TestCase):
         self.program("flowmask", f"echo '{NO_GPU}'")
         code, said = self.run_parts()
         files = sorted((self.folder / "out").glob("*.json"))
-        self.assertEqual((code, len(files)), (1, 13), said)
+        self.assertEqual((code, len(files)), (1, 14), said)
         for path in files:
             part = json.loads(path.read_text())
             self.assertEqual(
@@ -235,6 +235,21 @@ class Running(unittest.TestCase):
         self.program("flowmask", f"echo '{fewer}'")
         self.assertEqual(self.run_parts("--part", "1")[0], 1)
         self.assertIn("only 2 of 3 files", self.part("1-facts")["why"])
+
+    def test_a_kernel_that_is_refused_fails_and_the_times_are_kept(self):
+        kind = '{"what": "28 256 to 256", "tiles": 64, "chosen": "sm_90a", "seconds": {"sm_80": 2e-4, "sm_90a": 1e-4}}'
+        known = '{"by": "measurement", "refused": %s, "measured": [' + kind + "]}"
+        gpu = '{"gpus": [{"index": 0, "kernels": %s}], "gpus_error": null}'
+        self.program("flowmask", f"echo '{gpu % (known % '{}')}'")
+        code, said = self.run_parts("--part", "14")
+        part = self.part("14-tune")
+        self.assertEqual((code, part["figure"]), (0, "sm_80 for 0; sm_90a for 1 kinds of convolutions"), said)
+        self.assertEqual(part["facts"]["cuda:0"]["measured"][0]["seconds"]["sm_80"], 2e-4)
+        self.assertIn("sm_80 200.0  sm_90a 100.0* us for 64 tiles", said)
+        refused = '{"sm_80_apart": "it gives 1, not 2"}'
+        self.program("flowmask", f"echo '{gpu % (known % refused)}'")
+        self.assertEqual(self.run_parts("--part", "14")[0], 1)
+        self.assertIn("sm_80_apart: it gives 1, not 2", self.part("14-tune")["why"])
 
     def test_a_part_ends_in_its_time(self):
         self.kernels('case "$*" in *scan*) exec sleep 100;; esac' + PASSES)

@@ -124,6 +124,9 @@ static void misuse_handles(flowmask_model *model, flowmask_session *session, con
   load.precision = 7;
   BAD(FLOWMASK_ERROR_OPTION, "precision", flowmask_model_load("nuclei", &load, &loaded));
   load.precision = 0;
+  load.kernels = "sm_80";
+  BAD(FLOWMASK_ERROR_OPTION, "sm_80 is for GPUs", flowmask_model_load("nuclei", &load, &loaded));
+  load.kernels = NULL;
   load.threads = UINT32_MAX;
   BAD(FLOWMASK_ERROR_OPTION, "threads", flowmask_model_load("nuclei", &load, &loaded));
   load.threads = 0;

@@ -3,6 +3,11 @@
 #include <cute/arch/copy_sm75.hpp>
 #include <cute/arch/copy_sm80.hpp>
 #include <cute/arch/mma_sm80.hpp>
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#include <cuda/ptx>
+#include <cute/arch/mma_sm90_desc.hpp>
+#include <cute/arch/mma_sm90_gmma.hpp>
+#endif
 
 extern "C" __global__ void h2f(const half* a, float* out) { out[threadIdx.x] = __half2float(a[threadIdx.x]); }
 extern "C" __global__ void f2h(const float* a, half* out) { out[threadIdx.x] = __float2half_rn(a[threadIdx.x]); }
@@ -61,3 +66,33 @@ extern "C" __global__ void mma_m16n8k16(const uint4* a, const uint2* b, float4* 
   cute::SM80_16x8x16_F32F16F16F32_TN::fma(z.x, z.y, z.z, z.w, x.x, x.y, x.z, x.w, y.x, y.y, z.x, z.y, z.z, z.w);
   c[threadIdx.x] = z;
 }
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+extern "C" __global__ void wgmma_m64n64k16(const uint4* a, const uint4* b, float* d) {
+  using namespace cute;
+  using Product = SM90::GMMA::MMA_64x64x16_F32F16F16_RS<SM90::GMMA::Major::K, SM90::GMMA::Major::K>;
+  __shared__ alignas(128) uint4 shared[128];
+  int i = threadIdx.x;
+  uint4 x = a[i];
+  shared[i] = b[i];
+  cuda::ptx::fence_proxy_async(cuda::ptx::space_shared);
+  __syncthreads();
+  float s[32] = {};
+  GmmaDescriptor matrix;
+  matrix.bitfield.start_address_ = cast_smem_ptr_to_uint(shared) >> 4;
+  matrix.bitfield.leading_byte_offset_ = 1024 >> 4;
+  matrix.bitfield.stride_byte_offset_ = 128 >> 4;
+  auto add = [&] {
+    Product::fma(x.x, x.y, x.z, x.w, matrix, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10], s[11],
+                 s[12], s[13], s[14], s[15], s[16], s[17], s[18], s[19], s[20], s[21], s[22], s[23], s[24], s[25],
+                 s[26], s[27], s[28], s[29], s[30], s[31]);
+    warpgroup_commit_batch();
+  };
+  warpgroup_arrive();
+  add();
+  add();
+  warpgroup_wait<1>();
+  warpgroup_wait<0>();
+  for (int k = 0; k < 32; k++) d[i * 32 + k] = s[k];
+}
+#endif

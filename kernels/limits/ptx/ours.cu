@@ -61,3 +61,26 @@ extern "C" __global__ void mma_m16n8k16(const uint4* a, const uint2* b, float4* 
   mma_m16n8k16(d, r, y.x, y.y);
   c[threadIdx.x] = make_float4(d[0], d[1], d[2], d[3]);
 }
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+// Two products of a warp group, the second of which adds to the first.
+extern "C" __global__ void wgmma_m64n64k16(const uint4* a, const uint4* b, float* d) {
+  __shared__ alignas(128) uint4 shared[128];
+  int i = threadIdx.x;
+  uint4 x = a[i];
+  shared[i] = b[i];
+  fence_proxy_async();
+  __syncthreads();
+  u32 r[4] = {x.x, x.y, x.z, x.w};
+  float sum[8][4] = {};
+  u64 matrix = wgmma_matrix(shared, 1024, 128);
+  wgmma_fence();
+  wgmma_m64n64k16(sum, r, matrix);
+  wgmma_commit();
+  wgmma_m64n64k16(sum, r, matrix);
+  wgmma_commit();
+  wgmma_wait<1>();
+  wgmma_wait<0>();
+  for (int k = 0; k < 32; k++) d[i * 32 + k] = sum[k / 4][k % 4];
+}
+#endif

@@ -204,6 +204,10 @@ pub struct Speed {
     /// Precision of the network on a GPU: half (f16) or single (f32)
     #[arg(long, value_enum, default_value_t = Precision::F16, value_name = "PRECISION")]
     pub precision: Precision,
+    /// Kernels of the convolutions in half precision on a GPU, such as sm_80, so that every card computes the same [default:
+    /// the fastest by measurement; see `flowmask devices`]
+    #[arg(long, value_name = "NAME", value_parser = utf8())]
+    pub kernels: Option<String>,
     /// Tiles that go through the network together; more need more memory, and the result is the same [default: as many
     /// as keep a GPU busy; on the processor 8, or the number of threads if larger]
     #[arg(long, alias = "batch_size", value_name = "N")]

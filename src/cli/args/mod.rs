@@ -3,6 +3,7 @@
 
 mod groups;
 mod values;
+mod volumes;
 
 use std::path::PathBuf;
 
@@ -10,11 +11,13 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
+pub use volumes::Volumes;
 
 const EXAMPLES: &str = "Examples:
   flowmask segment cells.tif                      writes cells_masks.tif beside it
   flowmask segment scans -o results --overlay     segments every image of the folder
   flowmask segment 'scans/*_dapi.png' --model nuclei --diameter 20
+  flowmask segment stack.tif --do-3d --anisotropy 2
 
 Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
 
@@ -102,6 +105,8 @@ pub struct Segment {
     pub model: Model,
     #[command(flatten)]
     pub cells: Cells,
+    #[command(flatten)]
+    pub volumes: Volumes,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]

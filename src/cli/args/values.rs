@@ -34,6 +34,16 @@ pub fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads one number, which is for all axes, or one each for z, y and x.
+pub fn smooth(text: &str) -> Result<[f64; 3], String> {
+    let numbers = text.split(',').map(|number| number.trim().parse::<f64>());
+    match numbers.collect::<Result<Vec<_>, _>>().as_deref() {
+        Ok(&[all]) => Ok([all; 3]),
+        Ok(&[z, y, x]) => Ok([z, y, x]),
+        _ => Err("must be a number of voxels, or three such as 1,2,2 along z, y and x".into()),
+    }
+}
+
 pub fn perplexity(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(n) if n.is_finite() && n >= 1.0 => Ok(n),
@@ -51,6 +61,14 @@ mod tests {
         assert_eq!(sizes, [4_000_000_000, 500_000_000, 2 << 30, 1_500_000_000_000, 1024, 12_000]);
         for wrong in ["", "GB", "-4GB", "0", "4 parsecs", "4GBGB", "1.2.3GB", "nan", "inf"] {
             assert!(memory(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn smoothing_is_one_number_or_three() {
+        assert_eq!((smooth("2"), smooth("1, 2,0.5")), (Ok([2.0; 3]), Ok([1.0, 2.0, 0.5])));
+        for wrong in ["", "1,2", "1,2,3,4", "a", "1;2;3"] {
+            assert!(smooth(wrong).is_err(), "{wrong}");
         }
     }
 

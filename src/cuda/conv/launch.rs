@@ -8,48 +8,58 @@ use super::super::kernels::conv_f32::{STRIPS, Smem, conv_f32};
 use super::super::kernels::{Address, Dim, conv as kernels};
 use super::map::Value;
 use super::shape::{Shape, squares};
-use super::weights::groups;
-use super::{ConvSum, GROUP, MAX_PIXELS, Map, Size, Weights};
+use super::{ConvSum, GROUP, Kind, Layout, MAX_PIXELS, Map, Size, VARIANTS, Variant, Weights};
 use crate::{Precision, Result};
 
 impl ConvSum<'_> {
     /// Launches the kernel for the precision of the maps.
     pub(super) fn launch(&self, gpu: &Gpu, size: Size, out: &Map) -> Result<()> {
         self.check(size, out);
-        let block = (THREADS as u32, 1, 1);
         match out.precision() {
             _ if size.pixels() == 0 => Ok(()),
             Precision::F32 => {
                 let grid = self.grid(size, STRIP_SIDE as usize, STRIPS as usize, 1);
-                conv_f32(gpu, grid, block, size_of::<Smem>() as u32, &self.args(gpu, size, out, 0))
+                let args = self.args(gpu, size, out, Layout::Plain, 0);
+                conv_f32(gpu, grid, (THREADS as u32, 1, 1), size_of::<Smem>() as u32, &args)
             }
-            Precision::F16 => {
-                let shape = self.shape(size);
-                let act = if self.act.is_some() { self.weights.inputs } else { 0 };
-                let stages = match self.stages {
-                    Some(stages) => stages,
-                    None => shape.stages(act, shared_memory(gpu)?),
-                };
-                let kernel = match shape {
-                    Shape { apart: true, .. } => kernels::conv_f16_64_apart,
-                    Shape { groups: 2, .. } => kernels::conv_f16_64,
-                    _ => kernels::conv_f16_32,
-                };
-                let grid = self.grid(size, shape.side(), shape.squares(), shape.groups);
-                let shared = shape.shared(act, stages) as u32;
-                kernel(gpu, grid, block, shared, &self.args(gpu, size, out, stages))
-            }
+            Precision::F16 => (self.variant(gpu, size).launch)(self, gpu, size, out),
         }
     }
 
-    /// What a thread block of the kernel in half precision computes. If the quarters of a strip lie apart, source and
-    /// projection must have the same size.
-    fn shape(&self, size: Size) -> Shape {
-        let same = self.proj.is_none_or(|(_, up)| up == self.up);
-        let shape = Shape::of(groups(Precision::F16, self.weights.outputs), size);
-        let apart = self.apart.unwrap_or(shape.apart && same);
-        assert!(!apart || (same && shape.can_be_apart(size)));
-        Shape { apart, ..shape }
+    /// The variant that computes the sum for tiles of this size.
+    fn variant(&self, gpu: &Gpu, size: Size) -> &'static Variant {
+        let kind = self.kind();
+        let among = VARIANTS.iter().filter(|variant| {
+            self.weights.of(variant.layout).is_some()
+                && self.only.is_none_or(|only| only == variant.name)
+                && self.apart.is_none_or(|apart| apart == variant.apart)
+        });
+        gpu.choice().of(kind, size, among).expect("a variant that can compute this")
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        let Weights { inputs, proj_inputs, outputs, .. } = *self.weights;
+        let proj_up = self.proj.is_some_and(|(_, up)| up);
+        Kind { inputs, proj_inputs, outputs, up: self.up, proj_up, act: self.act.is_some() }
+    }
+
+    /// Launches a kernel of `kernels/conv.cu`.
+    pub(super) fn launch_warps(&self, gpu: &Gpu, size: Size, out: &Map, apart: bool) -> Result<()> {
+        let shape = Shape { groups: Layout::Lanes.groups(self.weights.outputs), apart };
+        let act = if self.act.is_some() { self.weights.inputs } else { 0 };
+        let stages = match self.stages {
+            Some(stages) => stages,
+            None => shape.stages(act, shared_memory(gpu)?),
+        };
+        let kernel = match shape {
+            Shape { apart: true, .. } => kernels::conv_f16_64_apart,
+            Shape { groups: 2, .. } => kernels::conv_f16_64,
+            _ => kernels::conv_f16_32,
+        };
+        let grid = self.grid(size, shape.side(), shape.squares(), shape.groups);
+        let shared = shape.shared(act, stages) as u32;
+        let args = self.args(gpu, size, out, Layout::Lanes, stages);
+        kernel(gpu, grid, (THREADS as u32, 1, 1), shared, &args)
     }
 
     /// The thread blocks that compute so many squares of this side and groups of outputs each.
@@ -58,16 +68,24 @@ impl ConvSum<'_> {
         ((blocks * (self.weights.outputs / (groups * GROUP))) as u32, 1, 1)
     }
 
-    /// The argument of the kernels.
-    fn args<T: Value>(&self, gpu: &Gpu, size: Size, out: &Map, stages: usize) -> kernels::ConvSum<T> {
+    /// The argument of the kernels, with the weights in this order.
+    pub(super) fn args<T: Value>(
+        &self,
+        gpu: &Gpu,
+        size: Size,
+        out: &Map,
+        layout: Layout,
+        stages: usize,
+    ) -> kernels::ConvSum<T> {
         let weights = self.weights;
+        let values = weights.of(layout).expect("weights in the order of the kernel");
         let (last, output) = self.last.unzip();
         kernels::ConvSum {
             src: self.src.address(gpu, 0),
             scale: self.act.map_or(Address::NONE, |(scale, _)| scale.address(gpu, 0)),
             shift: self.act.map_or(Address::NONE, |(_, shift)| shift.table.address(gpu, shift.at)),
             proj: self.proj.map_or(Address::NONE, |(map, _)| map.address(gpu, 0)),
-            weights: weights.values.address(gpu, 0),
+            weights: values.address(gpu, 0),
             bias: Address::of(gpu, self.bias.table, self.bias.at),
             skip: self.skip.map_or(Address::NONE, |(map, _)| map.address(gpu, 0)),
             skip_scale: self.skip.map_or(Address::NONE, |(_, scale)| Address::of(gpu, scale, 0)),
@@ -106,7 +124,6 @@ impl ConvSum<'_> {
         assert!(size.pixels() <= MAX_PIXELS);
         sized(out, false, outputs);
         sized(self.src, self.up, inputs);
-        assert_eq!(self.weights.values.precision(), out.precision());
         assert!(self.bias.table.len() >= self.bias.end(size.count, outputs));
         assert_eq!(self.proj.is_some(), proj_inputs > 0);
         if let Some((map, up)) = self.proj {

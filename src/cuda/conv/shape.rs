@@ -19,7 +19,7 @@ pub(super) struct Shape {
 
 impl Shape {
     /// Strips of a thread block.
-    fn strips(self) -> usize {
+    const fn strips(self) -> usize {
         WARPS as usize / self.groups
     }
 
@@ -29,23 +29,8 @@ impl Shape {
     }
 
     /// Squares of a thread block.
-    pub fn squares(self) -> usize {
+    pub const fn squares(self) -> usize {
         self.strips() * if self.apart { QUARTERS } else { 1 }
-    }
-
-    /// Whether the tiles are large enough for quarters that lie apart, and a kernel has them.
-    pub fn can_be_apart(self, size: Size) -> bool {
-        let apart = Shape { apart: true, ..self };
-        self.groups == 2 && squares(size, apart.side()) >= apart.squares()
-    }
-
-    /// The shape with the quarters apart if that saves a fifth of the strips. A thread block then copies 18 % more for
-    /// each slice.
-    pub fn of(groups: usize, size: Size) -> Shape {
-        let together = Shape { groups, apart: false };
-        let quarters = squares(size, QUARTER_SIDE as usize);
-        let saves = 5 * quarters <= 4 * QUARTERS * squares(size, STRIP_SIDE as usize);
-        Shape { apart: saves && together.can_be_apart(size), ..together }
     }
 
     /// Bytes of shared memory: the tables, the scales and shifts of an activation of `act` channels, and the ring of
@@ -75,21 +60,6 @@ pub(super) fn squares(size: Size, side: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tile(height: usize, width: usize) -> Size {
-        Size { count: 1, height, width }
-    }
-
-    #[test]
-    fn quarters_lie_apart_where_squares_waste_much() {
-        let apart = |groups, height, width| Shape::of(groups, tile(height, width)).apart;
-        assert!(apart(2, 28, 28));
-        assert!(!apart(1, 28, 28), "there is no kernel for 32 channels");
-        assert!(!apart(2, 56, 56) && !apart(2, 112, 112), "squares waste nothing");
-        assert!(!apart(2, 60, 60), "225 quarters are 57 strips of 64");
-        assert!(!apart(2, 12, 12), "9 quarters could be of three tiles");
-        assert!(apart(2, 12, 28) && apart(2, 11, 25), "21 quarters, of 8 squares");
-    }
 
     /// The deepest level has 256 channels; the finest, of 32 outputs, has 64 inputs at most.
     #[test]

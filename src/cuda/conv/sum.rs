@@ -1,7 +1,7 @@
 //! A convolution, with all that the kernel computes before and after it.
 
 use super::super::{Buffer, Gpu};
-use super::{Act, GROUP, Last, Map, Weights};
+use super::{Act, GROUP, Last, Map, Variant, Weights};
 use crate::Result;
 
 /// The number of tiles in a map, and their size at its level of the network.
@@ -73,6 +73,8 @@ pub struct ConvSum<'a> {
     pub(super) relu: bool,
     pub(super) stages: Option<usize>,
     pub(super) apart: Option<bool>,
+    pub(super) only: Option<&'static str>,
+    pub(super) blocks: Option<usize>,
     pub(super) pooled: Option<&'a Map>,
     pub(super) last: Option<(&'a Last, &'a Buffer<f32>)>,
 }
@@ -92,6 +94,8 @@ impl<'a> ConvSum<'a> {
             relu: false,
             stages: None,
             apart: None,
+            only: None,
+            blocks: None,
             pooled: None,
             last: None,
         }
@@ -143,14 +147,27 @@ impl<'a> ConvSum<'a> {
         ConvSum { stages: Some(stages), ..self }
     }
 
-    /// Sets whether the quarters of a strip lie apart in the kernels for half precision. Without this, the size of the
-    /// tiles decides.
+    /// Takes only the kernels in half precision whose quarters of a strip lie apart, or together. Without this, the
+    /// [`Choice`](super::Choice) of the GPU decides.
     ///
     /// # Panics
-    /// The methods that write the sum panic where the quarters cannot lie apart: that takes a multiple of 64 stored
-    /// outputs, tiles of at least 16 squares of 4×4 pixels, and a projection from a map of the source's size.
+    /// The methods that write the sum panic where no kernel can compute it so: see [`Variant`].
     pub fn apart(self, apart: bool) -> Self {
         ConvSum { apart: Some(apart), ..self }
+    }
+
+    /// Takes only this variant in half precision. The weights must be in its order.
+    ///
+    /// # Panics
+    /// The methods that write the sum panic where it cannot compute it.
+    pub fn only(self, variant: &'static Variant) -> Self {
+        ConvSum { only: Some(variant.name), ..self }
+    }
+
+    /// Sets how many thread blocks share the work in a kernel whose blocks stay on their multiprocessor. Without this,
+    /// there is one for each multiprocessor.
+    pub fn blocks(self, blocks: usize) -> Self {
+        ConvSum { blocks: Some(blocks), ..self }
     }
 
     /// Writes the sum to `out`.

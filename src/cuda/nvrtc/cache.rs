@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Target, program};
 use crate::atomic::write_atomic;
-use crate::cuda::sources::HEADERS;
+use crate::cuda::sources::{HEADERS, SOURCES};
 use crate::{Error, Result, folders};
 
 /// A folder of compiled kernels. Several processes can use it at once, and it can be deleted at any time: an entry that
@@ -21,9 +21,9 @@ pub struct Cache {
 /// Bytes of the checksum that follows the content of an entry.
 const CHECKSUM: usize = 32;
 
-/// A file of kernels that one compiler compiles for one architecture.
+/// A file of kernels that one compiler compiles for one architecture, or what was measured on a kind of card.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::cuda) struct Entry {
     /// The file's name in the folder: a description for people, then a part of the key.
     file: String,
     /// The hash of everything that the compiled code depends on.
@@ -39,6 +39,31 @@ impl Entry {
         parts.extend(program::OPTIONS);
         parts.extend(HEADERS.iter().flat_map(|&(name, text)| [name, text]));
         parts.extend([name, text]);
+        let ending = match target {
+            Target::Cubin(_) | Target::Specific(_) => "cubin",
+            Target::Ptx(_) => "ptx",
+        };
+        Self::of(&format!("{name}.{architecture}.nvrtc-{compiler}"), ending, &parts)
+    }
+
+    /// The entry of what was measured on a kind of card, with kernels by this compiler under this driver.
+    pub(in crate::cuda) fn choice(
+        compiler: (i32, i32),
+        driver: (i32, i32),
+        card: &str,
+        capability: (i32, i32),
+    ) -> Self {
+        let version = |(major, minor)| format!("{major}.{minor}");
+        let versions = [compiler, driver, capability].map(version);
+        let mut parts = vec![env!("CARGO_PKG_VERSION"), card];
+        parts.extend(versions.iter().map(String::as_str));
+        parts.extend(program::OPTIONS);
+        parts.extend(HEADERS.iter().chain(SOURCES).flat_map(|&(name, text)| [name, text]));
+        let card: String = card.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        Self::of(&format!("choice.{card}.nvrtc-{}", versions[0]), "json", &parts)
+    }
+
+    fn of(name: &str, ending: &str, parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             // With the lengths, different parts cannot give the same bytes.
@@ -50,11 +75,7 @@ impl Entry {
         for byte in &key[..8] {
             let _ = write!(short, "{byte:02x}");
         }
-        let ending = match target {
-            Target::Cubin(_) => "cubin",
-            Target::Ptx(_) => "ptx",
-        };
-        Entry { file: format!("{name}.{architecture}.nvrtc-{compiler}.{short}.{ending}"), key }
+        Entry { file: format!("{name}.{short}.{ending}"), key }
     }
 
     /// The checksum of key and content. With the key in it, a file that was renamed is not read as another entry.
@@ -83,22 +104,33 @@ impl Cache {
     }
 
     /// The content of an entry, if the entry exists and is not damaged.
-    pub(super) fn read(&self, entry: &Entry) -> Option<Vec<u8>> {
+    pub(in crate::cuda) fn read(&self, entry: &Entry) -> Option<Vec<u8>> {
         let mut content = std::fs::read(self.folder.as_ref()?.join(&entry.file)).ok()?;
         let checksum = content.split_off(content.len().checked_sub(CHECKSUM)?);
         (entry.checksum(&content) == checksum[..]).then_some(content)
     }
 
     /// Writes an entry.
-    pub(super) fn write(&self, entry: &Entry, content: &[u8]) -> Result<()> {
-        let none =
-            || Error::device("cuda", "there is no home folder for a cache; FLOWMASK_CACHE can name one");
-        let folder = self.folder.as_ref().ok_or_else(none)?;
-        std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
+    pub(in crate::cuda) fn write(&self, entry: &Entry, content: &[u8]) -> Result<()> {
+        let folder = self.created()?;
         write_atomic(&folder.join(&entry.file), |file| {
             file.write_all(content)?;
             file.write_all(&entry.checksum(content))
         })
+    }
+
+    /// The path of a file beside an entry, which has the entry's name and this ending.
+    pub(in crate::cuda) fn beside(&self, entry: &Entry, ending: &str) -> Result<PathBuf> {
+        Ok(self.created()?.join(&entry.file).with_extension(ending))
+    }
+
+    /// The folder, which is there then.
+    fn created(&self) -> Result<&Path> {
+        let none =
+            || Error::device("cuda", "there is no home folder for a cache; FLOWMASK_CACHE can name one");
+        let folder = self.folder.as_ref().ok_or_else(none)?;
+        std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
+        Ok(folder)
     }
 }
 
@@ -113,9 +145,15 @@ mod tests {
             entry((12, 9), Target::Cubin(90), "a", "bc"),
             entry((13, 5), Target::Cubin(90), "a", "bc"),
             entry((12, 9), Target::Cubin(80), "a", "bc"),
+            entry((12, 9), Target::Specific(90), "a", "bc"),
             entry((12, 9), Target::Ptx(90), "a", "bc"),
             entry((12, 9), Target::Cubin(90), "ab", "c"),
             entry((12, 9), Target::Cubin(90), "a", "bd"),
+            Entry::choice((12, 9), (13, 0), "A card", (9, 0)),
+            Entry::choice((12, 9), (13, 0), "A-card", (9, 0)),
+            Entry::choice((12, 9), (13, 0), "A card", (8, 0)),
+            Entry::choice((12, 9), (12, 9), "A card", (9, 0)),
+            Entry::choice((13, 5), (13, 0), "A card", (9, 0)),
         ];
         for (i, a) in entries.iter().enumerate() {
             assert!(entries[..i].iter().all(|b| a.key != b.key && a.file != b.file), "{}", a.file);

@@ -68,7 +68,8 @@ fn none(refused: &[Error]) -> Error {
     }
 }
 
-fn reason(error: &Error) -> String {
+/// Why, without the name of the device.
+pub(in crate::cuda) fn reason(error: &Error) -> String {
     match error {
         Error::Device { reason, .. } => reason.clone(),
         other => other.to_string(),

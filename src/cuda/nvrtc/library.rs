@@ -130,7 +130,7 @@ impl Compiler {
         let program = Running::new(&self.functions, &format!("{file}.cu"), text)?;
         program.compile(target)?;
         match target {
-            Target::Cubin(_) => program.read(self.functions.cubin),
+            Target::Cubin(_) | Target::Specific(_) => program.read(self.functions.cubin),
             Target::Ptx(_) => program.read(self.functions.ptx),
         }
     }

@@ -18,6 +18,18 @@ const FAULTS: &[(&str, u32, u32, &str)] = &[
     ("copy_beyond_shared", 32, 512, "is outside shared memory: byte 512 of 512"),
     ("row_beyond_shared", 32, 512, "is outside shared memory: byte 512 of 512"),
     ("matrix_of_half_a_warp", 16, 0, "matrices need a whole warp"),
+    ("no_fence_of_registers", 128, 2048, "without wgmma.fence after its registers were written"),
+    ("rows_after_the_fence", 128, 2048, "without wgmma.fence after its registers were written"),
+    ("sums_after_the_fence", 128, 2048, "without wgmma.fence after its registers were written"),
+    ("no_fence_of_copies", 128, 2048, "byte 1232 of shared memory, written without fence.proxy.async"),
+    ("fence_before_copies", 128, 2048, "byte 0 of shared memory, written without fence.proxy.async"),
+    ("no_fence_of_writes", 128, 2048, "byte 0 of shared memory, written without fence.proxy.async"),
+    ("products_of_three_warps", 96, 2048, "wgmma needs four whole warps"),
+    ("products_of_a_warp_alone", 128, 2048, "warp 0 did not start each wgmma of its warp group"),
+    ("matrix_of_each_warp", 128, 4096, "the warps of a warp group start wgmma with different matrices"),
+    ("matrix_beyond_shared", 128, 2048, "matrix of wgmma is outside shared memory"),
+    ("swizzled_matrix", 128, 2048, "swizzled is not supported"),
+    ("products_without_end", 128, 2048, "the kernel ends while a wgmma runs"),
 ];
 
 #[test]
@@ -80,6 +92,24 @@ fn a_missing_wait_shows_when_copies_arrive_late() {
     assert!(with_each_schedule("missing_wait", 1).iter().all(|&(.., right)| right));
     for (order, eager, right) in with_each_schedule("missing_wait", 0) {
         assert_eq!(right, eager, "order {order}, eager {eager}");
+    }
+}
+
+/// What comes before the wait, as in the kernel, and whether that shows with late and with early products.
+#[test]
+fn a_missing_wait_for_products_shows() {
+    let stream = context(0).new_stream().unwrap();
+    let ones = stream.clone_htod(&[0x3c00_3c00u32; 512]).unwrap();
+    for (what, late, early) in [(0, false, false), (1, true, false), (2, true, false), (3, true, true)] {
+        for (order, eager) in (0..8).map(|i| (i / 2, i % 2 == 1)) {
+            schedule(order, eager, 7);
+            let mut sums = stream.alloc_zeros::<f32>(4096).unwrap();
+            let mut matrix = stream.alloc_zeros::<u64>(1).unwrap();
+            run!(&stream, "warp_group", config(1, 128, 2048); &ones, &ones, &mut sums, &mut matrix, &what)
+                .unwrap();
+            let wrong = stream.clone_dtoh(&sums).unwrap().iter().any(|&sum| sum != 16.0);
+            assert_eq!(wrong, if eager { early } else { late }, "{what}, order {order}, eager {eager}");
+        }
     }
 }
 

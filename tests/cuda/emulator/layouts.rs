@@ -14,7 +14,7 @@ type Places = HashMap<(usize, usize), (usize, usize)>;
 /// For each operand.
 fn table() -> HashMap<&'static str, Places> {
     let mut tables: HashMap<_, Places> = HashMap::new();
-    for line in TABLE.lines() {
+    for line in TABLE.lines().filter(|line| "ABCNT".contains(&line[..1])) {
         let words: Vec<&str> = line.split(' ').collect();
         let numbers: Vec<usize> = words[1..].iter().map(|word| word.parse().unwrap()).collect();
         tables.entry(words[0]).or_default().insert((numbers[0], numbers[1]), (numbers[2], numbers[3]));
@@ -48,6 +48,41 @@ fn products_have_nvidias_layout() {
         let expected: f32 = (0..16).map(|k| a(row, k) * b(k, column)).sum();
         assert_eq!(*value, expected, "lane {}, value {}", i / 4, i % 4);
     }
+}
+
+/// The lines of a name, without the name and the number.
+fn lines(name: &str) -> Vec<Vec<usize>> {
+    let numbers = |line: &str| line.split(' ').skip(1).map(|word| word.parse().unwrap()).collect::<Vec<_>>();
+    let lines = TABLE.lines().filter(|line| line.starts_with(name)).map(numbers);
+    lines
+        .enumerate()
+        .map(|(i, mut line)| if line.remove(0) == i { line } else { panic!("{name} {i}") })
+        .collect()
+}
+
+#[test]
+fn products_of_warp_groups_have_nvidias_layout() {
+    let a = |row: usize, k: usize| ((row * 7 + k * 5) % 17) as f32 - 8.0;
+    let b = |k: usize, column: usize| ((k * 3 + column * 11) % 13) as f32 - 6.0;
+    let half = |value: f32| f16::from_f32(value).to_bits();
+    let left: Vec<u16> = lines("U").concat().into_iter().map(|at| half(a(at / 16, at % 16))).collect();
+    let mut right = vec![0; 1024];
+    for (column, places) in lines("V").iter().enumerate() {
+        places.iter().enumerate().for_each(|(k, &at)| right[at] = half(b(k, column)));
+    }
+    let stream = context(0).new_stream().unwrap();
+    let left = stream.clone_htod(&packed(&left)).unwrap();
+    let right = stream.clone_htod(&packed(&right)).unwrap();
+    let mut out = stream.alloc_zeros::<f32>(4096).unwrap();
+    let mut matrix = stream.alloc_zeros::<u64>(1).unwrap();
+    run!(&stream, "warp_group", config(1, 128, 2048); &left, &right, &mut out, &mut matrix, &0i32).unwrap();
+    let values = stream.clone_dtoh(&out).unwrap();
+    for (value, at) in values.iter().zip(lines("W").concat()) {
+        let expected: f32 = (0..16).map(|k| a(at / 64, k) * b(k, at % 64)).sum();
+        assert_eq!(*value, expected, "row {}, column {}", at / 64, at % 64);
+    }
+    let described = TABLE.lines().find_map(|line| line.strip_prefix("M ")).unwrap();
+    assert_eq!(stream.clone_dtoh(&matrix).unwrap()[0].to_string(), described);
 }
 
 #[test]

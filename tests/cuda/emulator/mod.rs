@@ -18,6 +18,11 @@ use super::device::open;
 /// Runs a test in a process of its own, with these variables, since an error of a device stays until the process ends.
 /// `test` is its name. Returns what it said, `None` within that process.
 fn alone(test: &str, variables: &[(&str, &str)], body: impl FnOnce()) -> Option<String> {
+    in_process(&format!("emulator::{test}"), variables, body)
+}
+
+/// The same for a test of another module, by its whole name.
+pub fn in_process(test: &str, variables: &[(&str, &str)], body: impl FnOnce()) -> Option<String> {
     const INSIDE: &str = "FLOWMASK_TEST_ALONE";
     if std::env::var_os(INSIDE).is_some() {
         body();
@@ -25,7 +30,7 @@ fn alone(test: &str, variables: &[(&str, &str)], body: impl FnOnce()) -> Option<
     }
     let this = std::env::current_exe().unwrap();
     let mut command = Command::new(this);
-    command.args(["--exact", &format!("emulator::{test}"), "--include-ignored", "--nocapture"]);
+    command.args(["--exact", test, "--include-ignored", "--nocapture"]);
     let output = command.env(INSIDE, "1").envs(variables.iter().copied()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{test} alone:\n{said}");

@@ -7,10 +7,15 @@ use super::{config, context, run};
 
 /// A kernel with a fault, by name, so many blocks and threads, and its number.
 fn fault(kernel: &str, blocks: u32, threads: u32, n: i32) {
+    fault_in(128, kernel, blocks, threads, n);
+}
+
+/// The same with so many bytes of shared memory.
+fn fault_in(shared: u32, kernel: &str, blocks: u32, threads: u32, n: i32) {
     schedule(0, false, 7);
     let stream = context(0).new_stream().unwrap();
     let mut out = stream.alloc_zeros::<u32>(64).unwrap();
-    run!(&stream, kernel, config(blocks, threads, 128); &mut out, &n).unwrap();
+    run!(&stream, kernel, config(blocks, threads, shared); &mut out, &n).unwrap();
     stream.synchronize().unwrap();
 }
 
@@ -59,4 +64,10 @@ fn thread_missing_fence() {
 #[ignore = "a fault for ThreadSanitizer"]
 fn thread_shared_race() {
     fault("shared_race", 1, 32, 1);
+}
+
+#[test]
+#[ignore = "a fault for ThreadSanitizer"]
+fn thread_matrix_race() {
+    fault_in(2048, "matrix_race", 1, 128, 1);
 }

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hour import contest, facts, kernels, profiler, report, sanitizer, soak, stages
+from hour import contest, facts, kernels, profiler, report, sanitizer, soak, stages, tune
 from hour.run import ROOT, Machine
 from hour.verdict import Part
 
@@ -27,6 +27,7 @@ PARTS = [
     ("many", "cellpose beside flowmask: 500 small images", contest.many),
     ("profile", "ncu on the convolutions and on follow", profiler.profile),
     ("soak", "five minutes of images: memory, and the same masks each time", soak.soak),
+    ("tune", "which kernels of the convolutions are right, and which are the fastest", tune.tune),
 ]
 
 

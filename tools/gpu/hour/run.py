@@ -49,7 +49,7 @@ class Machine:
             "RUST_BACKTRACE": "0",
         }
         if small:
-            self.environment |= {"FLOWMASK_TEST_SMALL": "100", "FLOWMASK_BENCH_SIDE": "64"}
+            self.environment |= {"FLOWMASK_TEST_SMALL": "100", "FLOWMASK_BENCH_SIDE": "64", "FLOWMASK_TUNE": "off"}
 
     @property
     def left(self) -> float:
@@ -109,8 +109,8 @@ class Machine:
             return "flowmask devices does not run; see the log"
         return "" if devices["gpus"] else f"no GPU: {devices['gpus_error'] or 'the driver shows none'}"
 
-    def devices(self, *options: str) -> dict | None:
+    def devices(self, *options: str, **environment: str) -> dict | None:
         """What `flowmask devices` says; None where it fails."""
-        done = self.run([self.program("flowmask"), "devices", "--json", *options], 240)
+        done = self.run([self.program("flowmask"), "devices", "--json", *options], 240, **environment)
         lines = [line for line in done.said.splitlines() if line.startswith("{")]
         return json.loads(lines[-1]) if done.code == 0 and lines else None

@@ -1,0 +1,40 @@
+//! The arguments for volumes.
+
+use clap::Args;
+
+use super::values::smooth;
+
+#[derive(Args)]
+#[command(next_help_heading = "Volumes")]
+pub struct Volumes {
+    /// Find cells in three dimensions: the planes along Z are one volume, whose cells have one label in all planes. Left out,
+    /// each plane is an image of its own
+    #[arg(long, aliases = ["do_3d", "do-3D", "do_3D"])]
+    pub do_3d: bool,
+    /// How many times farther apart planes are than pixels, such as 2 when Z is sampled half as densely [default: 1]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    pub anisotropy: Option<f64>,
+    /// Smooth the flows of a volume: the standard deviation of a Gaussian in voxels, or one each along z, y and x, such as
+    /// 1,2,2 [default: 0]
+    #[arg(
+        long = "flow3d-smooth",
+        aliases = ["flow3d_smooth", "flow3D-smooth", "flow3D_smooth"],
+        value_name = "SIGMA",
+        value_parser = smooth,
+        allow_negative_numbers = true
+    )]
+    pub flow3d_smooth: Option<[f64; 3]>,
+}
+
+impl Volumes {
+    /// The flags that are given and have no effect.
+    pub fn unused(&self) -> Option<String> {
+        let given =
+            [("--anisotropy", self.anisotropy.is_some()), ("--flow3d-smooth", self.flow3d_smooth.is_some())];
+        let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+        let unused = !self.do_3d && !given.is_empty();
+        unused.then(|| {
+            format!("without --do-3d there are no volumes, so {} changes nothing", given.join(" and "))
+        })
+    }
+}

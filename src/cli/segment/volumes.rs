@@ -1,0 +1,108 @@
+//! `flowmask segment --do-3d`: the volumes of one file after the other.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use flowmask::{Device, Image, Options, Segmenter, VolumeSegmentation};
+
+use super::{File, Found, Part, Run, args, lock};
+use crate::cli::verbose;
+
+/// Checks before anything is loaded that volumes can be segmented.
+pub fn check(args: &args::Segment) -> anyhow::Result<()> {
+    match Device::list(&args.speed.device)?.iter().any(|device| *device != Device::Cpu) {
+        true => bail!("--do-3d: volumes run on the processor only for now; write --device cpu"),
+        false => Ok(()),
+    }
+}
+
+/// Segments the volumes of all files. An error, which stops the run, is one of printing.
+pub fn run(run: &Run, segmenter: &Segmenter, options: &Options) -> anyhow::Result<()> {
+    for (i, file) in run.files.iter().enumerate() {
+        match run.load(file) {
+            Ok(planes) => of_file(run, file, &planes, i, segmenter, options)?,
+            Err(error) => lock(&run.messages).failed(&file.image, &error)?,
+        }
+        lock(&run.messages).progress((i + 1) as f64);
+    }
+    Ok(())
+}
+
+/// Segments the images of a file, number `i`, and writes their masks, or prints why there are none.
+fn of_file(
+    run: &Run,
+    file: &File,
+    planes: &[Image],
+    i: usize,
+    segmenter: &Segmenter,
+    options: &Options,
+) -> anyhow::Result<()> {
+    let mut planes = planes;
+    let parts = file.parts.get().map(Vec::as_slice).unwrap_or_default();
+    for (p, part) in parts.iter().enumerate() {
+        let (own, others) = planes.split_at(part.planes.min(planes.len()));
+        planes = others;
+        let progress = |done: f64| {
+            lock(&run.messages).progress(i as f64 + (p as f64 + done) / parts.len() as f64);
+        };
+        match of_part(part, own, segmenter, options, progress)
+            .and_then(|volumes| write(run, file, part, own, &volumes, options))
+        {
+            Ok(done) => lock(&run.messages).done(&file.image, &done)?,
+            Err(error) => lock(&run.messages).failed(&file.image, &file.guessed(error))?,
+        }
+    }
+    Ok(())
+}
+
+/// A volume's planes in the file, and what was found in it.
+type Volume = (Vec<usize>, VolumeSegmentation);
+
+/// Segments the volumes of an image: one, or one for each time point.
+fn of_part(
+    part: &Part,
+    planes: &[Image],
+    segmenter: &Segmenter,
+    options: &Options,
+    progress: impl Fn(f64) + Sync,
+) -> anyhow::Result<Vec<Volume>> {
+    let volumes = part.stack.layout.volumes()?;
+    let count = volumes.len();
+    let segment = |(v, places): (usize, Vec<usize>)| {
+        let mut progress = |done: f64| {
+            progress((v as f64 + done) / count as f64);
+            true
+        };
+        let own = places.iter().map(|&place| &planes[place]);
+        let found = segmenter.segment_volume_with_progress(own, options, &mut progress)?;
+        Ok((places, found))
+    };
+    volumes.into_iter().enumerate().map(segment).collect()
+}
+
+fn write(
+    run: &Run,
+    file: &File,
+    part: &Part,
+    planes: &[Image],
+    volumes: &[Volume],
+    options: &Options,
+) -> anyhow::Result<super::Done> {
+    let start = Instant::now();
+    let mut masks: Vec<_> =
+        volumes.iter().flat_map(|(places, found)| places.iter().zip(found.masks.outer_iter())).collect();
+    masks.sort_by_key(|(place, _)| **place);
+    let about = run
+        .verbose
+        .as_ref()
+        .map(|(diam_mean, _)| verbose::volumes(volumes.iter().map(|(_, found)| found), *diam_mean, options));
+    let seconds = volumes.iter().map(|(_, found)| found.seconds).sum();
+    let found = Found {
+        masks: masks.into_iter().map(|(_, plane)| plane).collect(),
+        cells: volumes.iter().map(|(_, found)| found.cells()).sum(),
+        diameter: volumes.first().map_or(0.0, |(_, found)| found.diameter),
+        segmenting: Duration::from_secs_f64(seconds),
+        about,
+    };
+    run.write(file, part, planes, found, start)
+}

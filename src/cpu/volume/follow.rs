@@ -1,0 +1,181 @@
+//! Each voxel of a cell walks along the flows to the fixed point of its cell (`dynamics.follow_flows` in 3D).
+
+use rayon::prelude::*;
+
+use super::{Size, voxels};
+use crate::cpu::follow::{CHUNK, walk};
+use crate::memory::{room, zeros};
+use crate::options::Sampling;
+use crate::watch::GoOn;
+
+/// The voxels in cells and the points where their walks ended.
+#[derive(Clone, Debug, Default)]
+pub struct Points {
+    /// Index of each voxel in the volume in C order, ascending.
+    pub voxels: Vec<u32>,
+    /// The end point of each of these voxels, (z, y, x), in voxels from the centre of the first voxel of the volume.
+    pub ends: Vec<[f32; 3]>,
+}
+
+/// The step of each voxel, (z, y, x), and a number that is not used: four of them fill a vector register. A step is zero
+/// outside cells, and in the units in which points walk.
+struct Field {
+    size: Size,
+    /// The size as it is used in sums.
+    lengths: [f32; 3],
+    steps: Vec<[f32; 4]>,
+}
+
+/// Walks `niter` steps from each voxel whose `cellprob` exceeds the threshold.
+///
+/// `flows` is `[3, depth, height, width]` (z, y, x), about five times a unit vector; `cellprob` is `[depth, height, width]`,
+/// with fewer than 2³² voxels. Flows between voxels are those of `grid_sample`, as in the original: both
+/// [`Sampling::GridSample`] and [`Sampling::Bilinear`] mean it.
+pub fn follow(
+    flows: &[f32],
+    cellprob: &[f32],
+    size: Size,
+    threshold: f32,
+    niter: u32,
+    sampling: Sampling,
+) -> Points {
+    follow_while(flows, cellprob, size, threshold, niter, sampling, &|| true)
+}
+
+/// Like [`follow`], and stops early, with end points that mean nothing, when `go_on` is false.
+pub(crate) fn follow_while(
+    flows: &[f32],
+    cellprob: &[f32],
+    size: Size,
+    threshold: f32,
+    niter: u32,
+    sampling: Sampling,
+    go_on: GoOn,
+) -> Points {
+    let inside = |i: usize| cellprob[i] > threshold;
+    let mut points = starts(size, inside);
+    if !go_on() {
+        return points;
+    }
+    let spans = size.map(|length| (length - 1) as f32);
+    // Where the volume is one voxel long, the original divides by zero.
+    let divisors = spans.map(|span| span.max(1.0));
+    let units = match sampling {
+        Sampling::Nearest => [1.0; 3],
+        Sampling::Bilinear | Sampling::GridSample => divisors.map(|span| (2.0 / f64::from(span)) as f32),
+    };
+    let field = Field::new(flows, size, units, inside);
+    points.ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
+        Sampling::Nearest => walk(points, niter, go_on, |p| {
+            let step = field.steps[field.index(p.map(|v| v as usize))];
+            [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(0.0, spans[axis]))
+        }),
+        Sampling::Bilinear | Sampling::GridSample => {
+            // In the coordinates of `grid_sample` the volume spans -1 to 1.
+            for point in points.iter_mut() {
+                *point = [0, 1, 2].map(|axis| point[axis] / divisors[axis] * 2.0 - 1.0);
+            }
+            walk(points, niter, go_on, |p| {
+                let step = field.grid_sample(p);
+                [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(-1.0, 1.0))
+            });
+            for point in points {
+                *point = [0, 1, 2].map(|axis| (point[axis] + 1.0) * 0.5 * spans[axis]);
+            }
+        }
+    });
+    points
+}
+
+/// The voxels in cells, each at its own place.
+fn starts(size: Size, inside: impl Fn(usize) -> bool + Sync) -> Points {
+    let [_, height, width] = size;
+    let count = (0..voxels(size)).into_par_iter().filter(|&i| inside(i)).count();
+    let (mut voxels, mut ends) = (room(count), room(count));
+    for row in 0..size[0] * height {
+        let (z, y) = ((row / height) as f32, (row % height) as f32);
+        for x in (0..width).filter(|x| inside(row * width + x)) {
+            voxels.push((row * width + x) as u32);
+            ends.push([z, y, x as f32]);
+        }
+    }
+    Points { voxels, ends }
+}
+
+impl Field {
+    /// A fifth of the flows, times `units`, of the voxels that are `inside` cells.
+    fn new(flows: &[f32], size: Size, units: [f32; 3], inside: impl Fn(usize) -> bool + Sync) -> Self {
+        let count = voxels(size);
+        let mut steps: Vec<[f32; 4]> = zeros(count);
+        steps.par_iter_mut().enumerate().filter(|(i, _)| inside(*i)).for_each(|(i, step)| {
+            for axis in 0..3 {
+                step[axis] = flows[axis * count + i] / 5.0 * units[axis];
+            }
+        });
+        Field { size, lengths: size.map(|length| length as f32), steps }
+    }
+
+    fn index(&self, [z, y, x]: [usize; 3]) -> usize {
+        (z * self.size[1] + y) * self.size[2] + x
+    }
+
+    /// The step at a point, between the eight voxels around it. -1 and 1 are the outer borders of the volume, although
+    /// points take them for the centres of the outermost voxels (see the images' `grid_sample`). Outside, steps are 0.
+    #[inline(always)] // a call for each step would take a third of the time
+    fn grid_sample(&self, p: [f32; 3]) -> [f32; 4] {
+        let at = [0, 1, 2].map(|axis| ((p[axis] + 1.0) * self.lengths[axis] - 1.0) / 2.0);
+        let first = at.map(floor);
+        let begin = first.map(|v| v as f32);
+        let far = [0, 1, 2].map(|axis| at[axis] - begin[axis]);
+        let near = [0, 1, 2].map(|axis| begin[axis] + 1.0 - at[axis]);
+        // A number below 0 is a large one without its sign.
+        if (0..3).any(|axis| first[axis] as u32 as usize >= self.size[axis] - 1) {
+            return weighted(&self.corners_at_border(first), near, far);
+        }
+        let i = self.index(first.map(|i| i as u32 as usize));
+        let (y, z) = (self.size[2], self.size[1] * self.size[2]);
+        // One slice, so that one check of its bounds is enough.
+        let steps = &self.steps[i..i + z + y + 2];
+        let [front, back] = [&steps[..y + 2], &steps[z..z + y + 2]];
+        weighted(
+            &[front[0], front[1], front[y], front[y + 1], back[0], back[1], back[y], back[y + 1]],
+            near,
+            far,
+        )
+    }
+
+    #[cold]
+    fn corners_at_border(&self, first: [i32; 3]) -> [[f32; 4]; 8] {
+        std::array::from_fn(|corner| {
+            let place = [0, 1, 2].map(|axis| first[axis] + (corner >> (2 - axis) & 1) as i32);
+            let inside = (0..3).all(|axis| (0..self.size[axis] as i64).contains(&i64::from(place[axis])));
+            if inside { self.steps[self.index(place.map(|i| i as usize))] } else { [0.0; 4] }
+        })
+    }
+}
+
+/// The sum of the steps at the eight corners of a cube, x fastest, whose sides are `near` and `far` away.
+#[inline(always)]
+fn weighted(corners: &[[f32; 4]; 8], near: [f32; 3], far: [f32; 3]) -> [f32; 4] {
+    let sides = |axis: usize| [near[axis], far[axis]];
+    let mut sum = [0.0; 4];
+    let mut corner = 0;
+    // The order of the products and of the sum is that of PyTorch.
+    for z in sides(0) {
+        for y in sides(1) {
+            for x in sides(2) {
+                let weight = x * y * z;
+                (0..4).for_each(|axis| sum[axis] += corners[corner][axis] * weight);
+                corner += 1;
+            }
+        }
+    }
+    sum
+}
+
+/// The largest integer that is not above `v`, which is far from overflow: `f32::floor` is a call on processors from
+/// before SSE 4.1, for which the crate is compiled.
+fn floor(v: f32) -> i32 {
+    let near_zero = v as i32;
+    near_zero - i32::from(v < near_zero as f32)
+}

@@ -1,0 +1,23 @@
+//! The stages after the network for volumes, `[depth, height, width]`, under the names that they have for images: resize →
+//! smooth → follow → cluster → parts → components. What does not depend on the number of axes is shared.
+
+pub mod cluster;
+pub mod components;
+pub mod follow;
+pub mod parts;
+pub(crate) mod pipeline;
+pub mod resize;
+pub mod smooth;
+
+/// (depth, height, width) of a volume, in voxels.
+pub type Size = [usize; 3];
+
+/// The number of voxels.
+pub(crate) fn voxels([depth, height, width]: Size) -> usize {
+    depth * height * width
+}
+
+/// The indices from `reach` before `i` to `reach` behind it, without those outside of an axis of this length.
+fn around(i: usize, reach: usize, length: usize) -> std::ops::Range<usize> {
+    i.saturating_sub(reach)..(i + reach + 1).min(length)
+}

@@ -1,0 +1,128 @@
+//! `follow`: every step of every voxel from the definition of the sampling, without skipping cycles.
+
+use flowmask::Sampling;
+use flowmask::cpu::volume::follow::{Points, follow};
+use proptest::prelude::*;
+
+use super::{all, index, size};
+use crate::check::{ULP, close, config, noise, same};
+
+/// Random flows. Some of the voxels are in cells.
+#[derive(Clone, Debug)]
+struct Case {
+    size: [usize; 3],
+    flows: Vec<f32>,
+    cellprob: Vec<f32>,
+    threshold: f32,
+}
+
+impl Case {
+    fn follow(&self, niter: u32, sampling: Sampling) -> Points {
+        follow(&self.flows, &self.cellprob, self.size, self.threshold, niter, sampling)
+    }
+
+    /// The step of a voxel in voxels: zero outside cells.
+    fn step(&self, place: [usize; 3]) -> [f32; 3] {
+        let (i, n) = (index(self.size, place), self.cellprob.len());
+        [0, 1, 2]
+            .map(|axis| if self.cellprob[i] > self.threshold { self.flows[axis * n + i] / 5.0 } else { 0.0 })
+    }
+
+    /// The voxels in cells, and their places.
+    fn starts(&self) -> (Vec<u32>, Vec<[f32; 3]>) {
+        let inside = all(self.size).enumerate().filter(|(i, _)| self.cellprob[*i] > self.threshold);
+        inside.map(|(i, place)| (i as u32, place.map(|v| v as f32))).unzip()
+    }
+
+    fn last(&self) -> [f64; 3] {
+        self.size.map(|length| (length - 1) as f64)
+    }
+
+    /// A step by `grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`: of `L` voxels, voxel `i` has its
+    /// centre at `(2i + 1) / L - 1`.
+    fn grid_sample(&self, p: [f64; 3]) -> [f64; 3] {
+        let last = self.last();
+        let pt = [0, 1, 2].map(|axis| p[axis] / last[axis] * 2.0 - 1.0);
+        let mut d = [0.0; 3];
+        for place in all(self.size) {
+            let weight = |axis: usize| {
+                let length = self.size[axis] as f64;
+                let centre = (2 * place[axis] + 1) as f64 / length - 1.0;
+                (1.0 - (pt[axis] - centre).abs() * length / 2.0).max(0.0)
+            };
+            let weight = weight(0) * weight(1) * weight(2);
+            let step = self.step(place);
+            d = [0, 1, 2].map(|axis| d[axis] + weight * f64::from(step[axis]) * 2.0 / last[axis]);
+        }
+        [0, 1, 2].map(|axis| ((pt[axis] + d[axis]).clamp(-1.0, 1.0) + 1.0) / 2.0 * last[axis])
+    }
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let speed = proptest::sample::select(vec![0.5f32, 5.0, 40.0]);
+    let threshold = proptest::sample::select(vec![-2.0f32, -0.5, 0.0, 0.5, 2.0]);
+    (size(6), speed, threshold, any::<u64>()).prop_map(|(size, speed, threshold, seed)| {
+        let n: usize = size.iter().product();
+        let mut flows: Vec<f32> = noise(seed, 4 * n).into_iter().map(|v| v * speed).collect();
+        let cellprob = flows.split_off(3 * n).into_iter().map(|v| v / speed).collect();
+        Case { size, flows, cellprob, threshold }
+    })
+}
+
+fn doubles(points: &[[f32; 3]]) -> Vec<f64> {
+    points.as_flattened().iter().map(|&v| v.into()).collect()
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    /// Step by step: each starts from the point that `follow` reached before, so the bound is that of one step.
+    #[test]
+    fn grid_sample(case in case()) {
+        prop_assume!(case.size.iter().all(|length| *length > 1));
+        let side = *case.size.iter().max().unwrap() as f64;
+        let largest = f64::from(case.flows.iter().fold(0.0f32, |a, b| a.max(b.abs()))) / 5.0;
+        // Converting a position to the coordinates of `grid_sample` and back costs a few roundings. They change the
+        // flow by at most twice its largest value a voxel along each axis. A flow is a sum of eight terms, whose weights
+        // sum to 1, with three roundings in the weight, three in the term and seven in the sum.
+        let bound = ULP * (4.0 * side * (1.0 + 6.0 * largest) + 18.0 * largest);
+        let mut before = case.follow(0, Sampling::GridSample);
+        let (voxels, starts) = case.starts();
+        same(&before.voxels, &voxels, 1)?;
+        close(before.ends.as_flattened(), &doubles(&starts), |_| bound, 3)?;
+        for niter in 1..20 {
+            let after = case.follow(niter, Sampling::GridSample);
+            let want: Vec<f64> = before.ends.iter().flat_map(|p| case.grid_sample(p.map(f64::from))).collect();
+            close(after.ends.as_flattened(), &want, |_| bound, 3)
+                .map_err(|e| TestCaseError::fail(format!("step {niter}, end {e}")))?;
+            before = after;
+        }
+        prop_assert_eq!(case.follow(19, Sampling::Bilinear).ends, before.ends);
+    }
+
+    #[test]
+    fn nearest(case in case(), niter in 0..200u32) {
+        let (voxels, mut ends) = case.starts();
+        let last = case.last().map(|v| v as f32);
+        for p in &mut ends {
+            for _ in 0..niter {
+                let step = case.step(p.map(|v| v as usize));
+                *p = [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(0.0, last[axis]));
+            }
+        }
+        let got = case.follow(niter, Sampling::Nearest);
+        same(&got.voxels, &voxels, 1)?;
+        same(&got.ends, &ends, 1)?;
+    }
+
+    /// Also in volumes of one plane, row or column.
+    #[test]
+    fn ends_lie_in_the_volume(case in case(), niter in 0..50u32) {
+        for sampling in [Sampling::GridSample, Sampling::Nearest] {
+            for end in case.follow(niter, sampling).ends {
+                let inside = (0..3).all(|axis| end[axis] >= 0.0 && f64::from(end[axis]) <= case.last()[axis]);
+                prop_assert!(inside, "{sampling:?}: {end:?}");
+            }
+        }
+    }
+}
