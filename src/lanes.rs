@@ -61,6 +61,7 @@ impl Lanes {
     }
 
     /// Lanes that write results to these arrays.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only results on a GPU are copied"))]
     pub fn with(mut self, spares: Arc<Spares>) -> Self {
         self.spares = Some(spares);
         self

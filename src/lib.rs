@@ -59,6 +59,7 @@ mod regular;
 pub mod report;
 mod segmentation;
 mod segmenter;
+#[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only results on a GPU are copied"))]
 mod spares;
 mod stitching;
 pub mod text;

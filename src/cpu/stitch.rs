@@ -1,12 +1,15 @@
 //! Masks of the planes of a stack become masks of a volume (`utils.stitch3D`).
 
+mod runs;
+
 use std::collections::{HashMap, HashSet};
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
-use crate::metrics::Overlaps;
+use crate::metrics::Cell;
 use crate::{Compat, Error, Result};
+use runs::{Overlap, Plane};
 
 /// Gives masks of neighbouring planes, `[height, width]` from the first to the last, the same label where they belong to
 /// one cell, and returns the number of cells.
@@ -26,48 +29,39 @@ use crate::{Compat, Error, Result};
 /// different sizes, and more labels than 32 bits have. The labels are then unchanged.
 pub fn stitch(planes: &mut [ArrayViewMut2<u32>], threshold: f64, compat: Compat) -> Result<u32> {
     check(planes, threshold)?;
-    let overlaps: Vec<Overlaps> =
-        planes.par_windows(2).map(|pair| Overlaps::count(pair[0].iter(), pair[1].iter())).collect();
-    let mut labels = Vec::with_capacity(overlaps.len());
-    let first: Vec<u32> = overlaps[0].truth().iter().map(|cell| cell.label).collect();
+    let masks: Vec<Plane> = planes.par_iter().map(Plane::of).collect();
+    let overlaps: Vec<Vec<Overlap>> = masks.par_windows(2).map(|pair| pair[1].over(&pair[0])).collect();
+    let first: Vec<u32> = masks[0].cells.iter().map(|cell| cell.label).collect();
     let mut last = first.last().map_or(0, |&label| u64::from(label));
     let mut linked = false;
-    let mut below = first;
-    for overlap in &overlaps {
-        let cells = overlap.pred();
+    let mut labels = vec![first];
+    for (z, overlaps) in overlaps.iter().enumerate() {
+        let (below, cells) = (&masks[z].cells, &masks[z + 1].cells);
         let most = cells.last().map_or(0, |cell| u64::from(cell.label));
-        let alone = below.is_empty() || cells.is_empty();
-        linked |= !alone;
+        linked |= !below.is_empty() && !cells.is_empty();
         if compat == Compat::V3_1_1 && !linked {
-            below = cells.iter().map(|cell| cell.label).collect();
+            labels.push(cells.iter().map(|cell| cell.label).collect());
             last = most;
-        } else {
-            let links = links(overlap, &below, threshold);
-            let mut new = 0;
-            let number = |(index, link): (usize, Option<u32>)| {
-                link.map_or_else(
-                    || {
-                        new += 1;
-                        last + new + left_out(compat, cells[index].label.into(), index + 1)
-                    },
-                    u64::from,
-                )
-            };
-            let numbers: Vec<u64> = links.into_iter().enumerate().map(number).collect();
-            last += new + left_out(compat, most, cells.len());
-            let narrow = |number: &u64| u32::try_from(*number);
-            let narrow: std::result::Result<_, _> = numbers.iter().map(narrow).collect();
-            below = narrow.map_err(|_| Error::Image("has more labels than 32 bits can count".into()))?;
+            continue;
         }
-        labels.push(below.clone());
+        let links = links(overlaps, (below, &labels[z]), cells, threshold);
+        let mut new = 0;
+        let number = |(index, link): (usize, Option<u32>)| match link {
+            Some(label) => u64::from(label),
+            None => {
+                new += 1;
+                last + new + left_out(compat, cells[index].label.into(), index + 1)
+            }
+        };
+        let numbers: Vec<u64> = links.into_iter().enumerate().map(number).collect();
+        last += new + left_out(compat, most, cells.len());
+        let numbers = numbers.into_iter().map(u32::try_from).collect::<std::result::Result<_, _>>();
+        labels.push(numbers.map_err(|_| Error::Image("has more labels than 32 bits can count".into()))?);
     }
-    let of_first = overlaps[0].truth().iter().map(|cell| &cell.label);
-    let cells = of_first.chain(labels.iter().flatten()).collect::<HashSet<_>>().len();
-    planes[1..].par_iter_mut().zip(&overlaps).zip(&labels).for_each(|((plane, overlap), labels)| {
-        let of = |label| overlap.pred().binary_search_by_key(&label, |cell| cell.label);
-        relabel(plane, |label| of(label).map_or(0, |index| labels[index]));
+    planes.par_iter_mut().zip(&masks).zip(&labels).for_each(|((plane, masks), labels)| {
+        masks.relabel(plane, labels);
     });
-    Ok(cells as u32)
+    Ok(labels.iter().flatten().collect::<HashSet<_>>().len() as u32)
 }
 
 fn check(planes: &[ArrayViewMut2<u32>], threshold: f64) -> Result<()> {
@@ -103,20 +97,25 @@ fn left_out(compat: Compat, label: u64, present: usize) -> u64 {
     if compat == Compat::V3_1_1 { label - present as u64 } else { 0 }
 }
 
-/// For each mask of a plane, in the order of its labels, the label that it gets from the plane below, whose masks have the
-/// labels `below` by now.
-fn links(overlap: &Overlaps, below: &[u32], threshold: f64) -> Vec<Option<u32>> {
+/// For each of the masks `cells` of a plane the label that it gets from the plane below, whose masks have these labels by
+/// now.
+fn links(
+    overlaps: &[Overlap],
+    (below, labels): (&[Cell], &[u32]),
+    cells: &[Cell],
+    threshold: f64,
+) -> Vec<Option<u32>> {
     // Masks of the plane below that have the same label are one mask by now.
     let mut areas: HashMap<u32, usize> = HashMap::new();
-    for (cell, &label) in overlap.truth().iter().zip(below) {
+    for (cell, &label) in below.iter().zip(labels) {
         *areas.entry(label).or_default() += cell.area;
     }
     let mut shared: Vec<_> =
-        overlap.pairs().iter().map(|pair| (pair.pred, below[pair.truth], pair.pixels)).collect();
+        overlaps.iter().map(|overlap| (overlap.cell, labels[overlap.below], overlap.pixels)).collect();
     shared.sort_unstable();
     let ious = shared.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).map(|parts| {
         let (mask, label, pixels) = (parts[0].0, parts[0].1, parts.iter().map(|part| part.2).sum::<usize>());
-        let union = areas[&label] + overlap.pred()[mask].area - pixels;
+        let union = areas[&label] + cells[mask].area - pixels;
         (mask, label, pixels as f64 / union as f64)
     });
     let ious: Vec<_> = ious.filter(|&(_, _, iou)| iou >= threshold).collect();
@@ -125,7 +124,7 @@ fn links(overlap: &Overlaps, below: &[u32], threshold: f64) -> Vec<Option<u32>> 
         let best = best.entry(label).or_default();
         *best = best.max(iou);
     }
-    let mut links = vec![(None, 0.0); overlap.pred().len()];
+    let mut links = vec![(None, 0.0); cells.len()];
     for (mask, label, iou) in ious {
         // Labels come in ascending order, so that the lower of two equally good ones stays.
         if iou == best[&label] && iou > links[mask].1 {
@@ -138,47 +137,30 @@ fn links(overlap: &Overlaps, below: &[u32], threshold: f64) -> Vec<Option<u32>> 
 /// Drops the masks of a volume that have fewer than `min_size` pixels in all its planes together, and numbers the others 1
 /// to n in the order of their first pixels. Returns n.
 pub fn drop_small(planes: &mut [ArrayViewMut2<u32>], min_size: usize) -> u32 {
+    let masks: Vec<Plane> = planes.par_iter().map(Plane::of).collect();
     let mut areas: HashMap<u32, usize> = HashMap::new();
-    planes
-        .iter()
-        .for_each(|plane| runs(plane.view(), |label, pixels| *areas.entry(label).or_default() += pixels));
-    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    for cell in masks.iter().flat_map(|plane| &plane.cells) {
+        *areas.entry(cell.label).or_default() += cell.area;
+    }
     let mut cells = 0;
-    for plane in &*planes {
-        runs(plane.view(), |label, _| {
-            numbers.entry(label).or_insert_with(|| {
-                let kept = label > 0 && areas[&label] >= min_size;
-                cells += u32::from(kept);
-                if kept { cells } else { 0 }
-            });
-        });
-    }
-    planes.par_iter_mut().for_each(|plane| relabel(plane, |label| numbers[&label]));
+    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    let mut number = |label: u32| {
+        *numbers.entry(label).or_insert_with(|| {
+            let kept = areas[&label] >= min_size;
+            cells += u32::from(kept);
+            if kept { cells } else { 0 }
+        })
+    };
+    let of_plane = |plane: &Plane| {
+        let mut labels = vec![None; plane.cells.len()];
+        for run in &plane.runs {
+            labels[run.cell].get_or_insert_with(|| number(plane.cells[run.cell].label));
+        }
+        labels.into_iter().map(Option::unwrap_or_default).collect()
+    };
+    let labels: Vec<Vec<u32>> = masks.iter().map(of_plane).collect();
+    planes.par_iter_mut().zip(&masks).zip(&labels).for_each(|((plane, masks), labels)| {
+        masks.relabel(plane, labels);
+    });
     cells
-}
-
-/// Calls `each` with the label and the length of each run of equal labels. Neighbours in a row mostly have the same.
-fn runs(plane: ArrayView2<u32>, mut each: impl FnMut(u32, usize)) {
-    let mut run = (0, 0);
-    for &label in plane {
-        if label != run.0 {
-            if run.1 > 0 {
-                each(run.0, run.1);
-            }
-            run = (label, 0);
-        }
-        run.1 += 1;
-    }
-    each(run.0, run.1);
-}
-
-/// Replaces each label; background stays.
-fn relabel(plane: &mut ArrayViewMut2<u32>, of: impl Fn(u32) -> u32) {
-    let mut run = (0, 0);
-    for label in plane {
-        if *label != run.0 {
-            run = (*label, of(*label));
-        }
-        *label = run.1;
-    }
 }

@@ -66,7 +66,7 @@ impl Overlaps {
     }
 
     /// Counts the overlaps of labels that were checked, in any order of the pixels that is the same for both.
-    pub(crate) fn count<'a>(
+    pub(super) fn count<'a>(
         truth: impl Iterator<Item = &'a u32>,
         pred: impl Iterator<Item = &'a u32>,
     ) -> Self {

@@ -123,6 +123,25 @@ fn labels_go_beyond_16_bits_and_end_at_32() {
 }
 
 #[test]
+fn planes_may_lie_in_any_order_in_memory() {
+    let label = |(z, y, x): (usize, usize, usize)| {
+        if (y + z) % 3 > 0 && x % 4 > 0 { (x / 4 + y / 3 * 3 + 1) as u32 } else { 0 }
+    };
+    let volume = Array3::from_shape_fn((4, 9, 12), label);
+    let mut got =
+        volume.clone().permuted_axes([0, 2, 1]).as_standard_layout().into_owned().permuted_axes([0, 2, 1]);
+    let mut planes: Vec<_> = got.outer_iter_mut().collect();
+    assert!(planes[0].as_slice().is_none());
+    stitch(&mut planes, 0.3, Compat::None).unwrap();
+    drop_small(&mut planes, 20);
+    let mut want = volume;
+    let mut planes: Vec<_> = want.outer_iter_mut().collect();
+    stitch(&mut planes, 0.3, Compat::None).unwrap();
+    assert!(drop_small(&mut planes, 20) > 0);
+    assert_eq!(got, want);
+}
+
+#[test]
 fn what_cannot_be_stitched_is_refused() {
     let mut volume = [Array2::<u32>::ones((3, 4)), Array2::ones((3, 4)), Array2::ones((4, 3))];
     let mut planes: Vec<_> = volume.iter_mut().map(|plane| plane.view_mut()).collect();
