@@ -45,7 +45,7 @@ fn from_flows_to_masks() {
     }
 }
 
-/// Of 20 of the cells, the original leaves half the voxels out, since their walks swing to and fro between two ends: the
+/// Of 20 of the cells, the original leaves four tenths of the voxels out, since their walks swing to and fro between two ends: the
 /// check drops these masks and no other, and a mask whose flows point outwards.
 #[test]
 fn flow_check() {
