@@ -31,7 +31,7 @@ const TRAINING: Answer =
 const ORTHO: Answer =
     No("a second network for planes along z is not there yet; one network sees all planes of a volume");
 const STITCHING: Answer = No(
-    "stitching is not there yet; write --do-3d for cells in 3D, or leave the flag out: each plane by itself",
+    "stitching is not there yet; write --do-3d for cells in 3D, or leave the flag out for each plane by itself",
 );
 const RESTORATION: Answer =
     No("image restoration is not there yet; restore the images with cellpose 3, and segment them then");
