@@ -115,7 +115,7 @@ pub struct Options {
     /// How intensities are scaled.
     pub normalize: Normalize,
     /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
-    /// flows exceeds this; 0 drops none. Masks of a volume are not checked, as in cellpose.
+    /// flows exceeds this; 0 drops none. For volumes there is [`Options::flow3d_threshold`].
     pub flow_threshold: f64,
     /// Pixels whose `cellprob` exceeds this are in a cell. It is a logit, about -6 to 6, not a probability from 0 to 1.
     pub cellprob_threshold: f32,
@@ -154,6 +154,9 @@ pub struct Options {
     /// Of a volume: the standard deviation of a Gaussian along z, y and x, in voxels, by which the flows are smoothed before
     /// they are followed. From 0, which does not smooth, to 1000.
     pub flow3d_smooth: [f64; 3],
+    /// Of a volume: a mask is dropped when its flow error, as of [`Options::flow_threshold`], exceeds this; 0, the default,
+    /// drops none, as cellpose does.
+    pub flow3d_threshold: f64,
     /// Which bugs of cellpose are reproduced.
     pub compat: Compat,
     /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
@@ -185,6 +188,7 @@ impl Default for Options {
             bsize: 224,
             anisotropy: 1.0,
             flow3d_smooth: [0.0; 3],
+            flow3d_threshold: 0.0,
             compat: Compat::default(),
             flows: true,
             memory: None,
@@ -211,6 +215,7 @@ setters!(
     bsize: usize,
     anisotropy: f64,
     flow3d_smooth: [f64; 3],
+    flow3d_threshold: f64,
     compat: Compat,
     flows: bool,
     memory: Option<u64>,
@@ -255,6 +260,9 @@ impl Options {
         }
         if !(0.01..=100.0).contains(&self.anisotropy) {
             return fail("anisotropy", &format!("is {}, but must be from 0.01 to 100", self.anisotropy));
+        }
+        if !self.flow3d_threshold.is_finite() {
+            return fail("flow3d_threshold", "must be a finite number");
         }
         if !self.flow3d_smooth.iter().all(|sigma| (0.0..=1000.0).contains(sigma)) {
             return fail("flow3d_smooth", "must be from 0 to 1000 voxels along each axis");

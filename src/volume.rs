@@ -96,7 +96,7 @@ impl Segmenter {
 
     /// Finds the cells of a volume, whose `planes` along z are all of one size: the network sees its planes across z, y and x,
     /// and the flows of all of them are followed in three dimensions. [`Options::anisotropy`] and [`Options::flow3d_smooth`]
-    /// are for volumes; [`Options::flow_threshold`] has no effect, as in cellpose; `min_size` counts voxels.
+    /// are for volumes; [`Options::flow3d_threshold`] takes the place of [`Options::flow_threshold`]; `min_size` counts voxels.
     ///
     #[cfg_attr(feature = "files", doc = "```no_run")]
     #[cfg_attr(not(feature = "files"), doc = "```ignore")]

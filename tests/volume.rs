@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Array, Golden, assert_close, cells, same_partition};
-use flowmask::cpu::volume::{cluster, components, follow};
+use flowmask::cpu::volume::{cluster, components, flow_error, follow, parts};
 use flowmask::{Compat, Diameter, Error, Image, Model, Options, Sampling, Segmenter};
 use ndarray::Array2;
 
@@ -42,6 +42,36 @@ fn from_flows_to_masks() {
             components::fill_holes_and_drop_small(&mut labels, size, 60, Compat::V3_1_1);
             assert!(labels == golden.u32("masks_raw"));
         }
+    }
+}
+
+/// Of 20 of the cells, the original leaves four tenths of the voxels out, since their walks swing to and fro between two ends: the
+/// check drops these masks and no other, and a mask whose flows point outwards.
+#[test]
+fn flow_check() {
+    let golden = Golden::open("volume_stages");
+    let (inside, size) = (golden.f32("inside"), size(golden.get("inside")));
+    let (mut flows, labels) = (flows(&inside, &golden), golden.u32("masks_raw"));
+    let left = |flows: &[f32], anisotropy: f64, threshold: f64| {
+        let mut left = labels.clone();
+        flow_error::drop_bad_flows(&mut left, size, flows, anisotropy, threshold);
+        left
+    };
+    for threshold in [0.6, 1.0, 1.5] {
+        let whole = left(&flows, 2.0, threshold);
+        assert_eq!(cells(&whole), 39, "{threshold}");
+        let mut parts = whole.clone();
+        parts::keep_largest_parts(&mut parts, size);
+        assert!(parts == whole, "{threshold}");
+    }
+    let errors = flow_error::flow_errors(&labels, size, &flows);
+    assert_eq!(errors.iter().filter(|error| **error < 0.5).count(), 39);
+    assert_eq!(errors.iter().filter(|error| **error > 3.0).count(), 20);
+    (0..flows.len()).filter(|i| labels[i % labels.len()] == 1).for_each(|i| flows[i] = -flows[i]);
+    for anisotropy in [1.0, 2.0] {
+        let whole = left(&flows, anisotropy, 1.0);
+        assert_eq!(cells(&whole), 38);
+        assert!(whole.iter().zip(&labels).all(|(whole, &label)| label != 1 || *whole == 0));
     }
 }
 

@@ -13,7 +13,7 @@ impl args::Segment {
     pub fn options(&self) -> flowmask::Result<Options> {
         let cells = &self.cells;
         let options = of_network(&self.input, &self.model, &self.speed)
-            .flow_threshold(cells.flow_threshold)
+            .flow_threshold(cells.flow_threshold.unwrap_or(Options::default().flow_threshold))
             .cellprob_threshold(cells.cellprob_threshold)
             .niter((cells.niter > 0).then_some(cells.niter))
             .min_size(usize::try_from(cells.min_size).unwrap_or(0))
@@ -23,6 +23,7 @@ impl args::Segment {
             .exclude_on_edges(cells.exclude_on_edges)
             .anisotropy(self.volumes.anisotropy.unwrap_or(1.0))
             .flow3d_smooth(self.volumes.flow3d_smooth.unwrap_or_default())
+            .flow3d_threshold(cells.flow_threshold.filter(|_| self.volumes.do_3d).unwrap_or(0.0))
             .compat(args::Compat::of_library(cells.compat));
         // Only the masks are written.
         let options = options.flows(false);

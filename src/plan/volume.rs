@@ -101,6 +101,11 @@ impl Plan {
         let resize = resize
             .max(bytes(maps, voxels([work.small[0], work.image[1], work.image[2]]).saturating_add(image)));
         let sample = steps_of_volume(work.image).map(|step| step as u64).iter().product::<u64>();
+        // With the flow check, the masks' flows and what it compares them with, stretched along z.
+        let depth = (work.image[0] as f64 * options.anisotropy.max(1.0)) as usize;
+        let stretched = if options.resample { voxels([depth, work.image[1], work.image[2]]) } else { small };
+        let checked = if options.flow3d_threshold > 0.0 { bytes(8 * NUMBER, stretched) } else { 0 };
+        let after = bytes(3 * NUMBER, image).max(checked);
         Plan {
             present: network.weights.saturating_add(super::memory::PROGRAM).saturating_add(work.pixels),
             normalize: input.max(bytes(NUMBER, image.div_ceil(sample).saturating_mul(2))),
@@ -110,9 +115,7 @@ impl Plan {
                 .saturating_add(tiles),
             resize: if followed == small { 0 } else { resize.saturating_add(tiles) },
             follow: bytes(maps + POINT + FIELD.max(3 * NUMBER), followed).saturating_add(tiles),
-            finish: bytes(maps + NUMBER, followed)
-                .saturating_add(bytes(3 * NUMBER, image))
-                .saturating_add(tiles),
+            finish: bytes(maps + NUMBER, followed).saturating_add(after).saturating_add(tiles),
         }
     }
 }

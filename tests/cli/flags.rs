@@ -19,7 +19,7 @@ fn flags_of_the_original_are_taken_or_answered() {
     assert!(run.stdout.contains("37 cells"), "{run:?}");
     assert_eq!(scene.names("out"), ["a_masks.png", "a_overlay.png"]);
     for (flag, says) in [
-        ("--do_3D", "not there yet"),
+        ("--pretrained_model_ortho nuclei", "not there yet"),
         ("--train", "not there yet"),
         ("--anisotropy 2", "each plane"),
         ("--look_one_level_down", "--recursive"),

@@ -8,6 +8,8 @@ use crate::check::side;
 mod cluster;
 #[path = "volume/components.rs"]
 mod components;
+#[path = "volume/flow_error.rs"]
+mod flow_error;
 #[path = "volume/follow.rs"]
 mod follow;
 #[path = "volume/resize.rs"]

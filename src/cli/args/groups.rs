@@ -101,15 +101,10 @@ pub struct Model {
 #[derive(Args)]
 #[command(next_help_heading = "Cells")]
 pub struct Cells {
-    /// Drop cells whose shape does not fit the network's flows: lower drops more, 0 drops none
-    #[arg(
-        long,
-        alias = "flow_threshold",
-        default_value_t = 0.4,
-        value_name = "ERROR",
-        allow_negative_numbers = true
-    )]
-    pub flow_threshold: f64,
+    /// Drop cells whose shape does not fit the network's flows: lower drops more, 0 drops none [default: 0.4, and 0 with
+    /// --do-3d]
+    #[arg(long, alias = "flow_threshold", value_name = "ERROR", allow_negative_numbers = true)]
+    pub flow_threshold: Option<f64>,
     /// Pixels with a higher value (about -6 to 6) belong to cells: lower finds more and larger cells
     #[arg(
         long,

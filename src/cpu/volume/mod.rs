@@ -1,8 +1,9 @@
 //! The stages after the network for volumes, `[depth, height, width]`, under the names that they have for images: resize →
-//! smooth → follow → cluster → parts → components. What does not depend on the number of axes is shared.
+//! smooth → follow → cluster → flow_error → parts → components. What does not depend on the number of axes is shared.
 
 pub mod cluster;
 pub mod components;
+pub mod flow_error;
 pub mod follow;
 pub mod parts;
 pub(crate) mod pipeline;

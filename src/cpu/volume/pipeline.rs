@@ -6,6 +6,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::components::{drop_edges, fill_holes_and_drop_small_while};
+use super::flow_error::drop_bad_flows_while;
 use super::{
     Size, cluster::cluster_while, follow::follow_while, parts, resize, smooth::smooth_while, voxels,
 };
@@ -210,6 +211,12 @@ pub(crate) fn stages_after_network(
     let mut labels = cluster_while(&points, size, options.max_size_fraction, go_on);
     drop(points);
     watch.add(1)?;
+    if options.flow3d_threshold > 0.0 {
+        // Maps that were not resized are stretched already.
+        let anisotropy = if options.resample { options.anisotropy } else { 1.0 };
+        drop_bad_flows_while(&mut labels, size, flows, anisotropy, options.flow3d_threshold, go_on);
+        watch.check()?;
+    }
     if size != image {
         labels = resize::nearest(&labels, size, image);
     }
