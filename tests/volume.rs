@@ -126,7 +126,7 @@ fn options() -> Options {
     Options::default().diameter(Diameter::Pixels(17.0)).min_size(60).compat(Compat::V3_1_1)
 }
 
-/// Runs of the original, with the arguments of `tools/golden/volume.py`. Each takes some seconds, since it is a whole stack.
+/// Runs of the original, with the arguments of `tools/golden/volume.py` and `stitch.py`. Each takes some seconds, since it is a whole stack.
 fn runs(golden: &Golden, runs: &[(&str, Options)]) {
     let (planes, segmenter) = (planes(golden), nuclei());
     for (tag, options) in runs {
@@ -155,6 +155,14 @@ fn whole_runs() {
     let smooth = aniso().flow3d_smooth([2.0; 3]);
     let scaled = aniso().diameter(Diameter::Pixels(22.0));
     runs(&golden, &[("iso", options()), ("smooth", smooth), ("scaled", scaled)]);
+}
+
+/// A small stack of copies that drift and fade.
+#[test]
+fn whole_runs_of_a_small_stack() {
+    let options = || options().min_size(50);
+    let smooth = options().flow3d_smooth([1.0; 3]);
+    runs(&Golden::open("stitch"), &[("stack_3d", options().anisotropy(1.5)), ("stack_3d_smooth", smooth)]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Raw {
     /// next image of the same type.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device).
+    /// [`Error::Device`].
     pub fn upload(&mut self, gpu: &Gpu, pixels: &Pixels, pinned: &mut Pinned) -> Result<()> {
         match (&mut *self, pixels) {
             (Raw::U8(buffer), Pixels::U8(a)) => copy(gpu, buffer, a.view(), pinned),
@@ -80,7 +80,7 @@ impl Finite {
     /// that [`finite`] looked at.
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image), [`Error::Device`](crate::Error::Device).
+    /// [`Error::Image`], [`Error::Device`].
     pub fn check(&self, gpu: &Gpu, raw: &Raw) -> Result<()> {
         let Raw::F32(pixels) = raw else { return Ok(()) };
         let bad = self.bad.download(gpu)?.first().map_or(u32::MAX, |&bad| bad);
@@ -101,7 +101,7 @@ impl Finite {
 /// Looks for pixels that cannot be computed with; [`Finite::check`] has the answer. `shape` is height, width and channels.
 ///
 /// # Errors
-/// [`Error::Device`](crate::Error::Device).
+/// [`Error::Device`].
 pub fn finite(gpu: &Gpu, raw: &Raw, shape: [usize; 3], out: &mut Finite) -> Result<()> {
     let Raw::F32(values) = raw else { return Ok(()) };
     let bad = out.begin(gpu, shape)?;
@@ -115,7 +115,7 @@ pub fn finite(gpu: &Gpu, raw: &Raw, shape: [usize; 3], out: &mut Finite) -> Resu
 /// [`cpu::channels`](crate::cpu::channels::channels).
 ///
 /// # Errors
-/// [`Error::Image`](crate::Error::Image) when the image has no such channel, [`Error::Device`](crate::Error::Device).
+/// [`Error::Image`] when the image has no such channel, [`Error::Device`].
 pub fn channels(
     gpu: &Gpu,
     raw: &Raw,
