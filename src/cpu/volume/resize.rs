@@ -8,8 +8,8 @@ use crate::memory::{room, zeros};
 use crate::plan::scale::step;
 use crate::watch::GoOn;
 
-/// Resizes several volumes, `[volume, depth, height, width]`, with linear interpolation along each axis: first the planes,
-/// as [`linear_to`], then along z.
+/// Resizes several volumes, `[volume, depth, height, width]`, with linear interpolation along each axis: first the
+/// planes, as images, then along z.
 pub fn volumes(source: Vec<f32>, from: Size, to: Size) -> Vec<f32> {
     volumes_while(source, from, to, &|| true)
 }
