@@ -21,7 +21,6 @@ fn flags_of_the_original_are_taken_or_answered() {
     for (flag, says) in [
         ("--pretrained_model_ortho nuclei", "not there yet"),
         ("--train", "not there yet"),
-        ("--anisotropy 2", "each plane"),
         ("--look_one_level_down", "--recursive"),
         ("--in_folders", "-o DIR"),
         ("--save_tif --save_png", "--format"),
