@@ -22,7 +22,7 @@ pub struct Stitching {
 }
 
 impl Stitching {
-    /// Masks become one if their intersection over union is at least `threshold`, above 0 and at most 1. `options` are
+    /// Masks become one if their intersection over union is at least `threshold`, from 0 to 1. `options` are
     /// those of the planes; their `min_size` counts the pixels of a mask in all planes.
     ///
     /// # Errors

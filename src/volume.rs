@@ -102,7 +102,7 @@ impl Segmenter {
     #[cfg_attr(not(feature = "files"), doc = "```ignore")]
     /// use flowmask::{Diameter, Model, Options, Segmenter, image};
     ///
-    /// let stack = image::read("stack.tif")?;
+    /// let stack = image::read("stack.tif".as_ref())?;
     /// let segmenter = Segmenter::builder().model(Model::named("nuclei")?).build()?;
     /// let options = Options::default().diameter(Diameter::Pixels(17.0)).anisotropy(2.0);
     /// let found = segmenter.segment_volume(&stack.planes, &options)?;

@@ -8,8 +8,17 @@ use super::reports::is_report;
 
 /// Endings, before the extension, of files that flowmask and cellpose write. Cellpose's mask and outline images end in
 /// `_cp_masks`.
-const OUTPUTS: [&str; 8] =
-    ["_masks", "_overlay", "_cp_output", "_flows", "_flows_0", "_flows_1", "_flows_2", "_cellprob"];
+const OUTPUTS: [&str; 9] = [
+    "_masks",
+    "_masks_stitched",
+    "_overlay",
+    "_cp_output",
+    "_flows",
+    "_flows_0",
+    "_flows_1",
+    "_flows_2",
+    "_cellprob",
+];
 
 /// What a file of a folder is.
 #[derive(Debug, PartialEq)]

@@ -126,7 +126,7 @@ impl Outputs {
 }
 
 /// One form for all spellings of a path, whether or not the file exists.
-fn identity(path: &Path) -> PathBuf {
+pub fn identity(path: &Path) -> PathBuf {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default();
     // To the usual file systems of Windows and macOS, `A.tif` and `a.tif` are the same file.

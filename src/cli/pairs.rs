@@ -11,7 +11,7 @@ use super::reports::is_report;
 
 /// Endings of the names of label images: those of flowmask and of cellpose, and common ones. An ending stands before any
 /// shorter one that it ends in.
-const SUFFIXES: [&str; 6] = ["_cp_masks", "_labels", "_masks", "_label", "_mask", "_seg"];
+const SUFFIXES: [&str; 7] = ["_masks_stitched", "_cp_masks", "_labels", "_masks", "_label", "_mask", "_seg"];
 
 /// The label images of a folder, by the name of the image that each belongs to. Two files with the same name are an error
 /// when they are paired.

@@ -27,7 +27,8 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if args.volumes.do_3d {
         volumes::check(args)?;
     }
-    let stitching = args.cells.stitching(&options)?;
+    // As in the original, planes that are one volume are not stitched.
+    let stitching = args.cells.stitching(&options)?.filter(|_| !args.volumes.do_3d);
     let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
@@ -44,7 +45,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
     }
-    inputs.notes.iter().chain(&args.volumes.unused()).for_each(|note| messages.note(note));
+    inputs.notes.iter().chain(&args.unused()).for_each(|note| messages.note(note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
@@ -199,10 +200,7 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
-        let mut stacks = image::read_with(&file.image, &self.read)?;
-        if self.stitching.is_some() {
-            stacks.iter_mut().for_each(stitch::tell_guess);
-        }
+        let stacks = image::read_with(&file.image, &self.read)?;
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
         let (mut planes, mut parts) = (Vec::new(), Vec::new());
@@ -213,7 +211,15 @@ impl Run {
             self.format.check(&names.masks, part.len())?;
             let (mut depth, mut originals) = (None, Vec::new());
             if let Some(stitching) = &self.stitching {
-                let planes = stitch::depth_of(&stack.layout)?;
+                let planes = match stitch::depth_of(&stack.layout, &stack.notes) {
+                    // The other images of the file can be volumes.
+                    Err(error) if stack.series.is_some() => {
+                        lock(&self.messages).failed(&file.image, &error)?;
+                        continue;
+                    }
+                    depth => depth?,
+                };
+                stitch::tell_guess(&mut stack);
                 originals = if names.overlays.is_empty() { vec![] } else { part.clone() };
                 part = prepared(stitching, part, planes)?;
                 depth = Some(planes);

@@ -10,8 +10,9 @@ use anyhow::{anyhow, bail, ensure};
 use flowmask::cpu::stitch::{drop_small, stitch};
 use flowmask::image::{self, Axis, Layout, Note, ReadOptions};
 use flowmask::output::{self, Destination};
-use flowmask::{Options, Stack, Stitching};
+use flowmask::{Options, Stack, Stitching, text};
 
+use super::outputs::identity;
 use super::{args, messages};
 
 pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
@@ -20,12 +21,17 @@ pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
     if let Some(dir) = &args.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
+    let inputs: HashSet<PathBuf> = args.inputs.iter().map(|input| identity(input)).collect();
     let (mut failed, mut taken) = (false, HashSet::new());
     for input in &args.inputs {
         let output = name(args, input);
-        let done = match taken.insert(output.clone()) {
-            true => one(args, input, &output),
-            false => Err(anyhow!("{} is already the output of another file", output.display())),
+        let same = identity(&output);
+        let done = if inputs.contains(&same) {
+            Err(anyhow!("its output would overwrite {}, which is an input", output.display()))
+        } else if taken.insert(same) {
+            one(args, input, &output)
+        } else {
+            Err(anyhow!("{} is already the output of another file", output.display()))
         };
         match done {
             Ok(line) if !args.quiet => messages::print(&line)?,
@@ -52,10 +58,13 @@ fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<Strin
     destination.check()?;
     let labels = image::read_label_stack(input)?;
     let (times, depth, height, width) = labels.dim();
-    let layout = layout(input, times, depth);
+    let (layout, notes) = described(input, times, depth);
+    for note in notes.iter().filter(|note| !args.quiet && matches!(note, Note::Warning(_))) {
+        messages::notice(&format!("warning: {}: {note}", text::path(input)));
+    }
     args.format.of_library().0.check(output, times * depth)?;
     ensure!(times * depth > 1, "has one plane; masks are stitched over two or more planes");
-    let depth = depth_of(&layout)?;
+    let depth = depth_of(&layout, &notes)?;
     let mut labels = labels.into_shape_with_order((times * depth, height, width))?;
     let mut planes: Vec<_> = labels.outer_iter_mut().collect();
     let mut cells = 0;
@@ -70,14 +79,17 @@ fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<Strin
     Ok(format!("{cells} cells in {} planes  {} -> {}", views.len(), input.display(), output.display()))
 }
 
-/// The axes of a label file. What the file does not say about them follows from the shape of its labels.
-fn layout(input: &Path, times: usize, depth: usize) -> Layout {
-    let described = image::read_with(input, &ReadOptions::default()).ok().and_then(|mut stacks| stacks.pop());
-    let described = described.map(|stack| stack.layout);
-    described.filter(|layout| layout.planes() == Some(times * depth)).unwrap_or_else(|| {
-        let axes = [Axis { letter: 'T', length: times }, Axis { letter: 'Z', length: depth }];
-        Layout::default().axes(axes.into_iter().filter(|axis| axis.length > 1).collect())
-    })
+/// What a label file says about its planes. What it does not say about their axes follows from the shape of its labels.
+fn described(input: &Path, times: usize, depth: usize) -> (Layout, Vec<Note>) {
+    let stacks = image::read_with(input, &ReadOptions::default()).unwrap_or_default();
+    let last = stacks.into_iter().next_back();
+    let (layout, notes) = last.map(|stack| (stack.layout, stack.notes)).unwrap_or_default();
+    if layout.planes() == Some(times * depth) {
+        return (layout, notes);
+    }
+    let axes = [Axis { letter: 'Q', length: times }, Axis { letter: 'Z', length: depth }];
+    let axes = axes.into_iter().filter(|axis| axis.length > 1).collect();
+    (Layout::default().axes(axes), notes)
 }
 
 /// Adds a note to a stack that is stitched along an axis which nothing names.
@@ -92,14 +104,14 @@ pub fn tell_guess(stack: &mut Stack) {
 ///
 /// # Errors
 /// Planes that run over time, or over axes among which none is z.
-pub fn depth_of(layout: &Layout) -> anyhow::Result<usize> {
+pub fn depth_of(layout: &Layout, notes: &[Note]) -> anyhow::Result<usize> {
     let letters = layout.letters();
+    let guess = notes.iter().find(|note| matches!(note, Note::Remark(_)));
+    let guess = guess.map_or(String::new(), |note| format!("; {note}"));
     match (&layout.axes[..], layout.axes.iter().find(|axis| axis.letter == 'Z')) {
         (_, Some(depth)) => Ok(depth.length),
         ([Axis { letter: 'Q', length }], None) => Ok(*length),
-        ([], None) => bail!("has one plane; masks are stitched over two or more planes"),
-        _ => bail!(
-            "its planes run over {letters}, not over Z, and time points are not stitched (--axes tells otherwise)"
-        ),
+        ([], None) => bail!("has one plane; masks are stitched over two or more planes{guess}"),
+        _ => bail!("its planes run over {letters}, not over Z, and time points are not stitched{guess}"),
     }
 }

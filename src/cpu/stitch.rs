@@ -7,15 +7,19 @@ use std::collections::{HashMap, HashSet};
 use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
+use crate::memory::{enough, require};
 use crate::metrics::Cell;
 use crate::{Compat, Error, Result};
 use runs::{Overlap, Plane};
+
+/// Bytes that a run of pixels takes at most: itself and its label, in arrays that double as they grow, and its overlaps.
+const BYTES_OF_RUN: u64 = 128;
 
 /// Gives masks of neighbouring planes, `[height, width]` from the first to the last, the same label where they belong to
 /// one cell, and returns the number of cells.
 ///
 /// The first plane keeps its labels. A mask of the next plane gets the label of the mask below it with which its
-/// intersection over union is highest, if that is at least `threshold` (0 to 1, and above 0), and if no other mask of its
+/// intersection over union is highest, if that is at least `threshold` (0 to 1; 0 takes any overlap), and if no other mask of its
 /// plane has a higher one with it. Masks that lie equally well get the same label; of two equally good labels a mask gets
 /// the lower one. All other masks get new labels, in the order of their own, after the largest label so far. Only
 /// neighbours are compared, so that a cell ends where a plane has nothing of it.
@@ -25,10 +29,17 @@ use runs::{Overlap, Plane};
 /// [`Compat::V3_1_1`] does both.
 ///
 /// # Errors
-/// [`Error::Option`] for a threshold that is not from 0 to 1; [`Error::Image`] for fewer than two planes, planes of
+/// [`Error::Memory`]; [`Error::Option`] for a threshold that is not from 0 to 1; [`Error::Image`] for fewer than two planes, planes of
 /// different sizes, and more labels than 32 bits have. The labels are then unchanged.
 pub fn stitch(planes: &mut [ArrayViewMut2<u32>], threshold: f64, compat: Compat) -> Result<u32> {
     check(planes, threshold)?;
+    let what = || format!("the masks of {} planes", planes.len());
+    let runs = enough(what, || {
+        let runs = planes.par_iter().map(Plane::count).sum::<usize>();
+        require(runs as u64 * BYTES_OF_RUN, None);
+        Ok(runs)
+    });
+    runs?;
     let masks: Vec<Plane> = planes.par_iter().map(Plane::of).collect();
     let overlaps: Vec<Vec<Overlap>> = masks.par_windows(2).map(|pair| pair[1].over(&pair[0])).collect();
     let first: Vec<u32> = masks[0].cells.iter().map(|cell| cell.label).collect();

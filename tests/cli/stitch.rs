@@ -123,3 +123,33 @@ fn what_cannot_be_a_volume_is_an_error_of_its_file() {
     }
     assert_eq!(scene.names("out"), [] as [&str; 0]);
 }
+
+#[test]
+fn stitched_files_are_outputs_and_never_replace_an_input() {
+    let scene = Scene::new();
+    labels(&scene, "a_masks.tif", &[('Z', 4)]);
+    labels(&scene, "a_masks_stitched.tif", &[('Z', 3)]);
+    let before = fs::read(scene.path("a_masks_stitched.tif")).unwrap();
+    let words = "stitch a_masks.tif ./a_masks_stitched.tif -o . --overwrite";
+    scene.run(words).failed(1, "would overwrite ./a_masks_stitched.tif, which is an input");
+    assert_eq!(fs::read(scene.path("a_masks_stitched.tif")).unwrap(), before);
+    scene.run("stitch a_masks.tif ./a_masks.tif -o out").failed(1, "the output of another file");
+    // A folder's stitched labels are no images.
+    scene.file("scans/a_masks_stitched.tif", &before);
+    scene.nuclei("scans/b.png");
+    let run = scene.run(&format!("segment scans {NUCLEI}")).done();
+    assert_eq!((run.stdout.lines().count(), scene.names("scans").len()), (1, 3), "{run:?}");
+}
+
+#[test]
+fn a_volume_is_not_stitched_as_well() {
+    let scene = Scene::new();
+    stack(&scene, "z.npy", "(3, 256, 256)", 3);
+    let words = "segment z.npy --axes ZYX --model nuclei --diameter 30 --do_3D --stitch_threshold 0.3";
+    let run = scene.run(&format!("{words} -o both"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stderr.contains("--stitch-threshold changes nothing"), "{run:?}");
+    scene.run(&format!("{} -o one", words.replace("--stitch_threshold 0.3", ""))).done();
+    let bytes = |folder: &str| fs::read(scene.path(&format!("{folder}/z_masks.tif"))).unwrap();
+    assert_eq!(bytes("both"), bytes("one"));
+}

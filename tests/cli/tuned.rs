@@ -132,11 +132,16 @@ fn a_kernel_that_takes_the_gpu_down_is_said_once_and_never_tried_again() {
 }
 
 #[test]
-fn a_trial_that_never_ended_refuses_its_kernel() {
+fn a_kernel_of_which_two_trials_never_ended_is_refused() {
     let scene = scene();
     let right = masks(&scene, "", &[TILES]);
+    // The first may have been ended by the user.
     fs::remove_file(entry(&scene, ".json")).unwrap();
     fs::write(entry(&scene, ".lock"), "sm_80_apart").unwrap();
+    assert!(right == masks(&scene, "", &[TILES]));
+    assert_eq!(known(&scene, &[])["refused"], serde_json::json!({}));
+    fs::remove_file(entry(&scene, ".json")).unwrap();
+    fs::write(entry(&scene, ".lock"), "sm_80_apart!").unwrap();
     assert!(right == masks(&scene, "", &[TILES]));
     let known = known(&scene, &[]);
     assert_eq!(known["by"], "measurement");
@@ -165,7 +170,7 @@ fn kernels_are_pinned_by_name_or_refused_in_one_sentence() {
     refused("--device cuda --kernels sm_90a", "it is for compute capability 9.0 alone");
     refused("--kernels sm_80", "sm_80 is for GPUs");
     refused("--device cuda --precision f32 --kernels sm_80", "sm_80 is for half precision");
-    let run = emulated(&scene, &mut command("a.png --device cuda"), &[("FLOWMASK_TUNE", "7,7")]);
+    let run = emulated(&scene, &mut command("a.png --device cuda"), &[("FLOWMASK_TUNE", "32,3")]);
     run.failed(2, "FLOWMASK_TUNE must be off");
 }
 

@@ -7,8 +7,9 @@ use std::time::Instant;
 use flowmask::cpu::channels::channels as expected_channels;
 use flowmask::cpu::resize as expected_resize;
 use flowmask::cuda::channels::{Raw, channels};
+use flowmask::cuda::conv::{self, VARIANTS, Variant};
 use flowmask::cuda::network::Unet;
-use flowmask::cuda::{Buffer, Pinned, flow_error, resize};
+use flowmask::cuda::{Buffer, Gpu, Pinned, flow_error, resize};
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Device, Image, Model, Normalize, Options, Pixels, Precision, Segmenter};
 use ndarray::Array3;
@@ -212,20 +213,28 @@ fn network_of_a_full_batch() {
     let model = if divisor() == 1 { Model::named("nuclei").unwrap() } else { scene::tiny() };
     let (tile, network) = ((side, side), model.network());
     let input = network::tiles(count, tile, network.nbase[0]);
-    let [single, half] =
-        [Precision::F32, Precision::F16].map(|precision| Unet::new(&gpu, network, precision).unwrap());
-    let (f32, f16) = (network::run(&gpu, &single, &input, tile), network::run(&gpu, &half, &input, tile));
+    let single = Unet::new(&gpu, network, Precision::F32).unwrap();
+    let f32 = network::run(&gpu, &single, &input, tile);
     let mut most = [0.0f32; 2];
     for n in (0..count).step_by(count.div_ceil(4)) {
         let want = network::on_cpu(network, &input[n], tile);
         most[0] = most[0].max(network::part(&format!("tile {n}"), &f32[n], &want, network::F32));
     }
-    for (n, (half, single)) in f16.iter().zip(&f32).enumerate() {
-        most[1] = most[1].max(network::part(&format!("tile {n} in half"), half, single, network::F16));
-    }
-    for (unet, together) in [(&single, &f32), (&half, &f16)] {
-        let alone = network::run(&gpu, unet, &input[count - 1..], tile).remove(0);
-        network::same("the last tile", &together[count - 1], &alone);
+    let alone = |gpu: &Gpu, unet: &Unet| network::run(gpu, unet, &input[count - 1..], tile).remove(0);
+    network::same("the last tile", &f32[count - 1], &alone(&gpu, &single));
+    // All variants that the card has.
+    let pinned = |variant: &Variant| Some((variant.name, conv::pinned(&gpu, variant.name).ok()?));
+    let variants: Vec<_> = VARIANTS.iter().filter_map(pinned).collect();
+    assert!(variants.len() >= 2, "{variants:?}");
+    for (name, choice) in variants {
+        let gpu = gpu.clone().choosing(choice);
+        let half = Unet::new(&gpu, network, Precision::F16).unwrap();
+        let f16 = network::run(&gpu, &half, &input, tile);
+        for (n, (half, single)) in f16.iter().zip(&f32).enumerate() {
+            let what = format!("tile {n} in half by {name}");
+            most[1] = most[1].max(network::part(&what, half, single, network::F16));
+        }
+        network::same(&format!("the last tile by {name}"), &f16[count - 1], &alone(&gpu, &half));
     }
     println!("{count} tiles: {:.3} of the bound in single precision, {:.3} in half", most[0], most[1]);
 }

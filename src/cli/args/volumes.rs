@@ -28,13 +28,26 @@ pub struct Volumes {
 
 impl Volumes {
     /// The flags that are given and have no effect.
-    pub fn unused(&self) -> Option<String> {
+    fn unused(&self) -> Option<String> {
         let given =
             [("--anisotropy", self.anisotropy.is_some()), ("--flow3d-smooth", self.flow3d_smooth.is_some())];
         let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
         let unused = !self.do_3d && !given.is_empty();
         unused.then(|| {
-            format!("without --do-3d there are no volumes, so {} changes nothing", given.join(" and "))
+            let change = if given.len() > 1 { "change" } else { "changes" };
+            format!("without --do-3d there are no volumes, so {} {change} nothing", given.join(" and "))
         })
+    }
+}
+
+impl super::Segment {
+    /// The flags of volumes that are given and have no effect.
+    pub fn unused(&self) -> Option<String> {
+        if self.volumes.do_3d && self.cells.stitch_threshold != 0.0 {
+            return Some(
+                "with --do-3d planes are one volume already, so --stitch-threshold changes nothing".into(),
+            );
+        }
+        self.volumes.unused()
     }
 }

@@ -1,6 +1,6 @@
 //! The masks of a plane as runs of pixels: counting what two planes share takes one pass over the runs of both.
 
-use ndarray::ArrayViewMut2;
+use ndarray::{ArrayView1, ArrayViewMut2};
 
 use crate::metrics::Cell;
 
@@ -27,6 +27,17 @@ pub(super) struct Overlap {
 }
 
 impl Plane {
+    /// How many runs the masks of a plane have.
+    pub fn count(labels: &ArrayViewMut2<u32>) -> usize {
+        let in_row = |row: ArrayView1<u32>| {
+            let mut last = 0;
+            let begins =
+                row.iter().filter(|&&label| std::mem::replace(&mut last, label) != label && label > 0);
+            begins.count()
+        };
+        labels.rows().into_iter().map(in_row).sum()
+    }
+
     pub fn of(labels: &ArrayViewMut2<u32>) -> Self {
         let (mut runs, mut start) = (Vec::new(), 0);
         // The label of each run and the run's index.

@@ -1,7 +1,8 @@
 //! What was measured, kept beside the compiled kernels.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,9 @@ use super::{Gpu, Size};
 use crate::cuda::nvrtc::{Cache, Compiler, Entry};
 use crate::cuda::{DeviceInfo, describe, driver_version};
 use crate::{Error, Result};
+
+/// How long another process may measure, which takes seconds at most: one that hangs holds up nobody for longer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The place of what was measured on a kind of card: with this name, compute capability and driver, and kernels that
 /// this version of NVRTC compiled.
@@ -41,14 +45,24 @@ impl Kept {
         self.cache.write(&self.entry, written(choice).to_string().as_bytes())
     }
 
-    /// Waits until no other process measures this kind of card.
+    /// Waits until no other process measures this kind of card, but not longer than a minute.
     pub fn trials(&self) -> Result<Trials> {
         let path = self.cache.beside(&self.entry, "lock")?;
         let error = |e| Error::write(&path, e);
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(error)?;
-        file.lock().map_err(error)?;
-        Ok(Trials { file })
+        let start = Instant::now();
+        while let Err(locked) = file.try_lock() {
+            match locked {
+                TryLockError::Error(e) => return Err(error(e)),
+                TryLockError::WouldBlock if start.elapsed() > PATIENCE => {
+                    let reason = "another process has measured the kernels of this card for over a minute";
+                    return Err(Error::device("cuda", reason));
+                }
+                TryLockError::WouldBlock => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+        Ok(Trials { file, suspect: None })
     }
 }
 
@@ -63,18 +77,27 @@ pub fn kept(info: &DeviceInfo, compiler: &Compiler, cache: &Cache) -> Choice {
 /// that does not end itself, is known the next time.
 pub(super) struct Trials {
     file: File,
+    /// The name of a variant whose last trial did not end. That may have been the user's doing, so it gets another.
+    suspect: Option<&'static str>,
 }
 
+/// What follows the name of a variant on its second trial.
+const AGAIN: char = '!';
+
 impl Trials {
-    /// The variant whose trial did not end.
+    /// The variant of which two trials in a row did not end.
     pub fn unfinished(&mut self) -> Option<&'static Variant> {
         let mut name = String::new();
         self.file.rewind().and_then(|()| self.file.read_to_string(&mut name)).ok()?;
-        VARIANTS.iter().find(|variant| variant.name == name)
+        let variant = VARIANTS.iter().find(|variant| variant.name == name.trim_end_matches(AGAIN))?;
+        self.suspect = Some(variant.name).filter(|_| !name.ends_with(AGAIN));
+        Some(variant).filter(|_| self.suspect.is_none())
     }
 
     /// Notes the variant that is tried next; an empty name says that none is.
     pub fn note(&mut self, name: &str) -> Result<()> {
+        let mut name = name.to_owned();
+        name.extend(self.suspect.filter(|suspect| *suspect == name).map(|_| AGAIN));
         let file = &mut self.file;
         let noted =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(name.as_bytes()));

@@ -8,7 +8,8 @@ from hour.verdict import FAILED, PASSED, UNMEASURED, Part
 
 # Kernels by a pattern, and the test of a real shape that launches them.
 CASES = {
-    "conv": ("regex:conv_(f16|sm)", "big::network_of_a_full_batch"),
+    "conv": ("regex:conv_f16", "big::network_of_a_full_batch"),
+    "conv_sm_90a": ("regex:conv_sm_90a", "big::network_of_a_full_batch"),
     "follow": ("regex:follow", "big::follow_through_large_images"),
 }
 SECTIONS = ["SpeedOfLight", "Occupancy", "LaunchStats", "WarpStateStats"]

@@ -11,6 +11,10 @@ def tune(machine: Machine, part: Part) -> None:
     found = machine.devices("--tune", **tiles)
     if found is None:
         part.add("kernels", FAILED, "flowmask devices --tune fails; see the log")
+        # A kernel that takes the GPU down with it is known by name from now on.
+        for gpu in (machine.devices() or {"gpus": []})["gpus"]:
+            for name, reason in gpu["kernels"]["refused"].items():
+                part.add(name, FAILED, reason)
         return
     for gpu in found["gpus"]:
         known = gpu["kernels"]

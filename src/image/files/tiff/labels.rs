@@ -11,6 +11,7 @@ use super::directory::Page;
 use super::numbers::Numbers;
 use super::page::assemble;
 use crate::image::Axis;
+use crate::memory::room;
 
 /// Decodes the pages as `[volumes, planes, height, width]`: the planes of a volume run over z. Where no axis is named
 /// z, all pages are one volume.
@@ -23,10 +24,11 @@ pub(in super::super) fn decode(bytes: Vec<u8>) -> Decoded<Array4<u32>> {
     let mut order: Vec<usize> = (0..pages.len()).collect();
     order.sort_by_cached_key(|&index| place(index, &axes));
     let mut pages: Vec<Option<Array3<u32>>> = pages.into_iter().map(Some).collect();
-    let mut labels = Vec::new();
+    let several = pages.len() > 1;
+    let mut labels = room(if several { pages.len() * height * width } else { 0 });
     for page in order.into_iter().filter_map(|index| pages[index].take()) {
         let (page, _) = page.into_raw_vec_and_offset();
-        if labels.is_empty() { labels = page } else { labels.extend(page) }
+        if several { labels.extend(page) } else { labels = page }
     }
     Array4::from_shape_vec(shape, labels).map_err(|_| "pages of different sizes".into())
 }
