@@ -56,9 +56,10 @@ fn name(args: &args::Stitch, input: &Path) -> PathBuf {
 fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<String> {
     let destination = Destination::new(output).overwrite(args.overwrite);
     destination.check()?;
+    let (layout, notes) = described(input);
     let labels = image::read_label_stack(input)?;
     let (times, depth, height, width) = labels.dim();
-    let (layout, notes) = described(input, times, depth);
+    let layout = of_shape(layout, times, depth);
     for note in notes.iter().filter(|note| !args.quiet && matches!(note, Note::Warning(_))) {
         messages::notice(&format!("warning: {}: {note}", text::path(input)));
     }
@@ -79,17 +80,21 @@ fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<Strin
     Ok(format!("{cells} cells in {} planes  {} -> {}", views.len(), input.display(), output.display()))
 }
 
-/// What a label file says about its planes. What it does not say about their axes follows from the shape of its labels.
-fn described(input: &Path, times: usize, depth: usize) -> (Layout, Vec<Note>) {
+/// What a label file says about its planes, if it can be read as an image.
+fn described(input: &Path) -> (Layout, Vec<Note>) {
     let stacks = image::read_with(input, &ReadOptions::default()).unwrap_or_default();
     let last = stacks.into_iter().next_back();
-    let (layout, notes) = last.map(|stack| (stack.layout, stack.notes)).unwrap_or_default();
+    last.map(|stack| (stack.layout, stack.notes)).unwrap_or_default()
+}
+
+/// What a file does not say about its axes follows from the shape of its labels.
+fn of_shape(layout: Layout, times: usize, depth: usize) -> Layout {
     if layout.planes() == Some(times * depth) {
-        return (layout, notes);
+        return layout;
     }
     let axes = [Axis { letter: 'Q', length: times }, Axis { letter: 'Z', length: depth }];
     let axes = axes.into_iter().filter(|axis| axis.length > 1).collect();
-    (Layout::default().axes(axes), notes)
+    Layout::default().axes(axes)
 }
 
 /// Adds a note to a stack that is stitched along an axis which nothing names.

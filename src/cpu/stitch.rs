@@ -33,7 +33,7 @@ const BYTES_OF_RUN: u64 = 128;
 /// different sizes, and more labels than 32 bits have. The labels are then unchanged.
 pub fn stitch(planes: &mut [ArrayViewMut2<u32>], threshold: f64, compat: Compat) -> Result<u32> {
     check(planes, threshold)?;
-    let what = || format!("the masks of {} planes", planes.len());
+    let what = || format!("stitching {} planes", planes.len());
     let runs = enough(what, || {
         let runs = planes.par_iter().map(Plane::count).sum::<usize>();
         require(runs as u64 * BYTES_OF_RUN, None);

@@ -7,6 +7,7 @@ use ndarray::{Array4, ArrayD, IxDyn};
 
 use super::super::samples::Decoded;
 use super::numbers::{EXACT_F16, EXACT_F32, EXACT_F64, floats, integers};
+use crate::memory::require;
 use crate::model::dictionary;
 use crate::npy::{Array, Number};
 
@@ -35,7 +36,14 @@ fn planes(mut array: Array) -> Decoded<Array4<u32>> {
     let labels: ArrayD<u32> = array.with_shape(labels)?;
     let missing = 4 - labels.ndim();
     let shape: Vec<usize> = [1, 1][..missing].iter().chain(labels.shape()).copied().collect();
-    let labels = labels.as_standard_layout().into_owned().into_shape_with_order(IxDyn(&shape));
+    let labels = match labels.is_standard_layout() {
+        true => labels,
+        false => {
+            require(4 * labels.len() as u64, None);
+            labels.as_standard_layout().into_owned()
+        }
+    };
+    let labels = labels.into_shape_with_order(IxDyn(&shape));
     labels.and_then(|labels| labels.into_dimensionality()).map_err(|e| e.to_string())
 }
 

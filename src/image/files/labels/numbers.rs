@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::super::samples::Decoded;
+use crate::memory::room;
 
 /// Half and single precision hold every whole number below these. From there on two labels may have become one.
 pub(crate) const EXACT_F16: f64 = (1 << 11) as f64;
@@ -18,7 +19,7 @@ pub(crate) fn integers<T: Copy + TryInto<u32> + Display>(
         let not_a_label = |_| format!("has the value {number}, which is no label from 0 to {}", u32::MAX);
         number.try_into().map_err(not_a_label)
     };
-    numbers.into_iter().map(label).collect()
+    all(numbers, label)
 }
 
 /// Labels from floating point numbers, of a type that is exact below `exact`.
@@ -32,5 +33,15 @@ pub(crate) fn floats<T: Into<f64>>(numbers: impl IntoIterator<Item = T>, exact: 
             }
         }
     };
-    numbers.into_iter().map(label).collect()
+    all(numbers, label)
+}
+
+fn all<T>(numbers: impl IntoIterator<Item = T>, label: impl Fn(T) -> Decoded<u32>) -> Decoded<Vec<u32>> {
+    let numbers = numbers.into_iter();
+    // An array that grows would take twice as much, and end the program where there is too little.
+    let mut labels = room(numbers.size_hint().0);
+    for number in numbers {
+        labels.push(label(number)?);
+    }
+    Ok(labels)
 }
