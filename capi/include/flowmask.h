@@ -696,7 +696,8 @@ flowmask_status flowmask_result_copy(const flowmask_result *result,
                                      uint64_t *needed);
 
 // Frees a result; NULL does nothing. A model on GPUs keeps the arrays of a few freed results for its next results.
-FLOWMASK_API flowmask_status flowmask_result_free(flowmask_result *result);
+FLOWMASK_API
+flowmask_status flowmask_result_free(flowmask_result *result);
 
 // Sets all fields to their defaults. size is sizeof(flowmask_read_options), so that a newer library writes no more than
 // the caller has.
