@@ -83,6 +83,8 @@ fn the_first_pixel_that_is_not_finite_is_named() {
             ((40, 31, 3), vec![3719, 3700, 1502, 1501]),
             ((257, 1, 2), vec![513]),
             ((16, 16, 2), vec![0, 1, 511]),
+            // Many threads write at once.
+            ((64, 64, 1), (7..4096).collect()),
         ] {
             for value in [f32::NAN, f32::NEG_INFINITY, 1.1e30, -f32::MAX] {
                 let mut array = Array3::from_elem(shape, -1e30);
