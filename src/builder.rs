@@ -86,8 +86,8 @@ impl Builder {
     /// # Errors
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Forked`] for a pool of another process,
     /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
-    /// [`Error::Option`] for devices that cannot be used together and for kernels that cannot be used, [`Error::Device`] for a GPU that cannot be
-    /// used.
+    /// [`Error::Option`] for devices that cannot be used together and for kernels that cannot be used, [`Error::Device`] for
+    /// a GPU that cannot be used.
     pub fn build(self) -> Result<Segmenter> {
         let pool = self.pool.map_or_else(|| Pool::new(self.threads), Ok)?;
         pool.check()?;

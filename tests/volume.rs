@@ -166,7 +166,7 @@ fn whole_runs_of_a_small_stack() {
 }
 
 #[test]
-#[ignore = "takes minutes, most of them for the tiles of test-time augmentation"]
+#[ignore = "takes a minute, most of it for test-time augmentation: .ci/run runs it"]
 fn long_whole_runs() {
     let golden = Golden::open("volume");
     let aniso = || options().anisotropy(2.0);

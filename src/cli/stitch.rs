@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{anyhow, bail, ensure};
+use anyhow::{anyhow, bail};
 use flowmask::cpu::stitch::{drop_small, stitch};
 use flowmask::image::{self, Axis, Layout, Note, ReadOptions};
 use flowmask::output::{self, Destination};
@@ -64,7 +64,6 @@ fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<Strin
         messages::notice(&format!("warning: {}: {note}", text::path(input)));
     }
     args.format.of_library().0.check(output, times * depth)?;
-    ensure!(times * depth > 1, "has one plane; masks are stitched over two or more planes");
     let depth = depth_of(&layout, &notes)?;
     let mut labels = labels.into_shape_with_order((times * depth, height, width))?;
     let mut planes: Vec<_> = labels.outer_iter_mut().collect();

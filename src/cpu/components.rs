@@ -88,6 +88,36 @@ pub(crate) fn fill_holes_and_drop_small_while(
     compat: Compat,
     go_on: GoOn,
 ) {
+    drop_small_around(labels, min_size, compat, go_on, |labels| {
+        let mut stack = Vec::new();
+        for Mask { label, number, bounds } in used(bounds(labels, width)).take_while(|_| go_on()) {
+            fill_holes(labels, width, label, number, &bounds, &mut stack);
+        }
+    });
+}
+
+/// A mask whose holes are filled, in an image or a volume.
+pub(super) struct Mask<Bounds> {
+    pub label: u32,
+    /// The label that it gets.
+    pub number: u32,
+    pub bounds: Bounds,
+}
+
+/// The masks with these boxes, which are those of the labels from 1 on.
+pub(super) fn used<Bounds>(boxes: Vec<Option<Bounds>>) -> impl Iterator<Item = Mask<Bounds>> {
+    let used = (1..).zip(boxes).filter_map(|(label, bounds)| Some((label, bounds?)));
+    (1..).zip(used).map(|(number, (label, bounds))| Mask { label, number, bounds })
+}
+
+/// What is done before and after `fill` fills the holes of an image's or a volume's masks.
+pub(super) fn drop_small_around(
+    labels: &mut [u32],
+    min_size: usize,
+    compat: Compat,
+    go_on: GoOn,
+    fill: impl FnOnce(&mut [u32]),
+) {
     if compat == Compat::None {
         renumber(labels);
     }
@@ -98,14 +128,9 @@ pub(crate) fn fill_holes_and_drop_small_while(
     if !go_on() {
         return;
     }
-    let mut stack = Vec::new();
-    let boxes = bounds(labels, width);
-    let used = (1..).zip(boxes).filter_map(|(label, bounds)| Some((label, bounds?)));
-    for (number, (label, bounds)) in (1..).zip(used) {
-        if !go_on() {
-            return;
-        }
-        fill_holes(labels, width, label, number, &bounds, &mut stack);
+    fill(labels);
+    if !go_on() {
+        return;
     }
     drop_small(labels, min_size, compat);
     if compat == Compat::None && min_size == 0 {

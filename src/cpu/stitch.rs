@@ -34,12 +34,11 @@ const BYTES_OF_RUN: u64 = 128;
 pub fn stitch(planes: &mut [ArrayViewMut2<u32>], threshold: f64, compat: Compat) -> Result<u32> {
     check(planes, threshold)?;
     let what = || format!("stitching {} planes", planes.len());
-    let runs = enough(what, || {
+    enough(what, || {
         let runs = planes.par_iter().map(Plane::count).sum::<usize>();
         require(runs as u64 * BYTES_OF_RUN, None);
-        Ok(runs)
-    });
-    runs?;
+        Ok(())
+    })?;
     let masks: Vec<Plane> = planes.par_iter().map(Plane::of).collect();
     let overlaps: Vec<Vec<Overlap>> = masks.par_windows(2).map(|pair| pair[1].over(&pair[0])).collect();
     let first: Vec<u32> = masks[0].cells.iter().map(|cell| cell.label).collect();

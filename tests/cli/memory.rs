@@ -119,7 +119,7 @@ fn no_limit_of_the_address_space_aborts() {
 }
 
 #[test]
-#[ignore = "takes half a minute, and measures memory: for a machine that has 4 GB"]
+#[ignore = "takes half a minute, and measures memory, on a machine that has 4 GB: .ci/run runs it"]
 fn the_plan_is_what_is_used() {
     let scene = Scene::new();
     let cases = [

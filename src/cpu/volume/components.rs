@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Size;
-use crate::cpu::components::{drop_small, renumber};
+use crate::cpu::components::{Mask, drop_small_around, renumber, used};
 use crate::memory::zeros;
 use crate::options::Compat;
 use crate::watch::GoOn;
@@ -53,39 +53,12 @@ pub(crate) fn fill_holes_and_drop_small_while(
     compat: Compat,
     go_on: GoOn,
 ) {
-    if compat == Compat::None {
-        renumber(labels);
-    }
-    if !go_on() {
-        return;
-    }
-    drop_small(labels, min_size, compat);
-    if !go_on() {
-        return;
-    }
-    let boxes = bounds(labels, size);
-    let used = (1..).zip(boxes).filter_map(|(label, bounds)| Some((label, bounds?)));
-    let used: Vec<_> =
-        (1..).zip(used).map(|(number, (label, bounds))| Mask { label, number, bounds }).collect();
-    for masks in used.chunks(TOGETHER) {
-        fill_holes(labels, size, masks, go_on);
-    }
-    if !go_on() {
-        return;
-    }
-    drop_small(labels, min_size, compat);
-    if compat == Compat::None && min_size == 0 {
-        // With `min_size` 0, `drop_small` did not renumber.
-        renumber(labels);
-    }
-}
-
-/// A mask whose holes are filled.
-struct Mask {
-    label: u32,
-    /// The label that it gets.
-    number: u32,
-    bounds: Bounds,
+    drop_small_around(labels, min_size, compat, go_on, |labels| {
+        let masks: Vec<_> = used(bounds(labels, size)).collect();
+        for masks in masks.chunks(TOGETHER) {
+            fill_holes(labels, size, masks, go_on);
+        }
+    });
 }
 
 /// Fills the holes of masks in their order.
@@ -93,8 +66,9 @@ struct Mask {
 /// Their holes are found on all cores before any is filled. That gives the same as one after the other as long as no hole
 /// has voxels of another mask: a hole that is background through and through touches nothing but its own mask, so no
 /// other mask's holes depend on it. From the first mask on that overwrites others, holes are looked for one by one.
-fn fill_holes(labels: &mut [u32], size: Size, masks: &[Mask], go_on: GoOn) {
-    let find = |labels: &[u32], mask: &Mask| if go_on() { holes(labels, size, mask) } else { Vec::new() };
+fn fill_holes(labels: &mut [u32], size: Size, masks: &[Mask<Bounds>], go_on: GoOn) {
+    let find =
+        |labels: &[u32], mask: &Mask<Bounds>| if go_on() { holes(labels, size, mask) } else { Vec::new() };
     let found: Vec<Vec<usize>> = masks.par_iter().map(|mask| find(labels, mask)).collect();
     let mut overwritten = false;
     for (mask, found) in masks.iter().zip(found) {
@@ -125,7 +99,7 @@ fn within([_, height, width]: Size, [planes, rows, columns]: &Bounds) -> impl It
 }
 
 /// The voxels in the holes of a mask.
-fn holes(labels: &[u32], size: Size, mask: &Mask) -> Vec<usize> {
+fn holes(labels: &[u32], size: Size, mask: &Mask<Bounds>) -> Vec<usize> {
     let lengths = mask.bounds.each_ref().map(|range| range.len());
     // A mask that is at most two voxels thick has no inside.
     if lengths.iter().any(|length| *length < 3) {

@@ -24,16 +24,18 @@ pub fn chosen(gpu: &Gpu) -> Result<Choice> {
     let known = || kept.read().unwrap_or_default();
     // What is refused stays so.
     let Some(tiles) = tiles else { return Choice { times: Vec::new(), ..known() }.usable(gpu) };
-    if known().is_measured() {
-        return known().usable(gpu);
+    let before = known();
+    if before.is_measured() {
+        return before.usable(gpu);
     }
     // Where a trial cannot be noted, one that ends the program would do so again and again.
-    let Ok(trials) = kept.trials() else { return known().usable(gpu) };
+    let Ok(trials) = kept.trials() else { return before.usable(gpu) };
     // Another process may have measured meanwhile.
-    if known().is_measured() {
-        return known().usable(gpu);
+    let before = known();
+    if before.is_measured() {
+        return before.usable(gpu);
     }
-    let measured = measure(gpu, &kept, trials, known(), tiles);
+    let measured = measure(gpu, &kept, trials, before, tiles);
     let choice = measured.or_else(|error| gpu.synchronize().map(|()| known()).map_err(|_| error))?;
     choice.usable(gpu)
 }
