@@ -118,6 +118,10 @@ impl Builder {
 /// Refuses kernels where none of those that have a name is used.
 fn check_kernels(name: &str, on_cpu: bool, precision: Precision) -> Result<()> {
     let fail = |reason: &str| Err(Error::option("kernels", format!("{name} is for {reason}")));
+    if name.trim().is_empty() {
+        let reason = "is empty; `flowmask devices` shows the names, such as sm_80";
+        return Err(Error::option("kernels", reason));
+    }
     match precision {
         _ if on_cpu => fail("GPUs, and the processor is to be used"),
         Precision::F32 => fail("half precision, and single precision is to be used"),

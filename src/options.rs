@@ -1,6 +1,7 @@
 //! The options of a segmentation. Names and defaults are those of cellpose 3.1.1.
 
 use crate::plan::diameter::DIAMETERS;
+use crate::text::number;
 use crate::{Error, Result};
 
 /// More steps than this are refused: a walk that follows the flows of nearest pixels need not come to rest, so that its
@@ -231,7 +232,7 @@ impl Options {
         if let Diameter::Pixels(d) = self.diameter
             && !DIAMETERS.contains(&d)
         {
-            return fail("diameter", &format!("is {d}, but must be from 0.01 to 100000 pixels"));
+            return fail("diameter", &format!("is {}, but must be from 0.01 to 100000 pixels", number(d)));
         }
         if self.niter.is_some_and(|niter| niter > MAX_NITER) {
             return fail("niter", &format!("must be at most {MAX_NITER}"));
@@ -259,7 +260,10 @@ impl Options {
             return fail("bsize", "must be a multiple of 16 from 32 to 4096");
         }
         if !(0.01..=100.0).contains(&self.anisotropy) {
-            return fail("anisotropy", &format!("is {}, but must be from 0.01 to 100", self.anisotropy));
+            return fail(
+                "anisotropy",
+                &format!("is {}, but must be from 0.01 to 100", number(self.anisotropy)),
+            );
         }
         if !self.flow3d_threshold.is_finite() {
             return fail("flow3d_threshold", "must be a finite number");

@@ -6,7 +6,7 @@ use ndarray::{Array3, ArrayViewMut2};
 
 use crate::cpu::channels::Channels;
 use crate::cpu::normalize::{apply, levels_of_volume};
-use crate::cpu::stitch::{check_threshold, drop_small, stitch};
+use crate::cpu::stitch::{check_threshold, drop_small, stitch_within};
 use crate::memory::{enough, require, zeros};
 use crate::watch::Progress;
 use crate::{Error, Image, Options, Pixels, Result, Segmentation, Segmenter};
@@ -71,10 +71,7 @@ impl Stitching {
     fn scaled(&self, planes: &[Image], (height, width): (usize, usize)) -> Result<Vec<Image>> {
         let channels = planes.iter().enumerate().map(|(z, plane)| {
             let channels = Channels::of(plane, self.options.channels, 2)?;
-            match channels.check() {
-                Err(Error::Image(reason)) => Err(Error::Image(format!("in plane {z}, {reason}"))),
-                checked => checked.map(|()| channels),
-            }
+            channels.check().map(|()| channels).map_err(|error| error.in_plane(z))
         });
         let channels: Vec<Channels> = channels.collect::<Result<_>>()?;
         let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
@@ -96,11 +93,11 @@ impl Stitching {
     /// pixels than `min_size` are dropped. Returns the number of cells.
     ///
     /// # Errors
-    /// Those of [`stitch`].
+    /// Those of [`stitch`](crate::stitch).
     pub fn finish(&self, planes: &mut [Segmentation]) -> Result<u32> {
         let mut masks: Vec<ArrayViewMut2<u32>> =
             planes.iter_mut().map(|found| found.masks.view_mut()).collect();
-        stitch(&mut masks, self.threshold, self.options.compat)?;
+        stitch_within(&mut masks, self.threshold, self.options.compat, self.options.memory)?;
         Ok(drop_small(&mut masks, self.options.min_size))
     }
 }

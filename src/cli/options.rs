@@ -126,6 +126,15 @@ impl args::Compat {
     }
 }
 
+impl args::StackFormat {
+    pub fn of_library(self) -> output::Format {
+        match self {
+            args::StackFormat::Tif => output::Format::Tif,
+            args::StackFormat::Npy => output::Format::Npy,
+        }
+    }
+}
+
 impl args::Format {
     /// The format in the library, and the extension of its files.
     pub fn of_library(self) -> (output::Format, &'static str) {

@@ -22,7 +22,8 @@ pub struct Names {
 pub struct Outputs {
     /// The output folder; `None` puts outputs beside each image.
     dir: Option<PathBuf>,
-    extension: &'static str,
+    /// The ending of a label file, after the name of its image.
+    ending: String,
     overlay: bool,
     /// The folder of an image below the one that the user named; outputs lie there below the output folder.
     below: HashMap<PathBuf, PathBuf>,
@@ -34,14 +35,24 @@ pub struct Outputs {
 impl Outputs {
     pub fn new(args: &args::Output, inputs: &[PathBuf]) -> Self {
         let (_, extension) = args.format.of_library();
-        let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
+        let masks = Self::ending(&args.dir, format!("_masks.{extension}"), args.overwrite, inputs);
+        Outputs { overlay: args.overlay, ..masks }
+    }
+
+    /// Stitched label files.
+    pub fn stitched(args: &args::Stitch, inputs: &[PathBuf]) -> Self {
+        let extension = args.format.of_library().extension();
+        Self::ending(&args.dir, format!("_stitched.{extension}"), args.overwrite, inputs)
+    }
+
+    fn ending(dir: &Option<PathBuf>, ending: String, overwrite: bool, inputs: &[PathBuf]) -> Self {
         Outputs {
-            dir: args.dir.clone(),
-            extension,
-            overlay: args.overlay,
-            overwrite: args.overwrite,
+            dir: dir.clone(),
+            ending,
+            overlay: false,
+            overwrite,
             below: HashMap::new(),
-            inputs,
+            inputs: inputs.iter().filter_map(|input| input.canonicalize().ok()).collect(),
             taken: HashMap::new(),
         }
     }
@@ -54,11 +65,7 @@ impl Outputs {
 
     /// The label file of `input`. From now on no other image can have it.
     pub fn masks(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
-        self.claim(input, &self.masks_ending())
-    }
-
-    fn masks_ending(&self) -> String {
-        format!("_masks.{}", self.extension)
+        self.claim(input, &self.ending.clone())
     }
 
     /// The overlay files of `input`, one for each plane; empty without `--overlay`.
@@ -76,7 +83,7 @@ impl Outputs {
 
     /// The label file of `input`, if all its outputs are there. The file tells how many overlays there have to be.
     pub fn existing(&self, input: &Path) -> Option<PathBuf> {
-        let masks = self.beside(input, &self.masks_ending());
+        let masks = self.beside(input, &self.ending);
         let planes = || flowmask::image::read(&masks).map_or(0, |stack| stack.planes.len());
         let overlays = || match planes() {
             0 => false,
@@ -126,7 +133,7 @@ impl Outputs {
 }
 
 /// One form for all spellings of a path, whether or not the file exists.
-pub fn identity(path: &Path) -> PathBuf {
+fn identity(path: &Path) -> PathBuf {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default();
     // To the usual file systems of Windows and macOS, `A.tif` and `a.tif` are the same file.

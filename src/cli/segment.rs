@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use flowmask::image::{Note, ReadOptions};
+use flowmask::image::{Layout, Note, ReadOptions};
 use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
 use ndarray::ArrayView2;
 
@@ -113,14 +113,17 @@ struct File {
 }
 
 impl File {
-    /// Adds what was guessed of the axes to an error of the pixels, such as a channel that is not there.
     fn guessed(&self, error: anyhow::Error) -> anyhow::Error {
-        let Some(Error::Image(reason)) = error.downcast_ref::<Error>() else { return error };
-        let notes = self.parts.get().into_iter().flatten().flat_map(|part| &part.stack.notes);
-        match { notes }.find(|note| matches!(note, Note::Remark(_))) {
-            Some(note) => anyhow!("{reason}; {note}"),
-            None => error,
-        }
+        guessed(error, self.parts.get().into_iter().flatten().flat_map(|part| &part.stack.notes))
+    }
+}
+
+/// Adds what was guessed of the axes to an error of the pixels, such as a channel that is not there.
+fn guessed<'a>(error: anyhow::Error, mut notes: impl Iterator<Item = &'a Note>) -> anyhow::Error {
+    let Some(Error::Image(reason)) = error.downcast_ref::<Error>() else { return error };
+    match notes.find(|note| matches!(note, Note::Remark(_))) {
+        Some(note) => anyhow!("{reason}; {note}"),
+        None => error,
     }
 }
 
@@ -182,11 +185,17 @@ impl<'a> Found<'a> {
 }
 
 /// The planes of all volumes of a stack, as they are segmented.
-fn prepared(stitching: &Stitching, planes: Vec<Image>, depth: usize) -> flowmask::Result<Vec<Image>> {
+fn prepared(
+    stitching: &Stitching,
+    planes: Vec<Image>,
+    depth: usize,
+    layout: &Layout,
+) -> flowmask::Result<Vec<Image>> {
     let mut planes = planes.into_iter();
     let mut all = Vec::new();
-    while planes.len() > 0 {
-        all.extend(stitching.prepare(planes.by_ref().take(depth).collect())?);
+    for volume in 0..planes.len().div_ceil(depth) {
+        let own = planes.by_ref().take(depth).collect();
+        all.extend(stitching.prepare(own).map_err(|error| volumes::in_volume(error, layout, volume))?);
     }
     Ok(all)
 }
@@ -211,7 +220,7 @@ impl Run {
             self.format.check(&names.masks, part.len())?;
             let (mut depth, mut originals) = (None, Vec::new());
             if let Some(stitching) = &self.stitching {
-                let planes = match stitch::depth_of(&stack.layout, &stack.notes) {
+                let planes = match stitch::depth(&stack.layout).map_err(|e| guessed(e, stack.notes.iter())) {
                     // The other images of the file can be volumes.
                     Err(error) if stack.series.is_some() => {
                         lock(&self.messages).failed(&file.image, &error)?;
@@ -219,9 +228,8 @@ impl Run {
                     }
                     depth => depth?,
                 };
-                stitch::tell_guess(&mut stack);
                 originals = if names.overlays.is_empty() { vec![] } else { part.clone() };
-                part = prepared(stitching, part, planes)?;
+                part = prepared(stitching, part, planes, &stack.layout)?;
                 depth = Some(planes);
             }
             parts.push(Part { names, stack, planes: part.len(), depth, originals });

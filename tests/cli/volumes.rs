@@ -119,16 +119,26 @@ fn what_cannot_be_a_volume_is_told_in_one_sentence() {
     scene.run(&format!("segment stack.npy {FLAGS} --axes TYX")).failed(1, "TYX");
     scene
         .run(&format!("segment nan.npy {FLAGS} --z-axis 0"))
-        .failed(1, "plane 3: the pixel at row 5, column 7");
+        .failed(1, "nan.npy: in plane 3, the pixel at row 5, column 7");
+    write(&scene, "movie.npy", &[2, SIZE[0], SIZE[1], SIZE[2]], &[balls(), values].concat());
+    scene
+        .run(&format!("segment movie.npy {FLAGS} --axes TZYX"))
+        .failed(1, "movie.npy: at T 1: in plane 3, the pixel at row 5, column 7");
+    std::fs::remove_file(scene.path("movie.npy")).unwrap();
     scene
         .run(&format!("segment stack.npy {FLAGS} --z-axis 0 --memory 90MB"))
         .failed(1, "a volume of 10 planes");
     scene.run(&format!("segment stack.npy {FLAGS} --z-axis 0 --format png")).failed(1, "png");
-    for anisotropy in ["0", "-2", "nan"] {
+    for anisotropy in ["0", "-2", "nan", "1e300"] {
         let flags = format!("segment stack.npy --do-3d --z-axis 0 --anisotropy {anisotropy}");
         scene.run(&flags).failed(2, "--anisotropy");
     }
     scene.run("segment stack.npy --do-3d --flow3d-smooth 1,2").failed(2, "flow3d-smooth");
+    scene.file("flags.toml", "flow3d_smooth = [1, 2.5, 2]");
+    scene
+        .run("segment stack.npy --do-3d --z-axis 0 --anisotropy 0 --config flags.toml")
+        .failed(2, "--anisotropy");
+    std::fs::remove_file(scene.path("flags.toml")).unwrap();
     scene.run("segment stack.npy --do-3d --diameter auto").failed(2, "--diameter");
     scene.run("segment stack.npy --do-3d --device cuda").failed(2, "--device cpu");
     assert_eq!(scene.names(""), ["nan.npy", "one.png", "stack.npy"]);

@@ -249,3 +249,10 @@ pub enum Format {
     Png,
     Npy,
 }
+
+/// The formats that hold several planes.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum StackFormat {
+    Tif,
+    Npy,
+}

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use flowmask::{Device, Image, Options, Segmenter, VolumeSegmentation};
+use flowmask::image::Layout;
+use flowmask::{Device, Error, Image, Options, Segmenter, VolumeSegmentation};
 
 use super::{File, Found, Part, Run, args, lock};
 use crate::cli::verbose;
@@ -74,10 +75,22 @@ fn of_part(
             true
         };
         let own = places.iter().map(|&place| &planes[place]);
-        let found = segmenter.segment_volume_with_progress(own, options, &mut progress)?;
-        Ok((places, found))
+        let found = segmenter.segment_volume_with_progress(own, options, &mut progress);
+        Ok((places, found.map_err(|error| in_volume(error, &part.stack.layout, v))?))
     };
     volumes.into_iter().enumerate().map(segment).collect()
+}
+
+/// Tells of which volume of an image an error is, where there are several: at which time point, or place on another axis.
+pub fn in_volume(error: Error, layout: &Layout, volume: usize) -> Error {
+    let Error::Image(reason) = error else { return error };
+    let mut rest = volume;
+    let mut places: Vec<String> = Vec::new();
+    for axis in layout.axes.iter().rev().filter(|axis| axis.letter != 'Z') {
+        places.insert(0, format!("{} {}", axis.letter, rest % axis.length));
+        rest /= axis.length;
+    }
+    Error::Image(if places.is_empty() { reason } else { format!("at {}: {reason}", places.join(", ")) })
 }
 
 fn write(

@@ -100,10 +100,7 @@ fn input(
     let channels = planes.iter().map(|plane| Channels::of(plane, options.channels, nchan));
     let channels = channels.collect::<Result<Vec<_>>>()?;
     for (z, plane) in channels.iter().enumerate() {
-        plane.check().map_err(|error| match error {
-            Error::Image(reason) => Error::Image(format!("plane {z}: {reason}")),
-            other => other,
-        })?;
+        plane.check().map_err(|error| error.in_plane(z))?;
     }
     let [_, height, width] = image;
     let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
