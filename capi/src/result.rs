@@ -213,7 +213,10 @@ impl Found {
     fn polygons(&self) -> Result<&Polygons, Fault> {
         self.labels()?;
         let Content::Image(image) = &self.content else {
-            return Err(Fault::argument("result", "is of a volume, and polygons outline the cells of an image"));
+            return Err(Fault::argument(
+                "result",
+                "is of a volume, and polygons outline the cells of an image",
+            ));
         };
         Ok(self.polygons.get_or_init(|| {
             let found = polygons(image.masks.view());

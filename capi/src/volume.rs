@@ -16,13 +16,14 @@ use flowmask::Image;
 /// Finds the cells of a volume in three dimensions (cellpose's do_3D): the network sees the planes across z, y and x, and the
 /// flows of all of them are followed together.
 ///
-/// planes has a pointer to each of count planes along z, at least two, of one type, size and number of channels. A plane may
-/// lie anywhere: that at index z of an array [depth, height, width, channels] has data + z * stride_z, and
-/// flowmask_file_image lends the planes of a file. Each time point of a movie is a volume of its own.
+/// planes has a pointer to each of count planes along z, at least two, of one size and number of channels. A plane may lie
+/// anywhere: that at index z of an array [depth, height, width, channels] has data + z * stride_z, and flowmask_file_image
+/// lends the planes of a file. Each time point of a movie is a volume of its own.
 ///
 /// Of the options, anisotropy, flow3d_smooth and flow3d_threshold are for volumes. flow_threshold has no effect, and of the
-/// samplings only FLOWMASK_SAMPLING_NEAREST differs; min_size counts voxels. FLOWMASK_DIAMETER_AUTO gives FLOWMASK_ERROR_OPTION. The result
-/// has depth, and no polygons. The caller frees it with flowmask_result_free; it is NULL after an error.
+/// samplings only FLOWMASK_SAMPLING_NEAREST differs; min_size counts voxels. FLOWMASK_DIAMETER_AUTO gives
+/// FLOWMASK_ERROR_OPTION. The result has depth, and no polygons. The caller frees it with flowmask_result_free; it is NULL
+/// after an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_segment_volume(
     session: *mut flowmask_session,
@@ -118,6 +119,8 @@ unsafe fn images(planes: *const *const flowmask_image, count: u64) -> Result<Vec
     }
     // SAFETY: the caller guarantees it.
     let image = |z: usize| unsafe { View::new(planes.add(z).read())?.image() };
-    let of_plane = |z| image(z).map_err(|fault: Fault| Fault::new(fault.status, format!("plane {z}: {}", fault.message)));
+    let of_plane = |z| {
+        image(z).map_err(|fault: Fault| Fault::new(fault.status, format!("plane {z}: {}", fault.message)))
+    };
     (0..count).map(of_plane).collect()
 }

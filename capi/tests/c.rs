@@ -99,7 +99,12 @@ fn write_volume(folder: &Path, segmenter: &Segmenter, pixels: &ndarray::Array3<u
     let planes: Vec<Image> = (0..6).map(|z| Image::new(Pixels::U8(part(z))).unwrap()).collect();
     // Small tiles, since the test runs under valgrind too; all pixels are in cells.
     let options = Options::default().diameter(Diameter::Pixels(19.5)).bsize(32).cellprob_threshold(-1e30);
-    let options = options.flow_threshold(0.0).min_size(1).max_size_fraction(10.0).anisotropy(1.5).flow3d_smooth([1.0, 0.5, 0.0]);
+    let options = options
+        .flow_threshold(0.0)
+        .min_size(1)
+        .max_size_fraction(10.0)
+        .anisotropy(1.5)
+        .flow3d_smooth([1.0, 0.5, 0.0]);
     let volume = segmenter.segment_volume(&planes, &options).unwrap();
     let stack = segmenter.segment_stack(planes, 0.25, &options, &mut |_| true).unwrap();
     let volume: Vec<u32> = volume.masks.iter().copied().collect();
