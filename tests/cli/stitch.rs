@@ -81,7 +81,8 @@ fn stack(scene: &Scene, name: &str, shape: &str, count: usize) {
 fn axes_that_a_label_file_does_not_name_are_asked_for_and_channels_are_refused() {
     let scene = Scene::new();
     labels(&scene, "z.tif", &[('Z', 4)]);
-    labels(&scene, "c.tif", &[('C', 4)]);
+    labels(&scene, "cz.tif", &[('C', 2), ('Z', 2)]);
+    scene.hyperstack("c.tif", "channels", 3);
     let planes: Vec<u8> =
         read(&scene, "z.tif").iter().flat_map(|label| (*label as u16).to_le_bytes()).collect();
     scene.npy("z.npy", "<u2", "(4, 20, 30)", &planes);
@@ -94,13 +95,14 @@ fn axes_that_a_label_file_does_not_name_are_asked_for_and_channels_are_refused()
     scene.run("stitch z.npy --axes TYX").failed(1, "none of its axes, TYX");
     scene.run("stitch z.npy --axes TZYX").failed(1, "z.npy: has the shape (4, 20, 30)");
     scene.run("stitch c.tif").failed(1, "c.tif: its axes, CYX, have channels (C)");
+    scene.run("stitch cz.tif").failed(1, "cz.tif: its axes, CZYX, have channels (C)");
     for (words, cells, shape) in [
         ("z.npy --axes zyx", 2, vec![4, 20, 30]),
         ("z.npy --z-axis 0", 2, vec![4, 20, 30]),
-        ("c.tif --axes ZYX", 2, vec![4, 20, 30]),
         ("tall.npy --axes TZYX", 2, vec![4, 20, 30]),
         // The second time point has the second square in both of its planes.
         ("tz.npy --axes TZYX", 3, vec![2, 2, 20, 30]),
+        ("cz.tif --axes TZYX", 3, vec![2, 2, 20, 30]),
         ("tz.npy --axes ZTYX", 4, vec![2, 2, 20, 30]),
     ] {
         let line = scene.run(&format!("stitch {words} --json --overwrite -o out")).done().json().remove(0);
