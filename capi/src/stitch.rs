@@ -89,12 +89,12 @@ pub unsafe extern "C" fn flowmask_stitch(
 }
 
 fn stitched(mut labels: ArrayViewMut3<u32>, options: &flowmask_stitch_options) -> Result<u32, Fault> {
-    let compat = compat(options.compat)?;
+    let (threshold, compat) = (options.threshold, compat(options.compat)?);
     let memory = (options.memory != 0).then_some(options.memory);
     let min_size = usize::try_from(options.min_size).unwrap_or(usize::MAX);
     let mut planes: Vec<ArrayViewMut2<u32>> = labels.axis_iter_mut(Axis(0)).collect();
     let join = move || {
-        let cells = stitch_within(&mut planes, options.threshold, compat, memory)?;
+        let cells = stitch_within(&mut planes, threshold, compat, memory)?;
         Ok::<u32, flowmask::Error>(if min_size > 0 { drop_small(&mut planes, min_size) } else { cells })
     };
     let found = match options.pool.is_null() {
