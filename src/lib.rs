@@ -54,6 +54,7 @@ pub mod output;
 mod pipeline;
 pub mod plan;
 mod pool;
+mod prepare;
 mod regular;
 #[cfg(feature = "report")]
 pub mod report;

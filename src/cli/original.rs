@@ -51,7 +51,7 @@ const FLAGS: [(&str, Answer); 68] = [
     ("chan", Same),
     ("chan2", Same),
     ("invert", Same),
-    ("all_channels", No("the network takes two channels; write --chan N and --chan2 N to choose them")),
+    ("all_channels", Same),
     ("pretrained_model", Same),
     ("restore_type", RESTORATION),
     ("chan2_restore", RESTORATION),

@@ -88,7 +88,7 @@ impl Cpu {
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
     fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
-        Channels::of(image, options.channels, self.unet().nchan())
+        Channels::chosen(image, options, self.unet().nchan())
     }
 }
 
@@ -122,6 +122,7 @@ impl Backend for Cpu {
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
         work.levels = levels(row, height, width, self.unet().nchan(), &options.normalize, options.compat);
+        channels.leave_absent(&mut work.levels);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! accepted too.
 
 mod groups;
+mod steps;
 mod values;
 mod volumes;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
+pub use steps::Steps;
 pub use volumes::Volumes;
 
 const EXAMPLES: &str = "Examples:

@@ -97,7 +97,7 @@ fn input(
     watch: &Watch,
 ) -> Result<Vec<f32>> {
     let nchan = cpu.unet().nchan();
-    let channels = planes.iter().map(|plane| Channels::of(plane, options.channels, nchan));
+    let channels = planes.iter().map(|plane| Channels::chosen(plane, options, nchan));
     let channels = channels.collect::<Result<Vec<_>>>()?;
     for (z, plane) in channels.iter().enumerate() {
         plane.check().map_err(|error| match error {
@@ -200,6 +200,9 @@ pub(crate) fn stages_after_network(
     let (flows, cellprob) = maps.split_at_mut((MAPS - 1) * voxels(size));
     smooth_while(flows, size, options.flow3d_smooth, go_on);
     watch.add(1)?;
+    if !options.compute_masks {
+        return Ok((size, Vec::new()));
+    }
     let niter = match (options.niter, options.resample) {
         (Some(niter), _) if niter > 0 => niter,
         (_, false) => 200,
