@@ -67,6 +67,12 @@ fn single_precision_finds_what_the_processor_finds() {
         default.clone().diameter(Diameter::Pixels(12.0)).resample(false).channels([2, 1]),
         default.clone().augment(true).sampling(Sampling::GridSample).min_size(40),
         default.clone().normalize(Normalize::default().enabled(false)),
+        // Steps that the processor prepares for both.
+        default.clone().normalize(Normalize::default().sharpen_radius(9.0).smooth_radius(1.5)),
+        default.clone().normalize(Normalize::default().tile_norm_blocksize(40)).channels([2, 0]),
+        default.clone().normalize(Normalize::default().lowhigh(Some([[10.0, 800.0]; 2]))),
+        default.clone().all_channels(true).diameter(Diameter::Scale(0.9)),
+        default.clone().compute_masks(false).diameter(Diameter::Scale(1.1)),
     ];
     for (i, options) in all.iter().enumerate() {
         let image = if options.normalize.enabled { &image } else { &unit };
