@@ -12,6 +12,7 @@ mod flags;
 mod good;
 mod gpu;
 mod inputs;
+mod intensities;
 mod kept;
 #[cfg(target_os = "linux")]
 mod killed;

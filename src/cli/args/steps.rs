@@ -41,6 +41,21 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// The flag that is given and has no effect; `together` is whether planes can be normalised together.
+    pub fn unused(&self, together: bool) -> Option<&'static str> {
+        let blocks = self.tile_norm_blocksize.is_some_and(|size| size > 0);
+        match (self.no_norm3d, self.tile_norm_smooth3d) {
+            (_, Some(_)) if !blocks => Some(
+                "without --tile-norm-blocksize there are no blocks, so --tile-norm-smooth3d changes nothing",
+            ),
+            (true, Some(_)) => Some("with --no-norm3d, --tile-norm-smooth3d changes nothing"),
+            (true, None) if !together && !blocks => {
+                Some("there are no planes that are normalised together, so --no-norm3d changes nothing")
+            }
+            _ => None,
+        }
+    }
+
     /// Sets what is given.
     pub fn set(&self, normalize: Normalize) -> Normalize {
         let default = Normalize::default();

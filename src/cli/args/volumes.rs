@@ -41,13 +41,17 @@ impl Volumes {
 }
 
 impl super::Segment {
-    /// The flags of volumes that are given and have no effect.
-    pub fn unused(&self) -> Option<String> {
-        if self.volumes.do_3d && self.cells.stitch_threshold != 0.0 {
-            return Some(
-                "with --do-3d planes are one volume already, so --stitch-threshold changes nothing".into(),
-            );
+    /// The flags that are given and have no effect, a sentence each.
+    pub fn unused(&self) -> Vec<String> {
+        let stitched = self.cells.stitch_threshold != 0.0;
+        let mut notes = Vec::new();
+        if self.volumes.do_3d && stitched {
+            let note = "with --do-3d planes are one volume already, so --stitch-threshold changes nothing";
+            notes.push(note.into());
         }
-        self.volumes.unused()
+        notes.extend(self.volumes.unused());
+        let together = stitched && !self.volumes.do_3d || self.volumes.do_3d && self.cells.compat.is_none();
+        notes.extend(self.input.steps.unused(together).map(Into::into));
+        notes
     }
 }
