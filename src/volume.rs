@@ -1,9 +1,13 @@
 //! Cells of a volume: a stack of planes that the network sees from three sides (cellpose's `do_3D`).
 
+pub(crate) mod backend;
+pub(crate) mod pipeline;
+
 use std::time::Duration;
 
 use ndarray::{Array2, Array3, Array4};
 
+use crate::plan::channels::chosen;
 use crate::plan::scale::{known, known_scale};
 use crate::plan::volume::{MAX_VOXELS, scaled_size, voxels};
 use crate::watch::{Progress, Watch};
@@ -144,9 +148,7 @@ impl Segmenter {
         self.check_volume(options)?;
         let scale = known_scale(self.model(), options.diameter);
         check(&planes, scale, options)?;
-        // As in the original, all planes of a volume are scaled together.
-        let together = options.normalize.norm3d(options.normalize.norm3d || options.compat == Compat::V3_1_1);
-        let mut options = Options { normalize: together, ..options.clone() };
+        let mut options = self.of_volume(planes[0], options)?;
         let mut taken = self.lanes.take();
         let device = taken.lane().device();
         let prepared = prepare::of_volume(&planes, &options, (self.pool(), device), watch)?;
@@ -159,6 +161,15 @@ impl Segmenter {
         let diameter = known(self.model(), options.diameter).map_or(0.0, |(_, diameter)| diameter);
         let style_length = self.model().network().nbase.last().copied().unwrap_or(1);
         Ok(found.into_segmentation(style_length, diameter))
+    }
+
+    /// The options of a volume with a plane like this one, in which the channels are chosen.
+    fn of_volume(&self, plane: &Image, options: &Options) -> Result<Options> {
+        let channels = chosen(options, plane.channels(), self.model().network().nbase[0])?;
+        // As in the original, all planes of a volume are scaled together.
+        let together = options.normalize.norm3d || options.compat == Compat::V3_1_1;
+        let normalize = options.normalize.norm3d(together);
+        Ok(Options { channels, all_channels: false, normalize, ..options.clone() })
     }
 }
 
