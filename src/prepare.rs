@@ -9,7 +9,7 @@ use crate::memory::{enough, require, zeros};
 use crate::plan::memory::pixels_of;
 use crate::pool::Pool;
 use crate::watch::Watch;
-use crate::{Device, Error, Image, Normalize, Options, Pixels, Result};
+use crate::{Compat, Device, Error, Image, Normalize, Options, Pixels, Result};
 use ndarray::Array3;
 
 /// Whether planes that belong together, of an image one, have to be prepared.
@@ -29,7 +29,9 @@ pub(crate) fn left(options: &Options, planes: usize) -> Options {
 
 /// How many channels prepared planes have.
 fn nchan(options: &Options) -> usize {
-    if options.all_channels || options.channels[1] > 0 { 2 } else { 1 }
+    // The original scales a channel that is not there, too.
+    let scaled = options.normalize.lowhigh.is_some() && options.compat == Compat::V3_1_1;
+    if options.all_channels || options.channels[1] > 0 || scaled { 2 } else { 1 }
 }
 
 /// The planes of an image (one) or of a volume, prepared: they have the channels that the options choose.
@@ -64,7 +66,7 @@ pub(crate) fn planes(
         if tile_norm_blocksize == 0 && planes.len() > 1 && (!norm3d || lowhigh.is_some()) {
             let row = |y: usize, out: &mut [f32]| out.copy_from_slice(&pixels[y * length..][..length]);
             let mut levels = levels(row, height, width, nchan, how, compat);
-            channels.leave_absent(&mut levels);
+            channels.leave_absent(&mut levels, compat);
             apply(&levels, &mut pixels);
         }
         watch.check()?;

@@ -122,7 +122,7 @@ impl Backend for Cpu {
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
         work.levels = levels(row, height, width, self.unet().nchan(), &options.normalize, options.compat);
-        channels.leave_absent(&mut work.levels);
+        channels.leave_absent(&mut work.levels, options.compat);
         Ok(())
     }
 

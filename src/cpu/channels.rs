@@ -8,7 +8,7 @@ use super::normalize::Levels;
 use crate::image::pixel::each;
 use crate::memory::zeros;
 use crate::plan::channels::{chosen, finite, present};
-use crate::{Image, Options, Pixels, Result};
+use crate::{Compat, Image, Options, Pixels, Result};
 
 /// The network's channels of an image. They are read from its pixels when needed, without a copy.
 #[derive(Clone, Copy)]
@@ -35,9 +35,9 @@ impl<'a> Channels<'a> {
         Channels::of(image, chosen(options, image.channels(), nchan)?, nchan)
     }
 
-    /// Leaves zeros of the channel that the image does not have.
-    pub(crate) fn leave_absent(&self, levels: &mut [Levels]) {
-        if self.choice[1] == 0 {
+    /// Leaves zeros of the channel that the image does not have. The original scales it by `lowhigh`.
+    pub(crate) fn leave_absent(&self, levels: &mut [Levels], compat: Compat) {
+        if self.choice[1] == 0 && compat == Compat::None {
             levels.iter_mut().skip(1).for_each(|levels| *levels = Levels::ZEROS);
         }
     }

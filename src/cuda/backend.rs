@@ -318,7 +318,8 @@ impl Backend for Cuda {
         let scratch = &mut self.scratch.normalize;
         if let Some(lowhigh) = options.normalize.lowhigh {
             let has_second = chosen(options, image.channels(), nchan)?[1] > 0;
-            let ranges = &lowhigh[..if has_second { nchan } else { 1 }];
+            let all = has_second || options.compat == Compat::V3_1_1;
+            let ranges = &lowhigh[..if all { nchan } else { 1 }];
             let invert = options.normalize.invert;
             return scale(&self.gpu, &mut work.pixels, height * width, nchan, ranges, invert, scratch);
         }

@@ -41,7 +41,8 @@ def _intensities(plane: np.ndarray) -> Arrays:
     }
     two = np.stack([plane, plane * 0.5 + 1], -1)
     two[:40, :60, 1] = 3  # blocks without contrast
-    arrays["blocks_40"] = transforms.normalize_img(two.copy(), tile_norm_blocksize=40)[ROWS]
+    # As `eval` calls it: in an image without planes, it would take the percentiles of the first row for all rows.
+    arrays["blocks_40"] = transforms.normalize_img(two[np.newaxis].copy(), tile_norm_blocksize=40)[0, ROWS]
     stack = np.stack([plane[8 * z : 8 * z + 60, 10 * z : 10 * z + 90] * (z + 1) for z in range(4)])[..., None]
     for norm3d in True, False:
         found = transforms.normalize_img(
