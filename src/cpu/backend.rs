@@ -210,6 +210,10 @@ impl Backend for Cpu {
         Ok((flows, cellprob))
     }
 
+    fn map(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        Ok(std::mem::take(&mut work.maps))
+    }
+
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {
         Ok(std::mem::take(&mut work.labels))
     }

@@ -57,6 +57,12 @@ impl Lane for CpuLane {
         pool.install(|| pipeline::segment(&engine.backend, planes, scale, options, watch))
     }
 
+    fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>> {
+        let CpuLane { engine, pool } = self;
+        engine.backend.hold(&[image], options);
+        pool.install(|| engine.restore(image, scale, options, watch))
+    }
+
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
         let CpuLane { engine, pool } = self;
         engine.backend.hold(images, options);
