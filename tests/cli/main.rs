@@ -24,6 +24,7 @@ mod pull;
 mod required;
 #[path = "../common/run.rs"]
 mod run;
+mod restore;
 mod scene;
 #[path = "../common/server.rs"]
 mod server;
