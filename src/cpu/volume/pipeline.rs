@@ -26,7 +26,7 @@ use crate::{Compat, Error, Image, Options, Result};
 /// The part of a volume's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
 /// The stages after the network that report that they are done.
-const STAGES: usize = 5;
+pub(crate) const STAGES: usize = 5;
 
 /// Turns the planes of a volume, which are equally large, into masks. `scale` is what the volume is scaled by for the
 /// network.
