@@ -19,6 +19,7 @@ impl Segmenter {
 pub struct Builder {
     model: Option<Model>,
     chan2: Option<Model>,
+    ortho: Option<Model>,
     threads: usize,
     pool: Option<Pool>,
     isa: Option<Isa>,
@@ -39,6 +40,13 @@ impl Builder {
     /// both.
     pub fn model_chan2(mut self, model: Model) -> Self {
         self.chan2 = Some(model);
+        self
+    }
+
+    /// Of volumes: the model that sees the planes across y and x (cellpose's `pretrained_model_ortho`). Left out, one model sees
+    /// the planes of all orientations. Volumes with a second model run on the processor.
+    pub fn model_ortho(mut self, model: Model) -> Self {
+        self.ortho = Some(model);
         self
     }
 
@@ -105,7 +113,11 @@ impl Builder {
             None => Model::named("cyto")?,
         };
         check_segments(&model)?;
-        let lanes = self.lanes(&model, &pool)?;
+        let ortho = self.ortho.take();
+        if let Some(ortho) = &ortho {
+            check_ortho(&model, ortho)?;
+        }
+        let lanes = self.lanes(&model, ortho.as_ref(), &pool)?;
         Ok(Segmenter::new(model, lanes, pool))
     }
 
@@ -123,7 +135,7 @@ impl Builder {
         };
         let chan2 = self.chan2.take();
         [Some(&model), chan2.as_ref()].into_iter().flatten().try_for_each(check_restores)?;
-        let net = |model: Model| Ok(Net { lanes: self.lanes(&model, &pool)?, model });
+        let net = |model: Model| Ok(Net { lanes: self.lanes(&model, None, &pool)?, model });
         Ok(Restorer::new(net(model)?, chan2.map(net).transpose()?, pool.clone()))
     }
 
@@ -135,15 +147,20 @@ impl Builder {
     }
 
     /// The lanes of a model on the devices.
-    fn lanes(&self, model: &Model, pool: &Pool) -> Result<Lanes> {
+    fn lanes(&self, model: &Model, ortho: Option<&Model>, pool: &Pool) -> Result<Lanes> {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         if let Some(name) = &self.kernels {
             check_kernels(name, gpus.is_empty(), self.precision)?;
         }
+        if let (Some(ortho), Some(gpu)) = (ortho, self.devices.iter().find(|device| **device != Device::Cpu))
+        {
+            let reason = format!("a second model for volumes ({}) runs on the processor only", ortho.name());
+            return Err(Error::device(gpu, reason));
+        }
         match gpus.is_empty() {
             true => {
-                let lanes = || Ok(cpu::lane::lanes(model, self.isa, pool.clone()));
+                let lanes = || Ok(cpu::lane::lanes(model, ortho, self.isa, pool.clone()));
                 enough(|| format!("model {}", model.name()), lanes)
             }
             false => {
@@ -178,6 +195,29 @@ fn check_segments(model: &Model) -> Result<()> {
         return check_levels(model);
     };
     Err(Error::model(model.name(), reason))
+}
+
+/// Refuses a model for the planes across y and x that is not built like the first one: the sums of their outputs would mean
+/// nothing.
+fn check_ortho(model: &Model, ortho: &Model) -> Result<()> {
+    let (first, second) = (model.network(), ortho.network());
+    let differ = |what: &str, one: &dyn std::fmt::Debug, other: &dyn std::fmt::Debug| {
+        let name = model.name();
+        let reason = format!(
+            "is built otherwise than {name}, beside which it is to be used: its {what} {other:?}, not {one:?}"
+        );
+        Err(Error::model(ortho.name(), reason))
+    };
+    if first.nout != second.nout {
+        return differ("number of outputs is", &first.nout, &second.nout);
+    }
+    if first.nbase != second.nbase {
+        return differ("numbers of channels are", &first.nbase, &second.nbase);
+    }
+    match model.diam_mean() == ortho.diam_mean() {
+        true => Ok(()),
+        false => differ("diameter in pixels (diam_mean) is", &model.diam_mean(), &ortho.diam_mean()),
+    }
 }
 
 /// Refuses networks that restore no images.

@@ -37,7 +37,11 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
-    let segmenter = args.speed.segmenter(model)?;
+    let mut builder = args.speed.builder()?.model(model);
+    if let Some(name) = args.volumes.pretrained_model_ortho.as_ref().filter(|_| args.volumes.do_3d) {
+        builder = builder.model_ortho(Model::named(name)?);
+    }
+    let segmenter = builder.build()?;
     if args.volumes.do_3d {
         segmenter.check_volume(&options)?;
     }

@@ -22,9 +22,9 @@ mod progress;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;
+mod restore;
 #[path = "../common/run.rs"]
 mod run;
-mod restore;
 mod scene;
 #[path = "../common/server.rs"]
 mod server;
