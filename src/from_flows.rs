@@ -5,13 +5,14 @@ use std::time::Instant;
 use ndarray::{ArrayView2, ArrayView3, ArrayView4};
 
 use crate::backend::Backend;
-use crate::cpu::volume::pipeline;
+use crate::cpu::volume::Volume;
 use crate::cpu::{Cpu, Work};
 use crate::memory::{enough, room};
 use crate::pipeline::{Engine, STAGES, Segmented};
 use crate::plan::memory::{Network, Plan, Work as Planned};
 use crate::plan::volume::{MAPS, MAX_VOXELS, Work as PlannedVolume, voxels};
-use crate::volume::Found;
+use crate::volume::backend::Volumes;
+use crate::volume::{Found, pipeline};
 use crate::watch::{Progress, Watch};
 use crate::{Error, Options, Result, Segmentation, Segmenter, VolumeSegmentation};
 
@@ -52,7 +53,7 @@ impl Segmenter {
             let mut work = Work::of_maps(maps);
             let mut cpu = Cpu::without_network();
             Engine::stages_after_network(&mut cpu, &mut work, (size, size, 1.0), options, &watch)?;
-            cpu.labels(&mut work)
+            Backend::labels(&mut cpu, &mut work)
         };
         let masks = enough(what, || self.pool().install(run))?;
         watch.finish();
@@ -92,9 +93,11 @@ impl Segmenter {
             let mut maps = room(MAPS * cellprob.len());
             maps.extend(flows.iter().chain(cellprob).copied());
             watch.check()?;
-            pipeline::stages_after_network(&mut maps, (size, size, 1.0), options, &watch)
+            let (mut cpu, mut volume) = (Cpu::without_network(), Volume::of_maps(maps));
+            pipeline::stages_after_network(&mut cpu, &mut volume, (size, size, 1.0), options, &watch)?;
+            Volumes::labels(&mut cpu, &mut volume)
         };
-        let (_, masks) = enough(what, || self.pool().install(run))?;
+        let masks = enough(what, || self.pool().install(run))?;
         watch.finish();
         let (flows, cellprob, style) = Default::default();
         let found = Found { image: size, size, flows, cellprob, style, masks, time: start.elapsed() };

@@ -1,5 +1,8 @@
 //! Cells of a volume: a stack of planes that the network sees from three sides (cellpose's `do_3D`).
 
+pub(crate) mod backend;
+pub(crate) mod pipeline;
+
 use std::time::Duration;
 
 use ndarray::{Array2, Array3, Array4};

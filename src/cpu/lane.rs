@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::backend::Cpu;
 use super::conv::Isa;
 use super::network::Unet;
-use super::volume::pipeline;
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
 use crate::pool::Pool;
-use crate::volume::Found;
+use crate::volume::{Found, pipeline};
 use crate::watch::Watch;
 use crate::{Device, Image, Model, Options, Result};
 
@@ -54,7 +53,7 @@ impl Lane for CpuLane {
 
     fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found> {
         let CpuLane { engine, pool } = self;
-        pool.install(|| pipeline::segment(&engine.backend, planes, scale, options, watch))
+        pool.install(|| pipeline::segment(&mut engine.backend, planes, scale, options, watch))
     }
 
     fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>> {

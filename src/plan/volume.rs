@@ -108,7 +108,9 @@ impl Plan {
         let after = bytes(3 * NUMBER, image).max(checked);
         Plan {
             present: network.weights.saturating_add(super::memory::PROGRAM).saturating_add(work.pixels),
-            normalize: input.max(bytes(NUMBER, image.div_ceil(sample).saturating_mul(2))),
+            // The sample of one channel, beside all channels.
+            normalize: input
+                .max(bytes(channels, image).saturating_add(bytes(2 * NUMBER, image.div_ceil(sample)))),
             // The sum of a plane's tiles beside its average.
             network: bytes(channels + maps, small)
                 .saturating_add(bytes(2 * network.nout * NUMBER, padded))

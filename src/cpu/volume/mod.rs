@@ -1,14 +1,20 @@
-//! The stages after the network for volumes, `[depth, height, width]`, under the names that they have for images: resize →
-//! smooth → follow → cluster → flow_error → parts → components. What does not depend on the number of axes is shared.
+//! The stages of volumes, `[depth, height, width]`, under the names that they have for images: channels → normalize → resize →
+//! network → resize → smooth → follow → cluster → flow_error → parts → components. What does not depend on the number of
+//! axes is shared.
 
+mod backend;
+pub mod channels;
 pub mod cluster;
 pub mod components;
 pub mod flow_error;
 pub mod follow;
+pub mod network;
+pub mod normalize;
 pub mod parts;
-pub(crate) mod pipeline;
 pub mod resize;
 pub mod smooth;
+
+pub(crate) use backend::Volume;
 
 /// (depth, height, width) of a volume, in voxels.
 pub type Size = [usize; 3];

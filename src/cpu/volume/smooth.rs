@@ -7,7 +7,7 @@ use crate::memory::copied;
 use crate::watch::GoOn;
 
 /// The weights of a Gaussian from the middle to one side, which sum to 1 over both sides. None for a `sigma` of 0.
-fn weights(sigma: f64) -> Vec<f64> {
+pub(crate) fn weights(sigma: f64) -> Vec<f64> {
     let reach = if sigma > 0.0 { (4.0 * sigma + 0.5) as usize } else { 0 };
     let raw: Vec<f64> = (0..=reach).map(|i| (-0.5 / (sigma * sigma) * (i * i) as f64).exp()).collect();
     let sum = raw[0] + 2.0 * raw[1..].iter().sum::<f64>();
