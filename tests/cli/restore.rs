@@ -53,7 +53,7 @@ fn stacks_keep_their_axes_and_channels() {
     let scene = scene();
     scene.hyperstack("z.tif", "slices", 3);
     scene.hyperstack("c.tif", "channels", 3);
-    scene.run("restore z.tif c.tif --model upsample_net --chan2-restore=net --chan 1 -o one").done();
+    scene.run("restore z.tif c.tif --model upsample_net --chan 1 -o one").done();
     let stack = read(&scene.path("one/z_restored.tif")).unwrap();
     assert_eq!((stack.planes.len(), stack.layout.letters().as_str()), (3, "Z"));
     assert_eq!(stack.planes[0], stack.planes[2]);
