@@ -26,6 +26,9 @@ pub(crate) trait Lane: Any + Send {
         Err(Error::device(self.device(), "volumes run on the processor only"))
     }
 
+    /// Restores an image of one channel, which is scaled by a factor for the network. The result is `[height, width]`.
+    fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>>;
+
     /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
 }
@@ -179,6 +182,10 @@ mod tests {
 
         fn segment(&mut self, images: &[&Image], _: &Options, _: &Watch) -> Vec<Result<Segmented>> {
             images.iter().map(|_| Err(Error::Cancelled)).collect()
+        }
+
+        fn restore(&mut self, _: &Image, _: f64, _: &Options, _: &Watch) -> Result<Vec<f32>> {
+            Err(Error::Cancelled)
         }
 
         fn style(&mut self, images: &[&Image], _: &Options) -> Vec<Result<Vec<f32>>> {

@@ -60,6 +60,31 @@ impl<B: Backend> Engine<B> {
         })
     }
 
+    /// Restores an image of one channel, with a network of one output: the stages up to the network's, at the size of the image
+    /// again. `scale` is what the image is scaled by for the network.
+    pub fn restore(
+        &mut self,
+        image: B::Input<'_>,
+        scale: f64,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<Vec<f32>> {
+        let mut job = self.job(image);
+        job.set_scale(scale);
+        let result = enough_for(&mut job, |job| {
+            watch.check()?;
+            self.prepare(job, options)?;
+            self.backend.network(&mut [job], options, watch)?;
+            if job.small != job.image {
+                self.backend.resize_maps(&mut job.work, job.small, job.image)?;
+            }
+            self.style_of(job)?;
+            self.backend.map(&mut job.work)
+        });
+        self.works.push(job.work);
+        result
+    }
+
     /// Computes only the style vector of each image.
     pub fn style(&mut self, images: &[B::Input<'_>], options: &Options) -> Vec<Result<Vec<f32>>> {
         self.run(images, options, &Watch::none(), |engine, job| engine.style_of(job))

@@ -3,7 +3,8 @@
 use flowmask::cpu::conv::Isa;
 use flowmask::image::ReadOptions;
 use flowmask::{
-    Compat, Device, Diameter, Model, Normalize, Options, Precision, Sampling, Segmenter, Stitching, output,
+    Builder, Compat, Device, Diameter, Model, Normalize, Options, Precision, Sampling, Segmenter, Stitching,
+    output,
 };
 
 use super::{args, messages};
@@ -52,6 +53,24 @@ impl args::Styles {
     }
 }
 
+impl args::Restore {
+    /// The options, with every range checked.
+    pub fn options(&self) -> flowmask::Result<Options> {
+        let model = args::Model {
+            model: self.model.clone(),
+            diameter: self.diameter,
+            rescale: None,
+            augment: false,
+            tile_overlap: self.tile_overlap,
+            bsize: self.bsize,
+        };
+        let options = of_network(&self.input, &model, &self.speed);
+        let options = options.compat(args::Compat::of_library(self.compat));
+        options.check()?;
+        Ok(options)
+    }
+}
+
 /// The options that the network's input and its run depend on.
 fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
     let mut normalize = Normalize::default().enabled(!input.no_norm).invert(input.invert);
@@ -87,11 +106,16 @@ impl args::Input {
 impl args::Speed {
     /// A segmenter of the model on the devices that were asked for.
     pub fn segmenter(&self, model: Model) -> flowmask::Result<Segmenter> {
+        self.builder()?.model(model).build()
+    }
+
+    /// The devices and threads that were asked for.
+    pub fn builder(&self) -> flowmask::Result<Builder> {
         let precision = match self.precision {
             args::Precision::F16 => Precision::F16,
             args::Precision::F32 => Precision::F32,
         };
-        let mut builder = Segmenter::builder().model(model).threads(self.threads).precision(precision);
+        let mut builder = Builder::default().threads(self.threads).precision(precision);
         builder = builder.compiling(|done, files| {
             if done == 0 {
                 messages::notice(&format!(
@@ -105,7 +129,7 @@ impl args::Speed {
         if let Some(name) = &self.kernels {
             builder = builder.kernels(name);
         }
-        builder.devices(Device::list(&self.device)?).build()
+        Ok(builder.devices(Device::list(&self.device)?))
     }
 }
 

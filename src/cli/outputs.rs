@@ -34,15 +34,22 @@ pub struct Outputs {
 impl Outputs {
     pub fn new(args: &args::Output, inputs: &[PathBuf]) -> Self {
         let (_, extension) = args.format.of_library();
+        let outputs = Self::of(args.dir.as_deref(), extension, args.overwrite, inputs);
+        Outputs { overlay: args.overlay, ..outputs }
+    }
+
+    /// Outputs of one kind, in this folder or beside each image.
+    pub fn of(dir: Option<&Path>, extension: &'static str, overwrite: bool, inputs: &[PathBuf]) -> Self {
         let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
+        let (below, taken) = Default::default();
         Outputs {
-            dir: args.dir.clone(),
+            dir: dir.map(Path::to_path_buf),
             extension,
-            overlay: args.overlay,
-            overwrite: args.overwrite,
-            below: HashMap::new(),
+            overlay: false,
+            overwrite,
+            below,
             inputs,
-            taken: HashMap::new(),
+            taken,
         }
     }
 
@@ -55,6 +62,11 @@ impl Outputs {
     /// The label file of `input`. From now on no other image can have it.
     pub fn masks(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
         self.claim(input, &self.masks_ending())
+    }
+
+    /// The file of the restored `input`. From now on no other image can have it.
+    pub fn restored(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
+        self.claim(input, &format!("_restored.{}", self.extension))
     }
 
     fn masks_ending(&self) -> String {

@@ -18,6 +18,7 @@ use super::parts::{self, keep_largest_parts};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Input, Job, Size};
+use crate::memory::zeros;
 use crate::options::{Compat, Options};
 use crate::plan::channels::chosen;
 use crate::plan::grid::Grid;
@@ -427,6 +428,12 @@ impl Backend for Cuda {
         let (mut flows, mut cellprob) = (self.spares.floats(2 * pixels), self.spares.floats(pixels));
         work.pinned.download_to(&self.gpu, &work.maps, &mut [&mut flows, &mut cellprob])?;
         Ok((flows, cellprob))
+    }
+
+    fn map(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        let mut map = zeros(work.maps.len());
+        work.pinned.download_to(&self.gpu, &work.maps, &mut [&mut map])?;
+        Ok(map)
     }
 
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {

@@ -23,6 +23,7 @@ mod progress;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;
+mod restore;
 #[path = "../common/run.rs"]
 mod run;
 mod scene;

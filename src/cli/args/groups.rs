@@ -237,7 +237,7 @@ pub struct Speed {
 #[command(next_help_heading = "Configuration")]
 pub struct Config {
     /// Take flags from a TOML file, such as `diameter = 30` or `overlay = true`; those on the command line win. Tables
-    /// [segment], [styles] and [evaluate] are for one command
+    /// [segment], [restore], [styles] and [evaluate] are for one command
     #[arg(long = "config", id = "config", value_name = "FILE")]
     pub _file: Option<PathBuf>,
 }
