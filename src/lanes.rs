@@ -4,11 +4,11 @@ use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::pipeline::Segmented;
-use crate::pool::Home;
+use crate::pool::{Home, Pool};
 use crate::spares::Spares;
 use crate::volume::Found;
 use crate::watch::Watch;
-use crate::{Device, Error, Image, Options, Result};
+use crate::{Device, Error, Image, Options, Result, prepare};
 
 /// A pipeline on one device, with the memory that it needs.
 pub(crate) trait Lane: Any + Send {
@@ -25,6 +25,9 @@ pub(crate) trait Lane: Any + Send {
     fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
         Err(Error::device(self.device(), "volumes run on the processor only"))
     }
+
+    /// Restores an image of one channel, which is scaled by a factor for the network. The result is `[height, width]`.
+    fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>>;
 
     /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
@@ -43,6 +46,8 @@ pub(crate) struct Lanes {
     more: Option<More>,
     /// What results are written to, where lanes copy them from another memory.
     spares: Option<Arc<Spares>>,
+    /// The threads that prepare images for all lanes.
+    pool: Option<Pool>,
     home: Home,
 }
 
@@ -56,6 +61,7 @@ impl Lanes {
             devices,
             more,
             spares: None,
+            pool: None,
             home: Home::here(),
         }
     }
@@ -64,6 +70,12 @@ impl Lanes {
     #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only results on a GPU are copied"))]
     pub fn with(mut self, spares: Arc<Spares>) -> Self {
         self.spares = Some(spares);
+        self
+    }
+
+    /// Lanes whose images are prepared by the threads of the pool.
+    pub fn with_pool(mut self, pool: Pool) -> Self {
+        self.pool = Some(pool);
         self
     }
 
@@ -116,6 +128,32 @@ impl Taken<'_> {
     pub fn lane(&mut self) -> &mut dyn Lane {
         self.lane.as_deref_mut().expect("the lane is there until the drop")
     }
+
+    /// [`Lane::segment`] of images that are prepared where the options ask for it.
+    pub fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>> {
+        self.prepared(images, options, watch, |lane, images, options| lane.segment(images, options, watch))
+    }
+
+    /// [`Lane::style`], like [`Taken::segment`].
+    pub fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
+        self.prepared(images, options, &Watch::none(), |lane, images, options| lane.style(images, options))
+    }
+
+    fn prepared<T>(
+        &mut self,
+        images: &[&Image],
+        options: &Options,
+        watch: &Watch,
+        run: impl FnOnce(&mut dyn Lane, &[&Image], &Options) -> Vec<Result<T>>,
+    ) -> Vec<Result<T>> {
+        let (lanes, lane) = (self.lanes, self.lane());
+        let device = lane.device();
+        let run = |images: &[&Image], options: &Options| run(lane, images, options);
+        match &lanes.pool {
+            Some(pool) => prepare::of_images(images, options, (pool, device), watch, run),
+            None => run(images, options),
+        }
+    }
 }
 
 impl Drop for Taken<'_> {
@@ -144,6 +182,10 @@ mod tests {
 
         fn segment(&mut self, images: &[&Image], _: &Options, _: &Watch) -> Vec<Result<Segmented>> {
             images.iter().map(|_| Err(Error::Cancelled)).collect()
+        }
+
+        fn restore(&mut self, _: &Image, _: f64, _: &Options, _: &Watch) -> Result<Vec<f32>> {
+            Err(Error::Cancelled)
         }
 
         fn style(&mut self, images: &[&Image], _: &Options) -> Vec<Result<Vec<f32>>> {

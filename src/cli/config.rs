@@ -12,7 +12,7 @@ use super::args::Cli;
 use super::usage;
 
 /// The sub-commands that take `--config`, each of which may have a table in the file.
-const COMMANDS: [&str; 3] = ["segment", "evaluate", "styles"];
+const COMMANDS: [&str; 4] = ["segment", "restore", "evaluate", "styles"];
 
 /// The flags whose value may be a list with commas.
 const LISTS: [&str; 2] = ["flow3d-smooth", "device"];

@@ -301,7 +301,7 @@ fn to_json(input: &Path, done: &Done) -> Value {
         "diameter": round(done.diameter),
         "diameter_from": match done.diameter_from {
             Diameter::Model => "model",
-            Diameter::Pixels(_) => "option",
+            Diameter::Pixels(_) | Diameter::Scale(_) => "option",
             Diameter::Auto => "estimate",
         },
         "seconds": round(done.time.as_secs_f64()),

@@ -22,8 +22,9 @@ pub struct Names {
 pub struct Outputs {
     /// The output folder; `None` puts outputs beside each image.
     dir: Option<PathBuf>,
-    /// The ending of a label file, after the name of its image.
-    ending: String,
+    extension: &'static str,
+    /// What a label file has after the name of its image.
+    suffix: &'static str,
     overlay: bool,
     /// The folder of an image below the one that the user named; outputs lie there below the output folder.
     below: HashMap<PathBuf, PathBuf>,
@@ -35,25 +36,29 @@ pub struct Outputs {
 impl Outputs {
     pub fn new(args: &args::Output, inputs: &[PathBuf]) -> Self {
         let (_, extension) = args.format.of_library();
-        let masks = Self::ending(&args.dir, format!("_masks.{extension}"), args.overwrite, inputs);
-        Outputs { overlay: args.overlay, ..masks }
+        let outputs = Self::of(args.dir.as_deref(), extension, args.overwrite, inputs);
+        Outputs { overlay: args.overlay, ..outputs }
     }
 
     /// Stitched label files.
     pub fn stitched(args: &args::Stitch, inputs: &[PathBuf]) -> Self {
         let extension = args.format.of_library().extension();
-        Self::ending(&args.dir, format!("_stitched.{extension}"), args.overwrite, inputs)
+        Outputs { suffix: "_stitched", ..Self::of(args.dir.as_deref(), extension, args.overwrite, inputs) }
     }
 
-    fn ending(dir: &Option<PathBuf>, ending: String, overwrite: bool, inputs: &[PathBuf]) -> Self {
+    /// Outputs of one kind, in this folder or beside each image.
+    pub fn of(dir: Option<&Path>, extension: &'static str, overwrite: bool, inputs: &[PathBuf]) -> Self {
+        let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
+        let (below, taken) = Default::default();
         Outputs {
-            dir: dir.clone(),
-            ending,
+            dir: dir.map(Path::to_path_buf),
+            extension,
+            suffix: "_masks",
             overlay: false,
             overwrite,
-            below: HashMap::new(),
-            inputs: inputs.iter().filter_map(|input| input.canonicalize().ok()).collect(),
-            taken: HashMap::new(),
+            below,
+            inputs,
+            taken,
         }
     }
 
@@ -65,7 +70,16 @@ impl Outputs {
 
     /// The label file of `input`. From now on no other image can have it.
     pub fn masks(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
-        self.claim(input, &self.ending.clone())
+        self.claim(input, &self.masks_ending())
+    }
+
+    /// The file of the restored `input`. From now on no other image can have it.
+    pub fn restored(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
+        self.claim(input, &format!("_restored.{}", self.extension))
+    }
+
+    fn masks_ending(&self) -> String {
+        format!("{}.{}", self.suffix, self.extension)
     }
 
     /// The overlay files of `input`, one for each plane; empty without `--overlay`.
@@ -83,7 +97,7 @@ impl Outputs {
 
     /// The label file of `input`, if all its outputs are there. The file tells how many overlays there have to be.
     pub fn existing(&self, input: &Path) -> Option<PathBuf> {
-        let masks = self.beside(input, &self.ending);
+        let masks = self.beside(input, &self.masks_ending());
         let planes = || flowmask::image::read(&masks).map_or(0, |stack| stack.planes.len());
         let overlays = || match planes() {
             0 => false,

@@ -19,7 +19,6 @@ fn flags_of_the_original_are_taken_or_answered() {
     assert!(run.stdout.contains("37 cells"), "{run:?}");
     assert_eq!(scene.names("out"), ["a_masks.png", "a_overlay.png"]);
     for (flag, says) in [
-        ("--pretrained_model_ortho nuclei", "not there yet"),
         ("--train", "not there yet"),
         ("--look_one_level_down", "--recursive"),
         ("--in_folders", "-o DIR"),

@@ -106,6 +106,27 @@ fn each_time_point_is_a_volume_of_its_own() {
 }
 
 #[test]
+fn a_second_model_sees_the_planes_across_y_and_x() {
+    let scene = Scene::new();
+    write(&scene, "stack.npy", &SIZE, &balls());
+    let flags = format!("segment stack.npy {FLAGS} --z-axis 0");
+    scene.run(&format!("{flags} -o one")).done();
+    scene.run(&format!("{flags} -o same --pretrained-model-ortho nuclei")).done();
+    assert!(planes(&scene, "one/stack_masks.tif") == planes(&scene, "same/stack_masks.tif"));
+    let run =
+        scene.run(&format!("{flags} --pretrained_model_ortho cyto")).failed(2, "cyto: is built otherwise");
+    assert!(run.stderr.contains("diam_mean) is 30.0, not 17.0"), "{run:?}");
+    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models/tiny.pth");
+    let run = scene.run(&format!("{flags} --pretrained_model_ortho {tiny}")).failed(2, "tiny.pth: is built");
+    assert!(run.stderr.contains("[2, 4, 8, 16, 32], not [2, 32, 64, 128, 256]"), "{run:?}");
+    assert!(!scene.path("stack_masks.tif").exists());
+    scene.run(&format!("{flags} --pretrained_model_ortho none")).failed(2, "none");
+    let plane =
+        scene.run("segment stack.npy --z-axis 0 --model nuclei --pretrained-model-ortho none -o planes");
+    assert!(plane.code == Some(0) && plane.stderr.contains("without --do-3d"), "{plane:?}");
+}
+
+#[test]
 fn what_cannot_be_a_volume_is_told_in_one_sentence() {
     let scene = Scene::new();
     let mut values = balls();

@@ -2,6 +2,8 @@
 //! accepted too.
 
 mod groups;
+mod restoration;
+mod steps;
 mod values;
 mod volumes;
 
@@ -11,6 +13,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
+pub use restoration::{Chan2, Restoration, Restore};
+pub use steps::Steps;
 use values::memory;
 pub use volumes::Volumes;
 
@@ -57,6 +61,15 @@ Examples:
 
 Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
 
+const RESTORE: &str = "\
+Writes NAME_restored.tif, with 32-bit floats: the channels that --chan and --chan2 choose, of each plane. Images keep their \
+size; networks whose names begin with upsample_ enlarge them. `flowmask segment --restore MODEL` restores and segments.
+
+Example:
+  flowmask restore scans -o restored --model denoise_cyto3 --diameter 25
+
+Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
+
 const STYLES_HELP: &str =
     "Writes styles.csv and styles.npy, with one row for each image (for each plane of a stack), \
 and, from 4 images on, a t-SNE map of them: styles.svg, styles.png and styles.html.
@@ -76,6 +89,9 @@ pub enum Command {
     /// Find the cells in images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
     Segment(Segment),
+    /// Remove noise or blur from images, or enlarge them, with a network of Cellpose 3
+    #[command(after_help = RESTORE)]
+    Restore(Restore),
     /// Join the masks of neighbouring planes in label files to cells of a volume
     #[command(after_help = STITCH)]
     Stitch(Stitch),
@@ -114,6 +130,8 @@ pub struct Segment {
     pub cells: Cells,
     #[command(flatten)]
     pub volumes: Volumes,
+    #[command(flatten)]
+    pub restoration: Restoration,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]

@@ -113,6 +113,7 @@ fn write(
     let found = Found {
         masks: masks.into_iter().map(|(_, plane)| plane).collect(),
         cells: volumes.iter().map(|(_, found)| found.cells()).sum(),
+        together: planes.len() / volumes.len().max(1),
         diameter: volumes.first().map_or(0.0, |(_, found)| found.diameter),
         segmenting: Duration::from_secs_f64(seconds),
         about,
