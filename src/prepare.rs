@@ -14,14 +14,19 @@ use ndarray::Array3;
 
 /// Whether planes that belong together, of an image one, have to be prepared.
 pub(crate) fn needed(options: &Options, planes: usize) -> bool {
-    let Normalize { enabled, norm3d, lowhigh, .. } = options.normalize;
-    enabled && (options.normalize.needs_planes() || planes > 1 && (!norm3d || lowhigh.is_some()))
+    options.normalize.enabled && (options.normalize.needs_planes() || by_plane(options, planes))
+}
+
+/// Whether each of these planes is normalised by itself, where stages would take all together.
+fn by_plane(options: &Options, planes: usize) -> bool {
+    let Normalize { norm3d, lowhigh, tile_norm_blocksize, .. } = options.normalize;
+    tile_norm_blocksize == 0 && planes > 1 && (!norm3d || lowhigh.is_some())
 }
 
 /// The options that are left for prepared planes: their channels are chosen, and they may be normalised.
 pub(crate) fn left(options: &Options, planes: usize) -> Options {
-    let Normalize { percentile, invert, tile_norm_blocksize, norm3d, lowhigh, .. } = options.normalize;
-    let done = tile_norm_blocksize > 0 || planes > 1 && (!norm3d || lowhigh.is_some());
+    let Normalize { percentile, invert, tile_norm_blocksize, .. } = options.normalize;
+    let done = tile_norm_blocksize > 0 || by_plane(options, planes);
     let rest = Normalize::default().enabled(!done).percentile(percentile).invert(invert);
     let channels = if nchan(options) == 2 { [1, 2] } else { [1, 0] };
     Options { channels, all_channels: false, normalize: rest, ..options.clone() }
@@ -51,8 +56,7 @@ pub(crate) fn planes(
     let plane = (height * length * size_of::<f32>()) as u64;
     // One more is there while a plane is sharpened.
     require(plane.saturating_mul(planes.len() as u64 + 1), limit);
-    let Normalize { sharpen_radius, smooth_radius, tile_norm_blocksize, norm3d, lowhigh, .. } =
-        options.normalize;
+    let Normalize { sharpen_radius, smooth_radius, tile_norm_blocksize, .. } = options.normalize;
     let (how, compat, go_on) = (&options.normalize, options.compat, &|| watch.go_on());
     let mut all = Vec::with_capacity(planes.len());
     for channels in all_channels {
@@ -63,7 +67,7 @@ pub(crate) fn planes(
             let radii = [smooth_radius, sharpen_radius];
             pixels = sharpen_while(&pixels, [height, width, nchan], radii, compat, go_on);
         }
-        if tile_norm_blocksize == 0 && planes.len() > 1 && (!norm3d || lowhigh.is_some()) {
+        if by_plane(options, planes.len()) {
             let row = |y: usize, out: &mut [f32]| out.copy_from_slice(&pixels[y * length..][..length]);
             let mut levels = levels(row, height, width, nchan, how, compat);
             channels.leave_absent(&mut levels, compat);
