@@ -9,6 +9,7 @@ pub mod parts;
 pub(crate) mod pipeline;
 pub mod resize;
 pub mod smooth;
+mod walk;
 
 /// (depth, height, width) of a volume, in voxels.
 pub type Size = [usize; 3];
