@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::walk::{Lanes, walk_grid};
+use super::merge::{TOGETHER, walk_merging};
+use super::walk::Lanes;
 use super::{Size, voxels};
-use crate::cpu::follow::{CHUNK, walk};
+use crate::cpu::follow::walk;
 use crate::memory::{room, zeros};
 use crate::options::Sampling;
 use crate::watch::GoOn;
@@ -66,7 +67,7 @@ pub(crate) fn follow_while(
         Sampling::Bilinear | Sampling::GridSample => divisors.map(|span| (2.0 / f64::from(span)) as f32),
     };
     let field = Field::new(flows, size, units, inside);
-    points.ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
+    points.ends.par_chunks_mut(TOGETHER).for_each(|points| match sampling {
         Sampling::Nearest => walk(points, niter, go_on, |p| {
             let step = field.steps[field.index(p.map(|v| v as usize))];
             [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(0.0, spans[axis]))
@@ -76,7 +77,7 @@ pub(crate) fn follow_while(
             for point in points.iter_mut() {
                 *point = [0, 1, 2].map(|axis| point[axis] / divisors[axis] * 2.0 - 1.0);
             }
-            walk_grid(&field, points, niter, go_on);
+            walk_merging(&field, points, niter, go_on);
             for point in points {
                 *point = [0, 1, 2].map(|axis| (point[axis] + 1.0) * 0.5 * spans[axis]);
             }

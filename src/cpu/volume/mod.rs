@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod components;
 pub mod flow_error;
 pub mod follow;
+mod merge;
 pub mod parts;
 pub(crate) mod pipeline;
 pub mod resize;
