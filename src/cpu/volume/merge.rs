@@ -9,7 +9,8 @@ use crate::watch::GoOn;
 /// have work.
 pub(super) const TOGETHER: usize = 16_384;
 
-/// Steps between two looks for points that have met. Hardly any meet before.
+/// Steps between two looks for points that have met, at least: hardly any meet before. Of many steps it is an eighth, so
+/// that looks are few.
 const LEG: u32 = 32;
 
 /// A place of the table that no point has taken.
@@ -17,7 +18,7 @@ const FREE: u32 = u32::MAX;
 
 /// Takes `niter` steps with each point, as [`walk_grid`].
 pub(super) fn walk_merging(field: &Field, points: &mut [[f32; 3]], niter: u32, go_on: GoOn) {
-    let leg = niter.min(LEG);
+    let leg = niter.min(LEG.max(niter / 8));
     walk_grid(field, points, leg, go_on);
     if leg == niter || !go_on() {
         return;
