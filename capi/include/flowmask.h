@@ -346,6 +346,29 @@ typedef struct {
   double flow3d_smooth[3];
   // Of volumes: as flow_threshold, which has no effect on them; 0 drops none. Default 0.
   double flow3d_threshold;
+  // In place of percentiles, the intensities that become 0 and 1: of the channel to segment, then of that of the nuclei.
+  // Equal numbers stand for percentiles. Default 0 each.
+  double lowhigh[4];
+  // Sharpens: the standard deviation in pixels of the Gaussian whose surround is subtracted; 0 does not. Default 0.
+  double sharpen_radius;
+  // Smooths: the standard deviation of the Gaussian in pixels; 0 does not. Default 0.
+  double smooth_radius;
+  // The height and width in pixels of blocks that have percentiles of their own; 0 takes those of the channel. Default 0.
+  uint64_t tile_norm_blocksize;
+  // The standard deviation, in blocks along y, by which the percentiles of blocks are smoothed once more. Default 1.
+  double tile_norm_smooth3d;
+  // The factor by which the image is scaled for the network; diameter must be FLOWMASK_DIAMETER_MODEL then. 0 scales by
+  // the diameter. Default 0.
+  double rescale;
+  // Of volumes and stitched stacks: whether percentiles are those of all planes together. Default 1.
+  uint32_t norm3d;
+  // Whether the network gets the channels of the image as they are; channel and channel_nuclei have no effect then.
+  // Default 0.
+  uint32_t all_channels;
+  // Whether labels are computed; 0 leaves them out, so that a result has the flows, cellprob and style only. Default 1.
+  uint32_t compute_masks;
+  // Must be 0.
+  uint32_t reserved2;
 } flowmask_options;
 
 // Pixels that the caller owns. They are read during a call, and not kept.

@@ -119,6 +119,29 @@ pub struct flowmask_options {
     pub flow3d_smooth: [f64; 3],
     /// Of volumes: as flow_threshold, which has no effect on them; 0 drops none. Default 0.
     pub flow3d_threshold: f64,
+    /// In place of percentiles, the intensities that become 0 and 1: of the channel to segment, then of that of the nuclei.
+    /// Equal numbers stand for percentiles. Default 0 each.
+    pub lowhigh: [f64; 4],
+    /// Sharpens: the standard deviation in pixels of the Gaussian whose surround is subtracted; 0 does not. Default 0.
+    pub sharpen_radius: f64,
+    /// Smooths: the standard deviation of the Gaussian in pixels; 0 does not. Default 0.
+    pub smooth_radius: f64,
+    /// The height and width in pixels of blocks that have percentiles of their own; 0 takes those of the channel. Default 0.
+    pub tile_norm_blocksize: u64,
+    /// The standard deviation, in blocks along y, by which the percentiles of blocks are smoothed once more. Default 1.
+    pub tile_norm_smooth3d: f64,
+    /// The factor by which the image is scaled for the network; diameter must be FLOWMASK_DIAMETER_MODEL then. 0 scales by
+    /// the diameter. Default 0.
+    pub rescale: f64,
+    /// Of volumes and stitched stacks: whether percentiles are those of all planes together. Default 1.
+    pub norm3d: u32,
+    /// Whether the network gets the channels of the image as they are; channel and channel_nuclei have no effect then.
+    /// Default 0.
+    pub all_channels: u32,
+    /// Whether labels are computed; 0 leaves them out, so that a result has the flows, cellprob and style only. Default 1.
+    pub compute_masks: u32,
+    /// Must be 0.
+    pub reserved2: u32,
 }
 
 sized!(
@@ -130,6 +153,8 @@ sized!(
         resample: u32, exclude_on_edges: u32, augment: u32, flows: u32, progress: flowmask_progress_callback,
         progress_user_data: *mut c_void, keep_parts: u32, reserved: u32, memory: u64,
         anisotropy: f64, flow3d_smooth: [f64; 3], flow3d_threshold: f64,
+        lowhigh: [f64; 4], sharpen_radius: f64, smooth_radius: f64, tile_norm_blocksize: u64,
+        tile_norm_smooth3d: f64, rescale: f64, norm3d: u32, all_channels: u32, compute_masks: u32, reserved2: u32,
     ],
     defaults()
 );
@@ -168,6 +193,16 @@ fn defaults() -> flowmask_options {
         anisotropy: ours.anisotropy,
         flow3d_smooth: ours.flow3d_smooth,
         flow3d_threshold: ours.flow3d_threshold,
+        lowhigh: [0.0; 4],
+        sharpen_radius: ours.normalize.sharpen_radius,
+        smooth_radius: ours.normalize.smooth_radius,
+        tile_norm_blocksize: ours.normalize.tile_norm_blocksize as u64,
+        tile_norm_smooth3d: ours.normalize.tile_norm_smooth3d,
+        rescale: 0.0,
+        norm3d: ours.normalize.norm3d.into(),
+        all_channels: ours.all_channels.into(),
+        compute_masks: ours.compute_masks.into(),
+        reserved2: 0,
     }
 }
 
@@ -210,8 +245,8 @@ pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
         // SAFETY: the caller guarantees it.
         false => unsafe { sized::read(options) }?,
     };
-    if from.reserved != 0 {
-        return Err(Fault::argument("options", "its field reserved is not 0"));
+    if from.reserved != 0 || from.reserved2 != 0 {
+        return Err(Fault::argument("options", "its field reserved or reserved2 is not 0"));
     }
     let options = convert(&from)?;
     options.check()?;
@@ -233,6 +268,8 @@ pub(crate) fn compat(number: i32) -> Result<Compat, Fault> {
 fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
     let diameter = match from.diameter {
+        FLOWMASK_DIAMETER_MODEL if from.rescale != 0.0 => Diameter::Scale(from.rescale),
+        _ if from.rescale != 0.0 => return wrong("rescale", "is given beside a diameter".into()),
         FLOWMASK_DIAMETER_AUTO => Diameter::Auto,
         FLOWMASK_DIAMETER_MODEL => Diameter::Model,
         pixels => Diameter::Pixels(pixels),
@@ -249,14 +286,24 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
             Err(_) => return wrong("niter", format!("{niter} is not a number of steps; 0 is automatic")),
         },
     };
+    let [low, high, low_nuclei, high_nuclei] = from.lowhigh;
+    let lowhigh = [[low, high], [low_nuclei, high_nuclei]];
     Ok(Options::default()
         .diameter(diameter)
         .channels([from.channel as usize, from.channel_nuclei as usize])
+        .all_channels(from.all_channels != 0)
+        .compute_masks(from.compute_masks != 0)
         .normalize(
             Normalize::default()
                 .enabled(from.normalize != 0)
                 .percentile([from.percentile_low, from.percentile_high])
-                .invert(from.invert != 0),
+                .invert(from.invert != 0)
+                .lowhigh((low != high).then_some(lowhigh))
+                .sharpen_radius(from.sharpen_radius)
+                .smooth_radius(from.smooth_radius)
+                .tile_norm_blocksize(usize::try_from(from.tile_norm_blocksize).unwrap_or(usize::MAX))
+                .tile_norm_smooth3d(from.tile_norm_smooth3d)
+                .norm3d(from.norm3d != 0),
         )
         .flow_threshold(from.flow_threshold)
         .cellprob_threshold(from.cellprob_threshold as f32)
@@ -286,6 +333,20 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_library() {
         assert_eq!(convert(&defaults()).unwrap(), Options::default());
+        let mut from = defaults();
+        (from.lowhigh, from.rescale) = ([1.0, 90.0, 2.0, 80.0], 0.5);
+        (from.norm3d, from.all_channels, from.compute_masks) = (0, 1, 0);
+        let normalize = Normalize::default().lowhigh(Some([[1.0, 90.0], [2.0, 80.0]])).norm3d(false);
+        let options = Options::default().diameter(Diameter::Scale(0.5)).normalize(normalize);
+        assert_eq!(convert(&from).unwrap(), options.all_channels(true).compute_masks(false));
+        from.diameter = 20.0;
+        assert!(convert(&from).is_err());
+        (from.lowhigh, from.rescale) = ([0.0; 4], 0.0);
+        (from.sharpen_radius, from.smooth_radius) = (6.0, 1.0);
+        (from.tile_norm_blocksize, from.tile_norm_smooth3d) = (80, 2.0);
+        let normalize = Normalize::default().sharpen_radius(6.0).smooth_radius(1.0).norm3d(false);
+        let normalize = normalize.tile_norm_blocksize(80).tile_norm_smooth3d(2.0);
+        assert_eq!(convert(&from).unwrap().normalize, normalize);
         // SAFETY: the function checks for NULL.
         assert_eq!(unsafe { read(std::ptr::null()) }.unwrap().0, Options::default());
     }
