@@ -11,10 +11,9 @@ import torch
 from cellpose import core, denoise
 from cellpose.resnet_torch import CPnet
 
-from tools.golden.compare import GOLDEN
 from tools.golden.inputs import DATA, Input
 from tools.network import cellpose_model
-from tools.store import Arrays, load
+from tools.store import Arrays
 
 NETS = {"tiny_1in_1out.pth": [1, 4, 8, 12, 20], "tiny_restore.safetensors": [1, 2, 4, 6]}
 STEP = 7
@@ -34,9 +33,6 @@ RUNS = {
     "upsample_large": {"channels": [1, 0], "diameter": 35.0},
 }
 
-STACKS = {"3d": {"do_3D": True, "anisotropy": 1.5}, "stitch": {"stitch_threshold": 0.25}}
-
-
 def files() -> Iterator[tuple[str, Arrays]]:
     """`restore`."""
     image = Input("nuclei.png", 19.48).pixels()[:150, :170].copy()
@@ -51,10 +47,6 @@ def files() -> Iterator[tuple[str, Arrays]]:
     arrays["two_second"] = _kept(alone)[..., 1:]
     for tag in "larger", "upsample":
         arrays[f"{tag}_masks"] = _segmented(_denoise(second, tag), image, RUNS[tag])
-    stack = load(GOLDEN / "stitch.safetensors.gz")["stack"]
-    arguments = {"channels": [0, 0], "diameter": 17.0, "z_axis": 0, "min_size": 30}
-    for tag, more in STACKS.items():
-        arrays[f"stack_{tag}_masks"] = _segmented(_denoise(second, tag), stack, arguments | more)
     yield "restore", arrays
 
 
