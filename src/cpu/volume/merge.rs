@@ -5,7 +5,7 @@ use super::walk::walk_grid;
 use crate::memory::{collected, room};
 use crate::watch::GoOn;
 
-/// How many of `count` points are followed together: a part for each thread, and one more, of some planes. The number does
+/// How many of `count` points are followed together: there are two such parts for each thread. The number does
 /// not change the result; of more points, more meet. The largest part takes 10 MB beside its points.
 pub(super) fn together(count: usize) -> usize {
     count.div_ceil(2 * rayon::current_num_threads()).clamp(4096, 1 << 18)
