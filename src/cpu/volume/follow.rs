@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::merge::{TOGETHER, walk_merging};
+use super::merge::{together, walk_merging};
 use super::walk::Lanes;
 use super::{Size, voxels};
 use crate::cpu::follow::walk;
@@ -67,7 +67,8 @@ pub(crate) fn follow_while(
         Sampling::Bilinear | Sampling::GridSample => divisors.map(|span| (2.0 / f64::from(span)) as f32),
     };
     let field = Field::new(flows, size, units, inside);
-    points.ends.par_chunks_mut(TOGETHER).for_each(|points| match sampling {
+    let together = together(points.ends.len());
+    points.ends.par_chunks_mut(together).for_each(|points| match sampling {
         Sampling::Nearest => walk(points, niter, go_on, |p| {
             let step = field.steps[field.index(p.map(|v| v as usize))];
             [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(0.0, spans[axis]))

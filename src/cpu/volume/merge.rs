@@ -5,9 +5,11 @@ use super::walk::walk_grid;
 use crate::memory::{collected, room};
 use crate::watch::GoOn;
 
-/// Points that are followed together. Their number does not change the result; of more points, more meet, but fewer threads
-/// have work.
-pub(super) const TOGETHER: usize = 16_384;
+/// How many of `count` points are followed together: there are two such parts for each thread. The number does
+/// not change the result; of more points, more meet. The largest part takes 10 MB beside its points.
+pub(super) fn together(count: usize) -> usize {
+    count.div_ceil(2 * rayon::current_num_threads()).clamp(4096, 1 << 18)
+}
 
 /// Steps between two looks for points that have met, at least: hardly any meet before. Of many steps it is an eighth, so
 /// that looks are few.

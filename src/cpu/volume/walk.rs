@@ -1,4 +1,8 @@
 //! Walks between voxels, of many points side by side.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "indexed loops of fixed length are vectorised; iterators and closures are not always inlined"
+)]
 
 use super::follow::Field;
 use crate::watch::GoOn;
@@ -169,6 +173,7 @@ impl Field {
 /// and a cast that checks its range takes each number alone.
 #[inline(always)]
 fn floor(v: f32) -> i32 {
+    #[allow(clippy::manual_clamp, reason = "`clamp` keeps NaN")]
     let bounded = v.max(-1.0).min(2e9);
     // SAFETY: a number between these bounds fits into an `i32`; of NaN, they make -1.
     let near_zero = unsafe { bounded.to_int_unchecked::<i32>() };

@@ -133,8 +133,6 @@ proptest! {
             [0, 1, 2].map(|axis| (end[axis] + 1.0) * 0.5 * last[axis])
         }).collect();
         same(&case.follow(niter, Sampling::GridSample).ends, &want, 1)?;
-        // Many more than there is time for.
-        prop_assert_eq!(case.follow(u32::MAX, Sampling::GridSample).ends.len(), want.len());
     }
 
     #[test]
