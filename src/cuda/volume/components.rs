@@ -2,7 +2,7 @@
 //! (cellpose's `utils`).
 //!
 //! Labels are `[depth, height, width]`, and none may exceed `max_label`, as in
-//! [`components`](super::super::components) of images.
+//! [`components`] of images.
 
 use super::super::components::{self, BLOCK, Holes, LARGE_BLOCKS, drop_below, drop_small_around};
 use super::super::kernels::volume_components as kernels;
