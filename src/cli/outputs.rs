@@ -3,9 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use flowmask::output::Destination;
 
 use super::args;
@@ -106,15 +107,23 @@ impl Outputs {
         (masks.is_file() && (!self.overlay || overlays())).then_some(masks)
     }
 
-    /// Where an output is written, and what it may replace.
-    pub fn destination(&self, output: &Path) -> Destination {
+    /// Where an output is written, and what it may replace. The folder is made if it is not there.
+    pub fn destination(&self, output: &Path) -> anyhow::Result<Destination> {
+        if let Some(folder) = output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
+        }
+        Ok(self.replacing(output))
+    }
+
+    fn replacing(&self, output: &Path) -> Destination {
         Destination::new(output).overwrite(self.overwrite)
     }
 
     fn claim(&mut self, input: &Path, ending: &str) -> anyhow::Result<PathBuf> {
         let output = self.beside(input, ending);
         self.check(input, &output)?;
-        self.destination(&output).check()?;
+        self.replacing(&output).check()?;
         Ok(output)
     }
 
@@ -144,6 +153,13 @@ impl Outputs {
             None => Ok(()),
         }
     }
+}
+
+/// The name of one image of a file that has several, from which those of its outputs are made.
+pub fn of_series(input: &Path, number: usize) -> PathBuf {
+    let mut name = input.file_stem().unwrap_or_default().to_os_string();
+    name.push(format!("_series{number}.tif"));
+    input.with_file_name(name)
 }
 
 /// One form for all spellings of a path, whether or not the file exists.

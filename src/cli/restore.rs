@@ -1,18 +1,18 @@
 //! `flowmask restore`: removes noise and blur from images, or enlarges them, and writes them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{anyhow, bail};
-use flowmask::image::{self, ReadOptions};
+use anyhow::{anyhow, bail, ensure};
+use flowmask::image::{self, PixelSize, ReadOptions};
 use flowmask::{Image, Model, Options, Restorer, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Messages, several};
-use super::outputs::Outputs;
+use super::outputs::{Outputs, of_series};
 
 /// Checks everything that does not depend on an image, then restores one image after the other.
 pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
@@ -23,6 +23,10 @@ pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
     restorer.check(&options)?;
     // Those of an earlier run lie beside the images, unless the user names them.
     inputs.images.retain(|path| args.inputs.contains(path) || !is_restored(path));
+    ensure!(
+        !inputs.images.is_empty(),
+        "all images were restored by an earlier run; name a file to restore it again"
+    );
     if let Some(dir) = &args.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
@@ -77,8 +81,7 @@ pub fn unused(chan2: &args::Chan2, channel: usize) -> Option<String> {
 }
 
 fn is_restored(path: &Path) -> bool {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    stem.ends_with("_restored") && output::is_own(path)
+    path.file_stem().unwrap_or_default().to_string_lossy().ends_with("_restored")
 }
 
 struct Run<'a> {
@@ -96,15 +99,20 @@ impl Run<'_> {
         let output = self.outputs.restored(input)?;
         let stacks = image::read_with(input, &self.read)?;
         messages.read(input, &stacks);
-        for stack in stacks {
+        for mut stack in stacks {
+            let size = stack.planes.first().map(Image::size);
             let output = match stack.series {
                 Some(number) => self.outputs.restored(&of_series(input, number))?,
                 None => output.clone(),
             };
             // Each plane is freed when it is restored.
-            let restored = stack.planes.into_iter().map(|plane| self.restorer.restore(&plane, &self.options));
+            let restored = std::mem::take(&mut stack.planes)
+                .into_iter()
+                .map(|plane| self.restorer.restore(&plane, &self.options));
             let restored: Vec<Image> = restored.collect::<flowmask::Result<_>>()?;
-            let to = self.outputs.destination(&output);
+            stack.layout.pixel_size =
+                pixel_size(stack.layout.pixel_size, size, restored.first().map(Image::size));
+            let to = self.outputs.destination(&output)?;
             output::save_images(to, &restored, self.args.format.of_library(), &stack.layout)?;
             messages.say(&format!(
                 "{:>10}  {:.2} s  {} -> {}",
@@ -118,9 +126,10 @@ impl Run<'_> {
     }
 }
 
-/// The name of one image of a file that has several, from which that of its output is made.
-fn of_series(input: &Path, number: usize) -> PathBuf {
-    let mut name = input.file_stem().unwrap_or_default().to_os_string();
-    name.push(format!("_series{number}.tif"));
-    input.with_file_name(name)
+/// The size of the pixels of an image that may have become larger.
+fn pixel_size(pixel: PixelSize, from: Option<(usize, usize)>, to: Option<(usize, usize)>) -> PixelSize {
+    let (Some(from), Some(to)) = (from, to) else { return pixel };
+    let y = pixel.y.map(|y| y * from.0 as f64 / to.0 as f64);
+    let x = pixel.x.map(|x| x * from.1 as f64 / to.1 as f64);
+    pixel.x(x).y(y)
 }

@@ -18,7 +18,7 @@ mod volumes;
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
-use super::outputs::{Names, Outputs};
+use super::outputs::{Names, Outputs, of_series};
 use super::restore;
 use super::stitch;
 use super::verbose;
@@ -273,9 +273,7 @@ impl Run {
         let Some(series) = series else {
             return Ok(Names { masks: file.masks.clone(), overlays: outputs.overlays(&file.image, planes)? });
         };
-        let mut name = file.image.file_stem().unwrap_or_default().to_os_string();
-        name.push(format!("_series{series}.tif"));
-        let image = file.image.with_file_name(name);
+        let image = of_series(&file.image, series);
         Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
     }
 
@@ -344,13 +342,9 @@ impl Run {
             masks = resized.iter().map(|plane| plane.view()).collect();
             diameter /= self.restoring.as_ref().map_or(1.0, Restoring::ratio);
         }
-        if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)
-                .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
-        }
-        output::save_labels_as(to(&names.masks), &masks, self.format, &stack.layout)?;
+        output::save_labels_as(to(&names.masks)?, &masks, self.format, &stack.layout)?;
         for ((path, plane), masks) in names.overlays.iter().zip(shown).zip(masks) {
-            output::save_overlay(to(path), plane, masks)?;
+            output::save_overlay(to(path)?, plane, masks)?;
         }
         if let Some(about) = about {
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));

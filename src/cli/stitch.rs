@@ -33,7 +33,7 @@ pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
     for input in inputs.images {
         messages.begin(&input);
         let done = outputs.masks(&input).and_then(|output| {
-            let to = outputs.destination(&output);
+            let to = outputs.destination(&output)?;
             one(args, &read, (&input, to), &messages)
         });
         match done {
@@ -79,10 +79,6 @@ fn one(
     }
     let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
     let output = to.path().to_path_buf();
-    if let Some(folder) = output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)
-            .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
-    }
     output::save_labels_as(to, &views, args.format.of_library(), &stack.layout)?;
     Ok(Done { stack, output, cells, start })
 }

@@ -6,7 +6,7 @@ use flowmask::image::{ReadOptions, read, read_with};
 use tiff::encoder::{Rational, TiffEncoder, colortype::Gray8};
 use tiff::tags::{ResolutionUnit, Tag};
 
-use crate::scene::{NUCLEI, Scene, decode_png, nuclei};
+use crate::scene::{NUCLEI, Scene, decode_png, nuclei, repository};
 
 /// Writes pages of these rows and columns, half a unit a pixel.
 fn tiff(scene: &Scene, name: &str, text: &str, (height, width): (u32, u32), pages: &[Vec<u8>]) {
@@ -125,4 +125,17 @@ fn labels_have_the_axes_and_the_pixel_size_of_the_image() {
     let named = ReadOptions::default().axes(Some("TZYX".into()));
     let labels = read_with(&scene.path("tzc_masks.npy"), &named).unwrap().remove(0);
     assert_eq!(labels.layout.letters(), "TZ");
+}
+
+#[test]
+fn pixels_of_an_enlarged_image_are_smaller() {
+    let scene = Scene::new();
+    let text = "ImageJ=1.53t\nimages=2\nslices=2\nunit=micron\nspacing=3.5\n";
+    tiff(&scene, "z.tif", text, (32, 32), &vec![blank(); 2]);
+    fs::copy(repository("tests/data/models/tiny_restore.safetensors"), scene.path("upsample")).unwrap();
+    scene.run("restore z.tif --model upsample --diameter 15").done();
+    let restored = read(&scene.path("z_restored.tif")).unwrap();
+    assert_eq!(restored.planes[0].size(), (64, 64));
+    let size = restored.layout.pixel_size;
+    assert_eq!((size.x, size.y, size.z), (Some(0.25), Some(0.25), Some(3.5)));
 }

@@ -71,6 +71,23 @@ fn stacks_keep_their_axes_and_channels() {
 }
 
 #[test]
+fn a_folder_is_restored_once_with_the_folders_below() {
+    let scene = scene();
+    fs::create_dir_all(scene.path("in/below")).unwrap();
+    scene.nuclei("in/a.png");
+    scene.nuclei("in/below/b.png");
+    let flags = "--model net --chan 1 --format npy --threads 1";
+    scene.run(&format!("restore in -r -o out {flags}")).done();
+    assert_eq!(scene.names("out/below"), ["b_restored.npy"]);
+    // What an earlier run wrote beside the images is none of them.
+    for _ in 0..2 {
+        scene.run(&format!("restore in {flags} --overwrite")).done();
+        assert_eq!(scene.names("in"), ["a.png", "a_restored.npy", "below"]);
+    }
+    scene.run(&format!("restore out {flags}")).failed(2, "by an earlier run");
+}
+
+#[test]
 fn segment_restores_first() {
     let scene = scene();
     let flags = "--model nuclei --diameter 17 --restore net --json";
