@@ -138,7 +138,7 @@ fn stacks_are_restored_as_by_the_original() {
     let options = options(17.0, [0, 0]);
     let normalize = Normalize::default();
     let planes = options.clone().normalize(normalize.clone().norm3d(false));
-    let blocks = planes.clone().normalize(normalize.tile_norm_blocksize(40).sharpen_radius(3.0));
+    let blocks = options.clone().normalize(normalize.tile_norm_blocksize(40).sharpen_radius(3.0));
     let blocks = blocks.compat(Compat::V3_1_1);
     for (tag, options) in [
         ("stack", &options),
