@@ -2,7 +2,7 @@
 //! plane of a stack. The processor does it for all devices, whose stages then get other planes and other options.
 
 use crate::cpu::channels::Channels;
-use crate::cpu::normalize::{apply, levels};
+use crate::cpu::normalize::{apply, levels, levels_of_volume};
 use crate::cpu::sharpen::sharpen_while;
 use crate::cpu::tile_norm::tile_norm_while;
 use crate::memory::{enough, require, zeros};
@@ -80,19 +80,54 @@ pub(crate) fn planes(
         tile_norm_while(&mut all, (height, width), nchan, how, compat, go_on);
         watch.check()?;
     }
-    let image = |pixels: Vec<f32>| {
-        let pixels = Array3::from_shape_vec((height, width, nchan), pixels);
-        Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
+    all.into_iter().map(|pixels| image(pixels, [height, width, nchan])).collect()
+}
+
+/// The planes of a volume, of which the options normalise the intensities, with nothing of that left to do: they have the first
+/// `nchan` of the chosen channels, whose percentiles in all planes together become 0 and 1, or what else [`Normalize`] says.
+///
+/// # Errors
+/// Those of [`planes`].
+pub(crate) fn together(
+    volume: &[Image],
+    options: &Options,
+    nchan: usize,
+    watch: &Watch,
+) -> Result<Vec<Image>> {
+    if !needed(options, volume.len()) {
+        return scaled(volume, options, nchan);
+    }
+    let prepared = planes(&volume.iter().collect::<Vec<_>>(), options, options.memory, watch)?;
+    let left = left(options, volume.len());
+    if left.normalize.enabled { scaled(&prepared, &left, nchan) } else { Ok(prepared) }
+}
+
+/// The chosen channels of planes, whose percentiles in all planes together become 0 and 1.
+fn scaled(planes: &[Image], options: &Options, nchan: usize) -> Result<Vec<Image>> {
+    let Some((height, width)) = planes.first().map(Image::size) else { return Ok(Vec::new()) };
+    let all: Vec<&Image> = planes.iter().collect();
+    let channels = checked(&all, options, nchan)?;
+    let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
+    let size = [planes.len(), height, width];
+    let levels = levels_of_volume(row, size, nchan, &options.normalize, options.compat);
+    let plane = |z: usize| {
+        let mut pixels = zeros(height * width * nchan);
+        for (y, out) in pixels.chunks_exact_mut(width * nchan).enumerate() {
+            row(z, y, out);
+            apply(&levels, out);
+        }
+        image(pixels, [height, width, nchan])
     };
-    all.into_iter().map(image).collect()
+    (0..planes.len()).map(plane).collect()
+}
+
+fn image(pixels: Vec<f32>, [height, width, nchan]: [usize; 3]) -> Result<Image> {
+    let pixels = Array3::from_shape_vec((height, width, nchan), pixels);
+    Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
 }
 
 /// The channels of planes whose pixels are all finite.
-pub(crate) fn checked<'a>(
-    planes: &[&'a Image],
-    options: &Options,
-    nchan: usize,
-) -> Result<Vec<Channels<'a>>> {
+fn checked<'a>(planes: &[&'a Image], options: &Options, nchan: usize) -> Result<Vec<Channels<'a>>> {
     let channels = |(z, plane): (usize, &&'a Image)| {
         let channels = Channels::chosen(plane, options, nchan)?;
         match channels.check() {

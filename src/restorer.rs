@@ -1,21 +1,17 @@
 //! Restores images before they are segmented: the networks of cellpose 3 that remove noise and blur, and that enlarge
 //! images (`DenoiseModel` in `denoise.py`).
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
-use crate::cpu::channels::channels;
 use crate::cpu::{resize, stitch::drop_small};
 use crate::lanes::Lanes;
-use crate::memory::{enough, require, zeros};
 use crate::options::{Compat, Normalize, Options};
-use crate::plan::channels::present;
-use crate::plan::memory::{pixels, pixels_of};
 use crate::pool::Pool;
 use crate::watch::{Progress, Watch};
-use crate::{Device, Diameter, Error, Image, Model, PixelType, Pixels, Result};
+use crate::{Diameter, Error, Image, Model, Result};
 
-/// The channel of the nuclei is scaled by this much more, since nuclei are smaller than their cells (`DenoiseModel.eval`).
-const NUCLEI: f64 = 30.0 / 17.0;
+mod planes;
+
 /// Smaller cells than this, in pixels, are not enlarged, as in the original.
 const SMALLEST: f64 = 3.0;
 
@@ -98,7 +94,7 @@ impl Restorer {
         }
     }
 
-    /// Restores an image: the channels that [`Options::channels`] chooses, one or two, in single precision. The background of
+    /// Restores an image: the channels that the options choose, one or two, in single precision. The background of
     /// cells becomes about 0 and bright pixels about 1, since the network was trained so.
     ///
     /// Of the options, those of the diameter, the channels, the normalisation, the tiles and the memory count. With
@@ -109,7 +105,7 @@ impl Restorer {
     /// Those of [`Restorer::check`]; [`Error::Image`] when the image does not have a channel, or a pixel is not finite;
     /// [`Error::Memory`] when there is too little memory; [`Error::Device`] when a GPU fails.
     pub fn restore(&self, image: &Image, options: &Options) -> Result<Image> {
-        self.watched(image, options, &Watch::none())
+        Ok(self.planes(&[image], options, &Watch::none())?.remove(0))
     }
 
     /// Like [`Restorer::restore`], and calls `progress` as
@@ -123,7 +119,34 @@ impl Restorer {
         options: &Options,
         progress: &'a mut Progress<'a>,
     ) -> Result<Image> {
-        self.watched(image, options, &Watch::new(progress))
+        Ok(self.planes(&[image], options, &Watch::new(progress))?.remove(0))
+    }
+
+    /// Restores the planes of a stack, which are all of one size. As in the original, percentiles are those of all planes
+    /// together, without [`Normalize::norm3d`] those of each plane; the network sees one plane after the other.
+    ///
+    /// # Errors
+    /// Those of [`Restorer::restore`]; [`Error::Image`] for planes of different sizes or numbers of channels.
+    pub fn restore_volume<'i>(
+        &self,
+        planes: impl IntoIterator<Item = &'i Image>,
+        options: &Options,
+    ) -> Result<Vec<Image>> {
+        self.planes(&planes.into_iter().collect::<Vec<_>>(), options, &Watch::none())
+    }
+
+    /// Like [`Restorer::restore_volume`], and calls `progress` as
+    /// [`Segmenter::segment_with_progress`](crate::Segmenter::segment_with_progress) does.
+    ///
+    /// # Errors
+    /// Those of [`Restorer::restore_volume`], and [`Error::Cancelled`] when `progress` returns `false`.
+    pub fn restore_volume_with_progress<'i, 'a>(
+        &self,
+        planes: impl IntoIterator<Item = &'i Image>,
+        options: &Options,
+        progress: &'a mut Progress<'a>,
+    ) -> Result<Vec<Image>> {
+        self.planes(&planes.into_iter().collect::<Vec<_>>(), options, &Watch::new(progress))
     }
 
     /// The options with which an image is segmented that was restored with `options`: its channels are the first and second,
@@ -163,29 +186,6 @@ impl Restorer {
         (smaller, cells)
     }
 
-    fn watched(&self, image: &Image, options: &Options, watch: &Watch) -> Result<Image> {
-        self.check(options)?;
-        present(image.channels(), options.channels)?;
-        let (size, scale) = (self.size_of(image, options), self.scale(options));
-        let what = || format!("an image of {} by {} pixels to restore", image.height(), image.width());
-        let [cells, nuclei] = options.channels;
-        let chosen: Vec<usize> = [cells].into_iter().chain((nuclei > 0).then_some(nuclei)).collect();
-        // Beside the pixels of the image lie the maps that are done.
-        let mut maps: Vec<Vec<f32>> = Vec::new();
-        for (i, &channel) in chosen.iter().enumerate() {
-            watch.begin(i, chosen.len());
-            let own = self.chan2.as_ref().filter(|_| i == 1 && options.compat == Compat::None);
-            let scale = if i == 1 { scale * NUCLEI } else { scale };
-            let held = pixels_of(image) + i as u64 * pixels(size, 1, PixelType::F32);
-            let of = |options: &Options| {
-                self.channel(image, channel, own.unwrap_or(&self.net), (size, scale), options, watch)
-            };
-            maps.push(enough(what, || of(&self.for_network(options, held)))?);
-        }
-        watch.finish();
-        enough(what, || together(maps, size))
-    }
-
     /// The size of the restored image.
     fn size_of(&self, image: &Image, options: &Options) -> (usize, usize) {
         let ratio = self.ratio(options);
@@ -203,53 +203,4 @@ impl Restorer {
             _ => 1.0,
         }
     }
-
-    /// The options of the network's run, beside which `held` bytes are in the host's memory.
-    fn for_network(&self, options: &Options, held: u64) -> Options {
-        let on_host = self.net.lanes.devices().contains(&Device::Cpu);
-        let mut own = options.clone().channels([1, 0]).augment(false).resample(true);
-        own.memory = own.memory.map(|memory| if on_host { memory.saturating_sub(held) } else { memory });
-        own
-    }
-
-    /// One channel of an image, restored at a size, for which it is scaled by a factor.
-    fn channel(
-        &self,
-        image: &Image,
-        channel: usize,
-        net: &Net,
-        (size, scale): ((usize, usize), f64),
-        options: &Options,
-        watch: &Watch,
-    ) -> Result<Vec<f32>> {
-        // The channel, and a copy of it at another size.
-        require(2 * pixels(size, 1, PixelType::F32), options.memory);
-        let values = self.pool.install(|| match channels(image, [channel, 0], 1) {
-            Ok(values) if size != image.size() => Ok(resize::linear(&values, image.size(), size, 1)),
-            values => values,
-        })?;
-        if values.iter().all(|value| *value == values[0]) {
-            return Ok(zeros(values.len()));
-        }
-        let image = together(vec![values], size)?;
-        net.lanes.take().lane().restore(&image, scale, options, watch)
-    }
-}
-
-/// An image of these channels, each `[height, width]`.
-fn together(mut channels: Vec<Vec<f32>>, (height, width): (usize, usize)) -> Result<Image> {
-    let count = channels.len();
-    let values = match count {
-        1 => channels.remove(0),
-        _ => {
-            let mut values = zeros(height * width * count);
-            for (c, channel) in channels.iter().enumerate() {
-                let places = values.iter_mut().skip(c).step_by(count);
-                places.zip(channel).for_each(|(place, value)| *place = *value);
-            }
-            values
-        }
-    };
-    let pixels = Array3::from_shape_vec((height, width, count), values);
-    Image::new(Pixels::F32(pixels.map_err(|error| Error::Image(error.to_string()))?))
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Mutex;
 
-use ndarray::{Array3, ArrayViewMut2};
+use ndarray::ArrayViewMut2;
 
-use crate::cpu::normalize::{apply, levels_of_volume};
 use crate::cpu::stitch::{check_threshold, drop_small, stitch_within};
-use crate::memory::{enough, require, zeros};
+use crate::memory::{enough, require};
 use crate::watch::{Progress, Watch};
-use crate::{Error, Image, Normalize, Options, Pixels, Result, Segmentation, Segmenter, prepare};
+use crate::{Error, Image, Normalize, Options, Result, Segmentation, Segmenter, prepare};
 
 /// How the planes of a stack become a volume (the original's `stitch_threshold`): intensities are scaled by the percentiles
 /// of all planes together, each plane is segmented, and the masks of neighbouring planes that overlap become one.
@@ -67,15 +66,7 @@ impl Stitching {
         enough(what, || {
             let pixels = planes.len().saturating_mul(height * width);
             require(pixels as u64 * size_of::<[f32; 2]>() as u64, self.options.memory);
-            let Some(left) = self.left() else {
-                return scaled(&planes, (height, width), &self.options);
-            };
-            let planes: Vec<&Image> = planes.iter().collect();
-            let prepared = prepare::planes(&planes, &self.options, self.options.memory, &Watch::none())?;
-            match left.normalize.enabled {
-                true => scaled(&prepared, (height, width), &left),
-                false => Ok(prepared),
-            }
+            prepare::together(&planes, &self.options, 2, &Watch::none())
         })
     }
 
@@ -99,24 +90,6 @@ impl Stitching {
         stitch_within(&mut masks, self.threshold, self.options.compat, self.options.memory)?;
         Ok(drop_small(&mut masks, self.options.min_size))
     }
-}
-
-/// The chosen channels of planes, whose percentiles in all planes together become 0 and 1.
-fn scaled(planes: &[Image], (height, width): (usize, usize), options: &Options) -> Result<Vec<Image>> {
-    let all: Vec<&Image> = planes.iter().collect();
-    let channels = prepare::checked(&all, options, 2)?;
-    let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
-    let levels = levels_of_volume(row, [planes.len(), height, width], 2, &options.normalize, options.compat);
-    let plane = |z: usize| {
-        let mut pixels = zeros(height * width * 2);
-        for (y, out) in pixels.chunks_exact_mut(width * 2).enumerate() {
-            row(z, y, out);
-            apply(&levels, out);
-        }
-        let pixels = Array3::from_shape_vec((height, width, 2), pixels);
-        Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
-    };
-    (0..planes.len()).map(plane).collect()
 }
 
 impl Segmenter {

@@ -119,6 +119,97 @@ fn what_was_restored_is_segmented_as_by_the_original() {
     }
 }
 
+/// A corner of the golden stack, whose planes fade.
+fn stack() -> Vec<Image> {
+    let golden = Golden::open("volume");
+    let stack = golden.get("stack");
+    let (height, width) = stack.size();
+    let plane = |z: usize| {
+        let pixel = |(y, x)| (stack.values[((6 + z) * height + y) * width + x] as u16) * (10 - z as u16);
+        Image::from_gray(Array2::from_shape_fn((64, 72), pixel).view()).unwrap()
+    };
+    (0..8).map(plane).collect()
+}
+
+/// The percentiles are those of all planes, also where they were enlarged before.
+#[test]
+fn stacks_are_restored_as_by_the_original() {
+    let (golden, stack) = (Golden::open("restore_stack"), stack());
+    let options = options(17.0, [0, 0]);
+    let normalize = Normalize::default();
+    let planes = options.clone().normalize(normalize.clone().norm3d(false));
+    let blocks = options.clone().normalize(normalize.tile_norm_blocksize(40).sharpen_radius(3.0));
+    let blocks = blocks.compat(Compat::V3_1_1);
+    for (tag, options) in [
+        ("stack", &options),
+        ("stack_planes", &planes),
+        ("stack_blocks", &blocks),
+        ("stack_upsample", &options),
+    ] {
+        let restored = second(tag).restore_volume(&stack, options).unwrap();
+        let want = golden.get(tag);
+        let kept = restored.iter().step_by(3).map(|plane| values(plane).slice_move(s![..;STEP, ..;STEP, ..]));
+        let kept: Vec<f32> = kept.flatten().collect();
+        assert_eq!(kept.len(), want.values.len(), "{tag}");
+        let off = kept.iter().zip(&want.values).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-4, "{tag}: {off:e}");
+    }
+    // Planes of their own are images of their own.
+    let alone = second("one").restore(&stack[5], &planes).unwrap();
+    assert_eq!(second("one").restore_volume(&stack, &planes).unwrap()[5], alone);
+    assert_ne!(second("one").restore_volume(&stack, &options).unwrap()[5], alone);
+}
+
+#[test]
+fn restored_stacks_are_segmented_as_by_the_original() {
+    let (golden, stack, segmenter) = (Golden::open("restore_stack"), stack(), segmenter());
+    let options = options(12.0, [0, 0]).compat(Compat::V3_1_1);
+    let of = |tag: &str, options: &Options| {
+        let restorer = second(tag);
+        (restorer.restore_volume(&stack, options).unwrap(), restorer.options(options))
+    };
+    let (restored, after) = of("stitched", &options);
+    let found = segmenter.segment_stack(restored, 0.25, &after, &mut |_| true).unwrap();
+    let masks: Vec<u32> = found.iter().flat_map(|found| &found.masks).copied().collect();
+    assert_same(&masks, &golden, "stitched_masks");
+    for tag in ["volume", "upsample_volume"] {
+        let (restored, after) = of(tag, &options.clone().min_size(60));
+        let found = segmenter.segment_volume(&restored, &after).unwrap();
+        assert_same(found.masks.as_slice().unwrap(), &golden, &format!("{tag}_masks"));
+    }
+}
+
+#[test]
+fn steps_and_channels_of_one_image() {
+    let (image, restorer) = (image(), first("any"));
+    let restore = |options: &Options| values(&restorer.restore(&image, options).unwrap());
+    let plain = options(30.0, [1, 2]);
+    let usual = restore(&plain);
+    let normalize = Normalize::default();
+    for changed in [
+        normalize.clone().sharpen_radius(4.0),
+        normalize.clone().smooth_radius(1.0),
+        normalize.clone().tile_norm_blocksize(50),
+        normalize.clone().lowhigh(Some([[10.0, 90.0]; 2])),
+    ] {
+        assert_ne!(restore(&plain.clone().normalize(changed.clone())), usual, "{changed:?}");
+    }
+    // The second channel has intensities of its own.
+    let range = |of: [[f64; 2]; 2], channels: [usize; 2]| {
+        restore(&options(30.0, channels).normalize(normalize.clone().lowhigh(Some(of))))
+    };
+    let (one, other) = ([10.0, 90.0], [0.0, 50.0]);
+    let both = range([one, other], [1, 2]);
+    assert_eq!(both.slice(s![.., .., 1]), range([other; 2], [1, 2]).slice(s![.., .., 1]));
+    assert_eq!(both.slice(s![.., .., 0]), range([one; 2], [1, 2]).slice(s![.., .., 0]));
+    assert_ne!(both.slice(s![.., .., 1]), range([one; 2], [1, 2]).slice(s![.., .., 1]));
+    // All channels are the first two, of an image that has no more.
+    let two = Image::from_channels(values(&image).slice(s![.., .., ..2])).unwrap();
+    let all = options(30.0, [0, 0]).all_channels(true);
+    assert_eq!(values(&restorer.restore(&two, &all).unwrap()), usual);
+    assert!(matches!(restorer.restore(&image, &all), Err(Error::Image(_))));
+}
+
 #[test]
 fn the_options_that_follow() {
     let given = options(10.0, [2, 3])
@@ -190,6 +281,14 @@ fn what_cannot_be_restored_is_told() {
     assert!(matches!(little, Error::Memory { .. }), "{little}");
     let nan = Image::from_gray(array![[1.0_f32, f32::NAN]].view()).unwrap();
     assert!(matches!(fails(&nan, options(30.0, [0, 0])), Error::Image(_)));
+    let mut planes = stack();
+    let said =
+        |planes: &[Image]| restorer.restore_volume(planes, &options(30.0, [0, 0])).unwrap_err().to_string();
+    planes[3] = Image::from_gray(Array2::<f32>::from_elem((64, 72), f32::NAN).view()).unwrap();
+    assert!(said(&planes).contains("in plane 3"), "{}", said(&planes));
+    planes[3] = nan;
+    assert!(said(&planes).contains("plane 3 has 1 by 2"), "{}", said(&planes));
+    assert!(restorer.restore_volume([], &options(30.0, [0, 0])).unwrap().is_empty());
     // Networks that do something else.
     let of = |model: Model| Builder::default().model(model);
     let error = of(Model::named("nuclei").unwrap()).restorer().err().unwrap();

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail, ensure};
-use flowmask::image::{self, PixelSize, ReadOptions};
+use flowmask::image::{self, Layout, PixelSize, ReadOptions};
 use flowmask::{Image, Model, Options, Restorer, output};
 
 use super::args;
 use super::inputs;
 use super::messages::{Messages, several};
 use super::outputs::{Outputs, of_series};
+use super::segment::in_volume;
 
 /// Checks everything that does not depend on an image, then restores one image after the other.
 pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
@@ -34,16 +35,19 @@ pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::of(args.dir.as_deref(), extension, args.overwrite, &inputs.images);
     let mut run = Run { args, options, read, restorer, outputs: outputs.below(inputs.below) };
     let mut messages = Messages::bar(args.quiet, inputs.images.len() + inputs.failed.len());
-    inputs.notes.iter().chain(&unused(&args.chan2, args.input.chan2)).for_each(|note| messages.note(note));
+    let steps = args.input.steps.unused(true).map(String::from);
+    let unused = unused(&args.chan2, args.input.chan2).into_iter().chain(steps);
+    inputs.notes.iter().cloned().chain(unused).for_each(|note| messages.note(&note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
-    for image in &inputs.images {
+    for (i, image) in inputs.images.iter().enumerate() {
         messages.begin(image);
-        match run.file(image, &mut messages) {
-            Ok(()) => messages.step(),
+        match run.file(i, image, &mut messages) {
+            Ok(()) => {}
             Err(error) => messages.failed(image, &error)?,
         }
+        messages.progress((i + 1) as f64);
     }
     Ok(messages.finish())
 }
@@ -80,6 +84,32 @@ pub fn unused(chan2: &args::Chan2, channel: usize) -> Option<String> {
         .then(|| "without --chan2 there is no second channel, so --chan2-restore changes nothing".into())
 }
 
+/// The planes of an image restored. As in the original, those along Z are scaled together. `progress` is called with the part
+/// that is done.
+pub fn planes(
+    restorer: &Restorer,
+    mut planes: Vec<Image>,
+    layout: &Layout,
+    options: &Options,
+    progress: &mut (dyn FnMut(f64) + Send),
+) -> flowmask::Result<Vec<Image>> {
+    let each = || (0..planes.len()).map(|plane| vec![plane]).collect();
+    let groups = layout.volumes().unwrap_or_else(|_| each());
+    let count = groups.len();
+    for (v, places) in groups.into_iter().enumerate() {
+        let mut progress = |part: f64| {
+            progress((v as f64 + part) / count as f64);
+            true
+        };
+        let own = places.iter().map(|&place| &planes[place]);
+        let restored = restorer.restore_volume_with_progress(own, options, &mut progress);
+        let restored =
+            restored.map_err(|error| if places.len() > 1 { in_volume(error, layout, v) } else { error })?;
+        places.into_iter().zip(restored).for_each(|(place, restored)| planes[place] = restored);
+    }
+    Ok(planes)
+}
+
 fn is_restored(path: &Path) -> bool {
     path.file_stem().unwrap_or_default().to_string_lossy().ends_with("_restored")
 }
@@ -93,23 +123,21 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Restores the images of a file.
-    fn file(&mut self, input: &Path, messages: &mut Messages) -> anyhow::Result<()> {
+    /// Restores the images of a file, number `i`.
+    fn file(&mut self, i: usize, input: &Path, messages: &mut Messages) -> anyhow::Result<()> {
         let start = Instant::now();
         let output = self.outputs.restored(input)?;
         let stacks = image::read_with(input, &self.read)?;
         messages.read(input, &stacks);
-        for mut stack in stacks {
+        let count = stacks.len() as f64;
+        for (number, mut stack) in stacks.into_iter().enumerate() {
             let size = stack.planes.first().map(Image::size);
             let output = match stack.series {
                 Some(number) => self.outputs.restored(&of_series(input, number))?,
                 None => output.clone(),
             };
-            // Each plane is freed when it is restored.
-            let restored = std::mem::take(&mut stack.planes)
-                .into_iter()
-                .map(|plane| self.restorer.restore(&plane, &self.options));
-            let restored: Vec<Image> = restored.collect::<flowmask::Result<_>>()?;
+            let mut progress = |part: f64| messages.progress(i as f64 + (number as f64 + part) / count);
+            let restored = planes(&self.restorer, stack.planes, &stack.layout, &self.options, &mut progress)?;
             stack.layout.pixel_size =
                 pixel_size(stack.layout.pixel_size, size, restored.first().map(Image::size));
             let to = self.outputs.destination(&output)?;

@@ -23,6 +23,7 @@ use super::restore;
 use super::stitch;
 use super::verbose;
 use restored::Restoring;
+pub use volumes::in_volume;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
@@ -68,7 +69,8 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         }
         match outputs.masks(&image) {
             Ok(masks) => {
-                files.push(File { image, masks, parts: OnceLock::new(), loading: Mutex::default() });
+                let (number, parts) = (files.len(), OnceLock::new());
+                files.push(File { number, image, masks, parts, loading: Mutex::default() });
             }
             Err(error) => messages.failed(&image, &error)?,
         }
@@ -118,8 +120,12 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     Ok(run.finish())
 }
 
+/// About this part of the time, a file is restored; then it is segmented.
+const RESTORED: f64 = 0.5;
+
 /// An input image.
 struct File {
+    number: usize,
     image: PathBuf,
     masks: PathBuf,
     /// Known when the file was read.
@@ -227,6 +233,12 @@ impl Run {
         self.messages.into_inner().unwrap_or_else(|e| e.into_inner()).finish()
     }
 
+    /// Tells which part of file number `i` is segmented, which may have been restored before.
+    fn segmented(&self, i: usize, part: f64) {
+        let before = if self.restoring.is_some() { RESTORED } else { 0.0 };
+        lock(&self.messages).progress(i as f64 + before + (1.0 - before) * part);
+    }
+
     /// Loads the planes of all images of a file. Each plane is segmented by itself.
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
@@ -235,7 +247,8 @@ impl Run {
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
         let (mut planes, mut parts) = (Vec::new(), Vec::new());
-        for mut stack in stacks {
+        let count = stacks.len() as f64;
+        for (s, mut stack) in stacks.into_iter().enumerate() {
             let mut part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
@@ -246,7 +259,11 @@ impl Run {
             }
             if let Some(restoring) = &self.restoring {
                 size = part.first().map(Image::size).filter(|_| restoring.ratio() > 1.0);
-                part = restoring.planes(part)?;
+                let mut progress = |done: f64| {
+                    let half = RESTORED * (s as f64 + done) / count;
+                    lock(&self.messages).progress(file.number as f64 + half);
+                };
+                part = restoring.planes(part, &stack.layout, &mut progress)?;
             }
             if let Some(stitching) = &self.stitching {
                 let planes = match stitch::depth(&stack.layout).map_err(|e| guessed(e, stack.notes.iter())) {

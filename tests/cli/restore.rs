@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use flowmask::image::{read, read_with};
-use flowmask::{Builder, Diameter, Image, Model, Options, Restorer, Segmenter};
+use flowmask::{Builder, Diameter, Image, Model, Normalize, Options, Restorer, Segmenter};
 use ndarray::Axis;
 
 use crate::scene::{BIN, Run, Scene, decode_png, nuclei};
@@ -70,6 +70,33 @@ fn stacks_keep_their_axes_and_channels() {
     assert_eq!(array.planes[0], *image);
 }
 
+/// Planes along Z are scaled together, those along T are not.
+#[test]
+fn planes_along_z_share_their_percentiles() {
+    let scene = scene();
+    let bytes: Vec<u8> = (0..3 * 48 * 48).map(|i| (i * i % 89 * (3 - i / 2304)) as u8).collect();
+    scene.npy("z.npy", "|u1", "(3, 48, 48)", &bytes);
+    let planes = read(&scene.path("z.npy")).unwrap().planes;
+    let (options, restorer) = (options(25.0), restorer(&scene, "net"));
+    let together = restorer.restore_volume(&planes, &options).unwrap();
+    let each: Vec<Image> = planes.iter().map(|plane| restorer.restore(plane, &options).unwrap()).collect();
+    assert_ne!(together, each);
+    for (flags, want) in [("--axes ZYX", &together), ("--axes ZYX --no-norm3d", &each), ("--axes TYX", &each)]
+    {
+        scene.run(&format!("restore z.npy --model net --diameter 25 {flags} --overwrite -o out")).done();
+        assert_eq!(read(&scene.path("out/z_restored.tif")).unwrap().planes, *want, "{flags}");
+    }
+    // The options of intensities are for the network that restores.
+    let run = scene.run("restore a.png --model net --tile-norm-smooth3d 2 -o out").done();
+    assert!(run.stderr.contains("without --tile-norm-blocksize"), "{run:?}");
+    let sharp = "restore a.png --model net --sharpen-radius 4 --diameter 25 --overwrite -o out";
+    scene.run(sharp).done();
+    let options = options.normalize(Normalize::default().sharpen_radius(4.0));
+    let image = Image::open(scene.path("a.png")).unwrap();
+    let restored = Image::open(scene.path("out/a_restored.tif")).unwrap();
+    assert_eq!(restored, restorer.restore(&image, &options).unwrap());
+}
+
 #[test]
 fn a_folder_is_restored_once_with_the_folders_below() {
     let scene = scene();
@@ -129,7 +156,16 @@ fn volumes_and_stitched_stacks_are_restored_too() {
     let channels = samples.len() / (width * height) as usize;
     let corner = |i: usize| samples[(i / 128 * width as usize + i % 128) * channels];
     let plane: Vec<u8> = (0..128 * 128).map(corner).collect();
-    scene.npy("z.npy", "|u1", "(3, 128, 128)", &plane.repeat(3));
+    let darker: Vec<u8> = plane.iter().map(|pixel| pixel / 2).collect();
+    scene.npy("z.npy", "|u1", "(3, 128, 128)", &[&plane[..], &darker, &plane].concat());
+    let planes = read(&scene.path("z.npy")).unwrap().planes;
+    let options = options(20.0).min_size(0);
+    let restorer = restorer(&scene, "upsample_net");
+    let segmenter = Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap();
+    let restored = restorer.restore_volume(&planes, &options).unwrap();
+    let found = segmenter.segment_volume(&restored, &restorer.options(&options)).unwrap();
+    let masks: Vec<_> = found.masks.outer_iter().collect();
+    let (masks, cells) = Restorer::masks_at(&masks, (128, 128));
     let flags = "--axes ZYX --model nuclei --diameter 20 --restore upsample_net --json";
     for (way, out) in [("--do-3d --min-size 0", "volume"), ("--stitch-threshold 0.25", "stitched")] {
         let line = scene.run(&format!("segment z.npy {flags} {way} -o {out}")).done().json().remove(0);
@@ -138,6 +174,12 @@ fn volumes_and_stitched_stacks_are_restored_too() {
         assert!(line["cells"].as_u64().unwrap() > 0, "{line}");
         // Cells have the same labels in all planes.
         assert!(highest <= 3 * line["cells"].as_u64().unwrap(), "{line} {highest}");
+        if out == "volume" {
+            let written = read(&scene.path("volume/z_masks.tif")).unwrap().planes;
+            let written = written.iter().map(|plane| plane.pixels().to_f32().remove_axis(Axis(2)));
+            assert!(written.eq(masks.iter().map(|plane| plane.mapv(|label| label as f32))));
+            assert_eq!(line["cells"], cells);
+        }
     }
 }
 

@@ -11,9 +11,10 @@ import torch
 from cellpose import core, denoise
 from cellpose.resnet_torch import CPnet
 
+from tools.golden.compare import GOLDEN
 from tools.golden.inputs import DATA, Input
 from tools.network import cellpose_model
-from tools.store import Arrays
+from tools.store import Arrays, load
 
 NETS = {"tiny_1in_1out.pth": [1, 4, 8, 12, 20], "tiny_restore.safetensors": [1, 2, 4, 6]}
 STEP = 7
@@ -33,8 +34,21 @@ RUNS = {
     "upsample_large": {"channels": [1, 0], "diameter": 35.0},
 }
 
+STACKS = {
+    "stack": {"diameter": 17.0},
+    "stack_planes": {"diameter": 17.0, "normalize": {"norm3D": False}},
+    "stack_blocks": {"diameter": 17.0, "normalize": {"tile_norm_blocksize": 40, "sharpen_radius": 3}},
+    "stack_upsample": {"diameter": 17.0},
+}
+VOLUMES = {
+    "stitched": {"stitch_threshold": 0.25},
+    "volume": {"do_3D": True, "min_size": 60},
+    "upsample_volume": {"do_3D": True, "min_size": 60},
+}
+
+
 def files() -> Iterator[tuple[str, Arrays]]:
-    """`restore`."""
+    """`restore` and `restore_stack`."""
     image = Input("nuclei.png", 19.48).pixels()[:150, :170].copy()
     # Its channels are the same: the second becomes another image.
     image[..., 1] = image[::-1, :, 1]
@@ -48,6 +62,21 @@ def files() -> Iterator[tuple[str, Arrays]]:
     for tag in "larger", "upsample":
         arrays[f"{tag}_masks"] = _segmented(_denoise(second, tag), image, RUNS[tag])
     yield "restore", arrays
+    yield "restore_stack", _stacks(second)
+
+
+def _stacks(net: CPnet) -> Arrays:
+    """A corner of the stack of `volume`, whose planes fade."""
+    stack = load(GOLDEN / "volume.safetensors.gz")["stack"][6:14, :64, :72].astype(np.uint16)
+    stack *= np.arange(10, 2, -1, dtype=np.uint16)[:, None, None]
+    common = {"z_axis": 0, "channels": [0, 0]}
+    arrays = {}
+    for tag, arguments in STACKS.items():
+        restored = _denoise(net, tag).eval(stack.copy(), **common, **_copy(arguments))
+        arrays[tag] = np.array(restored[::3, ::STEP, ::STEP], np.float32)
+    for tag, arguments in VOLUMES.items():
+        arrays[f"{tag}_masks"] = _segmented(_denoise(net, tag), stack, common | {"diameter": 12.0} | arguments)
+    return arrays
 
 
 def _copy(arguments: dict) -> dict:

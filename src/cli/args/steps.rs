@@ -35,7 +35,8 @@ pub struct Steps {
         allow_negative_numbers = true
     )]
     pub tile_norm_smooth3d: Option<f64>,
-    /// With --do-3d or --stitch-threshold: take the percentiles of each plane, not those of all planes together
+    /// With --do-3d or --stitch-threshold, and where a stack is restored: take the percentiles of each plane, not those of all
+    /// planes together
     #[arg(long = "no-norm3d", aliases = ["no_norm3d", "no_norm3D", "no-norm3D"])]
     pub no_norm3d: bool,
 }

@@ -63,7 +63,8 @@ impl super::Segment {
             notes.push(note.into());
         }
         notes.extend(self.volumes.unused());
-        let together = stitched && !self.volumes.do_3d || self.volumes.do_3d && self.cells.compat.is_none();
+        let volume = self.volumes.do_3d && self.cells.compat.is_none();
+        let together = stitched && !self.volumes.do_3d || volume || self.restoration.restore.is_some();
         notes.extend(self.input.steps.unused(together).map(Into::into));
         notes
     }

@@ -1,5 +1,6 @@
 //! `flowmask segment --restore`: images are restored after they were read, and then segmented.
 
+use flowmask::image::Layout;
 use flowmask::{Image, Options, Restorer, Segmenter};
 use ndarray::{Array2, ArrayView2};
 
@@ -35,9 +36,14 @@ impl Restoring {
         self.restorer.ratio(&self.options)
     }
 
-    /// The planes restored, each of which is freed then.
-    pub fn planes(&self, planes: Vec<Image>) -> flowmask::Result<Vec<Image>> {
-        planes.into_iter().map(|plane| self.restorer.restore(&plane, &self.options)).collect()
+    /// The planes restored. `progress` is called with the part that is done.
+    pub fn planes(
+        &self,
+        planes: Vec<Image>,
+        layout: &Layout,
+        progress: &mut (dyn FnMut(f64) + Send),
+    ) -> flowmask::Result<Vec<Image>> {
+        restore::planes(&self.restorer, planes, layout, &self.options, progress)
     }
 }
 
@@ -48,9 +54,7 @@ pub fn run(run: &Run, segmenter: &Segmenter, options: &Options) -> anyhow::Resul
         let found = run.load(file).and_then(|planes| {
             let segment = |(p, plane): (usize, &Image)| {
                 let mut progress = |part: f64| {
-                    // The restoration took about the first half.
-                    let done = 0.5 + 0.5 * (p as f64 + part) / planes.len() as f64;
-                    lock(&run.messages).progress(i as f64 + done);
+                    run.segmented(i, (p as f64 + part) / planes.len() as f64);
                     true
                 };
                 segmenter.segment_with_progress(plane, options, &mut progress)

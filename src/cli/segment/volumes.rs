@@ -44,7 +44,7 @@ fn of_file(
         let (own, others) = planes.split_at(part.planes.min(planes.len()));
         planes = others;
         let progress = |done: f64| {
-            lock(&run.messages).progress(i as f64 + (p as f64 + done) / parts.len() as f64);
+            run.segmented(i, (p as f64 + done) / parts.len() as f64);
         };
         match of_part(part, own, segmenter, options, progress)
             .and_then(|volumes| write(run, file, part, own, &volumes, options))
