@@ -8,7 +8,7 @@ use crate::pool::Home;
 use crate::spares::Spares;
 use crate::volume::Found;
 use crate::watch::Watch;
-use crate::{Device, Error, Image, Options, Result};
+use crate::{Device, Image, Options, Result};
 
 /// A pipeline on one device, with the memory that it needs.
 pub(crate) trait Lane: Any + Send {
@@ -22,9 +22,7 @@ pub(crate) trait Lane: Any + Send {
     fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>>;
 
     /// Turns the planes of a volume into masks. `scale` is what it is scaled by for the network.
-    fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
-        Err(Error::device(self.device(), "volumes run on the processor only"))
-    }
+    fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found>;
 
     /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
@@ -129,6 +127,7 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     /// A lane of a backend that the crate does not have.
     struct Other(Device);
@@ -144,6 +143,10 @@ mod tests {
 
         fn segment(&mut self, images: &[&Image], _: &Options, _: &Watch) -> Vec<Result<Segmented>> {
             images.iter().map(|_| Err(Error::Cancelled)).collect()
+        }
+
+        fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
+            Err(Error::Cancelled)
         }
 
         fn style(&mut self, images: &[&Image], _: &Options) -> Vec<Result<Vec<f32>>> {

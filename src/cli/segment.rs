@@ -24,9 +24,6 @@ use super::verbose;
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    if args.volumes.do_3d {
-        volumes::check(args)?;
-    }
     // As in the original, planes that are one volume are not stitched.
     let stitching = args.cells.stitching(&options)?.filter(|_| !args.volumes.do_3d);
     let read = args.input.read_options()?.memory(options.memory);

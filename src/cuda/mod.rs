@@ -35,6 +35,7 @@ pub mod scan;
 mod sources;
 pub mod style;
 pub mod tiles;
+pub mod volume;
 
 pub use buffer::Buffer;
 pub use device::Gpu;

@@ -122,6 +122,72 @@ impl Plan {
     }
 }
 
+/// What decides how much memory of a GPU a volume takes.
+#[cfg(feature = "cuda")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnGpu {
+    /// The bytes of a plane's pixels.
+    pub plane: u64,
+    /// The volume, and the size at which the network gets it.
+    pub image: [usize; 3],
+    pub small: [usize; 3],
+    /// Channels that the network reads, maps that it returns, and the length of its style vector.
+    pub nchan: u64,
+    pub nout: u64,
+    pub style: u64,
+    /// Tiles that go through the network together.
+    pub batch: u64,
+}
+
+/// Bytes for each voxel that the fullest stage after the network takes on a GPU beside the maps: the points, and the seeds
+/// with their counts and volumes.
+#[cfg(feature = "cuda")]
+const STAGES: u64 = 48;
+
+#[cfg(feature = "cuda")]
+impl OnGpu {
+    /// The kernels number values of both channels of a volume with 32 bits.
+    pub const MAX_VOXELS: usize = (1 << 31) - 1;
+
+    /// The bytes at the fullest moment, without the network's own memory.
+    pub fn bytes(&self, options: &Options) -> u64 {
+        let (image, small) = (voxels(self.image), voxels(self.small));
+        let followed = if options.resample { image } else { small };
+        let bytes = |count: u64, each: u64| count.saturating_mul(each);
+        let (channels, maps) = (self.nchan * NUMBER, MAPS as u64 * NUMBER);
+
+        // The planes on their way, or the sample of the percentiles, or the channels at both sizes.
+        let plane = bytes(channels, voxels([1, self.image[1], self.image[2]]));
+        let sample = match steps_of_volume(self.image) {
+            [1, 1, 1] => 0,
+            steps => image / steps.iter().map(|&step| step as u64).product::<u64>(),
+        };
+        let beside = self.plane.saturating_add(plane).max(bytes(2 * channels, sample));
+        let both = if small == image { 0 } else { bytes(channels, small) };
+        let input = bytes(channels, image).saturating_add(beside.max(both));
+
+        let outputs = |orientation: &Orientation| {
+            let (planes, plane) = orientation.planes(self.small);
+            let (shape, count) = (Shape::of(plane, options), Shape::of(plane, options).count());
+            let room = (self.batch.div_ceil(count.max(1)) + 1).saturating_mul(count);
+            let tile = (shape.tile().0 as u64).saturating_mul(shape.tile().1 as u64);
+            let styles = bytes(self.style * NUMBER, (planes as u64).saturating_mul(count));
+            bytes(self.nout * NUMBER, room.saturating_mul(tile)).saturating_add(styles)
+        };
+        let outputs = ORIENTATIONS.iter().map(outputs).max().unwrap_or(0);
+        let network = bytes(channels + maps, small).saturating_add(outputs);
+
+        let resize = if followed == small { 0 } else { bytes(maps, small.saturating_add(followed)) };
+        // With the flow check, the masks' flows and what it compares them with, stretched along z.
+        let depth = (self.image[0] as f64 * options.anisotropy.max(1.0)) as usize;
+        let stretched = if options.resample { voxels([depth, self.image[1], self.image[2]]) } else { small };
+        let checked = if options.flow3d_threshold > 0.0 { bytes(8 * NUMBER, stretched) } else { 0 };
+        let stages = bytes(STAGES, followed).max(bytes(2 * NUMBER, image).saturating_add(checked));
+        let after = bytes(maps, followed).saturating_add(stages);
+        [input, network, resize, after].into_iter().max().unwrap_or(0)
+    }
+}
+
 /// The number of voxels, or `u64::MAX` if it is beyond.
 pub(crate) fn voxels(size: [usize; 3]) -> u64 {
     size.iter().fold(1, |all, &length| (length as u64).saturating_mul(all))

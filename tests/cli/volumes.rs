@@ -130,7 +130,6 @@ fn what_cannot_be_a_volume_is_told_in_one_sentence() {
     }
     scene.run("segment stack.npy --do-3d --flow3d-smooth 1,2").failed(2, "flow3d-smooth");
     scene.run("segment stack.npy --do-3d --diameter auto").failed(2, "--diameter");
-    scene.run("segment stack.npy --do-3d --device cuda").failed(2, "--device cpu");
     assert_eq!(scene.names(""), ["nan.npy", "one.png", "stack.npy"]);
     // An error of one file does not stop the next.
     let run = scene.run(&format!("segment nan.npy stack.npy {FLAGS} --z-axis 0"));

@@ -32,6 +32,7 @@ mod scan;
 mod scene;
 mod style;
 mod tiles;
+mod volume;
 
 use follow::common::root;
 

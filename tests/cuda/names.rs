@@ -9,6 +9,11 @@ use crate::root;
 #[allow(dead_code, reason = "the build scripts use the rest")]
 mod launchers;
 
+/// The module of the stage of a kernel file. Those of volumes are in a folder.
+fn stage_of(file: &str) -> String {
+    file.strip_prefix("volume_").map_or(file.to_owned(), |name| format!("volume::{name}"))
+}
+
 /// Where the parts of a kernel file's stage are.
 struct Stage<'a> {
     kernels: &'a str,
@@ -19,7 +24,7 @@ struct Stage<'a> {
 }
 
 /// The files with a part that has another name, or that is not there.
-const OTHERS: [Stage; 9] = [
+const OTHERS: [Stage; 11] = [
     // The test sums each pixel plainly; tests/cuda/network.rs compares with the twin.
     Stage { kernels: "conv", launcher: "conv", twin: Some(("conv", None)) },
     // The same stage in single precision, and with warp groups.
@@ -35,11 +40,18 @@ const OTHERS: [Stage; 9] = [
     Stage { kernels: "style", launcher: "style", twin: Some(("network", Some("cpu::network"))) },
     // A method of the grid.
     Stage { kernels: "tiles", launcher: "tiles", twin: Some(("tiles", Some("grid.cut("))) },
+    Stage { kernels: "volume_tiles", launcher: "volume::tiles", twin: Some(("tiles", Some("grid.cut("))) },
+    // The twin adds what the twin of blend.cu averages.
+    Stage {
+        kernels: "volume_blend",
+        launcher: "volume::blend",
+        twin: Some(("volume::network", Some("cpu::volume::network"))),
+    },
 ];
 
 /// The code of a module, `folder/name.rs` and what is below it, without comments; empty where there is none.
 fn module(folder: &str, name: &str) -> String {
-    let below = root().join(folder).join(name);
+    let below = root().join(folder).join(name.replace("::", "/"));
     let entries = fs::read_dir(&below).into_iter().flatten().map(|entry| entry.unwrap().path());
     let files: Vec<PathBuf> = entries.chain([below.with_extension("rs")]).collect();
     let texts = files.iter().filter(|file| file.is_file()).map(|file| fs::read_to_string(file).unwrap());
@@ -63,7 +75,7 @@ fn has_word(text: &str, word: &str) -> bool {
 
 /// Whether something is used of `path`, as `cpu::blend`, which may stand in a list: `cpu::{blend, follow}`.
 fn uses(text: &str, path: &str) -> bool {
-    let (parent, name) = path.split_once("::").unwrap();
+    let (parent, name) = path.rsplit_once("::").unwrap();
     let after = format!("{parent}::");
     text.split(&after).skip(1).any(|rest| match rest.strip_prefix('{') {
         Some(list) => has_word(list.split('}').next().unwrap(), name),
@@ -129,8 +141,9 @@ fn every_kernel_file_has_a_launcher_a_twin_and_a_test_of_its_name() {
     assert_eq!(files.len(), count, "{files:?}");
     for (file, kernels) in &files {
         assert!(!kernels.is_empty(), "{file}.cu has no kernel");
-        let call = format!("cpu::{file}");
-        let same = Stage { kernels: file, launcher: file, twin: Some((file, Some(&call))) };
+        let stage = stage_of(file);
+        let call = format!("cpu::{stage}");
+        let same = Stage { kernels: file, launcher: &stage, twin: Some((&stage, Some(&call))) };
         let same = missing(file, kernels, &same);
         match OTHERS.iter().find(|other| other.kernels == file) {
             Some(other) => {
