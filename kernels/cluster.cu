@@ -8,12 +8,6 @@ constexpr int REACH = 5, WINDOW = 2 * REACH + 1, PAIRS = (WINDOW + 1) / 2;
 
 struct Size { int height, width; };
 
-// The pixel of a coordinate, which is truncated, not rounded, and clamped to the image. NaN gives 0.
-DEV int pixel(float v, int side) {
-  if (v >= (float)side) return side - 1;
-  return v > 0.0f ? (int)v : 0;
-}
-
 DEV int bin(Vec end, Size s) { return pixel(end.y, s.height) * s.width + pixel(end.x, s.width); }
 
 // Whether no pixel of the 5×5 around pixel i has a higher count.
@@ -102,8 +96,8 @@ extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_labels(
 }
 EMU_KERNEL(cluster_labels)
 
-extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_drop_large(u32* labels, const u32* sizes, double largest, int n) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x;
+extern "C" __global__ void LAUNCH_BOUNDS(256, 4) cluster_drop_large(u32* labels, const u32* sizes, double largest, u32 n) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < n && labels[i] != 0 && (double)sizes[labels[i] - 1] > largest) labels[i] = 0;
 }
 EMU_KERNEL(cluster_drop_large)

@@ -1,14 +1,11 @@
 // Cleans up masks: measures boxes and areas, fills holes, drops small masks and those at the border, and numbers the
 // labels without gaps. The twin on the CPU is src/cpu/components.rs.
 #include "boxes.cuh"
+#include "holes.cuh"
+#include "warp.cuh"
 
 namespace {
 constexpr int WORDS = 1024;   // the largest box, in words of 32 pixels, whose holes are found in shared memory
-
-struct Counters {
-  u32 masks[2], taken[2];     // masks listed and masks begun: [0] with boxes that fit in shared memory, [1] with others
-  u32 enclosing;                 // 1 if some mask has another mask in its hole
-};
 
 // The pixels of a box, one bit each. Each row begins with a new word.
 struct Bits {
@@ -17,15 +14,6 @@ struct Bits {
 };
 
 DEV int words_of(Rect b) { return (b.width + 31) / 32 * b.height; }
-
-// Returns the open bits of a word that are connected to `seed`.
-DEV u32 spread(u32 seed, u32 open) {
-  u32 way = open;
-  for (int d = 1; d < 32; d *= 2) { seed |= way & seed << d; way &= way << d; }
-  way = open;
-  for (int d = 1; d < 32; d *= 2) { seed |= way & seed >> d; way &= way >> d; }
-  return seed;
-}
 
 // Calls `pixel(word, within, y, x, index)` for each pixel of the box; a warp works on one word. `within` is false for
 // bits beyond the width; y and x are in the box, the index is in the image.
@@ -82,34 +70,27 @@ template <class F> DEV void each_hole(Rect b, const Bits& bits, int width, F pix
   });
 }
 
-// Fills the holes of one mask. If another mask lies in a hole, only marks the mask in `enclosing`, for holes_enclosing.
-DEV void fill_or_mark(const u32* before, u32* labels, int width, Rect b, u32 label, u32* memory, u32* enclosing,
-                      Counters* c) {
+// The box of a mask in an image of this width, whose holes are looked for.
+struct Area {
+  Rect bounds;
+  int width;
   Bits bits;
-  if (!flood(before, width, b, label, memory, bits)) return;
-  int other = 0;
-  each_hole(b, bits, width, [&](size_t pixel) { other |= before[pixel] != 0; });
-  if (!__syncthreads_or(other)) {
-    each_hole(b, bits, width, [&](size_t pixel) { labels[pixel] = label; });
-  } else if (threadIdx.x == 0) {
-    atomicOr(&enclosing[(label - 1) / 32], 1u << (label - 1) % 32);
-    atomicOr(&c->enclosing, 1u);
-  }
+};
+
+DEV bool find_holes(Area& a, const u32* labels, u32 label, u32* memory) {
+  return flood(labels, a.width, a.bounds, label, memory, a.bits);
 }
+
+template <class F> DEV void each_hole(const Area& a, F pixel) { each_hole(a.bounds, a.bits, a.width, pixel); }
 }  // namespace
 
 // Measures the box and the area of each label. Within a warp and a row, the first pixel of a run of equal labels counts
 // for the run. Time is bound by the 4 bytes read per pixel.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) mask_bounds(const u32* labels, int width, u64 plane, uint4* boxes, u32* pixels) {
-  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
-  int lane = threadIdx.x & 31;
-  u32 label = i < plane ? labels[i] : 0, before = __shfl_up_sync(~0u, label, 1);
-  u32 y = i / (u32)width, x = i % (u32)width;
-  bool head = lane == 0 || x == 0 || label != before;
-  u32 heads = __ballot_sync(~0u, head);
-  if (!head || !label) return;
-  u32 later = lane == 31 ? 0 : heads >> (lane + 1);
-  u32 length = later ? __ffs((int)later) : 32 - lane;
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x, y = i / (u32)width, x = i % (u32)width;
+  u32 label = i < plane ? labels[i] : 0, heads = run_heads(label, x);
+  if (!label || !is_head(heads)) return;
+  u32 length = run_length(heads);
   uint4* box = boxes + (label - 1);
   atomicMax(&box->x, ~y);
   atomicMax(&box->y, ~x);
@@ -189,16 +170,8 @@ EMU_KERNEL(holes_plan)
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_fill(const u32* before, u32* labels, int width, const uint4* boxes,
                                                           const u32* lists, u32 most, int large, u32* memory, u64 words,
                                                           u32* enclosing, Counters* counters) {
-  DYN_SMEM(raw);
-  u32* item = (u32*)raw;
-  u32* space = large ? memory + (size_t)blockIdx.x * words : item + 1;
-  for (;;) {
-    u32 place = next_piece(&counters->taken[large], item);
-    if (place >= counters->masks[large]) return;
-    u32 label = lists[(size_t)large * most + place];
-    fill_or_mark(before, labels, width, box_of(boxes, label), label, space, enclosing, counters);
-    __syncthreads();
-  }
+  auto area = [=](u32 label) { return Area{box_of(boxes, label), width, {}}; };
+  fill_listed(area, before, labels, lists + (size_t)large * most, large, memory, words, enclosing, counters);
 }
 EMU_KERNEL(holes_fill)
 
@@ -207,25 +180,7 @@ EMU_KERNEL(holes_fill)
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) holes_enclosing(u32* labels, int width, const uint4* boxes, u32 most,
                                                                u32* memory, const u32* enclosing,
                                                                const Counters* counters) {
-  DYN_SMEM(raw);
-  u32* chunk = (u32*)raw;
-  if (!counters->enclosing) return;
-  u32 words = (most + 31) / 32;
-  for (u32 base = 0; base < words; base += blockDim.x) {
-    u32 mine = base + threadIdx.x < words ? enclosing[base + threadIdx.x] : 0;
-    chunk[threadIdx.x] = mine;
-    if (__syncthreads_or(mine != 0)) {
-      for (u32 i = 0; i < blockDim.x; i++)
-        for (u32 left = chunk[i]; left; left &= left - 1) {
-          u32 label = (base + i) * 32 + __ffs((int)left);
-          Bits bits;
-          Rect b = box_of(boxes, label);
-          if (flood(labels, width, b, label, memory, bits))
-            each_hole(b, bits, width, [&](size_t pixel) { labels[pixel] = label; });
-          __syncthreads();
-        }
-    }
-    __syncthreads();
-  }
+  auto area = [=](u32 label) { return Area{box_of(boxes, label), width, {}}; };
+  fill_enclosing(area, labels, most, memory, enclosing, counters);
 }
 EMU_KERNEL(holes_enclosing)

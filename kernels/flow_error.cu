@@ -6,6 +6,7 @@
 // which a block advances by CHUNK steps in shared memory. Tiles exchange their heat through two planes of the image's
 // size, which all masks share: the boxes of masks may overlap, but their pixels do not.
 #include "boxes.cuh"
+#include "vec.cuh"
 
 namespace {
 constexpr int CLASSES = 3;    // classes of boxes that fit in shared memory; the next class is that of tiled masks
@@ -26,6 +27,13 @@ struct Counters {
   u64 large;                  // tiled masks, times ONE_MASK, plus the number of their tiles
   u64 taken[CLASSES + 1];     // items that blocks have begun: masks of each class; then chunks of tiles
   u64 chunks;                 // the largest number of chunks of a mask
+};
+
+// The network's flows, [2, height, width], from which masks differ by their errors; or, where it is null, memory of that
+// size for the flows of the masks.
+struct Flows {
+  const float* network;
+  float* own;
 };
 
 struct Shared {
@@ -190,11 +198,23 @@ DEV void advance(Region& r, int steps, int centre_y, int centre_x) {
   }
 }
 
-// The squared difference between the direction of the gradient and a fifth of the network's flow.
-DEV double square(const double* cell, int stride, float flow_y, float flow_x) {
+// The direction of the gradient.
+DEV Vec direction(const double* cell, int stride) {
   double y = cell[stride] - cell[-stride], x = cell[1] - cell[-1];
   double length = sqrt(y * y + x * x) + 1e-60;
-  double dy = (double)((float)(y / length) - flow_y / 5.0f), dx = (double)((float)(x / length) - flow_x / 5.0f);
+  return {(float)(y / length), (float)(x / length)};
+}
+
+// The squared difference between the flow of a mask's pixel and a fifth of the network's, or 0 where it is the flow that
+// is wanted.
+DEV double square(const Flows& flows, u64 plane, size_t pixel, Vec own) {
+  if (flows.own) {
+    flows.own[pixel] = own.y;
+    flows.own[plane + pixel] = own.x;
+    return 0.0;
+  }
+  double dy = (double)(own.y - flows.network[pixel] / 5.0f);
+  double dx = (double)(own.x - flows.network[plane + pixel] / 5.0f);
   return dy * dy + dx * dx;
 }
 
@@ -235,7 +255,7 @@ EMU_KERNEL(flow_plan)
 // Computes the errors of the masks of class k. A step takes 7 double-precision operations and 4 accesses of 8 bytes to
 // shared memory for each cell; time is bound by the accesses.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, int width, u64 plane, const uint4* boxes,
-                                                          const u32* pixels, u32 most, const float* flows, int k,
+                                                          const u32* pixels, u32 most, Flows flows, int k,
                                                           const u32* lists, Counters* counters, double* errors) {
   DYN_SMEM(raw);
   Shared* s = (Shared*)raw;
@@ -254,7 +274,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 1) flow_small(const u32* labels, i
     size_t pixel = (size_t)(box.top + r.row) * width + box.left + r.column;
     int cell = r.cell;
     for (u32 bits = r.bits; bits; bits >>= 1, pixel += width, cell += r.stride)
-      if (bits & 1) r.next[cell] = square(r.heat + cell, r.stride, flows[pixel], flows[plane + pixel]);
+      if (bits & 1) r.next[cell] = square(flows, plane, pixel, direction(r.heat + cell, r.stride));
     __syncthreads();
     for (int column = threadIdx.x; column < box.width; column += blockDim.x) {
       double sum = 0.0;
@@ -295,7 +315,7 @@ EMU_KERNEL(flow_centres)
 // the other, so that a plane is only written after all tiles of the mask have read it. Time is bound as in flow_small,
 // times 1.6 for the cells around a tile.
 extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, int width, u64 plane, const uint4* boxes,
-                                                          u32 most, const float* flows, const u32* lists,
+                                                          u32 most, Flows flows, const u32* lists,
                                                           const u64* first_tile, const u64* centres, u64* finished,
                                                           Counters* counters, double* planes) {
   DYN_SMEM(raw);
@@ -350,7 +370,7 @@ extern "C" __global__ void LAUNCH_BOUNDS(512, 2) flow_tiles(const u32* labels, i
       int cell = r.cell;
       for (u32 bits = r.bits; bits; bits >>= 1, pixel += width, cell += r.stride, y++) {
         if (!(bits & 1) || !inside(core, y, x)) continue;
-        to[pixel] = last ? square(r.heat + cell, r.stride, flows[pixel], flows[plane + pixel]) : r.heat[cell];
+        to[pixel] = last ? square(flows, plane, pixel, direction(r.heat + cell, r.stride)) : r.heat[cell];
       }
     }
     __syncthreads();

@@ -2,26 +2,12 @@
 // bytes, about 40 FLOP and four conversions, which run at a quarter of the rate. The loads mostly hit the L1 cache,
 // since neighbours walk together. By this count an H100 needs about 20 ms for 200 steps of 8192² points if no point
 // stops early.
-#include "vec.cuh"
+#include "walk.cuh"
 #include "warp.cuh"
 
 namespace {
-enum Sampling : int { BILINEAR, GRID_SAMPLE, NEAREST };
-
 // The flows, and for `GRID_SAMPLE` the length of a pixel in coordinates from -1 to 1.
 struct Field { const Vec* flow; int height, width; Vec unit; };
-
-DEV bool same(Vec a, Vec b) { return a.y == b.y && a.x == b.x; }
-
-// NaN stays NaN, unlike with fminf and fmaxf.
-DEV float clamp(float v, float low, float high) {
-  if (v < low) v = low;
-  if (v > high) v = high;
-  return v;
-}
-
-// The index of the pixel that contains a coordinate, clamped to the image. NaN gives 0.
-DEV int pixel(float v, int side) { return min((int)fmaxf(v, 0.0f), side - 1); }
 
 DEV float weighted(float a, float b, float c, float d, const float (&w)[4]) {
   return a * w[0] + b * w[1] + c * w[2] + d * w[3];
@@ -66,21 +52,8 @@ template <int SAMPLING> DEV Vec step(const Field& f, Vec p) {
   return {clamp(p.y + d.y, 0.0f, (float)(f.height - 1)), clamp(p.x + d.x, 0.0f, (float)(f.width - 1))};
 }
 
-// A walk that returns to a position repeats the same cycle for ever (a point that stands still has a cycle of length
-// 1), so whole rounds are skipped. Cycles are found by Brent's algorithm (BIT 20, 1980): positions are compared with a
-// mark, which is set after 1, 2, 4, 8… steps.
 template <int SAMPLING> DEV Vec walk(const Field& f, Vec at, u32 left) {
-  Vec mark = at;
-  u32 length = 0, most = 1;
-  while (left > 0) {
-    Vec next = step<SAMPLING>(f, at);
-    left--, length++;
-    if (same(next, at)) left = 0;
-    else if (same(next, mark)) left %= length;
-    at = next;
-    if (length == most) mark = next, length = 0, most *= 2;
-  }
-  return at;
+  return walk(at, left, [&](Vec p) { return step<SAMPLING>(f, p); });
 }
 
 // Walks in the coordinates of torch's grid_sample, in which the image spans -1 to 1.
@@ -106,9 +79,9 @@ EMU_KERNEL(follow_field)
 
 // Lists the pixels in cells in row-major order, and counts them.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 4) follow_pixels(
-    const u32* words, const u32* sums, u32* pixels, u32* count, int n) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i == 0) count[0] = sums[(n + 31) / 32];
+    const u32* words, const u32* sums, u32* pixels, u32* count, u32 n) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i == 0) count[0] = sums[word_count(n)];
   if (i < n && is_chosen(words, i)) pixels[chosen_before(words, sums, i)] = i;
 }
 EMU_KERNEL(follow_pixels)

@@ -1,7 +1,7 @@
 // Keeps the largest connected part of each label. The twin on the CPU is src/cpu/parts.rs. Parts grow by union-find: the
 // parent of a pixel is an earlier pixel of its part, or itself, so that the root of a part is its first pixel whatever
 // the order of the threads.
-#include "prims.cuh"
+#include "warp.cuh"
 
 namespace {
 
@@ -26,10 +26,11 @@ DEV void unite(u32* parents, u32 a, u32 b) {
   }
 }
 
-// One bit for each lane whose pixel is the first of a run of equal labels within its warp and row.
-DEV u32 heads_of(u32 label, u32 x) {
-  u32 before = __shfl_up_sync(~0u, label, 1);
-  return __ballot_sync(~0u, (threadIdx.x & 31) == 0 || x == 0 || label != before);
+// Unites this pixel with the one that lies `distance` before it, unless the pixels to the left do it: they touch as well.
+DEV void join(const u32* labels, u32* parents, u32 i, u32 distance, bool left) {
+  u32 label = labels[i];
+  if (labels[i - distance] != label) return;
+  if (!left || labels[i - distance - 1] != label) unite(parents, i - distance, i);
 }
 
 }  // namespace
@@ -38,32 +39,31 @@ DEV u32 heads_of(u32 label, u32 x) {
 // and write for each pixel: 8, 8, 8, 8 and 12.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1) parts_runs(const u32* labels, int width, u64 plane, u32* parents) {
   u32 i = blockIdx.x * blockDim.x + threadIdx.x, lane = threadIdx.x & 31;
-  u32 heads = heads_of(i < plane ? labels[i] : 0, i % (u32)width);
+  u32 heads = run_heads(i < plane ? labels[i] : 0, i % (u32)width);
   if (i < plane) parents[i] = i - lane + (31 - __clz((int)(heads & ~0u >> (31 - lane))));
 }
 EMU_KERNEL(parts_runs)
 
-// Unites the runs that touch: those of two warps in a row, and those of neighbouring rows. Where the pixels to the left
-// touch as well, they do it.
-extern "C" __global__ void LAUNCH_BOUNDS(256, 1) parts_join(const u32* labels, int width, u64 plane, u32* parents) {
-  u32 i = blockIdx.x * blockDim.x + threadIdx.x, w = width;
+// Unites the runs that touch: those of two warps in a row, those of neighbouring rows, and those of neighbouring planes
+// of `height` rows. An image is one plane.
+extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
+parts_join(const u32* labels, int height, int width, u64 plane, u32* parents) {
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x, w = width, h = height;
   u32 label = i < plane ? labels[i] : 0;
   if (!label) return;
   bool left = i % w > 0 && labels[i - 1] == label;
   if (left && (threadIdx.x & 31) == 0) unite(parents, i - 1, i);
-  if (i < w || labels[i - w] != label) return;
-  if (!left || labels[i - w - 1] != label) unite(parents, i - w, i);
+  if (i / w % h > 0) join(labels, parents, i, w, left);
+  if (i / w >= h) join(labels, parents, i, w * h, left);
 }
 EMU_KERNEL(parts_join)
 
 // Adds up the area of each part at its first pixel. The first pixel of a run counts for the run.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 parts_areas(const u32* labels, int width, u64 plane, const u32* parents, u32* areas) {
-  u32 i = blockIdx.x * blockDim.x + threadIdx.x, lane = threadIdx.x & 31;
-  u32 label = i < plane ? labels[i] : 0, heads = heads_of(label, i % (u32)width);
-  if (!label || !(heads >> lane & 1)) return;
-  u32 later = lane == 31 ? 0 : heads >> (lane + 1);
-  atomicAdd(&areas[root(parents, i)], (u32)(later ? __ffs((int)later) : 32 - lane));
+  u32 i = blockIdx.x * blockDim.x + threadIdx.x;
+  u32 label = i < plane ? labels[i] : 0, heads = run_heads(label, i % (u32)width);
+  if (label && is_head(heads)) atomicAdd(&areas[root(parents, i)], run_length(heads));
 }
 EMU_KERNEL(parts_areas)
 

@@ -46,8 +46,20 @@ pub fn cluster(
     kernels::cluster_counts(gpu, grid, block, 0, ends, found, counts, height, width)?;
     kernels::cluster_seeds(gpu, grid, block, 0, counts, owners, height, width)?;
     kernels::cluster_labels(gpu, grid, block, 0, starts, ends, found, owners, areas, out, height, width)?;
-    kernels::cluster_drop_large(gpu, grid, block, 0, out, areas, max_area, n)?;
+    drop_large(gpu, labels, pixels, &scratch.areas, max_area)?;
     renumber(gpu, labels, pixels, n as u32, &mut scratch.renumber)
+}
+
+/// Drops the masks with more than `largest` of the `len` pixels. Labels are indices of seeds, from 1, as in `areas`.
+pub(super) fn drop_large(
+    gpu: &Gpu,
+    labels: &mut Buffer<u32>,
+    len: usize,
+    areas: &Buffer<u32>,
+    largest: f64,
+) -> Result<()> {
+    let (labels, areas) = (labels.get_mut(), areas.get());
+    kernels::cluster_drop_large(gpu, blocks(len), (256, 1, 1), 0, labels, areas, largest, len as u32)
 }
 
 /// An upper bound of the labels of [`cluster`]: each mask needs a seed in which more than `SEED_ABOVE` points end, and

@@ -14,9 +14,9 @@ use crate::plan::diameter::median_diameter;
 use crate::{Compat, Result};
 
 /// Threads of a block in kernels that give each thread one pixel or one label.
-const BLOCK: (u32, u32, u32) = (256, 1, 1);
+pub(super) const BLOCK: (u32, u32, u32) = (256, 1, 1);
 /// Thread blocks for boxes that do not fit into shared memory. Each has its own part of [`Holes::bits`].
-const LARGE_BLOCKS: usize = 8;
+pub(super) const LARGE_BLOCKS: usize = 8;
 
 /// The box and the area of each label from 1 to `max_label`: 20 bytes per label.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub struct Scratch {
     ranks: Buffer<u32>,
     /// For each label, the total area of all smaller ones.
     sums: Buffer<u32>,
-    holes: Holes,
+    pub(super) holes: Holes,
     scan: scan::Scratch,
     /// Memory of [`renumber()`]. Its `count` is the number of masks after the last call.
     pub renumber: renumber::Scratch,
@@ -48,17 +48,37 @@ pub struct Scratch {
 
 /// Scratch memory for filling holes.
 #[derive(Debug, Default)]
-struct Holes {
+pub(super) struct Holes {
     /// A copy of the labels from before any hole is filled.
-    before: Buffer<u32>,
+    pub(super) before: Buffer<u32>,
     /// The labels with small boxes, then those with large boxes.
-    lists: Buffer<u32>,
+    pub(super) lists: Buffer<u32>,
     /// How long each of these lists is, and how far the thread blocks have got in it.
-    counters: Buffer<Counters>,
+    pub(super) counters: Buffer<Counters>,
     /// One bit for each label: whether other masks lie in its holes.
-    enclosing: Buffer<u32>,
+    pub(super) enclosing: Buffer<u32>,
     /// Bits for the pixels of large boxes.
-    bits: Buffer<u32>,
+    pub(super) bits: Buffer<u32>,
+}
+
+impl Holes {
+    /// Copies the labels of `len` pixels, and clears what is counted. `words` are those for the pixels of large boxes.
+    pub(super) fn prepare(
+        &mut self,
+        gpu: &Gpu,
+        labels: &Buffer<u32>,
+        len: usize,
+        max_label: u32,
+        words: usize,
+    ) -> Result<()> {
+        self.before.resize(gpu, len)?;
+        labels.copy_to(gpu, 0, &mut self.before, 0, len)?;
+        self.counters.zeros(gpu, 1)?;
+        self.enclosing.zeros(gpu, max_label.div_ceil(32) as usize)?;
+        self.lists.resize(gpu, 2 * max_label as usize)?;
+        self.bits.resize(gpu, words)?;
+        Ok(())
+    }
 }
 
 /// Finds the box and the area of each label.
@@ -97,20 +117,38 @@ pub fn fill_holes_and_drop_small(
     (min_size, compat): (usize, Compat),
     scratch: &mut Scratch,
 ) -> Result<()> {
+    drop_small_around(gpu, labels, size, max_label, (min_size, compat), scratch, |labels, scratch| {
+        fill_holes(gpu, labels, size, max_label, scratch)
+    })
+}
+
+/// What is done before and after `fill` fills the holes of an image's or a volume's masks. A volume is an image of its
+/// planes, one below the other.
+pub(super) fn drop_small_around(
+    gpu: &Gpu,
+    labels: &mut Buffer<u32>,
+    size: (usize, usize),
+    max_label: u32,
+    (min_size, compat): (usize, Compat),
+    scratch: &mut Scratch,
+    fill: impl FnOnce(&mut Buffer<u32>, &mut Scratch) -> Result<()>,
+) -> Result<()> {
     let pixels = size.0 * size.1;
-    if min_size > 0 {
+    match (min_size, compat) {
+        (0, Compat::None) => renumber(gpu, labels, pixels, max_label, &mut scratch.renumber)?,
+        (0, Compat::V3_1_1) => {
+            bounds(gpu, labels, size, max_label, &mut scratch.boxes)?;
+            rank(gpu, max_label, scratch)?;
+        }
         // No renumbering is needed before: which masks are dropped depends on the numbers only with V3_1_1, and there
         // the original does not renumber first.
-        drop_small(gpu, labels, size, max_label, (min_size, compat), scratch)?;
-    } else if compat == Compat::None {
-        renumber(gpu, labels, pixels, max_label, &mut scratch.renumber)?;
+        _ => drop_small(gpu, labels, size, max_label, (min_size, compat), scratch)?,
     }
-    fill_holes(gpu, labels, size, max_label, scratch)?;
+    fill(labels, scratch)?;
     match (min_size, compat) {
         (0, Compat::None) => renumber(gpu, labels, pixels, max_label, &mut scratch.renumber),
         (0, Compat::V3_1_1) => {
             // The ranks are those of the labels from before the filling.
-            rank(gpu, max_label, scratch)?;
             let (plane, ranks) = (pixels as u64, scratch.ranks.get());
             kernels::mask_rank(gpu, blocks(pixels), BLOCK, 0, labels.get_mut(), plane, ranks)
         }
@@ -139,7 +177,7 @@ fn drop_small(
 }
 
 /// Drops the labels whose number in `table` is below `smallest`. The table begins with label 1.
-fn drop_below(
+pub(super) fn drop_below(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
     size: (usize, usize),
@@ -181,7 +219,6 @@ fn areas_by_rank(gpu: &Gpu, pixels: usize, max_label: u32, scratch: &mut Scratch
 }
 
 /// Fills the holes of all masks. The result is that of filling one mask after the other by ascending label.
-/// `scratch.boxes` keeps the boxes from before.
 fn fill_holes(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
@@ -190,16 +227,13 @@ fn fill_holes(
     scratch: &mut Scratch,
 ) -> Result<()> {
     bounds(gpu, labels, size, max_label, &mut scratch.boxes)?;
-    let (pixels, holes) = (size.0 * size.1, &mut scratch.holes);
-    holes.before.resize(gpu, pixels)?;
-    labels.copy_to(gpu, 0, &mut holes.before, 0, pixels)?;
-    let counters = holes.counters.zeros(gpu, 1)?;
-    let enclosing = holes.enclosing.zeros(gpu, max_label.div_ceil(32) as usize)?;
     // Each block needs three words of 32 bits for every 32 pixels of a row.
     let words = 3 * size.1.div_ceil(32) * size.0;
-    let bits = holes.bits.resize(gpu, LARGE_BLOCKS * words)?;
+    scratch.holes.prepare(gpu, labels, size.0 * size.1, max_label, LARGE_BLOCKS * words)?;
+    let Holes { before, lists, counters, enclosing, bits } = &mut scratch.holes;
+    let (before, lists, counters) = (before.get(), lists.get_mut(), counters.get_mut());
+    let (enclosing, bits) = (enclosing.get_mut(), bits.get_mut());
     let (boxes, areas) = (scratch.boxes.corners.get(), scratch.boxes.areas.get());
-    let (lists, before) = (holes.lists.resize(gpu, 2 * max_label as usize)?, holes.before.get());
     let (labels, width, words) = (labels.get_mut(), size.1 as i32, words as u64);
     kernels::holes_plan(gpu, blocks(max_label as usize), BLOCK, 0, boxes, areas, max_label, lists, counters)?;
     let small = (16 * gpu.multiprocessors()? as u32).clamp(1, max_label.max(1));

@@ -10,5 +10,5 @@ use crate::Result;
 /// [`Error::Device`](crate::Error::Device).
 pub fn fill(gpu: &Gpu, out: &mut Buffer<u32>, value: u32, len: usize) -> Result<()> {
     let out = out.resize(gpu, len)?;
-    kernels::fill::fill(gpu, blocks(len), (256, 1, 1), 0, out, value, len as i32)
+    kernels::fill::fill(gpu, blocks(len), (256, 1, 1), 0, out, value, len as u32)
 }

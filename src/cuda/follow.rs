@@ -58,7 +58,7 @@ pub fn follow(
     scan(gpu, &scratch.counts, words, &mut scratch.sums, &mut scratch.scan)?;
     let starts = out.pixels.resize(gpu, pixels)?;
     let (ends, count) = (out.ends.resize(gpu, pixels)?, out.count.resize(gpu, 1)?);
-    kernels::follow_pixels(gpu, grid, block, 0, bits, scratch.sums.get(), starts, count, n)?;
+    kernels::follow_pixels(gpu, grid, block, 0, bits, scratch.sums.get(), starts, count, n as u32)?;
     let (height, width) = (height as i32, width as i32);
     kernels::follow_walk(gpu, grid, block, 0, field, starts, count, ends, height, width, niter, sampling)
 }

@@ -25,19 +25,32 @@ pub struct Scratch {
 pub fn keep_largest_parts(
     gpu: &Gpu,
     labels: &mut Buffer<u32>,
-    size: (usize, usize),
+    (height, width): (usize, usize),
     max_label: u32,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let pixels = size.0 * size.1;
+    keep_largest_of_planes(gpu, labels, [1, height, width], max_label, scratch)
+}
+
+/// Like [`keep_largest_parts`], for planes one behind the other: a pixel is also next to those at the same place of the
+/// planes before and behind. `size` is (planes, height, width).
+pub(super) fn keep_largest_of_planes(
+    gpu: &Gpu,
+    labels: &mut Buffer<u32>,
+    size: [usize; 3],
+    max_label: u32,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let pixels = size[0] * size[1] * size[2];
     if pixels == 0 {
         return Ok(());
     }
-    let (grid, block, width, plane) = (blocks(pixels), (256, 1, 1), size.1 as i32, pixels as u64);
+    let (grid, block, plane) = (blocks(pixels), (256, 1, 1), pixels as u64);
+    let (height, width) = (size[1] as i32, size[2] as i32);
     let (parents, areas) = (scratch.parents.resize(gpu, pixels)?, scratch.areas.zeros(gpu, pixels)?);
     let (best, labels) = (scratch.best.zeros(gpu, max_label as usize)?, labels.get_mut());
     kernels::parts_runs(gpu, grid, block, 0, labels, width, plane, parents)?;
-    kernels::parts_join(gpu, grid, block, 0, labels, width, plane, parents)?;
+    kernels::parts_join(gpu, grid, block, 0, labels, height, width, plane, parents)?;
     kernels::parts_areas(gpu, grid, block, 0, labels, width, plane, parents, areas)?;
     kernels::parts_best(gpu, grid, block, 0, labels, plane, parents, areas, best)?;
     kernels::parts_drop(gpu, grid, block, 0, labels, plane, parents, best)

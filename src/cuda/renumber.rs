@@ -22,7 +22,7 @@ pub struct Scratch {
     scan: scan::Scratch,
 }
 
-/// Numbers the labels of `len` pixels 1 to n in the order of their first pixels; 0 stays 0. No label may exceed
+/// Numbers the labels of `len` pixels, fewer than 2³², 1 to n in the order of their first pixels; 0 stays 0. No label may exceed
 /// `max_label`. n is written to `scratch.count`.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn renumber(
     scratch: &mut Scratch,
 ) -> Result<()> {
     fill(gpu, &mut scratch.first, u32::MAX, max_label as usize + 1)?;
-    let (labels, first, len32, n) = (labels.get_mut(), scratch.first.get_mut(), len.div_ceil(32), len as i32);
+    let (labels, first, len32, n) = (labels.get_mut(), scratch.first.get_mut(), len.div_ceil(32), len as u32);
     let (grid, block) = (blocks(len), (256, 1, 1));
     kernels::renumber_first(gpu, grid, block, 0, labels, first, n)?;
     let (words, counts) = (scratch.words.resize(gpu, len32)?, scratch.counts.resize(gpu, len32)?);

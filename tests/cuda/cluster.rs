@@ -35,7 +35,7 @@ pub fn check(
 }
 
 /// A number below `below` that looks random.
-fn noise(i: usize, below: usize) -> usize {
+pub fn noise(i: usize, below: usize) -> usize {
     let mixed = (i as u32 + 1).wrapping_mul(2_654_435_769);
     ((mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) >> 7) as usize % below
 }

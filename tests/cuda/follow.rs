@@ -14,7 +14,7 @@ pub mod common;
 const SAMPLINGS: [Sampling; 3] = [Sampling::Bilinear, Sampling::Nearest, Sampling::GridSample];
 
 /// Numbers from -1 to 1 that look random.
-fn noise(i: usize) -> f32 {
+pub fn noise(i: usize) -> f32 {
     let mixed = (i as u32 + 1).wrapping_mul(2_654_435_769);
     (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) as i32 as f32 / 2f32.powi(31)
 }

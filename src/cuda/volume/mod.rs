@@ -1,10 +1,18 @@
 //! The stages of volumes, `[depth, height, width]`, on a GPU, under the names that they have for images, as in
 //! [`cpu::volume`](crate::cpu::volume). What does not depend on the number of axes is shared with images.
+//!
+//! A volume has fewer than 2³¹ voxels, since two channels have fewer than 2³² values; for the stages from `follow` on it may
+//! have 2³².
 
 mod backend;
 pub mod blend;
+pub mod cluster;
+pub mod components;
+pub mod flow_error;
+pub mod follow;
 mod network;
 pub mod normalize;
+pub mod parts;
 pub mod resize;
 pub mod smooth;
 pub mod tiles;
@@ -14,4 +22,9 @@ pub use crate::cpu::volume::Size;
 /// The number of voxels.
 fn voxels([depth, height, width]: Size) -> usize {
     depth * height * width
+}
+
+/// The volume as one image of its planes, one below the other, for what is the same in images and volumes.
+fn stacked([depth, height, width]: Size) -> (usize, usize) {
+    (depth * height, width)
 }
