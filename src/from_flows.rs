@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
-use ndarray::{ArrayView2, ArrayView3};
+use ndarray::{ArrayView2, ArrayView3, ArrayView4};
 
 use crate::backend::Backend;
-use crate::cpu::{Cpu, Work};
+use crate::cpu::{Cpu, Volume, Work};
 use crate::memory::{enough, room};
 use crate::pipeline::{Engine, STAGES, Segmented};
 use crate::plan::memory::{Network, Plan, Work as Planned};
+use crate::plan::volume::{MAPS, MAX_VOXELS, Work as PlannedVolume, voxels};
+use crate::volume::backend::Volumes;
+use crate::volume::{Found, pipeline};
 use crate::watch::{Progress, Watch};
-use crate::{Error, Options, Result, Segmentation, Segmenter};
+use crate::{Error, Options, Result, Segmentation, Segmenter, VolumeSegmentation};
 
 impl Segmenter {
     /// Finds the cells in `flows`, `[2, height, width]` (along y, then along x; in cells, about five times a unit vector),
@@ -49,13 +52,55 @@ impl Segmenter {
             let mut work = Work::of_maps(maps);
             let mut cpu = Cpu::without_network();
             Engine::stages_after_network(&mut cpu, &mut work, (size, size, 1.0), options, &watch)?;
-            cpu.labels(&mut work)
+            Backend::labels(&mut cpu, &mut work)
         };
         let masks = enough(what, || self.pool().install(run))?;
         watch.finish();
         let (flows, cellprob, style) = Default::default();
         let found = Segmented { size, flows, cellprob, style, masks, diameter: 0.0, time: start.elapsed() };
         Ok(found.into_segmentation(size))
+    }
+
+    /// Like [`Segmenter::masks_from_flows`], for a volume: `flows` are `[3, depth, height, width]` (along z, y and x), and
+    /// `cellprob` is `[depth, height, width]`, as a [`VolumeSegmentation`] has them. The result has masks of
+    /// `[depth, height, width]`.
+    ///
+    /// Flows are read as in [`Segmenter::segment_volume`]; [`Options::flow3d_smooth`], [`Options::flow3d_threshold`] and, for
+    /// the latter, [`Options::anisotropy`] have an effect too.
+    ///
+    /// # Errors
+    /// Those of [`Segmenter::masks_from_flows`]; [`Error::Image`] for 2³² voxels or more, and for fewer than two planes.
+    pub fn masks_from_flows_volume<'a>(
+        &self,
+        flows: ArrayView4<f32>,
+        cellprob: ArrayView3<f32>,
+        options: &Options,
+        progress: &'a mut Progress<'a>,
+    ) -> Result<VolumeSegmentation> {
+        self.pool().check()?;
+        options.check()?;
+        let size = check_volume(flows, cellprob)?;
+        let watch = Watch::new(progress);
+        watch.units(pipeline::STAGES);
+        let start = Instant::now();
+        let what = || format!("masks from flows of {} planes of {} by {} pixels", size[0], size[1], size[2]);
+        let network = Network { nout: 3, ..Network::default() };
+        let threads = self.pool().threads();
+        let work = PlannedVolume { image: size, small: size, nchan: 0, pixels: 0, threads, batch: 0 };
+        Plan::of_volume(&work, &network, options).check(options, 0, what)?;
+        let run = || {
+            let mut maps = room(MAPS * cellprob.len());
+            maps.extend(flows.iter().chain(cellprob).copied());
+            watch.check()?;
+            let (mut cpu, mut volume) = (Cpu::without_network(), Volume::of_maps(maps));
+            pipeline::stages_after_network(&mut cpu, &mut volume, (size, size, 1.0), options, &watch)?;
+            Volumes::labels(&mut cpu, &mut volume)
+        };
+        let masks = enough(what, || self.pool().install(run))?;
+        watch.finish();
+        let (flows, cellprob, style) = Default::default();
+        let found = Found { image: size, size, flows, cellprob, style, masks, time: start.elapsed() };
+        Ok(found.into_segmentation(1, 0.0))
     }
 }
 
@@ -84,8 +129,32 @@ fn check(flows: ArrayView3<f32>, cellprob: ArrayView2<f32>) -> Result<(usize, us
     if height == 0 || width == 0 || height.checked_mul(width).is_none_or(|pixels| pixels >= 1 << 31) {
         return Err(Error::Image(format!("flows of {height} by {width} pixels are too large, or empty")));
     }
-    match flows.iter().chain(cellprob).find(|value| !value.is_finite()) {
+    finite(flows.iter().chain(cellprob))?;
+    Ok((height, width))
+}
+
+/// Checks the arrays of a volume, and returns their size.
+fn check_volume(flows: ArrayView4<f32>, cellprob: ArrayView3<f32>) -> Result<[usize; 3]> {
+    let (depth, height, width) = cellprob.dim();
+    let size = [depth, height, width];
+    let planes = || format!("{depth} planes of {height} by {width} pixels");
+    if flows.dim() != (3, depth, height, width) {
+        let flows = flows.dim();
+        let reason = format!("flows of {flows:?} and cellprob of {} do not belong together", planes());
+        return Err(Error::Image(reason));
+    }
+    if depth < 2 || !(1..=MAX_VOXELS).contains(&voxels(size)) {
+        let reason =
+            format!("flows of {} are no volume: fewer than two planes, empty, or too large", planes());
+        return Err(Error::Image(reason));
+    }
+    finite(flows.iter().chain(cellprob))?;
+    Ok(size)
+}
+
+fn finite<'a>(mut values: impl Iterator<Item = &'a f32>) -> Result<()> {
+    match values.find(|value| !value.is_finite()) {
         Some(value) => Err(Error::Image(format!("the flows or cellprob have a value that is {value}"))),
-        None => Ok((height, width)),
+        None => Ok(()),
     }
 }

@@ -66,7 +66,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn into_segmentation(self, style_length: usize, diameter: f64) -> VolumeSegmentation {
+    pub fn into_segmentation(self, style_length: usize, diameter: f64) -> VolumeSegmentation {
         let [depth, height, width] = if self.cellprob.is_empty() { [0; 3] } else { self.size };
         let shape = "a stage returned a vector of another length";
         VolumeSegmentation {

@@ -5,7 +5,7 @@ mod common;
 use common::{Array, Golden, assert_close, cells, same_partition};
 use flowmask::cpu::volume::{cluster, components, flow_error, follow, parts};
 use flowmask::{Compat, Diameter, Error, Image, Model, Options, Sampling, Segmenter};
-use ndarray::Array2;
+use ndarray::{Array2, Array3, Array4, ArrayView3, s};
 
 /// The flows of the golden file, `[3, depth, height, width]`: it has only those inside of cells.
 fn flows(inside: &[f32], golden: &Golden) -> Vec<f32> {
@@ -43,6 +43,48 @@ fn from_flows_to_masks() {
             assert!(labels == golden.u32("masks_raw"));
         }
     }
+}
+
+/// The same from the caller's flows, by the library; and what is no volume.
+#[test]
+fn masks_from_flows() {
+    let golden = Golden::open("volume_stages");
+    let (inside, size) = (golden.f32("inside"), size(golden.get("inside")));
+    let [depth, height, width] = size;
+    let flows = Array4::from_shape_vec((3, depth, height, width), flows(&inside, &golden)).unwrap();
+    let cellprob = Array3::from_shape_vec(size, inside).unwrap();
+    let (segmenter, mut parts) = (nuclei(), Vec::new());
+    let mut progress = |part| {
+        parts.push(part);
+        true
+    };
+    let options = options().niter(Some(200));
+    let found = segmenter.masks_from_flows_volume(flows.view(), cellprob.view(), &options, &mut progress);
+    let found = found.unwrap();
+    assert!(found.masks.iter().copied().eq(golden.u32("masks_raw")));
+    assert!(found.flows.is_empty() && found.cellprob.is_empty() && found.style.is_empty());
+    assert!(parts.is_sorted() && parts.len() > 4 && parts.last() == Some(&1.0), "{parts:?}");
+    let checked = options.clone().anisotropy(2.0).flow3d_threshold(1.0);
+    let run = |flows: &Array4<f32>, cellprob: ArrayView3<f32>, options: &Options| {
+        segmenter.masks_from_flows_volume(flows.view(), cellprob, options, &mut |_| true)
+    };
+    assert_eq!(cells(run(&flows, cellprob.view(), &checked).unwrap().masks.as_slice().unwrap()), 39);
+
+    let error = |flows: &Array4<f32>, cellprob: ArrayView3<f32>, options: &Options| {
+        run(flows, cellprob, options).unwrap_err().to_string()
+    };
+    let said = error(&flows, cellprob.slice(s![1.., .., ..]), &options);
+    assert!(said.contains("do not belong together"), "{said}");
+    let said = error(&Array4::zeros((3, 1, 9, 9)), Array3::zeros((1, 9, 9)).view(), &options);
+    assert!(said.contains("fewer than two planes"), "{said}");
+    let said = error(&flows, cellprob.view(), &options.clone().memory(Some(20 << 20)));
+    assert!(said.contains("26 planes of 104 by 120 pixels needs"), "{said}");
+    let mut broken = flows.clone();
+    broken[[2, 3, 4, 5]] = f32::NAN;
+    assert!(error(&broken, cellprob.view(), &options).contains("NaN"));
+    let mut stop = |_| false;
+    let stopped = segmenter.masks_from_flows_volume(flows.view(), cellprob.view(), &options, &mut stop);
+    assert!(matches!(stopped, Err(Error::Cancelled)));
 }
 
 /// Of 20 of the cells, the original leaves four tenths of the voxels out, since their walks swing to and fro between two ends: the

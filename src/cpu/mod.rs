@@ -26,3 +26,4 @@ pub mod tiles;
 pub mod volume;
 
 pub(crate) use backend::{Cpu, Work};
+pub(crate) use volume::Volume;

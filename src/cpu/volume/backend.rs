@@ -26,6 +26,13 @@ pub(crate) struct Volume {
     labels: Vec<u32>,
 }
 
+impl Volume {
+    /// A volume whose maps, `[4, depth, height, width]`, are there already.
+    pub fn of_maps(maps: Vec<f32>) -> Self {
+        Volume { maps, ..Volume::default() }
+    }
+}
+
 impl Volumes for Cpu {
     /// `[depth, height, width, nchan]`.
     type Channels = Vec<f32>;

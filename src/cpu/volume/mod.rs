@@ -14,6 +14,8 @@ pub mod parts;
 pub mod resize;
 pub mod smooth;
 
+pub(crate) use backend::Volume;
+
 /// (depth, height, width) of a volume, in voxels.
 pub type Size = [usize; 3];
 
