@@ -104,6 +104,8 @@ impl Cuda {
             watch.add(now)?;
             first += now;
         }
+        // The stages after the network may need its memory.
+        self.states.clear();
         let broken = &outputs.scratch.broken;
         if broken.download(&gpu)? != [0] {
             return Err(Error::not_finite_output());
