@@ -5,7 +5,8 @@ use std::time::Instant;
 use ndarray::{ArrayView2, ArrayView3, ArrayView4};
 
 use crate::backend::Backend;
-use crate::cpu::{Cpu, Volume, Work};
+use crate::cpu::volume::Volume;
+use crate::cpu::{Cpu, Work};
 use crate::memory::{enough, room};
 use crate::pipeline::{Engine, STAGES, Segmented};
 use crate::plan::memory::{Network, Plan, Work as Planned};

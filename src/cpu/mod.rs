@@ -26,4 +26,3 @@ pub mod tiles;
 pub mod volume;
 
 pub(crate) use backend::{Cpu, Work};
-pub(crate) use volume::Volume;

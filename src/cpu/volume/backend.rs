@@ -27,7 +27,7 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    /// A volume whose maps, `[4, depth, height, width]`, are there already.
+    /// A volume whose maps, `[4, depth, height, width]`, come from elsewhere.
     pub fn of_maps(maps: Vec<f32>) -> Self {
         Volume { maps, ..Volume::default() }
     }
