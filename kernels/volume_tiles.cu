@@ -33,9 +33,9 @@ template <class T> DEV void tiles(const float* volume, T* out, Geometry g, const
   int y = tile.y + (tile.flip_y ? g.tile_height - 1 - row : row) - g.top;
   int x = tile.x + (tile.flip_x ? g.tile_width - 1 - column : column) - g.left;
   bool inside = (u32)y < (u32)g.height && (u32)x < (u32)g.width;
-  const float* voxel = volume + (tile.plane * g.planes + (u32)y * g.rows + (u32)x * g.columns) * nchan + first;
+  u64 voxel = inside ? tile.plane * g.planes + (u32)y * g.rows + (u32)x * g.columns : 0;
   float values[N];
-  for (int k = 0; k < N; k++) values[k] = inside && first + k < nchan ? voxel[k] : 0.0f;
+  for (int k = 0; k < N; k++) values[k] = inside && first + k < nchan ? volume[voxel * nchan + first + k] : 0.0f;
   T* to = out + ((size_t)(slot + blockIdx.y) * size + i) * N;
   if constexpr (N == 4) store4(to, values); else store8(to, values);
 }
