@@ -95,7 +95,7 @@ EMU_KERNEL(volume_cluster_counts)
 // Each warp finds the seeds among 32 voxels, then grows and paints one seed after the other with all its lanes. As in
 // images, the owner of a voxel is the maximum of (count, index from 1) of the seeds that reach it, so that the order of the
 // warps does not matter.
-extern "C" __global__ void LAUNCH_BOUNDS(128, 4) volume_cluster_seeds(
+extern "C" __global__ void LAUNCH_BOUNDS(32 * WARPS, 4) volume_cluster_seeds(
     const u32* counts, u64* owners, u32 depth, u32 height, u32 width) {
   DYN_SMEM(raw);
   u32* wide = (u32*)raw + threadIdx.x / 32 * (SIDE * SIDE);

@@ -17,7 +17,7 @@ use ndarray::Array3;
 use crate::channels::{assert_bits, noise};
 use crate::components::first_difference;
 use crate::device::gpu;
-use crate::{blend, cluster, components, follow, network, normalize, parts, scene, tiles};
+use crate::{blend, cluster, components, follow, network, normalize, parts, scene, tiles, volume};
 
 type Size = (usize, usize);
 
@@ -201,6 +201,98 @@ fn components_of_large_images() {
             components::fill(&gpu, &format!("{size:?}"), &discs(size), size, how, &mut scratch);
         }
     }
+}
+
+/// A volume of a microscope, and volumes that are long along each axis.
+fn volumes() -> [volume::Size; 4] {
+    [[61, 509, 517], [2, 70_001, 3], [3, 2, 70_001], [70_001, 2, 3]].map(|size| size.map(divided))
+}
+
+#[test]
+#[ignore = "takes a GPU, or FLOWMASK_TEST_SMALL=20"]
+fn stages_of_large_volumes() {
+    let gpu = gpu();
+    let (mut walks, mut masks) = (volume::follow::Memory::default(), Default::default());
+    let (mut pieces, mut holes, mut errors) = Default::default();
+    for size in volumes() {
+        let n = volume::voxels(size);
+        // Flows to the middles of cubes in half of the volume.
+        let towards = volume::volume(size, |at| at.map(|i| 14.0 - (i % 29) as f32));
+        let flow = |axis: usize, i: usize| if i < n / 2 { towards[i][axis] } else { 10.0 * follow::noise(i) };
+        let flows = (0..3).flat_map(|axis| (0..n).map(move |i| (axis, i))).map(|(axis, i)| flow(axis, i));
+        let maps: Vec<f32> = flows.chain((0..n).map(|i| follow::noise(i) + 0.5)).collect();
+        volume::follow::check(&gpu, &mut walks, "large", &maps, size, 0.0, 200);
+        let crowds = volume::cluster::crowds(size, 7, 4);
+        volume::cluster::check(&gpu, &mut masks, "large", &crowds, size, 0.4);
+        let labels = volume::volume(size, |at| {
+            let [cell, place] = [at.map(|i| i / 13), at.map(|i| (i % 13).abs_diff(6).pow(2))];
+            let distance: usize = place.iter().sum();
+            let number = ((cell[0] * 7919 + cell[1]) * 7919 + cell[2]) as u32 % 9973 + 1;
+            if distance > 36 || distance < 5 && number % 3 == 0 { 0 } else { number }
+        });
+        volume::parts::check(&gpu, "large", &labels, size, &mut pieces);
+        for compat in [Compat::None, Compat::V3_1_1] {
+            volume::components::fill(&gpu, "large", &labels, size, (15, compat), &mut holes);
+        }
+        volume::flow_error::check(&gpu, "large", &labels, size, &maps, &mut errors);
+    }
+}
+
+/// More voxels than an `i32` counts: what is known of a few of them, at both ends.
+#[test]
+#[ignore = "takes a GPU of 100 GB, or FLOWMASK_TEST_SMALL=100"]
+fn volumes_of_three_billion_voxels() {
+    let gpu = gpu();
+    let size = [3, divided(32_771), divided(32_771)];
+    let [_, height, width] = size;
+    let (n, most) = (volume::voxels(size), 9);
+    let at = |z: usize, y: usize, x: usize| (z * height + y) * width + x;
+    let three = |labels: &Buffer<u32>, first: usize| {
+        let mut out = Buffer::of(&gpu, &[7; 3]).unwrap();
+        labels.copy_to(&gpu, first, &mut out, 0, 3).unwrap();
+        out.download(&gpu).unwrap()
+    };
+    // A hollow cube near the last corner, with a voxel far off, and a voxel in the last corner.
+    let mut labels = Buffer::new();
+    labels.zeros(&gpu, n).unwrap();
+    let mut put = |first: usize, row: &[u32]| {
+        Buffer::of(&gpu, row).unwrap().copy_to(&gpu, 0, &mut labels, first, row.len()).unwrap();
+    };
+    let rows: Vec<usize> = (0..9).map(|row| at(row / 3, height - 5 + row % 3, width - 5)).collect();
+    rows.iter().enumerate().for_each(|(i, &row)| put(row, &[5, if i == 4 { 0 } else { 5 }, 5]));
+    put(0, &[5]);
+    put(n - 1, &[most]);
+    let mut scratch = Default::default();
+    flowmask::cuda::volume::parts::keep_largest_parts(&gpu, &mut labels, size, most, &mut scratch).unwrap();
+    drop(scratch);
+    assert_eq!((three(&labels, 0), three(&labels, n - 3)), (vec![0; 3], vec![0, 0, most]));
+    let mut scratch = flowmask::cuda::volume::components::Scratch::default();
+    let how = (2, Compat::None);
+    flowmask::cuda::volume::components::fill_holes_and_drop_small(
+        &gpu,
+        &mut labels,
+        size,
+        most,
+        how,
+        &mut scratch,
+    )
+    .unwrap();
+    assert!(rows.iter().all(|&row| three(&labels, row) == [1; 3]));
+    assert_eq!(three(&labels, n - 3), [0; 3]);
+    flowmask::cuda::volume::components::drop_edges(&gpu, &mut labels, size, 1, &mut scratch).unwrap();
+    assert!(rows.iter().all(|&row| three(&labels, row) == [0; 3]));
+    drop(scratch);
+    // Twenty walks that end in the last corner.
+    let starts: Vec<u32> = (n - 20..n).map(|i| i as u32).collect();
+    let end = size.map(|length| (length - 1) as f32);
+    let points = flowmask::cuda::volume::follow::Points {
+        voxels: Buffer::of(&gpu, &starts).unwrap(),
+        ends: Buffer::of(&gpu, &[end; 20]).unwrap(),
+        count: Buffer::of(&gpu, &[20]).unwrap(),
+    };
+    let mut scratch = Default::default();
+    flowmask::cuda::volume::cluster::cluster(&gpu, &points, size, 0.4, &mut labels, &mut scratch).unwrap();
+    assert_eq!((three(&labels, n - 21), three(&labels, n - 3)), (vec![0, 1, 1], vec![1; 3]));
 }
 
 /// As many tiles as a batch of real use has. Some of them against the processor's, all of both precisions against each

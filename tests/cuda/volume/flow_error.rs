@@ -78,11 +78,14 @@ fn errors_of_random_masks() {
             ("one voxel", vec![1], [1, 1, 1]),
             ("no label", vec![0; 30], [2, 3, 5]),
             ("a gap", vec![0, 3, 3, 1, 1, 0], [1, 2, 3]),
-            ("no voxel", vec![], [0, 4, 3]),
             ("each its own", (1..=60).collect(), [3, 4, 5]),
         ] {
             check(gpu, what, &labels, size, &maps(labels.len()), &mut scratch);
         }
+        // The twin takes at least one voxel.
+        let (mut labels, maps) = (Buffer::of(gpu, &[]).unwrap(), Buffer::of(gpu, &[]).unwrap());
+        drop_bad_flows(gpu, &mut labels, [0, 4, 3], 5, (&maps, 2.0, 0.4), &mut scratch).unwrap();
+        assert_eq!(scratch.renumber.count.download(gpu).unwrap(), [0]);
     });
 }
 
