@@ -29,20 +29,34 @@ pub fn normalize(
     how: (&Normalize, Compat),
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let steps = steps_of_volume(size);
     let Scratch { sample, images } = scratch;
     // Without steps, the percentiles are taken from the volume itself.
-    let sample = match steps {
+    let sample = match steps_of_volume(size) {
         [1, 1, 1] => None,
-        _ => {
-            let grid = Grid::new(size, steps);
-            let (blocks, count) = (blocks(grid.size as usize), nchan as i32);
-            let out = sample.resize(gpu, grid.size as usize * nchan)?;
-            volume_normalize_sample(gpu, blocks, (256, 1, 1), 0, values.get(), out, &grid, count)?;
+        steps => {
+            self::sample(gpu, values, size, steps, nchan, sample)?;
             Some(&*sample)
         }
     };
     normalize_by(gpu, values, sample, voxels(size), nchan, how, images)
+}
+
+/// Copies the voxels of a grid, whose planes, rows and columns lie `steps` apart, to `out`, `[voxel, nchan]`.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub fn sample(
+    gpu: &Gpu,
+    values: &Buffer<f32>,
+    size: Size,
+    steps: [usize; 3],
+    nchan: usize,
+    out: &mut Buffer<f32>,
+) -> Result<()> {
+    let grid = Grid::new(size, steps);
+    let out = out.resize(gpu, grid.size as usize * nchan)?;
+    let (blocks, nchan) = (blocks(grid.size as usize), nchan as i32);
+    volume_normalize_sample(gpu, blocks, (256, 1, 1), 0, values.get(), out, &grid, nchan)
 }
 
 impl Grid {

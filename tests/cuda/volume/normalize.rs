@@ -1,7 +1,7 @@
 //! Percentile normalisation of volumes.
 
 use flowmask::cpu::volume::normalize::normalize as expected;
-use flowmask::cuda::volume::normalize::{Scratch, normalize};
+use flowmask::cuda::volume::normalize::{Scratch, normalize, sample};
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::{Compat, Normalize};
 
@@ -30,6 +30,28 @@ fn small_volumes() {
             let inverse = Normalize::default().percentile([12.3, 50.0]).invert(true);
             compare(gpu, &values, size, nchan, &Normalize::default(), Compat::V3_1_1);
             compare(gpu, &values, size, nchan, &inverse, Compat::None);
+        }
+    });
+}
+
+/// Steps along each axis, which divide its length or not.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn the_voxels_of_a_grid() {
+    on_device(|gpu| {
+        let mut out = Buffer::new();
+        for (size, steps, nchan) in
+            [([7, 9, 40], [2, 3, 4], 1), ([4, 6, 10], [2, 1, 5], 2), ([1, 1, 1], [1; 3], 1)]
+        {
+            let values = noise(size.iter().product::<usize>() * nchan, 4);
+            let voxel = |i: usize| {
+                let place = [i / size[2] / size[1], i / size[2] % size[1], i % size[2]];
+                (0..3).all(|axis| place[axis] % steps[axis] == 0)
+            };
+            let voxels = values.chunks_exact(nchan).enumerate().filter(|(i, _)| voxel(*i));
+            let want: Vec<f32> = voxels.flat_map(|(_, voxel)| voxel).copied().collect();
+            sample(gpu, &Buffer::of(gpu, &values).unwrap(), size, steps, nchan, &mut out).unwrap();
+            assert_bits(&format!("{size:?} by {steps:?}"), &out.download(gpu).unwrap(), &want);
         }
     });
 }
