@@ -228,7 +228,7 @@ fn stages_of_large_volumes() {
             let [cell, place] = [at.map(|i| i / 13), at.map(|i| (i % 13).abs_diff(6).pow(2))];
             let distance: usize = place.iter().sum();
             let number = ((cell[0] * 7919 + cell[1]) * 7919 + cell[2]) as u32 % 9973 + 1;
-            if distance > 36 || distance < 5 && number % 3 == 0 { 0 } else { number }
+            if distance > 36 || distance < 5 && number.is_multiple_of(3) { 0 } else { number }
         });
         volume::parts::check(&gpu, "large", &labels, size, &mut pieces);
         for compat in [Compat::None, Compat::V3_1_1] {

@@ -1,7 +1,7 @@
 //! The flow check against the twin on the processor.
 
 use flowmask::cpu::flow_error;
-use flowmask::cuda::flow_error::{Scratch, drop_bad_flows};
+use flowmask::cuda::flow_error::{Scratch, drop_bad_flows, masks_to_flows};
 use flowmask::cuda::{Buffer, Gpu};
 
 use crate::components::{Noise, blobs, first_difference};
@@ -60,6 +60,23 @@ fn errors_of_random_masks() {
             ("each its own", (1..=600).collect(), (20, 30)),
         ] {
             check(gpu, what, &labels, size, &maps(labels.len()), &mut scratch);
+        }
+    });
+}
+
+/// Small masks, and one that is cut into tiles.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn flows_of_masks() {
+    on_device(|gpu| {
+        let mut out = Buffer::new();
+        for (labels, size) in [(blobs((41, 53), 25, 6, 3), (41, 53)), (vec![1; 75 * 78], (75, 78))] {
+            let on_gpu = Buffer::of(gpu, &labels).unwrap();
+            let most = 1 + labels.iter().max().unwrap();
+            masks_to_flows(gpu, &on_gpu, size, most, &mut out, &mut Scratch::default()).unwrap();
+            let (got, want) = (out.download(gpu).unwrap(), flow_error::masks_to_flows(&labels, size.1));
+            assert_eq!(got.iter().zip(&want).position(|(got, want)| got != want), None, "{size:?}");
+            assert_eq!(got.len(), want.len());
         }
     });
 }

@@ -48,8 +48,8 @@ fn shells(size: Size, seed: u64) -> Vec<u32> {
     let mut labels = vec![0; voxels(size)];
     let most = 1 + noise.below(6);
     for _ in 0..3 + noise.below(8) {
-        let first = size.map(|length| noise.below(length));
-        let last = [0, 1, 2].map(|axis| first[axis] + noise.below(size[axis] - first[axis]));
+        let first = size.map(|length| noise.below(length - 2));
+        let last = [0, 1, 2].map(|axis| first[axis] + 2 + noise.below(size[axis] - first[axis] - 2));
         let label = noise.below(most + 1) as u32;
         let face = volume(size, |at| {
             let within = (0..3).all(|axis| (first[axis]..=last[axis]).contains(&at[axis]));
