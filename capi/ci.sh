@@ -54,7 +54,7 @@ run install
 # The user works in another folder.
 mkdir "$work/user"
 cd "$work/user"
-for file in cells.c stack.c many.cpp CMakeLists.txt; do part "file: $file" > "$file"; done
+for file in cells.c stack.c volume.c many.cpp CMakeLists.txt; do part "file: $file" > "$file"; done
 cp "$work/scene/cells.pgm" "$work/scene/cells.tif" .
 run paths
 run c
@@ -62,6 +62,8 @@ grep -q "^3[0-9] cells of 1[0-9]\.[0-9] pixels$" "$work/said" || { cat "$work/sa
 cp "$work/said" "$work/shared"
 run stack
 grep -q "^2 planes of .* axes ZYX$" "$work/said" && grep -q "^labels-1.tif written$" "$work/said" || { cat "$work/said"; exit 1; }
+run volume
+grep -q "^[0-9]* cells in 2 planes$" "$work/said" && grep -q "^[0-9]* cells from its planes$" "$work/said" || { cat "$work/said"; exit 1; }
 run static
 cmp "$work/said" "$work/shared"
 run cpp

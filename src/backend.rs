@@ -107,6 +107,9 @@ pub(crate) trait Backend: Sized {
     /// Copies the maps to the host: the flows, `[2, height, width]`, and the cellprob, `[height, width]`.
     fn maps(&mut self, work: &mut Self::Work, size: Size) -> Result<(Vec<f32>, Vec<f32>)>;
 
+    /// Copies the only map of a network with one output, `[height, width]`, to the host.
+    fn map(&mut self, work: &mut Self::Work) -> Result<Vec<f32>>;
+
     /// Copies the labels, `[height, width]`, to the host.
     fn labels(&mut self, work: &mut Self::Work) -> Result<Vec<u32>>;
 }

@@ -1,8 +1,10 @@
 //! Makes a segmenter from a model and devices. Only this file knows every backend.
 
 use crate::cpu::conv::Isa;
+use crate::lanes::Lanes;
 use crate::memory::enough;
 use crate::pool::Pool;
+use crate::restorer::{Net, Restorer};
 use crate::{Device, Error, Model, Precision, Result, Segmenter, cpu, cuda};
 
 impl Segmenter {
@@ -16,6 +18,8 @@ impl Segmenter {
 #[derive(Default)]
 pub struct Builder {
     model: Option<Model>,
+    chan2: Option<Model>,
+    ortho: Option<Model>,
     threads: usize,
     pool: Option<Pool>,
     isa: Option<Isa>,
@@ -29,6 +33,20 @@ impl Builder {
     /// The model. The default is the built-in `cyto`.
     pub fn model(mut self, model: Model) -> Self {
         self.model = Some(model);
+        self
+    }
+
+    /// Of a [`Restorer`]: the model that restores the second channel (cellpose's `chan2_restore`). Left out, one model restores
+    /// both.
+    pub fn model_chan2(mut self, model: Model) -> Self {
+        self.chan2 = Some(model);
+        self
+    }
+
+    /// Of volumes: the model that sees the planes across y and x (cellpose's `pretrained_model_ortho`). Left out, one model sees
+    /// the planes of all orientations. Volumes with a second model run on the processor.
+    pub fn model_ortho(mut self, model: Model) -> Self {
+        self.ortho = Some(model);
         self
     }
 
@@ -88,36 +106,79 @@ impl Builder {
     /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
     /// [`Error::Option`] for devices that cannot be used together and for kernels that cannot be used, [`Error::Device`] for
     /// a GPU that cannot be used.
-    pub fn build(self) -> Result<Segmenter> {
-        let pool = self.pool.map_or_else(|| Pool::new(self.threads), Ok)?;
-        pool.check()?;
-        let model = match self.model {
+    pub fn build(mut self) -> Result<Segmenter> {
+        let pool = self.threads_of()?;
+        let model = match self.model.take() {
             Some(model) => model,
             None => Model::named("cyto")?,
         };
         check_segments(&model)?;
+        let ortho = self.ortho.take();
+        if let Some(ortho) = &ortho {
+            check_ortho(&model, ortho)?;
+        }
+        let lanes = self.lanes(&model, ortho.as_ref(), &pool)?;
+        Ok(Segmenter::new(model, lanes, pool))
+    }
+
+    /// Like [`Builder::build`], of a model that restores images. There is no default model.
+    ///
+    /// # Errors
+    /// Those of [`Builder::build`].
+    pub fn restorer(mut self) -> Result<Restorer> {
+        let pool = self.threads_of()?;
+        let Some(model) = self.model.take() else {
+            return Err(Error::option(
+                "model",
+                "is missing; there is no built-in network that restores images",
+            ));
+        };
+        let chan2 = self.chan2.take();
+        [Some(&model), chan2.as_ref()].into_iter().flatten().try_for_each(check_restores)?;
+        let net = |model: Model| Ok(Net { lanes: self.lanes(&model, None, &pool)?, model });
+        Ok(Restorer::new(net(model)?, chan2.map(net).transpose()?, pool.clone()))
+    }
+
+    /// The threads that were asked for.
+    fn threads_of(&mut self) -> Result<Pool> {
+        let pool = self.pool.take().map_or_else(|| Pool::new(self.threads), Ok)?;
+        pool.check()?;
+        Ok(pool)
+    }
+
+    /// The lanes of a model on the devices.
+    fn lanes(&self, model: &Model, ortho: Option<&Model>, pool: &Pool) -> Result<Lanes> {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         if let Some(name) = &self.kernels {
             check_kernels(name, gpus.is_empty(), self.precision)?;
         }
-        let lanes = match gpus.is_empty() {
+        if let (Some(ortho), Some(gpu)) = (ortho, self.devices.iter().find(|device| **device != Device::Cpu))
+        {
+            let reason = format!("a second model for volumes ({}) runs on the processor only", ortho.name());
+            return Err(Error::device(gpu, reason));
+        }
+        match gpus.is_empty() {
             true => {
-                let lanes = || Ok(cpu::lane::lanes(&model, self.isa, pool.clone()));
-                enough(|| format!("model {}", model.name()), lanes)?
+                let lanes = || Ok(cpu::lane::lanes(model, ortho, self.isa, pool.clone()));
+                enough(|| format!("model {}", model.name()), lanes)
             }
             false => {
-                let compiling = self.compiling.unwrap_or_else(|| Box::new(|_, _| {}));
-                cuda::lanes(&model, &gpus, self.precision, self.kernels.as_deref(), &*compiling)?
+                let quiet: &dyn Fn(usize, usize) = &|_, _| {};
+                let compiling = self.compiling.as_deref().map_or(quiet, |compiling| compiling);
+                cuda::lanes(model, &gpus, self.precision, self.kernels.as_deref(), compiling)
             }
-        };
-        Ok(Segmenter::new(model, lanes, pool))
+        }
     }
 }
 
 /// Refuses kernels where none of those that have a name is used.
 fn check_kernels(name: &str, on_cpu: bool, precision: Precision) -> Result<()> {
     let fail = |reason: &str| Err(Error::option("kernels", format!("{name} is for {reason}")));
+    if name.trim().is_empty() {
+        let reason = "is empty; `flowmask devices` shows the names, such as sm_80";
+        return Err(Error::option("kernels", reason));
+    }
     match precision {
         _ if on_cpu => fail("GPUs, and the processor is to be used"),
         Precision::F32 => fail("half precision, and single precision is to be used"),
@@ -128,17 +189,61 @@ fn check_kernels(name: &str, on_cpu: bool, precision: Precision) -> Result<()> {
 /// Refuses networks that have the same layers but do something else, such as Cellpose's denoising networks.
 fn check_segments(model: &Model) -> Result<()> {
     let (nbase, nout) = (&model.network().nbase, model.network().nout);
-    let reason = if nout != 3 {
+    let reason = if (nbase[0], nout) == (1, 1) {
+        "has one channel and one output: it restores images (`flowmask restore`), and finds no cells".into()
+    } else if nout != 3 {
         format!("has {nout} outputs; a segmentation needs 3 (two flows and the cell probability)")
     } else if nbase[0] > 2 {
         format!("takes {} channels; flowmask gives a network 1 or 2", nbase[0])
-    } else if nbase.len() > 6 {
-        format!(
-            "has {} levels; tile sizes, which are multiples of 16 pixels, allow at most 5",
-            nbase.len() - 1
-        )
     } else {
-        return Ok(());
+        return check_levels(model);
     };
     Err(Error::model(model.name(), reason))
+}
+
+/// Refuses a model for the planes across y and x that is not built like the first one: the sums of their outputs would mean
+/// nothing.
+fn check_ortho(model: &Model, ortho: &Model) -> Result<()> {
+    let (first, second) = (model.network(), ortho.network());
+    let differ = |what: &str, one: &dyn std::fmt::Debug, other: &dyn std::fmt::Debug| {
+        let name = model.name();
+        let reason = format!(
+            "is built otherwise than {name}, beside which it is to be used: its {what} {other:?}, not {one:?}"
+        );
+        Err(Error::model(ortho.name(), reason))
+    };
+    if first.nout != second.nout {
+        return differ("number of outputs is", &first.nout, &second.nout);
+    }
+    if first.nbase != second.nbase {
+        return differ("numbers of channels are", &first.nbase, &second.nbase);
+    }
+    match model.diam_mean() == ortho.diam_mean() {
+        true => Ok(()),
+        false => differ("diameter in pixels (diam_mean) is", &model.diam_mean(), &ortho.diam_mean()),
+    }
+}
+
+/// Refuses networks that restore no images.
+fn check_restores(model: &Model) -> Result<()> {
+    match (model.network().nbase[0], model.network().nout) {
+        (1, 1) => check_levels(model),
+        (channels, outputs) => {
+            let reason = format!(
+                "restores no images: that takes a network of one channel and one output, and this has {channels} and {outputs}"
+            );
+            Err(Error::model(model.name(), reason))
+        }
+    }
+}
+
+fn check_levels(model: &Model) -> Result<()> {
+    match model.network().levels() {
+        0..=5 => Ok(()),
+        levels => {
+            let reason =
+                format!("has {levels} levels; tile sizes, which are multiples of 16 pixels, allow at most 5");
+            Err(Error::model(model.name(), reason))
+        }
+    }
 }

@@ -178,6 +178,14 @@ impl Error {
         ))
     }
 
+    /// The error of a plane, counted from 0, as one of its stack.
+    pub(crate) fn in_plane(self, plane: usize) -> Self {
+        match self {
+            Error::Image(reason) => Error::Image(format!("in plane {plane}, {reason}")),
+            other => other,
+        }
+    }
+
     /// An output of the network is NaN or infinite.
     pub(crate) fn not_finite_output() -> Self {
         let reason = "a normalised pixel or a weight of the model is too large for its number format";

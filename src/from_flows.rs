@@ -80,6 +80,7 @@ impl Segmenter {
     ) -> Result<VolumeSegmentation> {
         self.pool().check()?;
         options.check()?;
+        let options = &options.clone().compute_masks(true);
         let size = check_volume(flows, cellprob)?;
         let watch = Watch::new(progress);
         watch.units(pipeline::STAGES);

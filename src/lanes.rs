@@ -4,11 +4,11 @@ use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::pipeline::Segmented;
-use crate::pool::Home;
+use crate::pool::{Home, Pool};
 use crate::spares::Spares;
 use crate::volume::Found;
 use crate::watch::Watch;
-use crate::{Device, Image, Options, Result};
+use crate::{Device, Image, Options, Result, prepare};
 
 /// A pipeline on one device, with the memory that it needs.
 pub(crate) trait Lane: Any + Send {
@@ -23,6 +23,9 @@ pub(crate) trait Lane: Any + Send {
 
     /// Turns the planes of a volume into masks. `scale` is what it is scaled by for the network.
     fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found>;
+
+    /// Restores an image of one channel, which is scaled by a factor for the network. The result is `[height, width]`.
+    fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>>;
 
     /// Computes only the style vector of each image.
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>>;
@@ -41,6 +44,8 @@ pub(crate) struct Lanes {
     more: Option<More>,
     /// What results are written to, where lanes copy them from another memory.
     spares: Option<Arc<Spares>>,
+    /// The threads that prepare images for all lanes.
+    pool: Option<Pool>,
     home: Home,
 }
 
@@ -54,6 +59,7 @@ impl Lanes {
             devices,
             more,
             spares: None,
+            pool: None,
             home: Home::here(),
         }
     }
@@ -62,6 +68,12 @@ impl Lanes {
     #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only results on a GPU are copied"))]
     pub fn with(mut self, spares: Arc<Spares>) -> Self {
         self.spares = Some(spares);
+        self
+    }
+
+    /// Lanes whose images are prepared by the threads of the pool.
+    pub fn with_pool(mut self, pool: Pool) -> Self {
+        self.pool = Some(pool);
         self
     }
 
@@ -114,6 +126,32 @@ impl Taken<'_> {
     pub fn lane(&mut self) -> &mut dyn Lane {
         self.lane.as_deref_mut().expect("the lane is there until the drop")
     }
+
+    /// [`Lane::segment`] of images that are prepared where the options ask for it.
+    pub fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>> {
+        self.prepared(images, options, watch, |lane, images, options| lane.segment(images, options, watch))
+    }
+
+    /// [`Lane::style`], like [`Taken::segment`].
+    pub fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
+        self.prepared(images, options, &Watch::none(), |lane, images, options| lane.style(images, options))
+    }
+
+    fn prepared<T>(
+        &mut self,
+        images: &[&Image],
+        options: &Options,
+        watch: &Watch,
+        run: impl FnOnce(&mut dyn Lane, &[&Image], &Options) -> Vec<Result<T>>,
+    ) -> Vec<Result<T>> {
+        let (lanes, lane) = (self.lanes, self.lane());
+        let device = lane.device();
+        let run = |images: &[&Image], options: &Options| run(lane, images, options);
+        match &lanes.pool {
+            Some(pool) => prepare::of_images(images, options, (pool, device), watch, run),
+            None => run(images, options),
+        }
+    }
 }
 
 impl Drop for Taken<'_> {
@@ -146,6 +184,10 @@ mod tests {
         }
 
         fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
+            Err(Error::Cancelled)
+        }
+
+        fn restore(&mut self, _: &Image, _: f64, _: &Options, _: &Watch) -> Result<Vec<f32>> {
             Err(Error::Cancelled)
         }
 

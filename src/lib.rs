@@ -54,9 +54,11 @@ pub mod output;
 mod pipeline;
 pub mod plan;
 mod pool;
+mod prepare;
 mod regular;
 #[cfg(feature = "report")]
 pub mod report;
+mod restorer;
 mod segmentation;
 mod segmenter;
 #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only results on a GPU are copied"))]
@@ -78,6 +80,7 @@ pub use memory::OutOfMemory;
 pub use model::Model;
 pub use options::{Compat, Diameter, Normalize, Options, Precision, Sampling};
 pub use pool::Pool;
+pub use restorer::Restorer;
 pub use segmentation::Segmentation;
 pub use segmenter::Segmenter;
 pub use stitching::Stitching;
@@ -92,6 +95,7 @@ const _: () = {
     shared::<Image>();
     shared::<Model>();
     shared::<Options>();
+    shared::<Restorer>();
     shared::<Segmentation>();
     shared::<Segmenter>();
     sent::<Builder>();

@@ -109,8 +109,7 @@ impl<D: Sync> Run<'_, '_, D> {
         D: Fn(usize, Found<E>),
     {
         let mut taken = lanes.take();
-        let lane = taken.lane();
-        while let Some(files) = self.take(loaded, lane) {
+        while let Some(files) = self.take(loaded, taken.lane()) {
             if self.tally.stopped() {
                 // The files are taken all the same, since a loader may wait for its file to be taken.
                 continue;
@@ -119,8 +118,8 @@ impl<D: Sync> Run<'_, '_, D> {
             let mut part = |part| self.tally.at(number, part * count as f64);
             let watch = self.tally.watch(&mut part);
             let images: Vec<&Image> = files.iter().flat_map(|file| &file.images).collect();
-            let options = self.beside(&images, lane.device());
-            let mut results = lane.segment(&images, &options, &watch).into_iter();
+            let options = self.beside(&images, taken.lane().device());
+            let mut results = taken.segment(&images, &options, &watch).into_iter();
             for File { index, images } in files {
                 self.finish(index, results.by_ref().take(images.len()).collect(), images);
             }

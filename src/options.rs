@@ -1,6 +1,11 @@
 //! The options of a segmentation. Names and defaults are those of cellpose 3.1.1.
 
+mod normalize;
+
+pub use normalize::Normalize;
+
 use crate::plan::diameter::DIAMETERS;
+use crate::text::number;
 use crate::{Error, Result};
 
 /// More steps than this are refused: a walk that follows the flows of nearest pixels need not come to rest, so that its
@@ -18,6 +23,8 @@ pub enum Diameter {
     Pixels(f64),
     /// Estimated from the image by the model's size model.
     Auto,
+    /// No diameter, but the factor by which the image is scaled for the network, from 0.001 to 1000 (cellpose's `rescale`).
+    Scale(f64),
 }
 
 /// How the flow at a point between pixels is read. The GPU kernels and the C interface use the same numbers.
@@ -42,7 +49,9 @@ pub enum Compat {
     #[default]
     None,
     /// Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than the
-    /// small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes zeros.
+    /// small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes zeros; sharpening
+    /// and smoothing stretch images that are not square; tiles that are normalised by themselves are not inverted; a channel that
+    /// is not there is scaled by `lowhigh`; [`Normalize::norm3d`] has no effect on volumes.
     V3_1_1,
 }
 
@@ -77,26 +86,6 @@ macro_rules! setters {
 }
 pub(crate) use setters;
 
-/// How intensities are scaled to a common range before the network.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Normalize {
-    /// Whether to scale at all; `false` gives the network the pixel values as stored.
-    pub enabled: bool,
-    /// The percentiles of each channel that become 0 and 1, from 0 to 100.
-    pub percentile: [f64; 2],
-    /// Whether the cells are dark on a bright background; intensities are then inverted.
-    pub invert: bool,
-}
-
-impl Default for Normalize {
-    fn default() -> Self {
-        Normalize { enabled: true, percentile: [1.0, 99.0], invert: false }
-    }
-}
-
-setters!(Normalize: enabled: bool, percentile: [f64; 2], invert: bool);
-
 /// What can be chosen for the segmentation of an image.
 ///
 /// ```
@@ -112,6 +101,9 @@ pub struct Options {
     /// The channel to segment, and the channel of the nuclei. Channels are counted from 1; 0 means the mean of all
     /// channels for the first, and none for the second.
     pub channels: [usize; 2],
+    /// Whether the network gets the channels of the image as they are, the first as that of the cells (cellpose's
+    /// `all_channels`); `channels` has no effect then. An image with more channels than the network takes is an error.
+    pub all_channels: bool,
     /// How intensities are scaled.
     pub normalize: Normalize,
     /// A mask is dropped when the mean squared difference between the flows that follow from its shape and the network's
@@ -161,6 +153,8 @@ pub struct Options {
     pub compat: Compat,
     /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
     pub flows: bool,
+    /// Whether masks are computed. `false` leaves them out: the result has the maps and the style vector only.
+    pub compute_masks: bool,
     /// The most bytes of memory that the segmentation of an image may take, with its pixels, its result and the network's
     /// weights; on a GPU, of the GPU's memory. `None` takes what is free: what the machine has, its control group allows
     /// and the limit of its address space leaves. An image that needs more is an [`Error::Memory`], before work begins.
@@ -172,6 +166,7 @@ impl Default for Options {
         Options {
             diameter: Diameter::default(),
             channels: [0, 0],
+            all_channels: false,
             normalize: Normalize::default(),
             flow_threshold: 0.4,
             cellprob_threshold: 0.0,
@@ -191,6 +186,7 @@ impl Default for Options {
             flow3d_threshold: 0.0,
             compat: Compat::default(),
             flows: true,
+            compute_masks: true,
             memory: None,
         }
     }
@@ -199,6 +195,7 @@ impl Default for Options {
 setters!(
     Options: diameter: Diameter,
     channels: [usize; 2],
+    all_channels: bool,
     normalize: Normalize,
     flow_threshold: f64,
     cellprob_threshold: f32,
@@ -218,6 +215,7 @@ setters!(
     flow3d_threshold: f64,
     compat: Compat,
     flows: bool,
+    compute_masks: bool,
     memory: Option<u64>,
 );
 
@@ -231,15 +229,17 @@ impl Options {
         if let Diameter::Pixels(d) = self.diameter
             && !DIAMETERS.contains(&d)
         {
-            return fail("diameter", &format!("is {d}, but must be from 0.01 to 100000 pixels"));
+            return fail("diameter", &format!("is {}, but must be from 0.01 to 100000 pixels", number(d)));
         }
         if self.niter.is_some_and(|niter| niter > MAX_NITER) {
             return fail("niter", &format!("must be at most {MAX_NITER}"));
         }
-        let [low, high] = self.normalize.percentile;
-        if !(0.0 <= low && low < high && high <= 100.0) {
-            return fail("percentile", "must be two numbers from 0 to 100, the lower one first");
+        if let Diameter::Scale(scale) = self.diameter
+            && !(0.001..=1000.0).contains(&scale)
+        {
+            return fail("rescale", &format!("is {scale}, but must be from 0.001 to 1000"));
         }
+        self.normalize.check()?;
         if !self.flow_threshold.is_finite() {
             return fail("flow_threshold", "must be a finite number");
         }
@@ -259,7 +259,10 @@ impl Options {
             return fail("bsize", "must be a multiple of 16 from 32 to 4096");
         }
         if !(0.01..=100.0).contains(&self.anisotropy) {
-            return fail("anisotropy", &format!("is {}, but must be from 0.01 to 100", self.anisotropy));
+            return fail(
+                "anisotropy",
+                &format!("is {}, but must be from 0.01 to 100", number(self.anisotropy)),
+            );
         }
         if !self.flow3d_threshold.is_finite() {
             return fail("flow3d_threshold", "must be a finite number");

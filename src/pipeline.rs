@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use crate::backend::{Backend, Input, Job, Size};
 use crate::memory::enough;
 use crate::model::Model;
-use crate::plan::scale::scaled;
+use crate::plan::scale::{known, scaled};
 use crate::watch::Watch;
-use crate::{Compat, Diameter, Error, Options, Result, Sampling};
+use crate::{Compat, Error, Options, Result, Sampling};
 
 /// The part of an image's time that the network takes, roughly: progress is reported by it.
 const NETWORK: f64 = 0.9;
@@ -53,9 +53,36 @@ impl<B: Backend> Engine<B> {
     ) -> Vec<Result<Segmented>> {
         self.run(images, options, watch, |engine, job| {
             let mut found = engine.find(job, options, watch)?;
-            found.masks = engine.backend.labels(&mut job.work)?;
+            if options.compute_masks {
+                found.masks = engine.backend.labels(&mut job.work)?;
+            }
             Ok(found)
         })
+    }
+
+    /// Restores an image of one channel, with a network of one output: the stages up to the network's, at the size of the image
+    /// again. `scale` is what the image is scaled by for the network.
+    pub fn restore(
+        &mut self,
+        image: B::Input<'_>,
+        scale: f64,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<Vec<f32>> {
+        let mut job = self.job(image);
+        job.set_scale(scale);
+        let result = enough_for(&mut job, |job| {
+            watch.check()?;
+            self.prepare(job, options)?;
+            self.backend.network(&mut [job], options, watch)?;
+            if job.small != job.image {
+                self.backend.resize_maps(&mut job.work, job.small, job.image)?;
+            }
+            self.style_of(job)?;
+            self.backend.map(&mut job.work)
+        });
+        self.works.push(job.work);
+        result
     }
 
     /// Computes only the style vector of each image.
@@ -101,15 +128,11 @@ impl<B: Backend> Engine<B> {
     /// stays that image's; the result is an error of all.
     fn begin(&mut self, jobs: &mut [Result<Job<B>>], options: &Options, watch: &Watch) -> Result<()> {
         let model = f64::from(self.model.diam_mean());
-        let known = match options.diameter {
-            Diameter::Model => Some(f64::from(self.model.diameter())),
-            Diameter::Pixels(pixels) => Some(pixels),
-            Diameter::Auto => None,
-        };
+        let known = known(&self.model, options.diameter);
         each(jobs, |job| {
-            if let Some(diameter) = known {
+            if let Some((scale, diameter)) = known {
                 job.diameter = diameter;
-                job.set_scale(model / diameter);
+                job.set_scale(scale);
             }
             watch.check()?;
             self.prepare(job, options)
@@ -146,7 +169,10 @@ impl<B: Backend> Engine<B> {
 
     /// Finds the masks of an image, once the network has run. They are left in `job`, and are empty in the result.
     pub fn find(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Segmented> {
-        let size = self.masks(job, options, watch)?;
+        let size = match options.compute_masks {
+            true => self.masks(job, options, watch)?,
+            false => self.maps_only(job, options)?,
+        };
         let Engine { backend, .. } = self;
         let (mut flows, mut cellprob) = Default::default();
         if options.flows {
@@ -160,6 +186,15 @@ impl<B: Backend> Engine<B> {
     fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {
         let Job { work, image, scale, small, .. } = job;
         Self::stages_after_network(&mut self.backend, work, (*image, *small, *scale), options, watch)
+    }
+
+    /// The maps at the size that is returned, for results without masks.
+    fn maps_only(&mut self, job: &mut Job<B>, options: &Options) -> Result<Size> {
+        let size = if options.resample { job.image } else { job.small };
+        if size != job.small && options.flows {
+            self.backend.resize_maps(&mut job.work, job.small, size)?;
+        }
+        Ok(size)
     }
 
     /// The style vector of an image, once the network has run.
@@ -225,8 +260,10 @@ impl<B: Backend> Engine<B> {
     ) -> Result<()> {
         let model = self.model.clone();
         let size_model = model.some_size_model()?;
-        let Options { augment, batch_size, compat, memory, .. } = *options;
+        let Options { channels, all_channels, augment, batch_size, compat, memory, .. } = *options;
         let options = Options {
+            channels,
+            all_channels,
             augment,
             batch_size,
             compat,

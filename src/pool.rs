@@ -33,6 +33,15 @@ impl Pool {
         self.0.pool.as_ref().map_or(0, rayon::ThreadPool::current_num_threads)
     }
 
+    /// Runs `work` on the threads: what it computes in parallel, such as [`stitch`](crate::stitch), is shared among them.
+    ///
+    /// # Errors
+    /// [`Error::Forked`] when the threads were started by another process.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        self.check()?;
+        Ok(self.install(work))
+    }
+
     /// Runs `work` on the threads.
     pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.0.pool.as_ref().expect("the pool is there until the drop").install(work)

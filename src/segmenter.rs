@@ -20,7 +20,7 @@ pub struct Segmenter {
 
 impl Segmenter {
     pub(crate) fn new(model: Model, lanes: Lanes, pool: Pool) -> Self {
-        Segmenter { model, lanes, pool }
+        Segmenter { model, lanes: lanes.with_pool(pool.clone()), pool }
     }
 
     /// The model in use.
@@ -113,8 +113,7 @@ impl Segmenter {
 
     fn watched(&self, image: &Image, options: &Options, watch: &Watch) -> Result<Segmentation> {
         self.check(options)?;
-        let mut lane = self.lanes.take();
-        let found = lane.lane().segment(&[image], options, watch);
+        let found = self.lanes.take().segment(&[image], options, watch);
         one(found).map(|found| found.into_segmentation(image.size()))
     }
 
@@ -124,8 +123,7 @@ impl Segmenter {
     /// Those of [`Segmenter::segment`].
     pub fn style(&self, image: &Image, options: &Options) -> Result<Array1<f32>> {
         self.check(options)?;
-        let mut lane = self.lanes.take();
-        one(lane.lane().style(&[image], options)).map(Array1::from)
+        one(self.lanes.take().style(&[image], options)).map(Array1::from)
     }
 
     /// Finds the cells of many files, each of which holds one or more images, in the shortest time: other threads load

@@ -4,12 +4,11 @@ use std::sync::Mutex;
 
 use ndarray::{Array3, ArrayViewMut2};
 
-use crate::cpu::channels::Channels;
 use crate::cpu::normalize::{apply, levels_of_volume};
-use crate::cpu::stitch::{check_threshold, drop_small, stitch};
+use crate::cpu::stitch::{check_threshold, drop_small, stitch_within};
 use crate::memory::{enough, require, zeros};
-use crate::watch::Progress;
-use crate::{Error, Image, Options, Pixels, Result, Segmentation, Segmenter};
+use crate::watch::{Progress, Watch};
+use crate::{Error, Image, Normalize, Options, Pixels, Result, Segmentation, Segmenter, prepare};
 
 /// How the planes of a stack become a volume (the original's `stitch_threshold`): intensities are scaled by the percentiles
 /// of all planes together, each plane is segmented, and the masks of neighbouring planes that overlap become one.
@@ -36,14 +35,18 @@ impl Stitching {
     /// The options for the planes that [`Stitching::prepare`] returns.
     pub fn options(&self) -> Options {
         let options = self.options.clone().min_size(0);
-        match options.normalize.enabled {
-            true => options.channels([1, 2]).normalize(self.options.normalize.enabled(false)),
-            false => options,
+        match (options.normalize.enabled, self.left()) {
+            (false, _) => options,
+            (true, Some(left)) if !left.normalize.enabled => left.min_size(0),
+            (true, _) => {
+                let normalize = Normalize::default().enabled(false);
+                options.channels([1, 2]).all_channels(false).normalize(normalize)
+            }
         }
     }
 
     /// The planes of a volume with their intensities scaled: the percentiles of the chosen channels in all planes become 0
-    /// and 1. Without normalisation, the planes as they are. In a volume of more than 224³ pixels, percentiles are taken
+    /// and 1, or what else [`Normalize`] says. Without normalisation, the planes as they are. In a volume of more than 224³ pixels, percentiles are taken
     /// from a grid of pixels, as in the original.
     ///
     /// # Errors
@@ -64,45 +67,56 @@ impl Stitching {
         enough(what, || {
             let pixels = planes.len().saturating_mul(height * width);
             require(pixels as u64 * size_of::<[f32; 2]>() as u64, self.options.memory);
-            self.scaled(&planes, (height, width))
+            let Some(left) = self.left() else {
+                return scaled(&planes, (height, width), &self.options);
+            };
+            let planes: Vec<&Image> = planes.iter().collect();
+            let prepared = prepare::planes(&planes, &self.options, self.options.memory, &Watch::none())?;
+            match left.normalize.enabled {
+                true => scaled(&prepared, (height, width), &left),
+                false => Ok(prepared),
+            }
         })
     }
 
-    fn scaled(&self, planes: &[Image], (height, width): (usize, usize)) -> Result<Vec<Image>> {
-        let channels = planes.iter().enumerate().map(|(z, plane)| {
-            let channels = Channels::of(plane, self.options.channels, 2)?;
-            match channels.check() {
-                Err(Error::Image(reason)) => Err(Error::Image(format!("in plane {z}, {reason}"))),
-                checked => checked.map(|()| channels),
-            }
-        });
-        let channels: Vec<Channels> = channels.collect::<Result<_>>()?;
-        let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
-        let Options { normalize, compat, .. } = &self.options;
-        let levels = levels_of_volume(row, [planes.len(), height, width], 2, normalize, *compat);
-        let plane = |z: usize| {
-            let mut pixels = zeros(height * width * 2);
-            for (y, out) in pixels.chunks_exact_mut(width * 2).enumerate() {
-                row(z, y, out);
-                apply(&levels, out);
-            }
-            let pixels = Array3::from_shape_vec((height, width, 2), pixels);
-            Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
-        };
-        (0..planes.len()).map(plane).collect()
+    /// What is left of the options behind steps for which planes are prepared; nothing where there are none.
+    fn left(&self) -> Option<Options> {
+        // A volume has at least two planes.
+        prepare::needed(&self.options, 2).then(|| prepare::left(&self.options, 2))
     }
 
     /// Joins what was found in the planes of a volume: their masks get the labels of the volume, of which those of fewer
     /// pixels than `min_size` are dropped. Returns the number of cells.
     ///
     /// # Errors
-    /// Those of [`stitch`].
+    /// Those of [`stitch`](crate::stitch).
     pub fn finish(&self, planes: &mut [Segmentation]) -> Result<u32> {
+        if !self.options.compute_masks {
+            return Ok(0);
+        }
         let mut masks: Vec<ArrayViewMut2<u32>> =
             planes.iter_mut().map(|found| found.masks.view_mut()).collect();
-        stitch(&mut masks, self.threshold, self.options.compat)?;
+        stitch_within(&mut masks, self.threshold, self.options.compat, self.options.memory)?;
         Ok(drop_small(&mut masks, self.options.min_size))
     }
+}
+
+/// The chosen channels of planes, whose percentiles in all planes together become 0 and 1.
+fn scaled(planes: &[Image], (height, width): (usize, usize), options: &Options) -> Result<Vec<Image>> {
+    let all: Vec<&Image> = planes.iter().collect();
+    let channels = prepare::checked(&all, options, 2)?;
+    let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
+    let levels = levels_of_volume(row, [planes.len(), height, width], 2, &options.normalize, options.compat);
+    let plane = |z: usize| {
+        let mut pixels = zeros(height * width * 2);
+        for (y, out) in pixels.chunks_exact_mut(width * 2).enumerate() {
+            row(z, y, out);
+            apply(&levels, out);
+        }
+        let pixels = Array3::from_shape_vec((height, width, 2), pixels);
+        Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
+    };
+    (0..planes.len()).map(plane).collect()
 }
 
 impl Segmenter {

@@ -44,6 +44,12 @@ pub fn path(path: &Path) -> String {
     printable(&path.to_string_lossy()).into_owned()
 }
 
+/// A number for a message: without an exponent where that is short.
+pub(crate) fn number(value: f64) -> String {
+    let plain = value == 0.0 || !value.is_finite() || (1e-4..1e7).contains(&value.abs());
+    if plain { value.to_string() } else { format!("{value:e}") }
+}
+
 /// The words of other crates that say nothing to a user, and what they mean.
 const RAW: [(&str, &str); 4] = [
     ("failed to fill whole buffer", "the file ends too early"),

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use ndarray::{Array2, Array3, Array4};
 
-use crate::plan::scale::known_scale;
+use crate::plan::channels::chosen;
+use crate::plan::scale::{known, known_scale};
 use crate::plan::volume::{MAX_VOXELS, scaled_size, voxels};
 use crate::watch::{Progress, Watch};
-use crate::{Diameter, Error, Image, Options, Result, Segmenter};
+use crate::{Compat, Diameter, Error, Image, Options, Result, Segmenter, prepare};
 
 /// What was found in a volume.
 #[non_exhaustive]
@@ -70,7 +71,11 @@ impl Found {
         let [depth, height, width] = if self.cellprob.is_empty() { [0; 3] } else { self.size };
         let shape = "a stage returned a vector of another length";
         VolumeSegmentation {
-            masks: Array3::from_shape_vec(self.image, self.masks).expect(shape),
+            masks: Array3::from_shape_vec(
+                if self.masks.is_empty() { [0; 3] } else { self.image },
+                self.masks,
+            )
+            .expect(shape),
             flows: Array4::from_shape_vec([3, depth, height, width], self.flows).expect(shape),
             cellprob: Array3::from_shape_vec([depth, height, width], self.cellprob).expect(shape),
             style: Array2::from_shape_vec((self.style.len() / style_length, style_length), self.style)
@@ -140,13 +145,28 @@ impl Segmenter {
         self.check_volume(options)?;
         let scale = known_scale(self.model(), options.diameter);
         check(&planes, scale, options)?;
-        let found = self.lanes.take().lane().volume(&planes, scale, options, watch)?;
-        let diameter = match options.diameter {
-            Diameter::Pixels(pixels) => pixels,
-            _ => f64::from(self.model().diameter()),
-        };
+        let mut options = self.of_volume(planes[0], options)?;
+        let mut taken = self.lanes.take();
+        let device = taken.lane().device();
+        let prepared = prepare::of_volume(&planes, &options, (self.pool(), device), watch)?;
+        let mut planes = planes;
+        if let Some((prepared, left)) = &prepared {
+            planes = prepared.iter().collect();
+            options = left.clone();
+        }
+        let found = taken.lane().volume(&planes, scale, &options, watch)?;
+        let diameter = known(self.model(), options.diameter).map_or(0.0, |(_, diameter)| diameter);
         let style_length = self.model().network().nbase.last().copied().unwrap_or(1);
         Ok(found.into_segmentation(style_length, diameter))
+    }
+
+    /// The options of a volume with a plane like this one, in which the channels are chosen.
+    fn of_volume(&self, plane: &Image, options: &Options) -> Result<Options> {
+        let channels = chosen(options, plane.channels(), self.model().network().nbase[0])?;
+        // As in the original, all planes of a volume are scaled together.
+        let together = options.normalize.norm3d || options.compat == Compat::V3_1_1;
+        let normalize = options.normalize.norm3d(together);
+        Ok(Options { channels, all_channels: false, normalize, ..options.clone() })
     }
 }
 

@@ -25,8 +25,12 @@ mod normalize;
 mod parts;
 #[path = "naive/resize.rs"]
 mod resize;
+#[path = "naive/sharpen.rs"]
+mod sharpen;
 #[path = "naive/stitch.rs"]
 mod stitch;
+#[path = "naive/tile_norm.rs"]
+mod tile_norm;
 #[path = "naive/tiles.rs"]
 mod tiles;
 #[path = "naive/volume.rs"]

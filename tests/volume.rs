@@ -117,6 +117,42 @@ fn flow_check() {
     }
 }
 
+/// The built-in cyto as if it were made for cells of 17 pixels, as the first model is.
+fn ortho() -> Model {
+    let mut params = Model::named("cyto").unwrap().params().unwrap();
+    let diameter = params.others.get_mut("diam_mean").unwrap();
+    diameter.data.fill(17.0);
+    Model::from_params("cyto17", params, None).unwrap()
+}
+
+#[test]
+fn a_second_model_sees_the_planes_across_y_and_x() {
+    let golden = Golden::open("ortho");
+    let array = Golden::open("volume").get("stack").clone();
+    let shape: [usize; 3] = size(&array);
+    let stack = ndarray::Array3::from_shape_vec(shape, array.f32()).unwrap();
+    let corner = stack.slice(ndarray::s![.., ..64, ..72]);
+    let planes: Vec<Image> = corner.outer_iter().map(|plane| Image::from_gray(plane).unwrap()).collect();
+    let options = Options::default().diameter(Diameter::Pixels(17.0)).anisotropy(2.0).min_size(60);
+    let options = options.compat(Compat::V3_1_1);
+    for (tag, second) in [("one", None), ("two", Some(ortho()))] {
+        let mut builder = Segmenter::builder().model(Model::named("nuclei").unwrap());
+        if let Some(second) = second {
+            builder = builder.model_ortho(second);
+        }
+        let found = builder.build().unwrap().segment_volume(&planes, &options).unwrap();
+        let masks = found.masks.as_slice().unwrap();
+        let want = golden.u32(&format!("{tag}_masks"));
+        assert!(same_partition(masks, &want) >= 0.999 && cells(masks) == cells(&want), "{tag}");
+        let cellprob = found.cellprob.slice(ndarray::s![..;5, ..;9, ..;9]);
+        let cellprob: Vec<f32> = cellprob.iter().copied().collect();
+        assert_close(tag, &cellprob, &golden.f32(&format!("{tag}_cellprob")), 1e-4, 1e-4);
+        let style: Vec<f32> = found.style.outer_iter().step_by(40).flatten().copied().collect();
+        assert_close(tag, &style, &golden.f32(&format!("{tag}_style")), 1e-5, 1e-5);
+    }
+    assert!(golden.u32("one_masks") != golden.u32("two_masks"));
+}
+
 #[test]
 fn holes() {
     let golden = Golden::open("volume_stages");

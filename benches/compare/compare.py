@@ -35,7 +35,7 @@ def arguments():
     parser.add_argument("--diameter", type=float, help="of the cells in DIR [default: the model's own]")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="tiles in a batch [default: 8, cellpose's]")
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="PART,...", help="some of the parts: "
-                        "whole, stages, network, command")
+                        "whole, stages, volumes, network, command")
     parser.add_argument("--seconds", type=float, help="to spend on each line of the table [default: 20]")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers to this file too")
     options = parser.parse_args()

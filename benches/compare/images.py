@@ -1,5 +1,7 @@
 """The images that both sides get: those of `tests/data`, and larger ones made of them."""
 
+import gzip
+import json
 import math
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import tifffile
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "tests" / "data"
+TYPES = {"U8": np.uint8, "U16": np.uint16, "F16": np.float16, "F32": np.float32}
 # With the diameters of their nuclei in pixels.
 REAL = [(DATA / "dsb2018_175dbb36.png", 28.0), (DATA / "nuclei.png", 17.0)]
 EXTENSIONS = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
@@ -54,3 +57,27 @@ def output_tiles(side):
     across = 1 if padded <= 224 else math.ceil(1.2 * padded / 224)
     tile = min(224, padded)
     return np.random.default_rng(side).standard_normal((across**2, 3, tile, tile), np.float32)
+
+
+def golden(name, *keys):
+    """Arrays of a file of golden outputs (safetensors, compressed)."""
+    with gzip.open(DATA / "golden" / f"{name}.safetensors.gz") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        values = file.read()
+    found = (header[key] for key in keys)
+    return [np.frombuffer(values[slice(*entry["data_offsets"])], TYPES[entry["dtype"]]).reshape(entry["shape"])
+            for entry in found]
+
+
+def volume():
+    """A stack of 26 planes with 59 nuclei, whose planes lie two pixels apart, `[depth, height, width]`."""
+    return golden("volume", "stack")[0].astype(np.float32)
+
+
+def volume_maps(across):
+    """What the original's network found in this stack: flows `[3, depth, height, width]` inside of cells, and a cell
+    probability that is 1 there. There are `across` by `across` such volumes side by side."""
+    inside, found = golden("volume_stages", "inside", "dP_inside")
+    flows = np.zeros((3, *inside.shape), np.float32)
+    flows[:, inside > 0] = found.reshape(3, -1)
+    return np.tile(flows, (1, 1, across, across)), np.tile(inside.astype(np.float32), (1, across, across))

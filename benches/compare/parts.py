@@ -19,7 +19,7 @@ from peers import Command, Failed, Peer
 HERE = Path(__file__).resolve().parent
 # The diameter at which an image is not scaled: the models' `diam_mean`.
 UNSCALED = {"nuclei": 17.0, "cyto": 30.0}
-PARTS = ("whole", "stages", "network", "command")
+PARTS = ("whole", "stages", "volumes", "network", "command")
 
 
 class Sides:
@@ -192,6 +192,52 @@ def maps(cellpose, image, diameter, folder):
     cellpose.run("maps", save=folder / "maps")
     cellpose.forget()
     return str(folder / "maps_flows.npy"), str(folder / "maps_cellprob.npy")
+
+
+def volumes(options, sides, book):
+    """A whole volume, then stored maps to masks stage by stage and in one, then stitching. What the original's stage returns
+    is what the next one gets, on both sides."""
+    if options.device != "cpu":
+        print("volumes are measured on the processor only")
+        return
+    ours, first, *others = sides.start("flowmask", "cellpose 3", *(["cellpose 4"] if options.peers else []))
+
+    def contest(stage, on, peers=(first, *others), **question):
+        saved = None
+        for peer in peers:
+            label = "cellpose " + peer.about["version"]
+            question |= {"in_3d": True, "like": "3" if peer is first else "4"}
+            outputs = book.contest(stage, on, Entrant(ours, "flowmask", question),
+                                   [Entrant(peer, label, question)], must_agree=True)
+            saved = saved or outputs.get(label)
+        if saved is None:
+            raise Failed(f"{stage}: the next stages have no input")
+        return f"{saved}_out.npy"
+
+    def stored(name, array):
+        np.save(book.folder / f"{name}.npy", array)
+        return str(book.folder / f"{name}.npy")
+
+    try:
+        volume, anisotropy = images.volume(), 1 if options.quick else 2
+        # Version 4 has another network.
+        contest("segment", f"{size_of(volume)} {anisotropy}:1", [first], volume=stored("volume", volume),
+                diameter=UNSCALED["nuclei"], anisotropy=anisotropy, batch=options.batch)
+        flows, cellprob = images.volume_maps(1 if options.quick else 2)
+        on, maps = size_of(cellprob), {"flows": stored("flows", flows), "cellprob": stored("cellprob", cellprob)}
+        ends = contest("follow", on, niter=200, **maps)
+        masks = contest("cluster", on, cellprob=maps["cellprob"], ends=ends)
+        contest("holes, sizes", on, masks=masks)
+        contest("after network", on, niter=200, **maps)
+        planes = np.stack([report.renumbered(plane) for plane in np.load(masks)])
+        contest("stitch", on, masks=stored("planes", planes.astype(np.uint32)))
+    finally:
+        for peer in (ours, first, *others):
+            peer.stop()
+
+
+def size_of(volume):
+    return "x".join(map(str, volume.shape))
 
 
 def network_settings(options):

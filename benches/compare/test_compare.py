@@ -177,6 +177,18 @@ class Images(unittest.TestCase):
             found = images.output_tiles(side)
             self.assertEqual(found.shape, (tiles.shape[0] * tiles.shape[1], 3, *tiles.shape[-2:]))
 
+    def test_the_stack_and_its_maps_are_the_same_voxels(self):
+        stack, (flows, cellprob) = images.volume(), images.volume_maps(2)
+        depth, height, width = stack.shape
+        self.assertEqual((cellprob.shape, flows.shape), ((depth, 2 * height, 2 * width), (3, depth, 2 * height, 2 * width)))
+        # Cells are bright.
+        inside = cellprob[:, height:, width:] > 0
+        self.assertGreater(stack[inside].mean(), 2 * stack[~inside].mean())
+        # Nothing flows outside of cells, and little inside stands still.
+        strength = np.linalg.norm(flows, axis=0)
+        self.assertEqual(strength[cellprob == 0].max(), 0)
+        self.assertGreater(np.median(strength[cellprob > 0]), 3)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -42,7 +42,10 @@ class Side:
     def prepare(self, stage, question):
         stages = {"read": self.read, "normalize": self.normalize, "average": self.average, "follow": self.follow,
                   "cluster": self.cluster, "flow check": self.flow_check, "holes, sizes": self.holes,
-                  "after network": self.after, "write": self.write, "segment": self.segment}
+                  "after network": self.after, "write": self.write, "segment": self.segment,
+                  "stitch": self.stitch}
+        if stage == "segment" and question.get("in_3d"):
+            return self.segment_volume(question)
         return stages[stage](question)
 
     def read(self, question):
@@ -98,7 +101,13 @@ class Side:
     def after(self, question):
         flows, cellprob = np.load(question["flows"]), np.load(question["cellprob"])
         compute = dynamics.resize_and_compute_masks
-        return nothing, lambda _: compute(flows, cellprob, niter=question["niter"], device=self.device)
+        in_3d = bool(question.get("in_3d"))
+        return nothing, lambda _: compute(flows, cellprob, niter=question["niter"], do_3D=in_3d, device=self.device)
+
+    def stitch(self, question):
+        masks = labels(question["masks"])
+        # It changes the masks that it is given.
+        return masks.copy, lambda m: utils.stitch3D(m, stitch_threshold=0.25)
 
     def write(self, question):
         masks = labels(question["masks"])
@@ -119,6 +128,15 @@ class Side:
             if question.get("maps"):
                 return {"flows": flows[0][1], "cellprob": flows[0][2]}
             return {f"masks{i}": mask for i, mask in enumerate(masks)}
+        return nothing, measured
+
+    def segment_volume(self, question):
+        model, volume = self.load(), np.load(question["volume"])
+
+        def measured(_):
+            masks, _, _ = model.eval(volume, channels=[0, 0], diameter=question["diameter"], z_axis=0, do_3D=True,
+                                     anisotropy=question["anisotropy"], batch_size=question["batch"])
+            return masks
         return nothing, measured
 
     def load(self):

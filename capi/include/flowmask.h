@@ -165,13 +165,13 @@ typedef enum {
 
 // The arrays of a result, for flowmask_result_copy.
 typedef enum {
-  // uint32_t [height, width].
+  // uint32_t [height, width]; of a volume [depth, height, width].
   FLOWMASK_LABELS = 0,
-  // float [2, flows_height, flows_width].
+  // float [2, flows_height, flows_width]; of a volume [3, flows_depth, flows_height, flows_width].
   FLOWMASK_FLOWS = 1,
-  // float [flows_height, flows_width].
+  // float [flows_height, flows_width]; of a volume [flows_depth, flows_height, flows_width].
   FLOWMASK_CELLPROB = 2,
-  // float [style_length].
+  // float [style_length]; of a volume [styles, style_length].
   FLOWMASK_STYLE = 3,
   // uint32_t [polygons]: the label of each polygon.
   FLOWMASK_POLYGON_LABELS = 4,
@@ -179,7 +179,7 @@ typedef enum {
   FLOWMASK_POLYGON_ENDS = 5,
   // uint32_t [points, 2]: x and y of the points of all polygons.
   FLOWMASK_POLYGON_POINTS = 6,
-  // uint16_t [height, width]: the labels; an error when there are more than 65535 cells.
+  // uint16_t: the labels; an error when there are more than 65535 cells.
   FLOWMASK_LABELS_U16 = 7,
 } flowmask_array;
 
@@ -203,7 +203,7 @@ typedef struct flowmask_model flowmask_model;
 // Threads that several models compute on, so that they do not use more threads than the machine has.
 typedef struct flowmask_pool flowmask_pool;
 
-// What was found in an image. A result never changes, so threads may share it.
+// What was found in an image or a volume. A result never changes, so threads may share it.
 typedef struct flowmask_result flowmask_result;
 
 // A session uses a model. Only one thread may use a session at a time: make one for each thread.
@@ -339,6 +339,13 @@ typedef struct {
   // How many bytes of memory the call may use; what needs more is FLOWMASK_ERROR_MEMORY. 0 takes what the machine has
   // free. Default 0.
   uint64_t memory;
+  // Of volumes: how many times farther apart planes are than pixels, from 0.01 to 100. Default 1.
+  double anisotropy;
+  // Of volumes: the standard deviations in voxels, along z, y and x, by which the flows are smoothed before they are
+  // followed; 0 leaves them as they are. Default 0 each.
+  double flow3d_smooth[3];
+  // Of volumes: as flow_threshold, which has no effect on them; 0 drops none. Default 0.
+  double flow3d_threshold;
 } flowmask_options;
 
 // Pixels that the caller owns. They are read during a call, and not kept.
@@ -398,6 +405,12 @@ typedef struct {
   uint64_t style_length;
   // The diameter of the cells in pixels that the image was scaled by.
   double diameter;
+  // The number of planes of a volume; 0 for an image.
+  uint64_t depth;
+  // The number of planes of the flows of a volume; 0 for an image, and without flows.
+  uint64_t flows_depth;
+  // The number of style vectors: 1 for an image, and one for each plane across x of a volume; 0 without any.
+  uint64_t styles;
 } flowmask_result_info;
 
 // What an image file does not say itself, or says wrongly. Call flowmask_read_options_default first, then set what differs.
@@ -479,6 +492,25 @@ typedef struct {
   // The stack of that file, by its index from 0. Default 0.
   uint64_t stack;
 } flowmask_save_options;
+
+// How the masks of neighbouring planes are joined. Call flowmask_stitch_options_default first, then set what differs.
+typedef struct {
+  // sizeof(flowmask_stitch_options).
+  uint32_t size;
+  // A flowmask_compat: FLOWMASK_COMPAT_3_1_1 numbers labels as cellpose does, where they may begin anew after an empty
+  // plane. Default FLOWMASK_COMPAT_NONE.
+  int32_t compat;
+  // Masks of neighbouring planes become one if their intersection over union is at least this, from 0 to 1. Default 0.25.
+  double threshold;
+  // Cells of fewer pixels than this in all planes together are dropped, and the others are numbered anew; 0 leaves the
+  // labels as they are. Default 0.
+  uint64_t min_size;
+  // The most memory beside the labels, in bytes; what needs more gives FLOWMASK_ERROR_MEMORY. 0 takes what is free.
+  // Default 0.
+  uint64_t memory;
+  // The threads to use; NULL starts one for each core, for this call. Default NULL.
+  const flowmask_pool *pool;
+} flowmask_stitch_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -618,6 +650,52 @@ flowmask_status flowmask_masks_from_flows(flowmask_session *session,
                                           const flowmask_options *options,
                                           flowmask_result **result);
 
+// Finds the cells of a volume in three dimensions (cellpose's do_3D): the network sees the planes across z, y and x, and the
+// flows of all of them are followed together.
+//
+// planes has a pointer to each of count planes along z, at least two, of one size and number of channels. A plane may lie
+// anywhere: that at index z of an array [depth, height, width, channels] has data + z * stride_z, and flowmask_file_image
+// lends the planes of a file. Each time point of a movie is a volume of its own.
+//
+// Of the options, anisotropy, flow3d_smooth and flow3d_threshold are for volumes. flow_threshold has no effect, and of the
+// samplings only FLOWMASK_SAMPLING_NEAREST differs; min_size counts voxels. FLOWMASK_DIAMETER_AUTO gives
+// FLOWMASK_ERROR_OPTION. The result has depth, and no polygons. The caller frees it with flowmask_result_free; it is NULL
+// after an error.
+FLOWMASK_API
+flowmask_status flowmask_segment_volume(flowmask_session *session,
+                                        const flowmask_image *const *planes,
+                                        uint64_t count,
+                                        const flowmask_options *options,
+                                        flowmask_result **result);
+
+// Finds the cells of a volume from the masks of its planes (cellpose's stitch_threshold): intensities are scaled over all
+// planes, each plane is segmented, and masks of neighbouring planes become one if their intersection over union is at least
+// threshold, from 0 to 1. min_size counts the pixels of a cell in all planes.
+//
+// planes is as for flowmask_segment_volume. results has room for a handle for each plane, which the caller frees; all are
+// NULL after an error. A cell has one label in all results, and the field cells of each of them counts the cells of the whole
+// volume. flowmask_save_labels writes them to one file. progress gets the part of all planes that is done.
+FLOWMASK_API
+flowmask_status flowmask_segment_stack(flowmask_session *session,
+                                       const flowmask_image *const *planes,
+                                       uint64_t count,
+                                       double threshold,
+                                       const flowmask_options *options,
+                                       flowmask_result **results);
+
+// Finds the cells of a volume in flows and cellprob that come from elsewhere, as flowmask_masks_from_flows does for an image.
+// flows is float [3, depth, height, width]: along z, y and x. cellprob is float [depth, height, width]. Both are without
+// gaps, and there are at least two planes. flow3d_smooth and flow3d_threshold have an effect too.
+FLOWMASK_API
+flowmask_status flowmask_masks_from_volume_flows(flowmask_session *session,
+                                                 const float *flows,
+                                                 const float *cellprob,
+                                                 uint64_t depth,
+                                                 uint64_t height,
+                                                 uint64_t width,
+                                                 const flowmask_options *options,
+                                                 flowmask_result **result);
+
 // Finds the cells of count images whose pixels are in the memory of a GPU, without copying the pixels to the host. The
 // field data of each image is a device pointer. It and the strides must be multiples of the size of a number.
 //
@@ -647,24 +725,26 @@ flowmask_status flowmask_result_describe(const flowmask_result *result,
                                          flowmask_result_info *info);
 
 // The labels, [height, width] without gaps: 0 is background, cells are numbered 1 to n in row-major order of their first
-// pixels. The array is valid until the result is freed.
+// pixels. Those of a volume are [depth, height, width]. The array is valid until the result is freed.
 FLOWMASK_API
 flowmask_status flowmask_result_labels(const flowmask_result *result,
                                        const uint32_t **labels);
 
-// The network's flows along y and along x, [2, flows_height, flows_width]; in cells, about five times a unit vector. The
-// array is valid until the result is freed.
+// The network's flows along y and along x, [2, flows_height, flows_width]; in cells, about five times a unit vector. Those
+// of a volume are along z, y and x, [3, flows_depth, flows_height, flows_width], each the sum over the two orientations that
+// see it. The array is valid until the result is freed.
 FLOWMASK_API
 flowmask_status flowmask_result_flows(const flowmask_result *result,
                                       const float **flows);
 
-// The logit of the probability that a pixel is in a cell, [flows_height, flows_width]. The array is valid until the result
-// is freed.
+// The logit of the probability that a pixel is in a cell, [flows_height, flows_width]; of a volume [flows_depth,
+// flows_height, flows_width], the sum over the three orientations. The array is valid until the result is freed.
 FLOWMASK_API
 flowmask_status flowmask_result_cellprob(const flowmask_result *result,
                                          const float **cellprob);
 
-// The style vector: style_length numbers, of unit length together. The array is valid until the result is freed.
+// The style vector: style_length numbers, of unit length together. Of a volume, one for each plane across x, [styles,
+// style_length]. The array is valid until the result is freed.
 FLOWMASK_API
 flowmask_status flowmask_result_style(const flowmask_result *result,
                                       const float **style);
@@ -750,7 +830,8 @@ FLOWMASK_API
 flowmask_status flowmask_save_options_default(flowmask_save_options *options,
                                               uint32_t size);
 
-// Writes the labels of count results to one file, each as a plane, in the order of the planes of their stack. path is in
+// Writes the labels of count results to one file, each as a plane, in the order of the planes of their stack. A volume gives
+// all its planes; time points, each a volume, follow each other. path is in
 // UTF-8; on Unix, it may have any bytes. options may be NULL for the defaults. The file is written under a temporary name
 // and then renamed; after an error, a file that was there is unchanged. A file that cannot be written or must not be
 // replaced, and labels that the format cannot hold, give FLOWMASK_ERROR_FILE; planes of different sizes, or that do not
@@ -760,6 +841,35 @@ flowmask_status flowmask_save_labels(const char *path,
                                      flowmask_result *const *results,
                                      uint64_t count,
                                      const flowmask_save_options *options);
+
+// Writes labels of the caller's, uint32_t [planes, height, width] without gaps, to one file, such as those that
+// flowmask_stitch has joined. All else is as for flowmask_save_labels.
+FLOWMASK_API
+flowmask_status flowmask_save_label_array(const char *path,
+                                          const uint32_t *labels,
+                                          uint64_t planes,
+                                          uint64_t height,
+                                          uint64_t width,
+                                          const flowmask_save_options *options);
+
+// Sets all fields to their defaults. size is sizeof(flowmask_stitch_options), so that a newer library writes no more than
+// the caller has.
+FLOWMASK_API
+flowmask_status flowmask_stitch_options_default(flowmask_stitch_options *options,
+                                                uint32_t size);
+
+// Joins masks that exist: labels, uint32_t [planes, height, width] without gaps, are those of planes that were segmented
+// one by one, from the first to the last of a volume, with 0 for background. Afterwards a cell has one label in all planes
+// (cellpose's stitch3D); after an error, labels are unchanged. Each time point of a movie is a volume of its own. cells gets
+// the number of cells, and may be NULL. options may be NULL for the defaults. Fewer than two planes give
+// FLOWMASK_ERROR_IMAGE.
+FLOWMASK_API
+flowmask_status flowmask_stitch(uint32_t *labels,
+                                uint64_t planes,
+                                uint64_t height,
+                                uint64_t width,
+                                const flowmask_stitch_options *options,
+                                uint32_t *cells);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -57,6 +57,12 @@ inline flowmask_save_options save_options() {
   return made;
 }
 
+inline flowmask_stitch_options stitch_options() {
+  flowmask_stitch_options made;
+  check(flowmask_stitch_options_default(&made, sizeof made));
+  return made;
+}
+
 inline flowmask_model_options model_options() {
   flowmask_model_options made;
   check(flowmask_model_options_default(&made, sizeof made));
@@ -98,6 +104,16 @@ template <class T>
 flowmask_image image(const T *pixels, std::uint64_t height, std::uint64_t width, std::uint64_t channels = 1) {
   static_assert(type_of<T>() != 0, "pixels are uint8_t, uint16_t, int16_t, float or double");
   return {sizeof(flowmask_image), type_of<T>(), pixels, height, width, channels, 0, 0, 0};
+}
+
+// The planes of a volume of pixels [depth, height, width, channels] without gaps. The pixels are not copied.
+template <class T>
+std::vector<flowmask_image> planes(const T *pixels, std::uint64_t depth, std::uint64_t height, std::uint64_t width,
+                                   std::uint64_t channels = 1) {
+  std::vector<flowmask_image> all;
+  for (std::uint64_t z = 0; z < depth; z++)
+    all.push_back(image(pixels + z * height * width * channels, height, width, channels));
+  return all;
 }
 
 // A place for labels on a GPU, of uint32_t [height, width] without gaps.
@@ -219,6 +235,20 @@ inline void save_labels(const std::string &path, const std::vector<Result> &resu
   std::vector<flowmask_result *> handles;
   for (const Result &one : results) handles.push_back(one.get());
   check(flowmask_save_labels(path.c_str(), handles.data(), handles.size(), &options));
+}
+
+// Writes labels [planes, height, width] without gaps to one file.
+inline void save_labels(const std::string &path, const std::uint32_t *labels, std::uint64_t planes, std::uint64_t height,
+                        std::uint64_t width, const flowmask_save_options &options = save_options()) {
+  check(flowmask_save_label_array(path.c_str(), labels, planes, height, width, &options));
+}
+
+// Joins the masks of neighbouring planes in labels [planes, height, width] without gaps. Returns the number of cells.
+inline std::uint32_t stitch(std::uint32_t *labels, std::uint64_t planes, std::uint64_t height, std::uint64_t width,
+                            const flowmask_stitch_options &options = stitch_options()) {
+  std::uint32_t cells;
+  check(flowmask_stitch(labels, planes, height, width, &options, &cells));
+  return cells;
 }
 
 // Threads that several models share: set the field pool of their options to get().
@@ -348,6 +378,39 @@ class Session {
     flowmask_result *found;
     watch.check(flowmask_masks_from_flows(handle.get(), flows, cellprob, height, width, &options, &found));
     return Result(found);
+  }
+
+  // The same in flows [3, depth, height, width] and cellprob [depth, height, width].
+  Result masks_from_volume_flows(const float *flows, const float *cellprob, std::uint64_t depth, std::uint64_t height,
+                                 std::uint64_t width, flowmask_options options = flowmask::options(),
+                                 const Progress &progress = nullptr) {
+    Watch watch(progress, options);
+    flowmask_result *found;
+    watch.check(
+        flowmask_masks_from_volume_flows(handle.get(), flows, cellprob, depth, height, width, &options, &found));
+    return Result(found);
+  }
+
+  // The cells of a volume in three dimensions, from its planes along z.
+  Result segment_volume(const std::vector<flowmask_image> &planes, flowmask_options options = flowmask::options(),
+                        const Progress &progress = nullptr) {
+    Watch watch(progress, options);
+    const auto pointers = pointers_to(planes);
+    flowmask_result *found;
+    watch.check(flowmask_segment_volume(handle.get(), pointers.data(), pointers.size(), &options, &found));
+    return Result(found);
+  }
+
+  // The cells of a volume from the masks of its planes, joined where their intersection over union is at least threshold: a
+  // result for each plane, with one label for a cell in all of them.
+  std::vector<Result> segment_stack(const std::vector<flowmask_image> &planes, double threshold,
+                                    flowmask_options options = flowmask::options(), const Progress &progress = nullptr) {
+    Watch watch(progress, options);
+    const auto pointers = pointers_to(planes);
+    std::vector<flowmask_result *> handles(planes.size());
+    const flowmask_status status = flowmask_segment_stack(handle.get(), pointers.data(), pointers.size(), threshold,
+                                                          &options, handles.data());
+    return results(handles, watch, status);
   }
 
   // The style vector alone. length is the style_length of the model's info.

@@ -25,6 +25,8 @@ mod save;
 mod session;
 mod sized;
 mod status;
+mod stitch;
+mod volume;
 
 pub use device::*;
 pub use file::*;
@@ -41,6 +43,8 @@ pub use result::*;
 pub use save::*;
 pub use session::*;
 pub use status::*;
+pub use stitch::*;
+pub use volume::*;
 
 use std::ffi::c_char;
 

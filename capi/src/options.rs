@@ -112,6 +112,13 @@ pub struct flowmask_options {
     /// How many bytes of memory the call may use; what needs more is FLOWMASK_ERROR_MEMORY. 0 takes what the machine has
     /// free. Default 0.
     pub memory: u64,
+    /// Of volumes: how many times farther apart planes are than pixels, from 0.01 to 100. Default 1.
+    pub anisotropy: f64,
+    /// Of volumes: the standard deviations in voxels, along z, y and x, by which the flows are smoothed before they are
+    /// followed; 0 leaves them as they are. Default 0 each.
+    pub flow3d_smooth: [f64; 3],
+    /// Of volumes: as flow_threshold, which has no effect on them; 0 drops none. Default 0.
+    pub flow3d_threshold: f64,
 }
 
 sized!(
@@ -122,6 +129,7 @@ sized!(
         cellprob_threshold: f64, max_size_fraction: f64, tile_overlap: f64, normalize: u32, invert: u32,
         resample: u32, exclude_on_edges: u32, augment: u32, flows: u32, progress: flowmask_progress_callback,
         progress_user_data: *mut c_void, keep_parts: u32, reserved: u32, memory: u64,
+        anisotropy: f64, flow3d_smooth: [f64; 3], flow3d_threshold: f64,
     ],
     defaults()
 );
@@ -157,6 +165,9 @@ fn defaults() -> flowmask_options {
         keep_parts: ours.keep_parts.into(),
         reserved: 0,
         memory: 0,
+        anisotropy: ours.anisotropy,
+        flow3d_smooth: ours.flow3d_smooth,
+        flow3d_threshold: ours.flow3d_threshold,
     }
 }
 
@@ -207,6 +218,18 @@ pub(crate) unsafe fn read(options: *const flowmask_options) -> Result<(Options, 
     Ok((options, Progress { callback: from.progress, user_data: from.progress_user_data }))
 }
 
+/// The value of a flowmask_compat.
+pub(crate) fn compat(number: i32) -> Result<Compat, Fault> {
+    match number {
+        0 => Ok(Compat::None),
+        1 => Ok(Compat::V3_1_1),
+        other => {
+            let reason = format!("{other} is not a flowmask_compat");
+            Err(flowmask::Error::Option { name: "compat", reason }.into())
+        }
+    }
+}
+
 fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
     let diameter = match from.diameter {
@@ -218,11 +241,7 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let Some(sampling) = samplings.into_iter().find(|&sampling| sampling as i32 == from.sampling) else {
         return wrong("sampling", format!("{} is not a flowmask_sampling", from.sampling));
     };
-    let compat = match from.compat {
-        0 => Compat::None,
-        1 => Compat::V3_1_1,
-        other => return wrong("compat", format!("{other} is not a flowmask_compat")),
-    };
+    let compat = compat(from.compat)?;
     let niter = match from.niter {
         0 => None,
         niter => match u32::try_from(niter) {
@@ -254,6 +273,9 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
         .tile_overlap(from.tile_overlap)
         .bsize(from.bsize as usize)
         .compat(compat)
+        .anisotropy(from.anisotropy)
+        .flow3d_smooth(from.flow3d_smooth)
+        .flow3d_threshold(from.flow3d_threshold)
         .flows(from.flows != 0))
 }
 

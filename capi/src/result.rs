@@ -9,11 +9,12 @@ use crate::flowmask_status::{self, *};
 use crate::handles::Handles;
 use crate::image::check_pointer;
 use crate::model::Loaded;
-use crate::sized::{self, sized};
+use crate::sized::{self, Versioned, sized};
 use flowmask::output::polygons;
-use flowmask::{OnDevice, Segmentation};
+use flowmask::{OnDevice, Segmentation, VolumeSegmentation};
+use ndarray::ArrayView2;
 
-/// What was found in an image. A result never changes, so threads may share it.
+/// What was found in an image or a volume. A result never changes, so threads may share it.
 #[allow(missing_debug_implementations)]
 pub struct flowmask_result {
     _nothing: [u8; 0],
@@ -23,13 +24,13 @@ pub struct flowmask_result {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum flowmask_array {
-    /// uint32_t [height, width].
+    /// uint32_t [height, width]; of a volume [depth, height, width].
     FLOWMASK_LABELS = 0,
-    /// float [2, flows_height, flows_width].
+    /// float [2, flows_height, flows_width]; of a volume [3, flows_depth, flows_height, flows_width].
     FLOWMASK_FLOWS = 1,
-    /// float [flows_height, flows_width].
+    /// float [flows_height, flows_width]; of a volume [flows_depth, flows_height, flows_width].
     FLOWMASK_CELLPROB = 2,
-    /// float [style_length].
+    /// float [style_length]; of a volume [styles, style_length].
     FLOWMASK_STYLE = 3,
     /// uint32_t [polygons]: the label of each polygon.
     FLOWMASK_POLYGON_LABELS = 4,
@@ -37,7 +38,7 @@ pub enum flowmask_array {
     FLOWMASK_POLYGON_ENDS = 5,
     /// uint32_t [points, 2]: x and y of the points of all polygons.
     FLOWMASK_POLYGON_POINTS = 6,
-    /// uint16_t [height, width]: the labels; an error when there are more than 65535 cells.
+    /// uint16_t: the labels; an error when there are more than 65535 cells.
     FLOWMASK_LABELS_U16 = 7,
 }
 
@@ -61,22 +62,29 @@ pub struct flowmask_result_info {
     pub style_length: u64,
     /// The diameter of the cells in pixels that the image was scaled by.
     pub diameter: f64,
+    /// The number of planes of a volume; 0 for an image.
+    pub depth: u64,
+    /// The number of planes of the flows of a volume; 0 for an image, and without flows.
+    pub flows_depth: u64,
+    /// The number of style vectors: 1 for an image, and one for each plane across x of a volume; 0 without any.
+    pub styles: u64,
 }
 
 sized!(
     flowmask_result_info, "result_info", first: 56,
     fields: [
         size: u32, cells: u32, height: u64, width: u64, flows_height: u64, flows_width: u64, style_length: u64,
-        diameter: f64,
+        diameter: f64, depth: u64, flows_depth: u64, styles: u64,
     ],
     flowmask_result_info {
-        size: 56, cells: 0, height: 0, width: 0, flows_height: 0, flows_width: 0, style_length: 0, diameter: 0.0,
+        size: 80, cells: 0, height: 0, width: 0, flows_height: 0, flows_width: 0, style_length: 0, diameter: 0.0,
+        depth: 0, flows_depth: 0, styles: 0,
     }
 );
 
 /// The value behind a result handle.
 pub(crate) struct Found {
-    segmentation: Segmentation,
+    content: Content,
     cells: u32,
     /// (height, width) of the labels, which may be on a device.
     size: (usize, usize),
@@ -85,10 +93,15 @@ pub(crate) struct Found {
     model: Weak<Loaded>,
 }
 
+enum Content {
+    Image(Segmentation),
+    Volume(VolumeSegmentation),
+}
+
 impl Drop for Found {
     fn drop(&mut self) {
-        if let Some(model) = self.model.upgrade() {
-            model.segmenter.recycle(std::mem::take(&mut self.segmentation));
+        if let (Content::Image(found), Some(model)) = (&mut self.content, self.model.upgrade()) {
+            model.segmenter.recycle(std::mem::take(found));
         }
     }
 }
@@ -103,48 +116,110 @@ struct Polygons {
 pub(crate) static RESULTS: Handles<Found> = Handles::new("result");
 
 impl Found {
-    pub fn new(segmentation: Segmentation, model: &Arc<Loaded>) -> Self {
-        let (cells, size) = (segmentation.cells() as u32, segmentation.masks.dim());
-        Found { segmentation, cells, size, polygons: OnceLock::new(), model: Arc::downgrade(model) }
+    pub fn new(found: Segmentation, model: &Arc<Loaded>) -> Self {
+        let (cells, size) = (found.cells() as u32, found.masks.dim());
+        Self::of(Content::Image(found), cells, size, model)
+    }
+
+    fn of(content: Content, cells: u32, size: (usize, usize), model: &Arc<Loaded>) -> Self {
+        Found { content, cells, size, polygons: OnceLock::new(), model: Arc::downgrade(model) }
+    }
+
+    /// The result of a plane of a stack, which has so many cells in all planes together.
+    pub fn of_plane(found: Segmentation, cells: u32, model: &Arc<Loaded>) -> Self {
+        let size = found.masks.dim();
+        Self::of(Content::Image(found), cells, size, model)
+    }
+
+    /// The result of a volume.
+    pub fn of_volume(found: VolumeSegmentation, model: &Arc<Loaded>) -> Self {
+        let (_, height, width) = found.masks.dim();
+        let cells = found.cells() as u32;
+        Self::of(Content::Volume(found), cells, (height, width), model)
     }
 
     /// The result of an image on a GPU. Its labels may be in the caller's memory there.
     pub fn on_device(found: OnDevice, size: (usize, usize), model: &Arc<Loaded>) -> Self {
         let OnDevice { cells, segmentation, .. } = found;
-        Found {
-            segmentation,
-            cells: cells as u32,
-            size,
-            polygons: OnceLock::new(),
-            model: Arc::downgrade(model),
-        }
+        Self::of(Content::Image(segmentation), cells as u32, size, model)
     }
 
     /// The labels; an error when they are on a device.
     fn labels(&self) -> Result<&[u32], Fault> {
-        match self.segmentation.masks.dim() == self.size {
-            true => Ok(all(&self.segmentation.masks)),
-            false => Err(Fault::argument("result", "its labels are on the device")),
+        match &self.content {
+            Content::Image(found) if found.masks.dim() == self.size => Ok(all(&found.masks)),
+            Content::Image(_) => Err(Fault::argument("result", "its labels are on the device")),
+            Content::Volume(found) => Ok(all(&found.masks)),
         }
     }
 
-    /// The labels as a plane; an error when they are on a device.
-    pub fn plane(&self) -> Result<ndarray::ArrayView2<'_, u32>, Fault> {
-        self.labels().map(|_| self.segmentation.masks.view())
+    /// The labels as planes: one, or those of a volume; an error when they are on a device.
+    pub fn planes(&self) -> Result<Vec<ArrayView2<'_, u32>>, Fault> {
+        self.labels()?;
+        Ok(match &self.content {
+            Content::Image(found) => vec![found.masks.view()],
+            Content::Volume(found) => found.masks.outer_iter().collect(),
+        })
     }
 
     fn flows(&self) -> Result<&[f32], Fault> {
-        with_flows(all(&self.segmentation.flows))
+        with_flows(match &self.content {
+            Content::Image(found) => all(&found.flows),
+            Content::Volume(found) => all(&found.flows),
+        })
     }
 
     fn cellprob(&self) -> Result<&[f32], Fault> {
-        with_flows(all(&self.segmentation.cellprob))
+        with_flows(match &self.content {
+            Content::Image(found) => all(&found.cellprob),
+            Content::Volume(found) => all(&found.cellprob),
+        })
+    }
+
+    fn style(&self) -> &[f32] {
+        match &self.content {
+            Content::Image(found) => all(&found.style),
+            Content::Volume(found) => all(&found.style),
+        }
+    }
+
+    fn info(&self) -> flowmask_result_info {
+        let (depth, flows, styles, diameter) = match &self.content {
+            Content::Image(found) => {
+                let (height, width) = found.cellprob.dim();
+                let length = found.style.len();
+                (0, [0, height, width], [usize::from(length > 0), length], found.diameter)
+            }
+            Content::Volume(found) => {
+                let ((depth, ..), (flows_depth, height, width)) = (found.masks.dim(), found.cellprob.dim());
+                (depth, [flows_depth, height, width], found.style.dim().into(), found.diameter)
+            }
+        };
+        flowmask_result_info {
+            cells: self.cells,
+            height: self.size.0 as u64,
+            width: self.size.1 as u64,
+            flows_height: flows[1] as u64,
+            flows_width: flows[2] as u64,
+            style_length: styles[1] as u64,
+            diameter,
+            depth: depth as u64,
+            flows_depth: flows[0] as u64,
+            styles: styles[0] as u64,
+            ..flowmask_result_info::defaults()
+        }
     }
 
     fn polygons(&self) -> Result<&Polygons, Fault> {
         self.labels()?;
+        let Content::Image(image) = &self.content else {
+            return Err(Fault::argument(
+                "result",
+                "is of a volume, and polygons outline the cells of an image",
+            ));
+        };
         Ok(self.polygons.get_or_init(|| {
-            let found = polygons(self.segmentation.masks.view());
+            let found = polygons(image.masks.view());
             let end = |sum: &mut u64, n: usize| {
                 *sum += n as u64;
                 Some(*sum)
@@ -162,7 +237,7 @@ impl Found {
             0 => bytemuck::cast_slice(self.labels()?),
             1 => bytemuck::cast_slice(self.flows()?),
             2 => bytemuck::cast_slice(self.cellprob()?),
-            3 => bytemuck::cast_slice(all(&self.segmentation.style)),
+            3 => bytemuck::cast_slice(self.style()),
             4 => bytemuck::cast_slice(&self.polygons()?.labels),
             5 => bytemuck::cast_slice(&self.polygons()?.ends),
             6 => bytemuck::cast_slice(&self.polygons()?.points),
@@ -215,25 +290,14 @@ pub unsafe extern "C" fn flowmask_result_describe(
     info: *mut flowmask_result_info,
 ) -> flowmask_status {
     guard(|| {
-        let found = RESULTS.get(result)?;
-        let (flows_height, flows_width) = found.segmentation.cellprob.dim();
-        let described = flowmask_result_info {
-            size: size_of::<flowmask_result_info>() as u32,
-            cells: found.cells,
-            height: found.size.0 as u64,
-            width: found.size.1 as u64,
-            flows_height: flows_height as u64,
-            flows_width: flows_width as u64,
-            style_length: found.segmentation.style.len() as u64,
-            diameter: found.segmentation.diameter,
-        };
+        let described = RESULTS.get(result)?.info();
         // SAFETY: the caller's struct has the size in its first field.
         unsafe { sized::write(info, &described) }
     })
 }
 
 /// The labels, [height, width] without gaps: 0 is background, cells are numbered 1 to n in row-major order of their first
-/// pixels. The array is valid until the result is freed.
+/// pixels. Those of a volume are [depth, height, width]. The array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_labels(
     result: *const flowmask_result,
@@ -243,8 +307,9 @@ pub unsafe extern "C" fn flowmask_result_labels(
     unsafe { lend(result, "labels", labels, Found::labels) }
 }
 
-/// The network's flows along y and along x, [2, flows_height, flows_width]; in cells, about five times a unit vector. The
-/// array is valid until the result is freed.
+/// The network's flows along y and along x, [2, flows_height, flows_width]; in cells, about five times a unit vector. Those
+/// of a volume are along z, y and x, [3, flows_depth, flows_height, flows_width], each the sum over the two orientations that
+/// see it. The array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_flows(
     result: *const flowmask_result,
@@ -254,8 +319,8 @@ pub unsafe extern "C" fn flowmask_result_flows(
     unsafe { lend(result, "flows", flows, Found::flows) }
 }
 
-/// The logit of the probability that a pixel is in a cell, [flows_height, flows_width]. The array is valid until the result
-/// is freed.
+/// The logit of the probability that a pixel is in a cell, [flows_height, flows_width]; of a volume [flows_depth,
+/// flows_height, flows_width], the sum over the three orientations. The array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_cellprob(
     result: *const flowmask_result,
@@ -265,14 +330,15 @@ pub unsafe extern "C" fn flowmask_result_cellprob(
     unsafe { lend(result, "cellprob", cellprob, Found::cellprob) }
 }
 
-/// The style vector: style_length numbers, of unit length together. The array is valid until the result is freed.
+/// The style vector: style_length numbers, of unit length together. Of a volume, one for each plane across x, [styles,
+/// style_length]. The array is valid until the result is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_result_style(
     result: *const flowmask_result,
     style: *mut *const f32,
 ) -> flowmask_status {
     // SAFETY: the caller's arguments are as the header demands.
-    unsafe { lend(result, "style", style, |found| Ok(all(&found.segmentation.style))) }
+    unsafe { lend(result, "style", style, |found| Ok(found.style())) }
 }
 
 /// The number of polygons that outline the cells: one for each part of a cell, and one for each hole. The first call traces

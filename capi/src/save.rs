@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayView3};
 
 use crate::fault::{Fault, guard};
 use crate::file::{FILES, at, flowmask_file};
@@ -62,7 +62,8 @@ pub unsafe extern "C" fn flowmask_save_options_default(
     guard(|| unsafe { sized::set_defaults(options, size) })
 }
 
-/// Writes the labels of count results to one file, each as a plane, in the order of the planes of their stack. path is in
+/// Writes the labels of count results to one file, each as a plane, in the order of the planes of their stack. A volume gives
+/// all its planes; time points, each a volume, follow each other. path is in
 /// UTF-8; on Unix, it may have any bytes. options may be NULL for the defaults. The file is written under a temporary name
 /// and then renamed; after an error, a file that was there is unchanged. A file that cannot be written or must not be
 /// replaced, and labels that the format cannot hold, give FLOWMASK_ERROR_FILE; planes of different sizes, or that do not
@@ -78,9 +79,44 @@ pub unsafe extern "C" fn flowmask_save_labels(
     guard(|| unsafe {
         let path = self::path(path)?;
         let found = all(results, count)?;
-        let labels = found.iter().map(|found| found.plane()).collect::<Result<Vec<_>, _>>()?;
-        save(Destination::new(path), &labels, &read(options)?)
+        let labels = found.iter().map(|found| found.planes()).collect::<Result<Vec<_>, _>>()?;
+        save(Destination::new(path), &labels.concat(), &read(options)?)
     })
+}
+
+/// Writes labels of the caller's, uint32_t [planes, height, width] without gaps, to one file, such as those that
+/// flowmask_stitch has joined. All else is as for flowmask_save_labels.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmask_save_label_array(
+    path: *const c_char,
+    labels: *const u32,
+    planes: u64,
+    height: u64,
+    width: u64,
+    options: *const flowmask_save_options,
+) -> flowmask_status {
+    // SAFETY: the caller's arguments are as the header demands.
+    guard(|| unsafe {
+        let path = self::path(path)?;
+        check_pointer("labels", labels)?;
+        let labels = ArrayView3::from_shape_ptr(array_shape(planes, height, width)?, labels);
+        let planes: Vec<_> = labels.outer_iter().collect();
+        save(Destination::new(path), &planes, &read(options)?)
+    })
+}
+
+/// The shape of an array of labels, if it has from 1 to 2³² - 1 numbers.
+pub(crate) fn array_shape(planes: u64, height: u64, width: u64) -> Result<[usize; 3], Fault> {
+    let sides = [planes, height, width];
+    let numbers = sides.into_iter().try_fold(1_u64, u64::checked_mul);
+    let shape = sides.map(|side| usize::try_from(side).unwrap_or(usize::MAX));
+    match numbers {
+        Some(1..0x1_0000_0000) => Ok(shape),
+        _ => {
+            let reason = format!("{planes} planes of {height} by {width} labels are too many, or none");
+            Err(flowmask::Error::Image(reason).into())
+        }
+    }
 }
 
 fn save(to: Destination, labels: &[ArrayView2<u32>], options: &flowmask_save_options) -> Result<(), Fault> {

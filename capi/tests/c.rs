@@ -85,11 +85,35 @@ fn write_scene(folder: &Path, model: &str) -> (usize, usize) {
     if model != "nuclei" {
         options = options.clone().cellprob_threshold(-1e30).flow_threshold(0.0).min_size(1);
     }
+    write_volume(folder, &segmenter, &pixels);
     let found = segmenter.segment(&Image::new(Pixels::U8(pixels)).unwrap(), &options).unwrap();
     assert!(found.cells() > 0);
     let labels: Vec<u8> = found.masks.iter().flat_map(|label| label.to_ne_bytes()).collect();
     std::fs::write(folder.join("labels.raw"), labels).unwrap();
     found.masks.dim()
+}
+
+/// Writes the labels that programs must find in a volume, and in a stack, of six parts of the image.
+fn write_volume(folder: &Path, segmenter: &Segmenter, pixels: &ndarray::Array3<u8>) {
+    let part = |z: usize| pixels.slice(ndarray::s![z..z + 18, ..20, ..]).to_owned();
+    let planes: Vec<Image> = (0..6).map(|z| Image::new(Pixels::U8(part(z))).unwrap()).collect();
+    // Small tiles, since the test runs under valgrind too; all pixels are in cells.
+    let options = Options::default().diameter(Diameter::Pixels(19.5)).bsize(32).cellprob_threshold(-1e30);
+    let options = options
+        .flow_threshold(0.0)
+        .min_size(1)
+        .max_size_fraction(10.0)
+        .anisotropy(1.5)
+        .flow3d_smooth([1.0, 0.5, 0.0]);
+    let volume = segmenter.segment_volume(&planes, &options).unwrap();
+    let stack = segmenter.segment_stack(planes, 0.25, &options, &mut |_| true).unwrap();
+    let volume: Vec<u32> = volume.masks.iter().copied().collect();
+    let stack: Vec<u32> = stack.iter().flat_map(|plane| &plane.masks).copied().collect();
+    for (name, labels) in [("volume.raw", volume), ("stack.raw", stack)] {
+        assert!(labels.iter().any(|label| *label > 0), "{name}");
+        let bytes: Vec<u8> = labels.into_iter().flat_map(u32::to_ne_bytes).collect();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
 }
 
 #[test]
@@ -117,7 +141,7 @@ fn c_and_cpp_programs_get_the_labels_of_rust() {
         ]);
         compile.args(words("FLOWMASK_C_FLAGS")).arg("-I").arg(package().join("include"));
         compile.args(
-            ["main.c", "images.c", "results.c", "misuse.c", "files.c", "fork.c"]
+            ["main.c", "images.c", "results.c", "misuse.c", "files.c", "volumes.c", "fork.c"]
                 .map(|file| package().join("tests/c").join(file)),
         );
         compile.args(["-x", "none", "-pthread", "-L"]).arg(library.parent().unwrap()).arg("-lflowmask");

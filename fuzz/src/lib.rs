@@ -24,7 +24,7 @@ pub fn read(target: &str, bytes: &[u8]) {
         "bmp" | "jpeg" | "npy" | "png" | "tiff" => {
             sound(decode(format!("fuzz.{target}"), bytes.to_vec(), &ReadOptions::default()));
         }
-        "labels" => sound(decode_labels("fuzz", bytes.to_vec())),
+        "labels" => sound(decode_labels("fuzz", bytes.to_vec(), &ReadOptions::default())),
         "pickle" => model(&archive(bytes)),
         "safetensors" => {
             model(bytes);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flowmask::image::read_label_stack;
+use flowmask::image::{ReadOptions, read_label_stack};
 use flowmask::metrics::ImageScores;
 use ndarray::{Array4, ArrayView3};
 use rayon::prelude::*;
@@ -21,7 +21,7 @@ impl<'a> Compared<'a> {
     /// when they are scored.
     pub fn read(pair: &'a Pair, volumes: bool) -> Result<Self, String> {
         let read = |path: &Path| {
-            let labels = read_label_stack(path).map_err(|e| e.to_string())?;
+            let labels = read_label_stack(path, &ReadOptions::default()).map_err(|e| e.to_string())?.labels;
             let (count, each, height, width) = labels.dim();
             let shape = if volumes { (count, each) } else { (count * each, 1) };
             labels.into_shape_with_order((shape.0, shape.1, height, width)).map_err(|e| e.to_string())

@@ -12,7 +12,10 @@ use super::args::Cli;
 use super::usage;
 
 /// The sub-commands that take `--config`, each of which may have a table in the file.
-const COMMANDS: [&str; 3] = ["segment", "evaluate", "styles"];
+const COMMANDS: [&str; 4] = ["segment", "restore", "evaluate", "styles"];
+
+/// The flags whose value may be a list with commas.
+const LISTS: [&str; 2] = ["flow3d-smooth", "device"];
 
 /// The words of a command line.
 pub struct Words {
@@ -135,6 +138,10 @@ fn to_words(arg: &Arg, long: &str, value: &Value) -> Option<Vec<OsString>> {
             let values = values.iter().map(scalar).collect::<Option<Vec<String>>>();
             let values = values.filter(|values| values.len() == count)?;
             Some(std::iter::once(flag).chain(values).map(OsString::from).collect())
+        }
+        (_, Value::Array(values)) if LISTS.contains(&long) => {
+            let values = values.iter().map(scalar).collect::<Option<Vec<String>>>()?;
+            Some(vec![format!("{flag}={}", values.join(",")).into()])
         }
         (ArgAction::Append, Value::Array(values)) => values.iter().map(one).collect(),
         _ => Some(vec![one(value)?]),

@@ -36,6 +36,13 @@ mod tests {
         for options in [
             wrong.clone().diameter(Diameter::Pixels(-1.0)),
             wrong.clone().normalize(Normalize::default().percentile([9.0, 1.0])),
+            wrong.clone().normalize(Normalize::default().lowhigh(Some([[1.0, 1.0]; 2]))),
+            wrong.clone().normalize(Normalize::default().sharpen_radius(-1.0)),
+            wrong.clone().normalize(Normalize::default().smooth_radius(f64::NAN)),
+            wrong.clone().normalize(Normalize::default().tile_norm_smooth3d(1e9)),
+            wrong.clone().normalize(Normalize::default().tile_norm_blocksize(9).enabled(false)),
+            wrong.clone().diameter(Diameter::Scale(0.0)),
+            wrong.clone().max_size_fraction(0.0),
             wrong.clone().flow_threshold(f64::NAN),
             wrong.clone().cellprob_threshold(f32::NAN),
             wrong.clone().batch_size(Some(0)),

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use flowmask::{Error, Result};
 
-use super::args;
 use super::kinds::{self, Kind};
 use super::pattern::{self, is_pattern};
+use super::{args, pairs};
 
 /// The images that were found, and the inputs that gave none, with the reason.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Found {
 /// Which of the images are wanted.
 #[derive(Clone, Copy, Default)]
 struct Choice<'a> {
+    /// Whether label files are wanted and not images.
+    labels: bool,
     /// The ending of their names without the extension.
     suffix: Option<&'a str>,
     /// Whether a folder stands for all folders below it too.
@@ -33,7 +35,15 @@ struct Choice<'a> {
 
 /// Lists the images that `inputs` stand for. To find none is an error.
 pub fn find_some(inputs: &[PathBuf], args: &args::Input) -> anyhow::Result<Found> {
-    let choice = Choice { suffix: args.img_filter.as_deref(), recursive: args.recursive };
+    some(inputs, Choice { labels: false, suffix: args.img_filter.as_deref(), recursive: args.recursive })
+}
+
+/// Lists the label files that the inputs stand for. To find none is an error.
+pub fn find_labels(args: &args::Stitch) -> anyhow::Result<Found> {
+    some(&args.inputs, Choice { labels: true, suffix: args.img_filter.as_deref(), recursive: args.recursive })
+}
+
+fn some(inputs: &[PathBuf], choice: Choice) -> anyhow::Result<Found> {
     let found = find(&listed(inputs)?, choice);
     if found.images.is_empty() {
         let errors: Vec<_> = found.failed.iter().map(|(_, error)| error.to_string()).collect();
@@ -115,17 +125,22 @@ fn list(input: &Path, choice: Choice, found: &mut Found) -> Result<Vec<PathBuf>>
     };
     let (mut images, mut unread) = (Vec::new(), BTreeMap::new());
     for path in candidates.into_iter().filter(|path| fits(path)) {
-        match kinds::of(&path) {
+        match if choice.labels { kinds::of_labels(&path) } else { kinds::of(&path) } {
             Kind::Image => images.push(path),
             Kind::Unread(format) => *unread.entry(format).or_insert(0) += 1,
             Kind::Other => {}
         }
     }
+    // As for `evaluate`, images beside their labels are no labels.
+    if choice.labels && images.iter().any(|path| pairs::is_named_labels(path)) {
+        images.retain(|path| pairs::is_named_labels(path));
+    }
     let unread = (!unread.is_empty()).then(|| left_out(&unread));
     if images.is_empty() {
         let named = choice.suffix.map(|suffix| format!(" whose names end in {suffix}")).unwrap_or_default();
         let unread = unread.map(|unread| format!(", but {unread}")).unwrap_or_default();
-        return Err(Error::ImageFile { path: input.into(), reason: format!("has no images{named}{unread}") });
+        let what = if choice.labels { "label files of stacks (TIFF, NPY)" } else { "images" };
+        return Err(Error::ImageFile { path: input.into(), reason: format!("has no {what}{named}{unread}") });
     }
     found.notes.extend(unread.map(|unread| format!("{}: {unread}", input.display())));
     images.sort_by(|a, b| natord::compare(&a.to_string_lossy(), &b.to_string_lossy()));

@@ -46,6 +46,15 @@ pub fn of(path: &Path) -> Kind {
     unread.map_or(Kind::Other, |unread| Kind::Unread(unread))
 }
 
+/// Tells whether a file can have the labels of a stack. Those that were stitched are an output.
+pub fn of_labels(path: &Path) -> Kind {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = stem(path);
+    let named = ["tif", "tiff", "npy"].contains(&extension.as_str()) && !stem.starts_with('.');
+    let is_labels = named && !stem.ends_with("_stitched") && path.is_file() && !is_report(path);
+    if is_labels { Kind::Image } else { Kind::Other }
+}
+
 fn is_output(path: &Path, stem: &str, extension: &str) -> bool {
     OUTPUTS.iter().any(|ending| stem.ends_with(ending))
         || (extension == "npy" && stem.ends_with("_seg"))

@@ -66,6 +66,18 @@ impl Messages {
         Messages { verbose: args.verbose, ..Self::of(style, inputs) }
     }
 
+    /// For a run over label files.
+    pub fn stitching(args: &args::Stitch, inputs: usize) -> Self {
+        Self::of(
+            match (args.quiet, args.json) {
+                (true, _) => Style::Nothing,
+                (_, true) => Style::Json,
+                _ => Style::Text,
+            },
+            inputs,
+        )
+    }
+
     /// For a run that prints no line for each image.
     pub fn bar(quiet: bool, inputs: usize) -> Self {
         Self::of(if quiet { Style::Nothing } else { Style::Text }, inputs)
@@ -111,10 +123,22 @@ impl Messages {
     }
 
     pub fn done(&self, input: &Path, done: &Done) -> anyhow::Result<()> {
+        self.result(|| summary(input, done), || to_json(input, done))
+    }
+
+    /// Prints a result as a line of text or of JSON.
+    pub fn result(&self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> anyhow::Result<()> {
         match self.style {
             Style::Nothing => Ok(()),
-            Style::Text => self.print(&summary(input, done)),
-            Style::Json => self.print(&to_json(input, done).to_string()),
+            Style::Text => self.print(&text()),
+            Style::Json => self.print(&json().to_string()),
+        }
+    }
+
+    /// Tells what was left out of a label file.
+    pub fn warn(&self, input: &Path, notes: &[Note]) {
+        for note in notes.iter().filter(|note| matches!(note, Note::Warning(_))) {
+            self.note(&format!("warning: {}: {note}", text::path(input)));
         }
     }
 
@@ -234,37 +258,57 @@ fn summary(input: &Path, done: &Done) -> String {
     format!("{:5} cells  {:.2} s  {input} -> {masks}", done.cells, done.time.as_secs_f64())
 }
 
-fn to_json(input: &Path, done: &Done) -> Value {
-    let round = |value: f64| (value * 1000.0).round() / 1000.0;
-    let notes = |warnings: bool| {
-        let notes = done.notes.iter().filter(|note| matches!(note, Note::Warning(_)) == warnings);
+/// What the JSON of an image and of a label file have in common: the file and its axes.
+pub fn of_file(input: &Path, layout: &Layout, notes: &[Note], [height, width]: [usize; 2]) -> Value {
+    let texts = |warnings: bool| {
+        let notes = notes.iter().filter(|note| matches!(note, Note::Warning(_)) == warnings);
         notes.map(Note::to_string).collect::<Vec<_>>()
     };
-    let size = &done.layout.pixel_size;
+    let size = &layout.pixel_size;
     json!({
         "input": name(input),
-        "series": done.series,
-        "axes": format!("{}YX", done.layout.letters()),
-        "shape": done.layout.axes.iter().map(|axis| axis.length).chain([done.height, done.width]).collect::<Vec<_>>(),
+        "axes": format!("{}YX", layout.letters()),
+        "shape": layout.axes.iter().map(|axis| axis.length).chain([height, width]).collect::<Vec<_>>(),
         "pixel_size": { "x": size.x, "y": size.y, "z": size.z, "unit": size.unit },
-        "notes": notes(false),
-        "warnings": notes(true),
+        "notes": texts(false),
+        "warnings": texts(true),
+        "height": height,
+        "width": width,
+    })
+}
+
+/// One object of two, with the keys of both.
+pub fn joined(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
+}
+
+/// Seconds and pixels to three digits after the point.
+pub fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+fn to_json(input: &Path, done: &Done) -> Value {
+    let file = of_file(input, &done.layout, &done.notes, [done.height, done.width]);
+    let found = json!({
+        "series": done.series,
         "masks": name(&done.names.masks),
         "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
         "cells": done.cells,
         "planes": done.planes,
-        "height": done.height,
-        "width": done.width,
         "diameter": round(done.diameter),
         "diameter_from": match done.diameter_from {
             Diameter::Model => "model",
-            Diameter::Pixels(_) => "option",
+            Diameter::Pixels(_) | Diameter::Scale(_) => "option",
             Diameter::Auto => "estimate",
         },
         "seconds": round(done.time.as_secs_f64()),
-    })
+    });
+    joined(file, found)
 }
 
-fn name(path: &Path) -> String {
+pub fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -25,6 +25,7 @@ mod plots;
 #[cfg(feature = "pull")]
 mod pull;
 mod reports;
+mod restore;
 mod segment;
 #[cfg(unix)]
 mod signals;
@@ -67,6 +68,7 @@ fn started() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Segment(args) => segment::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Stitch(args) => stitch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),

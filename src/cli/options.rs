@@ -3,7 +3,8 @@
 use flowmask::cpu::conv::Isa;
 use flowmask::image::ReadOptions;
 use flowmask::{
-    Compat, Device, Model, Normalize, Options, Precision, Sampling, Segmenter, Stitching, output,
+    Builder, Compat, Device, Diameter, Model, Normalize, Options, Precision, Sampling, Segmenter, Stitching,
+    output,
 };
 
 use super::{args, messages};
@@ -17,6 +18,7 @@ impl args::Segment {
             .cellprob_threshold(cells.cellprob_threshold)
             .niter((cells.niter > 0).then_some(cells.niter))
             .min_size(usize::try_from(cells.min_size).unwrap_or(0))
+            .max_size_fraction(cells.max_size_fraction)
             .resample(!cells.no_resample)
             .sampling(cells.sampling())
             .keep_parts(cells.keep_parts)
@@ -51,16 +53,36 @@ impl args::Styles {
     }
 }
 
+impl args::Restore {
+    /// The options, with every range checked.
+    pub fn options(&self) -> flowmask::Result<Options> {
+        let model = args::Model {
+            model: self.model.clone(),
+            diameter: self.diameter,
+            rescale: None,
+            augment: false,
+            tile_overlap: self.tile_overlap,
+            bsize: self.bsize,
+        };
+        let options = of_network(&self.input, &model, &self.speed);
+        let options = options.compat(args::Compat::of_library(self.compat));
+        options.check()?;
+        Ok(options)
+    }
+}
+
 /// The options that the network's input and its run depend on.
 fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
     let mut normalize = Normalize::default().enabled(!input.no_norm).invert(input.invert);
     if let Some([low, high]) = input.norm_percentile.as_deref() {
         normalize.percentile = [*low, *high];
     }
+    let diameter = model.rescale.map(Diameter::Scale).or(model.diameter).unwrap_or_default();
     Options::default()
-        .diameter(model.diameter.unwrap_or_default())
+        .diameter(diameter)
         .channels([input.chan, input.chan2])
-        .normalize(normalize)
+        .all_channels(input.all_channels)
+        .normalize(input.steps.set(normalize))
         .augment(model.augment)
         .batch_size(speed.batch_size)
         .memory(speed.memory)
@@ -84,11 +106,16 @@ impl args::Input {
 impl args::Speed {
     /// A segmenter of the model on the devices that were asked for.
     pub fn segmenter(&self, model: Model) -> flowmask::Result<Segmenter> {
+        self.builder()?.model(model).build()
+    }
+
+    /// The devices and threads that were asked for.
+    pub fn builder(&self) -> flowmask::Result<Builder> {
         let precision = match self.precision {
             args::Precision::F16 => Precision::F16,
             args::Precision::F32 => Precision::F32,
         };
-        let mut builder = Segmenter::builder().model(model).threads(self.threads).precision(precision);
+        let mut builder = Builder::default().threads(self.threads).precision(precision);
         builder = builder.compiling(|done, files| {
             if done == 0 {
                 messages::notice(&format!(
@@ -102,7 +129,7 @@ impl args::Speed {
         if let Some(name) = &self.kernels {
             builder = builder.kernels(name);
         }
-        builder.devices(Device::list(&self.device)?).build()
+        Ok(builder.devices(Device::list(&self.device)?))
     }
 }
 
@@ -126,6 +153,15 @@ impl args::Compat {
     }
 }
 
+impl args::StackFormat {
+    pub fn of_library(self) -> output::Format {
+        match self {
+            args::StackFormat::Tif => output::Format::Tif,
+            args::StackFormat::Npy => output::Format::Npy,
+        }
+    }
+}
+
 impl args::Format {
     /// The format in the library, and the extension of its files.
     pub fn of_library(self) -> (output::Format, &'static str) {
@@ -140,7 +176,6 @@ impl args::Format {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use flowmask::Diameter;
 
     use super::*;
     use crate::cli::args::{Cli, Command};
@@ -164,11 +199,23 @@ mod tests {
                      --cellprob_threshold -1.5 --niter 300 --min_size -1 --no_resample \
                      --sampling grid-sample --keep_parts --exclude_on_edges --augment --batch_size 2 \
                      --tile_overlap 0.25 --bsize 256 --compat 3.1.1 --memory 2GB \
-                     --anisotropy 2.5 --flow3D_smooth 1,2,2";
+                     --anisotropy 2.5 --flow3D_smooth 1,2,2 --sharpen_radius 6 --smooth_radius 1.5 \
+                     --tile_norm_blocksize 80 --tile_norm_smooth3D 2 --no_norm3D --max_size_fraction 0.3";
         let wanted = Options::default()
             .diameter(Diameter::Pixels(40.0))
             .channels([2, 3])
-            .normalize(Normalize::default().enabled(true).percentile([2.0, 98.5]).invert(true))
+            .normalize(
+                Normalize::default()
+                    .enabled(true)
+                    .percentile([2.0, 98.5])
+                    .invert(true)
+                    .sharpen_radius(6.0)
+                    .smooth_radius(1.5)
+                    .tile_norm_blocksize(80)
+                    .tile_norm_smooth3d(2.0)
+                    .norm3d(false),
+            )
+            .max_size_fraction(0.3)
             .flow_threshold(0.0)
             .cellprob_threshold(-1.5)
             .niter(Some(300))
@@ -189,12 +236,22 @@ mod tests {
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);
         assert!(!options("--no-norm").unwrap().normalize.enabled);
+        assert_eq!(options("--rescale 0.5").unwrap().diameter, Diameter::Scale(0.5));
+        assert!(options("--all_channels").unwrap().all_channels);
+        let lowhigh = options("--lowhigh=-3,40,5,60.5").unwrap().normalize.lowhigh;
+        assert_eq!(lowhigh, Some([[-3.0, 40.0], [5.0, 60.5]]));
         assert_eq!(options("--diameter 0").unwrap().diameter, Diameter::Auto);
     }
 
     #[test]
     fn values_out_of_range_are_found_before_any_image() {
-        for flags in ["--tile-overlap 0.9", "--bsize 100", "--flow-threshold nan", "--norm-percentile 9 3"] {
+        for flags in [
+            "--tile-overlap 0.9",
+            "--bsize 100",
+            "--flow-threshold nan",
+            "--norm-percentile 9 3",
+            "--lowhigh 5,5",
+        ] {
             assert!(matches!(options(flags), Err(flowmask::Error::Option { .. })), "{flags}");
         }
     }

@@ -28,10 +28,6 @@ use Answer::{Gpu, GpuNumber, Input, No, Same, Words};
 
 const TRAINING: Answer =
     No("training is not there yet; --model FILE takes a network that cellpose 1 to 3 has trained");
-const ORTHO: Answer =
-    No("a second network for planes along z is not there yet; one network sees all planes of a volume");
-const RESTORATION: Answer =
-    No("image restoration is not there yet; restore the images with cellpose 3, and segment them then");
 const FOLDERS: Answer = No("all outputs of a run go into one folder; write -o DIR to name it");
 
 /// All flags of the original's, and of version 4 those that are new, in the order of its `cli.py`.
@@ -51,13 +47,13 @@ const FLAGS: [(&str, Answer); 68] = [
     ("chan", Same),
     ("chan2", Same),
     ("invert", Same),
-    ("all_channels", No("the network takes two channels; write --chan N and --chan2 N to choose them")),
+    ("all_channels", Same),
     ("pretrained_model", Same),
-    ("restore_type", RESTORATION),
-    ("chan2_restore", RESTORATION),
+    ("restore_type", Same),
+    ("chan2_restore", Same),
     ("add_model", No("models need not be added; write --model FILE")),
     ("transformer", No("networks with a transformer are not supported, only the U-Nets of cellpose 1 to 3")),
-    ("pretrained_model_ortho", ORTHO),
+    ("pretrained_model_ortho", Same),
     ("no_resample", Same),
     ("no_interp", Same),
     ("no_norm", Same),

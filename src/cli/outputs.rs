@@ -23,6 +23,8 @@ pub struct Outputs {
     /// The output folder; `None` puts outputs beside each image.
     dir: Option<PathBuf>,
     extension: &'static str,
+    /// What a label file has after the name of its image.
+    suffix: &'static str,
     overlay: bool,
     /// The folder of an image below the one that the user named; outputs lie there below the output folder.
     below: HashMap<PathBuf, PathBuf>,
@@ -34,15 +36,29 @@ pub struct Outputs {
 impl Outputs {
     pub fn new(args: &args::Output, inputs: &[PathBuf]) -> Self {
         let (_, extension) = args.format.of_library();
+        let outputs = Self::of(args.dir.as_deref(), extension, args.overwrite, inputs);
+        Outputs { overlay: args.overlay, ..outputs }
+    }
+
+    /// Stitched label files.
+    pub fn stitched(args: &args::Stitch, inputs: &[PathBuf]) -> Self {
+        let extension = args.format.of_library().extension();
+        Outputs { suffix: "_stitched", ..Self::of(args.dir.as_deref(), extension, args.overwrite, inputs) }
+    }
+
+    /// Outputs of one kind, in this folder or beside each image.
+    pub fn of(dir: Option<&Path>, extension: &'static str, overwrite: bool, inputs: &[PathBuf]) -> Self {
         let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
+        let (below, taken) = Default::default();
         Outputs {
-            dir: args.dir.clone(),
+            dir: dir.map(Path::to_path_buf),
             extension,
-            overlay: args.overlay,
-            overwrite: args.overwrite,
-            below: HashMap::new(),
+            suffix: "_masks",
+            overlay: false,
+            overwrite,
+            below,
             inputs,
-            taken: HashMap::new(),
+            taken,
         }
     }
 
@@ -57,8 +73,13 @@ impl Outputs {
         self.claim(input, &self.masks_ending())
     }
 
+    /// The file of the restored `input`. From now on no other image can have it.
+    pub fn restored(&mut self, input: &Path) -> anyhow::Result<PathBuf> {
+        self.claim(input, &format!("_restored.{}", self.extension))
+    }
+
     fn masks_ending(&self) -> String {
-        format!("_masks.{}", self.extension)
+        format!("{}.{}", self.suffix, self.extension)
     }
 
     /// The overlay files of `input`, one for each plane; empty without `--overlay`.
@@ -126,7 +147,7 @@ impl Outputs {
 }
 
 /// One form for all spellings of a path, whether or not the file exists.
-pub fn identity(path: &Path) -> PathBuf {
+fn identity(path: &Path) -> PathBuf {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default();
     // To the usual file systems of Windows and macOS, `A.tif` and `a.tif` are the same file.

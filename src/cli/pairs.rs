@@ -108,6 +108,11 @@ fn alone(path: &Path, what: &str, dir: &Path) -> String {
     format!("{}: no {what} with this name in {}", path.display(), dir.display())
 }
 
+/// Whether the name of a file ends as those of label images do.
+pub fn is_named_labels(path: &Path) -> bool {
+    SUFFIXES.iter().any(|suffix| stem(path).ends_with(suffix))
+}
+
 /// Whether a file can be a label image. Files whose names begin with a dot are not: on foreign disks, macOS puts a
 /// `._NAME.png` beside each file. Neither are the pictures that an earlier run wrote.
 fn is_label(path: &Path) -> bool {

@@ -8,28 +8,37 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use flowmask::image::{Note, ReadOptions};
+use flowmask::image::{Layout, Note, ReadOptions};
 use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
 use ndarray::ArrayView2;
 
+mod restored;
 mod volumes;
 
 use super::args;
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs};
+use super::restore;
 use super::stitch;
 use super::verbose;
+use restored::Restoring;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    let restoring = Restoring::of(args, &options)?;
+    let options = restoring.as_ref().map_or(options, Restoring::options);
     // As in the original, planes that are one volume are not stitched.
     let stitching = args.cells.stitching(&options)?.filter(|_| !args.volumes.do_3d);
     let read = args.input.read_options()?.memory(options.memory);
     let inputs = inputs::find_some(&args.inputs, &args.input)?;
     let model = Model::named(&args.model.model)?;
-    let segmenter = args.speed.segmenter(model)?;
+    let mut builder = args.speed.builder()?.model(model);
+    if let Some(name) = args.volumes.pretrained_model_ortho.as_ref().filter(|_| args.volumes.do_3d) {
+        builder = builder.model_ortho(Model::named(name)?);
+    }
+    let segmenter = builder.build()?;
     if args.volumes.do_3d {
         segmenter.check_volume(&options)?;
     }
@@ -42,7 +51,8 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
     }
-    inputs.notes.iter().chain(&args.unused()).for_each(|note| messages.note(note));
+    let unused = args.unused().into_iter().chain(restore::unused(&args.restoration.chan2, args.input.chan2));
+    inputs.notes.iter().cloned().chain(unused).for_each(|note| messages.note(&note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
     }
@@ -65,6 +75,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         read,
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
+        restoring,
         stitching,
         format,
         outputs: Mutex::new(outputs),
@@ -73,6 +84,11 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     };
     if args.volumes.do_3d {
         volumes::run(&run, &segmenter, &options)?;
+        return Ok(run.finish());
+    }
+    if run.restoring.is_some() {
+        let options = run.stitching.as_ref().map_or(options, Stitching::options);
+        restored::run(&run, &segmenter, &options)?;
         return Ok(run.finish());
     }
     let stop = AtomicBool::new(false);
@@ -110,14 +126,17 @@ struct File {
 }
 
 impl File {
-    /// Adds what was guessed of the axes to an error of the pixels, such as a channel that is not there.
     fn guessed(&self, error: anyhow::Error) -> anyhow::Error {
-        let Some(Error::Image(reason)) = error.downcast_ref::<Error>() else { return error };
-        let notes = self.parts.get().into_iter().flatten().flat_map(|part| &part.stack.notes);
-        match { notes }.find(|note| matches!(note, Note::Remark(_))) {
-            Some(note) => anyhow!("{reason}; {note}"),
-            None => error,
-        }
+        guessed(error, self.parts.get().into_iter().flatten().flat_map(|part| &part.stack.notes))
+    }
+}
+
+/// Adds what was guessed of the axes to an error of the pixels, such as a channel that is not there.
+fn guessed<'a>(error: anyhow::Error, mut notes: impl Iterator<Item = &'a Note>) -> anyhow::Error {
+    let Some(Error::Image(reason)) = error.downcast_ref::<Error>() else { return error };
+    match notes.find(|note| matches!(note, Note::Remark(_))) {
+        Some(note) => anyhow!("{reason}; {note}"),
+        None => error,
     }
 }
 
@@ -131,6 +150,8 @@ struct Part {
     depth: Option<usize>,
     /// The planes as they were read, for overlays, where others are segmented.
     originals: Vec<Image>,
+    /// (height, width) of the planes as they were read, where larger ones are segmented.
+    size: Option<(usize, usize)>,
 }
 
 /// The state that all images share.
@@ -141,6 +162,7 @@ struct Run {
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
+    restoring: Option<Restoring>,
     stitching: Option<Stitching>,
     format: output::Format,
     outputs: Mutex<Outputs>,
@@ -158,6 +180,8 @@ struct Found<'a> {
     /// The labels of each plane.
     masks: Vec<ArrayView2<'a, u32>>,
     cells: usize,
+    /// How many planes have the same labels for the same cells.
+    together: usize,
     /// The mean of the planes, in pixels.
     diameter: f64,
     segmenting: Duration,
@@ -171,6 +195,7 @@ impl<'a> Found<'a> {
         Found {
             masks: found.iter().map(|found| found.masks.view()).collect(),
             cells: found.iter().map(Segmentation::cells).sum(),
+            together: 1,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
             segmenting: Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum()),
             about: verbose.map(|(diam_mean, options)| verbose::image(planes, found, *diam_mean, options)),
@@ -179,11 +204,17 @@ impl<'a> Found<'a> {
 }
 
 /// The planes of all volumes of a stack, as they are segmented.
-fn prepared(stitching: &Stitching, planes: Vec<Image>, depth: usize) -> flowmask::Result<Vec<Image>> {
+fn prepared(
+    stitching: &Stitching,
+    planes: Vec<Image>,
+    depth: usize,
+    layout: &Layout,
+) -> flowmask::Result<Vec<Image>> {
     let mut planes = planes.into_iter();
     let mut all = Vec::new();
-    while planes.len() > 0 {
-        all.extend(stitching.prepare(planes.by_ref().take(depth).collect())?);
+    for volume in 0..planes.len().div_ceil(depth) {
+        let own = planes.by_ref().take(depth).collect();
+        all.extend(stitching.prepare(own).map_err(|error| volumes::in_volume(error, layout, volume))?);
     }
     Ok(all)
 }
@@ -206,9 +237,16 @@ impl Run {
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
             self.format.check(&names.masks, part.len())?;
-            let (mut depth, mut originals) = (None, Vec::new());
+            let (mut depth, mut originals, mut size) = (None, Vec::new(), None);
+            if !names.overlays.is_empty() && (self.restoring.is_some() || self.stitching.is_some()) {
+                originals = part.clone();
+            }
+            if let Some(restoring) = &self.restoring {
+                size = part.first().map(Image::size).filter(|_| restoring.ratio() > 1.0);
+                part = restoring.planes(part)?;
+            }
             if let Some(stitching) = &self.stitching {
-                let planes = match stitch::depth_of(&stack.layout, &stack.notes) {
+                let planes = match stitch::depth(&stack.layout).map_err(|e| guessed(e, stack.notes.iter())) {
                     // The other images of the file can be volumes.
                     Err(error) if stack.series.is_some() => {
                         lock(&self.messages).failed(&file.image, &error)?;
@@ -216,12 +254,10 @@ impl Run {
                     }
                     depth => depth?,
                 };
-                stitch::tell_guess(&mut stack);
-                originals = if names.overlays.is_empty() { vec![] } else { part.clone() };
-                part = prepared(stitching, part, planes)?;
+                part = prepared(stitching, part, planes, &stack.layout)?;
                 depth = Some(planes);
             }
-            parts.push(Part { names, stack, planes: part.len(), depth, originals });
+            parts.push(Part { names, stack, planes: part.len(), depth, originals, size });
             planes.extend(part);
         }
         file.parts.get_or_init(|| parts);
@@ -283,6 +319,7 @@ impl Run {
         }
         let mut found = Found::of_planes(planes, found, self.verbose.as_ref());
         found.cells = cells.unwrap_or(found.cells);
+        found.together = part.depth.unwrap_or(1);
         self.write(file, part, planes, found, start)
     }
 
@@ -297,7 +334,13 @@ impl Run {
         let Part { names, stack, .. } = part;
         let shown = if part.originals.is_empty() { planes } else { &part.originals };
         let to = |path| lock(&self.outputs).destination(path);
-        let Found { masks, cells, diameter, segmenting, about } = found;
+        let resized;
+        let Found { mut masks, mut cells, together, mut diameter, segmenting, about } = found;
+        if let Some(size) = part.size {
+            (resized, cells) = restored::at_size(&masks, size, together);
+            masks = resized.iter().map(|plane| plane.view()).collect();
+            diameter /= self.restoring.as_ref().map_or(1.0, Restoring::ratio);
+        }
         if let Some(folder) = names.masks.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)
                 .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
@@ -309,7 +352,7 @@ impl Run {
         if let Some(about) = about {
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
-        let (height, width) = planes.first().map_or((0, 0), |plane| (plane.height(), plane.width()));
+        let (height, width) = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
         Ok(Done {
             names: names.clone(),
             cells,

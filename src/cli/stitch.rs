@@ -1,121 +1,123 @@
 //! `flowmask stitch`: joins the masks of neighbouring planes in label files.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{anyhow, bail};
-use flowmask::cpu::stitch::{drop_small, stitch};
-use flowmask::image::{self, Axis, Layout, Note, ReadOptions};
+use flowmask::cpu::stitch::{drop_small, stitch_within};
+use flowmask::image::{LabelStack, Layout, ReadOptions, read_label_stack};
 use flowmask::output::{self, Destination};
-use flowmask::{Options, Stack, Stitching, text};
+use flowmask::{Options, Stitching};
+use serde_json::json;
 
-use super::outputs::identity;
-use super::{args, messages};
+use super::messages::{self, Messages};
+use super::outputs::Outputs;
+use super::{args, inputs};
 
+/// Checks everything that does not depend on a file, then stitches the files.
 pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
-    // Before any file is read.
     Stitching::new(args.stitch_threshold, &Options::default())?;
+    let read = ReadOptions::default().axes(args.axes.clone()).z_axis(args.z_axis).memory(args.memory);
+    read.check()?;
+    let inputs = inputs::find_labels(args)?;
     if let Some(dir) = &args.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let inputs: HashSet<PathBuf> = args.inputs.iter().map(|input| identity(input)).collect();
-    let (mut failed, mut taken) = (false, HashSet::new());
-    for input in &args.inputs {
-        let output = name(args, input);
-        let same = identity(&output);
-        let done = if inputs.contains(&same) {
-            Err(anyhow!("its output would overwrite {}, which is an input", output.display()))
-        } else if taken.insert(same) {
-            one(args, input, &output)
-        } else {
-            Err(anyhow!("{} is already the output of another file", output.display()))
-        };
+    let mut outputs = Outputs::stitched(args, &inputs.images).below(inputs.below);
+    let mut messages = Messages::stitching(args, inputs.images.len() + inputs.failed.len());
+    for (input, error) in inputs.failed {
+        messages.failed(&input, &error.into())?;
+    }
+    for input in inputs.images {
+        messages.begin(&input);
+        let done = outputs.masks(&input).and_then(|output| {
+            let to = outputs.destination(&output);
+            one(args, &read, (&input, to), &messages)
+        });
         match done {
-            Ok(line) if !args.quiet => messages::print(&line)?,
-            Ok(_) => {}
-            Err(error) => {
-                messages::notice(&messages::about(input, &error));
-                failed = true;
+            Ok(done) => {
+                messages.step();
+                messages.result(|| done.summary(&input), || done.json(&input))?;
             }
+            Err(error) => messages.failed(&input, &error)?,
         }
     }
-    Ok(ExitCode::from(u8::from(failed)))
+    Ok(messages.finish())
 }
 
-/// `NAME_stitched` with the extension of the format.
-fn name(args: &args::Stitch, input: &Path) -> PathBuf {
-    let mut name = OsString::from(input.file_stem().unwrap_or_default());
-    name.push(format!("_stitched.{}", args.format.of_library().1));
-    args.dir.as_deref().or(input.parent()).unwrap_or(Path::new("")).join(name)
+/// What became of a file.
+struct Done {
+    stack: LabelStack,
+    output: PathBuf,
+    cells: u32,
+    start: Instant,
 }
 
-/// Stitches the volumes of a file. Returns the line that tells so.
-fn one(args: &args::Stitch, input: &Path, output: &Path) -> anyhow::Result<String> {
-    let destination = Destination::new(output).overwrite(args.overwrite);
-    destination.check()?;
-    let (layout, notes) = described(input);
-    let labels = image::read_label_stack(input)?;
-    let (times, depth, height, width) = labels.dim();
-    let layout = of_shape(layout, times, depth);
-    for note in notes.iter().filter(|note| !args.quiet && matches!(note, Note::Warning(_))) {
-        messages::notice(&format!("warning: {}: {note}", text::path(input)));
-    }
-    args.format.of_library().0.check(output, times * depth)?;
-    let depth = depth_of(&layout, &notes)?;
-    let mut labels = labels.into_shape_with_order((times * depth, height, width))?;
-    let mut planes: Vec<_> = labels.outer_iter_mut().collect();
+/// Stitches the volumes of a file.
+fn one(
+    args: &args::Stitch,
+    read: &ReadOptions,
+    (input, to): (&Path, Destination),
+    messages: &Messages,
+) -> anyhow::Result<Done> {
+    let start = Instant::now();
+    let mut stack = read_label_stack(input, read)?;
+    messages.warn(input, &stack.notes);
+    let depth = depth(&stack.layout)?;
+    let compat = args::Compat::of_library(args.compat);
+    let min_size = usize::try_from(args.min_size).unwrap_or(0);
     let mut cells = 0;
+    let mut planes: Vec<_> =
+        stack.labels.outer_iter_mut().flat_map(|volume| volume.into_outer_iter_mut()).collect();
     for volume in planes.chunks_mut(depth) {
-        cells += match stitch(volume, args.stitch_threshold, args::Compat::of_library(args.compat))? {
-            cells if args.min_size == 0 => cells,
-            _ => drop_small(volume, args.min_size),
+        cells += match stitch_within(volume, args.stitch_threshold, compat, args.memory)? {
+            cells if min_size == 0 => cells,
+            _ => drop_small(volume, min_size),
         };
     }
     let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
-    output::save_labels_as(destination, &views, args.format.of_library().0, &layout)?;
-    Ok(format!("{cells} cells in {} planes  {} -> {}", views.len(), input.display(), output.display()))
-}
-
-/// What a label file says about its planes, if it can be read as an image.
-fn described(input: &Path) -> (Layout, Vec<Note>) {
-    let stacks = image::read_with(input, &ReadOptions::default()).unwrap_or_default();
-    let last = stacks.into_iter().next_back();
-    last.map(|stack| (stack.layout, stack.notes)).unwrap_or_default()
-}
-
-/// What a file does not say about its axes follows from the shape of its labels.
-fn of_shape(layout: Layout, times: usize, depth: usize) -> Layout {
-    if layout.planes() == Some(times * depth) {
-        return layout;
+    let output = to.path().to_path_buf();
+    if let Some(folder) = output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)
+            .map_err(|e| anyhow!("cannot create the folder {}: {e}", folder.display()))?;
     }
-    let axes = [Axis { letter: 'Q', length: times }, Axis { letter: 'Z', length: depth }];
-    let axes = axes.into_iter().filter(|axis| axis.length > 1).collect();
-    Layout::default().axes(axes)
+    output::save_labels_as(to, &views, args.format.of_library(), &stack.layout)?;
+    Ok(Done { stack, output, cells, start })
 }
 
-/// Adds a note to a stack that is stitched along an axis which nothing names.
-pub fn tell_guess(stack: &mut Stack) {
-    if stack.layout.letters() == "Q" {
-        let text = "nothing names the axis of the planes: stitched along it as Z (--axes tells otherwise)";
-        stack.notes.push(Note::Remark(text.into()));
-    }
-}
-
-/// How many planes make a volume: the length of the z axis, or of the only axis where nothing says what it is.
+/// How many planes make a volume. Those of a volume follow each other, since readers put Z last.
 ///
 /// # Errors
-/// Planes that run over time, or over axes among which none is z.
-pub fn depth_of(layout: &Layout, notes: &[Note]) -> anyhow::Result<usize> {
+/// Those of [`Layout::volumes`], and axes with channels, of which labels have none.
+pub fn depth(layout: &Layout) -> anyhow::Result<usize> {
     let letters = layout.letters();
-    let guess = notes.iter().find(|note| matches!(note, Note::Remark(_)));
-    let guess = guess.map_or(String::new(), |note| format!("; {note}"));
-    match (&layout.axes[..], layout.axes.iter().find(|axis| axis.letter == 'Z')) {
-        (_, Some(depth)) => Ok(depth.length),
-        ([Axis { letter: 'Q', length }], None) => Ok(*length),
-        ([], None) => bail!("has one plane; masks are stitched over two or more planes{guess}"),
-        _ => bail!("its planes run over {letters}, not over Z, and time points are not stitched{guess}"),
+    if letters.contains('C') {
+        bail!("its axes, {letters}YX, have channels (C), but labels have none; --axes tells what they are");
+    }
+    Ok(layout.volumes()?.first().map_or(1, Vec::len))
+}
+
+impl Done {
+    fn planes(&self) -> usize {
+        self.stack.labels.dim().0 * self.stack.labels.dim().1
+    }
+
+    fn summary(&self, input: &Path) -> String {
+        let (cells, planes) = (self.cells, messages::several(self.planes(), "plane"));
+        format!("{cells:5} cells in {planes}  {} -> {}", input.display(), self.output.display())
+    }
+
+    fn json(&self, input: &Path) -> serde_json::Value {
+        let LabelStack { labels, layout, notes, .. } = &self.stack;
+        let (_, _, height, width) = labels.dim();
+        let stitched = json!({
+            "masks": messages::name(&self.output),
+            "cells": self.cells,
+            "planes": self.planes(),
+            "seconds": messages::round(self.start.elapsed().as_secs_f64()),
+        });
+        messages::joined(messages::of_file(input, layout, notes, [height, width]), stitched)
     }
 }

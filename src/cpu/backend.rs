@@ -17,6 +17,7 @@ use crate::backend::{Backend, Job, Size};
 use crate::options::{Compat, Options};
 use crate::plan::grid::{Grid, Shape};
 use crate::plan::memory::{self, Network, Plan};
+use crate::plan::volume::{ORIENTATIONS, Orientation};
 use crate::watch::Watch;
 use crate::{Image, Result};
 
@@ -31,6 +32,8 @@ const THREAD: u64 = 3 << 20;
 pub(crate) struct Cpu {
     /// Nothing for a backend that only runs the stages after the network.
     unet: Option<Arc<Unet>>,
+    /// The network of the planes of a volume across y and x, if that is another one.
+    ortho: Option<Arc<Unet>>,
     pub(super) arena: Arena,
     /// The bytes of the images that are in memory together, and of their results.
     images: u64,
@@ -49,13 +52,13 @@ pub(crate) struct Work {
 }
 
 impl Cpu {
-    pub fn new(unet: Arc<Unet>) -> Self {
-        Cpu { unet: Some(unet), arena: Arena::default(), images: 0 }
+    pub fn new(unet: Arc<Unet>, ortho: Option<Arc<Unet>>) -> Self {
+        Cpu { unet: Some(unet), ortho, arena: Arena::default(), images: 0 }
     }
 
     /// For the stages after the network.
     pub fn without_network() -> Self {
-        Cpu { unet: None, arena: Arena::default(), images: 0 }
+        Cpu { unet: None, ortho: None, arena: Arena::default(), images: 0 }
     }
 
     pub(super) fn unet(&self) -> &Unet {
@@ -70,6 +73,14 @@ impl Cpu {
         self.images = images.iter().map(pixels).chain(results).sum();
     }
 
+    /// The network for the planes of a volume in an orientation.
+    pub(super) fn unet_of(&self, orientation: Orientation) -> &Unet {
+        match &self.ortho {
+            Some(ortho) if orientation != ORIENTATIONS[0] => ortho,
+            _ => self.unet(),
+        }
+    }
+
     pub(super) fn batch(options: &Options) -> usize {
         options.batch_size.unwrap_or(BATCH.max(rayon::current_num_threads()))
     }
@@ -77,9 +88,10 @@ impl Cpu {
     /// What the network takes for tiles of this size, (height, width).
     pub(super) fn network_of(&self, tile: Size) -> Network {
         let unet = self.unet();
+        let bytes = unet.bytes() + self.ortho.as_ref().map_or(0, |ortho| ortho.bytes());
         Network {
-            // The second addend is the network as it was loaded, before its weights were laid out.
-            weights: unet.bytes() + unet.bytes() / 4,
+            // The second addend is the networks as they were loaded, before their weights were laid out.
+            weights: bytes + bytes / 4,
             nout: unet.nout() as u64,
             tile: State::bytes_of(unet, tile) + (unet.nchan() * tile.0 * tile.1 * 4) as u64,
             thread: THREAD,
@@ -88,7 +100,7 @@ impl Cpu {
 
     /// The channels that the options choose. They are read when needed, so that the image is not copied.
     fn channels_of<'a>(&self, image: &'a Image, options: &Options) -> Result<Channels<'a>> {
-        Channels::of(image, options.channels, self.unet().nchan())
+        Channels::chosen(image, options, self.unet().nchan())
     }
 }
 
@@ -122,6 +134,7 @@ impl Backend for Cpu {
         let channels = self.channels_of(image, options)?;
         let row = |y: usize, out: &mut [f32]| channels.row(y, 0..width, out);
         work.levels = levels(row, height, width, self.unet().nchan(), &options.normalize, options.compat);
+        channels.leave_absent(&mut work.levels, options.compat);
         Ok(())
     }
 
@@ -208,6 +221,10 @@ impl Backend for Cpu {
         let mut flows = std::mem::take(&mut work.maps);
         let cellprob = flows.split_off(2 * size.0 * size.1);
         Ok((flows, cellprob))
+    }
+
+    fn map(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        Ok(std::mem::take(&mut work.maps))
     }
 
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {

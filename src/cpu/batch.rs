@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::blend::Blend;
+use super::conv::Window;
 use super::input::{Input, Scratch};
 use super::network::{State, Unet, forward_while, unit_length};
 use crate::Result;
@@ -135,6 +136,20 @@ impl<'a> Sum<'a> {
     }
 }
 
+/// The pixels of a tile that lie in the image: the padding is part of no result.
+fn needed(grid: &Grid, tile: Tile) -> Window {
+    let range = |start: usize, before: usize, image: usize, length: usize, flip: bool| {
+        let from = before.saturating_sub(start).min(length);
+        let to = (before + image).saturating_sub(start).clamp(from, length);
+        if flip { length - to..length - from } else { from..to }
+    };
+    let Grid { image, before, tile: size, .. } = grid;
+    Window {
+        rows: range(tile.y, before.0, image.0, size.0, tile.flip_y),
+        columns: range(tile.x, before.1, image.1, size.1, tile.flip_x),
+    }
+}
+
 impl Arena {
     fn take(&self, unet: &Unet, tile: (usize, usize), count: usize) -> Vec<Worker> {
         let mut workers = std::mem::take(&mut *self.0.lock().unwrap_or_else(|e| e.into_inner()));
@@ -183,7 +198,7 @@ impl Worker {
             let row = |y, columns, out: &mut [f32]| planes.row(plane, y, columns, &mut scratch, out);
             grid.cut(row, unet.nchan(), tile, &mut self.pixels);
             self.state.set_input(&self.pixels);
-            forward_while(unet, &mut self.state, values, &|| watch.go_on());
+            forward_while(unet, &mut self.state, &needed(grid, tile), values, &|| watch.go_on());
             watch.add(1)?;
             self.styles.extend(&self.state.style);
         }
@@ -194,5 +209,36 @@ impl Worker {
     fn output(&self, unet: &Unet, i: usize) -> (&[f32], &[f32]) {
         let (values, style) = (unet.nout() * self.tile.0 * self.tile.1, unet.style_length());
         (&self.values[i * values..][..values], &self.styles[i * style..][..style])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_pixels_of_the_image_are_needed_and_no_others() {
+        for (size, augment) in
+            [((52, 120), false), ((300, 500), false), ((40, 230), true), ((300, 500), true)]
+        {
+            let grid = Grid::new(size.0, size.1, 224, 0.1, augment);
+            for tile in grid.tiles() {
+                let needed = needed(&grid, tile);
+                let (height, width) = grid.tile;
+                let in_image =
+                    |i: usize, length: usize, flip: bool, start: usize, before: usize, image: usize| {
+                        let place = start + if flip { length - 1 - i } else { i };
+                        (before..before + image).contains(&place)
+                    };
+                for y in 0..height {
+                    let want = in_image(y, height, tile.flip_y, tile.y, grid.before.0, size.0);
+                    assert_eq!(needed.rows.contains(&y), want, "{size:?} {tile:?} {y}");
+                }
+                for x in 0..width {
+                    let want = in_image(x, width, tile.flip_x, tile.x, grid.before.1, size.1);
+                    assert_eq!(needed.columns.contains(&x), want, "{size:?} {tile:?} {x}");
+                }
+            }
+        }
     }
 }

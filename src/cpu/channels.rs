@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use ndarray::ArrayView3;
 
+use super::normalize::Levels;
 use crate::image::pixel::each;
 use crate::memory::zeros;
-use crate::plan::channels::{finite, present};
-use crate::{Image, Pixels, Result};
+use crate::plan::channels::{chosen, finite, present};
+use crate::{Compat, Image, Options, Pixels, Result};
 
 /// The network's channels of an image. They are read from its pixels when needed, without a copy.
 #[derive(Clone, Copy)]
@@ -27,6 +28,18 @@ impl<'a> Channels<'a> {
     pub fn of(image: &'a Image, choice: [usize; 2], nchan: usize) -> Result<Self> {
         present(image.channels(), choice)?;
         Ok(Channels { pixels: image.pixels(), choice, nchan })
+    }
+
+    /// Those that the options choose.
+    pub(crate) fn chosen(image: &'a Image, options: &Options, nchan: usize) -> Result<Self> {
+        Channels::of(image, chosen(options, image.channels(), nchan)?, nchan)
+    }
+
+    /// Leaves zeros of the channel that the image does not have. The original scales it by `lowhigh`.
+    pub(crate) fn leave_absent(&self, levels: &mut [Levels], compat: Compat) {
+        if self.choice[1] == 0 && compat == Compat::None {
+            levels.iter_mut().skip(1).for_each(|levels| *levels = Levels::ZEROS);
+        }
     }
 
     /// Checks that all pixels are finite.

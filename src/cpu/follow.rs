@@ -7,7 +7,7 @@ use crate::options::Sampling;
 use crate::watch::GoOn;
 
 /// Pixels that one task follows. Their number does not change the result.
-pub(super) const CHUNK: usize = 4096;
+const CHUNK: usize = 4096;
 
 /// The pixels in cells and the points where their walks ended.
 #[derive(Clone, Debug, Default)]

@@ -18,14 +18,14 @@ struct CpuLane {
     pool: Pool,
 }
 
-/// One lane, to which others can be added while it is busy; all share the weights and the threads. One image uses all
+/// One lane, of a model and another one for the planes of volumes across y and x, to which others can be added while it is busy; all share the weights and the threads. One image uses all
 /// threads, so a second lane would not make it faster.
-pub(crate) fn lanes(model: &Model, isa: Option<Isa>, pool: Pool) -> Lanes {
+pub(crate) fn lanes(model: &Model, ortho: Option<&Model>, isa: Option<Isa>, pool: Pool) -> Lanes {
+    let unet = |model: &Model| Arc::new(Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
+    let (unet, ortho) = pool.install(|| (unet(model), ortho.map(unet)));
     let model = model.clone();
-    let unet = pool.install(|| Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
-    let unet = Arc::new(unet);
     let lane = move || -> Box<dyn Lane> {
-        let engine = Engine::new(model.clone(), Cpu::new(unet.clone()));
+        let engine = Engine::new(model.clone(), Cpu::new(unet.clone(), ortho.clone()));
         Box::new(CpuLane { engine, pool: pool.clone() })
     };
     Lanes::new(vec![lane()], Some(Box::new(lane)))
@@ -54,6 +54,12 @@ impl Lane for CpuLane {
     fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found> {
         let CpuLane { engine, pool } = self;
         pool.install(|| pipeline::segment(&mut engine.backend, planes, scale, options, watch))
+    }
+
+    fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>> {
+        let CpuLane { engine, pool } = self;
+        engine.backend.hold(&[image], options);
+        pool.install(|| engine.restore(image, scale, options, watch))
     }
 
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {

@@ -1,4 +1,4 @@
-//! The stages on the CPU, one file each: channels → normalize → resize → tiles → network → blend → resize → follow →
+//! The stages on the CPU, one file each: channels → sharpen → normalize or tile_norm → resize → tiles → network → blend → resize → follow →
 //! cluster → flow_error → parts → components. Two files combine stages: input (channels, normalize and resize in one pass) and
 //! batch (the tiles of an image through the network). The stages of volumes have the same names in [`volume`].
 //!
@@ -21,7 +21,9 @@ pub mod network;
 pub mod normalize;
 pub mod parts;
 pub mod resize;
+pub mod sharpen;
 pub mod stitch;
+pub mod tile_norm;
 pub mod tiles;
 pub mod volume;
 

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights};
+use super::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights, Window};
 use crate::model::network::{Affine, Linear, Network, ResDown, ResUp};
 use crate::watch::GoOn;
 
@@ -202,6 +202,10 @@ impl State {
         maps + map(0, unet.nbase[0]) + middle + out(levels - 1)
     }
 
+    fn whole(&self) -> Window {
+        Window::whole((self.input.height, self.input.width))
+    }
+
     /// Copies a tile, `[height, width, nchan]`, to the input.
     pub fn set_input(&mut self, values: &[f32]) {
         let pixels = self.input.data.chunks_exact_mut(self.input.channels);
@@ -219,14 +223,16 @@ impl State {
 
 /// Runs the network on the input in `state`; `out` is `[nout, height, width]`.
 pub fn forward(unet: &Unet, state: &mut State, out: &mut [f32]) {
-    forward_while(unet, state, out, &|| true);
+    let needed = state.whole();
+    forward_while(unet, state, &needed, out, &|| true);
 }
 
-/// Like [`forward`], and stops early, with values that mean nothing, when `go_on` is false.
-pub(crate) fn forward_while(unet: &Unet, state: &mut State, out: &mut [f32], go_on: GoOn) {
+/// Like [`forward`], with values that mean nothing outside of what is `needed` of the tile. Stops early, with such values
+/// everywhere, when `go_on` is false.
+pub(crate) fn forward_while(unet: &Unet, state: &mut State, needed: &Window, out: &mut [f32], go_on: GoOn) {
     let convs = Convs { isa: unet.isa, go_on };
     run_down(unet, convs, state);
-    run_up(unet, convs, state, out);
+    run_up(unet, convs, state, needed, out);
 }
 
 /// How the convolutions run. `go_on` is asked before each band.
@@ -249,7 +255,8 @@ pub fn down(unet: &Unet, state: &mut State) {
 
 /// The second half: from the skips and the style vector to the output, `[nout, height, width]`.
 pub fn up(unet: &Unet, state: &mut State, out: &mut [f32]) {
-    run_up(unet, Convs { isa: unet.isa, go_on: &|| true }, state, out);
+    let needed = state.whole();
+    run_up(unet, Convs { isa: unet.isa, go_on: &|| true }, state, &needed, out);
 }
 
 fn run_down(unet: &Unet, convs: Convs, State { input, levels, middle, style, .. }: &mut State) {
@@ -266,8 +273,10 @@ fn run_up(
     unet: &Unet,
     convs: Convs,
     State { levels, middle, deepest, style, .. }: &mut State,
+    needed: &Window,
     out: &mut [f32],
 ) {
+    let windows = windows(needed, levels);
     std::mem::swap(&mut levels[unet.levels() - 1].out, deepest);
     for (n, block) in unet.up.iter().enumerate().rev() {
         let (level, below) = levels.split_at_mut(n + 1);
@@ -275,9 +284,26 @@ fn run_up(
             [] => (&*deepest, Some(&*deepest)),
             [below, ..] => (&below.out, None),
         };
-        res_up(block, convs, style, input, skip, &mut level[n].out, middle);
+        res_up(block, convs, style, (input, skip), &windows[n], &mut level[n].out, middle);
     }
-    output(unet, &levels[0].out, out);
+    output(unet, &levels[0].out, needed, out);
+}
+
+/// What is needed of each convolution's result on the way up, at each level.
+///
+/// The style needs all of the tile, so nothing is left out on the way down.
+fn windows(needed: &Window, levels: &[Level]) -> Vec<[Window; 4]> {
+    let mut needed = needed.clone();
+    let of_level = |level: &Level| {
+        let size = (level.out.height, level.out.width);
+        let third = needed.clone();
+        let second = third.read(size);
+        let first = second.read(size);
+        let zeroth = first.read(size);
+        needed = zeroth.read(size).halved();
+        [zeroth, first, second, third]
+    };
+    levels.iter().map(of_level).collect()
 }
 
 /// See [`ResDown`] for the formula.
@@ -301,19 +327,20 @@ fn res_up(
     block: &Up,
     convs: Convs,
     style: &[f32],
-    input: &Map,
-    skip: Option<&Map>,
+    (input, skip): (&Map, Option<&Map>),
+    needed: &[Window; 4],
     x: &mut Map,
     middle: &mut Map,
 ) {
     let Up { before0, conv0, skip_scale, shift1, conv1, proj, scale2, shift2, conv2, shift3, conv3 } = block;
     let (shift1, shift2, shift3) = (shift1.of(style), shift2.of(style), shift3.of(style));
     middle.resize(x);
-    let first = convs.of(input, conv0).act(&before0.scale, &before0.shift).bias(&shift1).relu();
-    first.skip(skip.unwrap_or(x), skip_scale).write(convs.isa, middle);
-    convs.of(middle, conv1).proj(input, skip.is_none(), proj).write(convs.isa, x);
-    convs.of(x, conv2).act(scale2, &shift2).bias(&shift3).relu().write(convs.isa, middle);
-    convs.of(middle, conv3).accumulate().write(convs.isa, x);
+    let first = convs.of(input, conv0).only(&needed[0]).act(&before0.scale, &before0.shift).bias(&shift1);
+    first.relu().skip(skip.unwrap_or(x), skip_scale).write(convs.isa, middle);
+    convs.of(middle, conv1).only(&needed[1]).proj(input, skip.is_none(), proj).write(convs.isa, x);
+    let third = convs.of(x, conv2).only(&needed[2]).act(scale2, &shift2);
+    third.bias(&shift3).relu().write(convs.isa, middle);
+    convs.of(middle, conv3).only(&needed[3]).accumulate().write(convs.isa, x);
 }
 
 impl Linear {
@@ -343,7 +370,7 @@ pub fn unit_length(style: &mut [f32]) {
 }
 
 /// Batch norm, ReLU and the last 1×1 convolution.
-fn output(unet: &Unet, x: &Map, out: &mut [f32]) {
+fn output(unet: &Unet, x: &Map, needed: &Window, out: &mut [f32]) {
     let (norm, bias) = (&unet.before_output, &unet.output_bias);
     let plane = x.height * x.width;
     let mut rows: Vec<Vec<&mut [f32]>> = (0..x.height).map(|_| Vec::with_capacity(unet.nout)).collect();
@@ -352,10 +379,12 @@ fn output(unet: &Unet, x: &Map, out: &mut [f32]) {
             rows[y].push(row);
         }
     }
-    rows.into_par_iter().enumerate().for_each_init(
+    let rows = rows.into_par_iter().enumerate().filter(|(y, _)| needed.rows.contains(y));
+    rows.for_each_init(
         || vec![0.0; x.channels],
         |active, (y, mut rows)| {
-            for (column, pixel) in x.row(y).chunks_exact(x.channels).enumerate() {
+            let pixels = x.row(y).chunks_exact(x.channels).enumerate();
+            for (column, pixel) in pixels.take(needed.columns.end).skip(needed.columns.start) {
                 let values = pixel.iter().zip(&norm.scale).zip(&norm.shift);
                 for (active, ((v, s), t)) in active.iter_mut().zip(values) {
                     *active = (v * s + t).max(0.0);
@@ -387,4 +416,43 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         half /= 2;
     }
     sums[0] + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Model;
+
+    #[test]
+    fn what_is_not_needed_of_a_tile_changes_nothing_else() {
+        let model = Model::named("nuclei").unwrap();
+        let (height, width) = (48, 80);
+        let input: Vec<f32> = (0..2 * height * width).map(|i| (i * 7919 % 97) as f32 / 97.0).collect();
+        for isa in Isa::all() {
+            let unet = Unet::new(model.network(), isa);
+            let run = |needed: &Window| {
+                // Maps of zeros, so that nothing is left of another run.
+                let mut state = State::new(&unet, height, width);
+                state.set_input(&input);
+                let mut out = vec![f32::NAN; 3 * height * width];
+                forward_while(&unet, &mut state, needed, &mut out, &|| true);
+                (out, state.style)
+            };
+            let (whole, style) = run(&Window::whole((height, width)));
+            for (rows, columns) in [(14..33, 9..52), (0..48, 71..80), (47..48, 0..1), (8..40, 14..66)] {
+                let needed = Window { rows, columns };
+                let (part, of_part) = run(&needed);
+                assert_eq!(of_part, style);
+                for (i, (part, whole)) in part.iter().zip(&whole).enumerate() {
+                    let (y, x) = (i / width % height, i % width);
+                    let want = if needed.rows.contains(&y) && needed.columns.contains(&x) {
+                        *whole
+                    } else {
+                        f32::NAN
+                    };
+                    assert_eq!(part.to_bits(), want.to_bits(), "{} {needed:?} at {y}, {x}", isa.name());
+                }
+            }
+        }
+    }
 }

@@ -13,6 +13,8 @@ use crate::plan::percentiles::{min_contrast, rank, steps, steps_of_volume};
 ///
 /// A channel in which all values are equal becomes zeros, also with `invert`. (The original does not change it, so that
 /// a blank image may get masks.)
+///
+/// With `lowhigh`, its numbers are in place of the percentiles, whatever the values are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
     low: f32,
@@ -23,6 +25,13 @@ pub struct Levels {
 }
 
 impl Levels {
+    /// All values become 0.
+    pub(crate) const ZEROS: Levels = Levels { low: 0.0, range: 0.0, invert: false, constant: true };
+
+    fn fixed([low, high]: [f64; 2], invert: bool) -> Self {
+        Levels { low: low as f32, range: (high - low) as f32, invert, constant: false }
+    }
+
     /// Normalises a value of the channel.
     pub fn apply(&self, value: f32) -> f32 {
         if self.constant {
@@ -80,6 +89,9 @@ fn levels_of_rows(
     options: &Normalize,
     compat: Compat,
 ) -> Vec<Levels> {
+    if let Some(lowhigh) = options.lowhigh {
+        return lowhigh.into_iter().take(nchan).map(|range| Levels::fixed(range, options.invert)).collect();
+    }
     let across = *across;
     let scratch = || vec![0.0; width * nchan];
     // The values of a channel in the rows of the sample and every `across`th column.

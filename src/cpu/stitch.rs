@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::memory::{enough, require};
 use crate::metrics::Cell;
+use crate::text::number;
 use crate::{Compat, Error, Result};
 use runs::{Overlap, Plane};
 
@@ -32,11 +33,24 @@ const BYTES_OF_RUN: u64 = 128;
 /// [`Error::Memory`]; [`Error::Option`] for a threshold that is not from 0 to 1; [`Error::Image`] for fewer than two planes, planes of
 /// different sizes, and more labels than 32 bits have. The labels are then unchanged.
 pub fn stitch(planes: &mut [ArrayViewMut2<u32>], threshold: f64, compat: Compat) -> Result<u32> {
+    stitch_within(planes, threshold, compat, None)
+}
+
+/// Like [`stitch`], with at most so many bytes beside the labels; `None` takes what is free.
+///
+/// # Errors
+/// Those of [`stitch`].
+pub fn stitch_within(
+    planes: &mut [ArrayViewMut2<u32>],
+    threshold: f64,
+    compat: Compat,
+    memory: Option<u64>,
+) -> Result<u32> {
     check(planes, threshold)?;
     let what = || format!("stitching {} planes", planes.len());
     enough(what, || {
         let runs = planes.par_iter().map(Plane::count).sum::<usize>();
-        require(runs as u64 * BYTES_OF_RUN, None);
+        require(runs as u64 * BYTES_OF_RUN, memory);
         Ok(())
     })?;
     let masks: Vec<Plane> = planes.par_iter().map(Plane::of).collect();
@@ -97,7 +111,7 @@ pub(crate) fn check_threshold(threshold: f64) -> Result<()> {
         true => Ok(()),
         false => Err(Error::option(
             "stitch_threshold",
-            format!("is {threshold}, but must be from 0 to 1 (an IoU)"),
+            format!("is {}, but must be from 0 to 1 (an IoU)", number(threshold)),
         )),
     }
 }

@@ -13,12 +13,14 @@ use super::flow_error::{self, drop_bad_flows};
 use super::follow::{self, Points, follow};
 use super::handover::{self, DeviceImage, copy_pixels, write_labels};
 use super::network::{State, Unet, forward};
-use super::normalize::{self, normalize};
+use super::normalize::{self, normalize, scale};
 use super::parts::{self, keep_largest_parts};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Input, Job, Size};
+use crate::memory::zeros;
 use crate::options::{Compat, Options};
+use crate::plan::channels::chosen;
 use crate::plan::grid::Grid;
 use crate::plan::memory::{self, OnGpu};
 use crate::spares::Spares;
@@ -92,6 +94,15 @@ pub(crate) enum Source<'a> {
     Host(&'a Image),
     /// In the GPU's memory. The labels may be written there too.
     Device(&'a DeviceImage),
+}
+
+impl Source<'_> {
+    fn channels(self) -> usize {
+        match self {
+            Source::Host(image) => image.channels(),
+            Source::Device(image) => image.shape[2],
+        }
+    }
 }
 
 impl Input for Source<'_> {
@@ -300,12 +311,19 @@ impl Backend for Cuda {
                 image.shape[2]
             }
         };
-        channels(&self.gpu, &work.raw, size, count, options.channels, nchan, &mut work.pixels)
+        channels(&self.gpu, &work.raw, size, count, chosen(options, count, nchan)?, nchan, &mut work.pixels)
     }
 
     fn normalize(&mut self, work: &mut Work, image: Source, options: &Options) -> Result<()> {
         let ((height, width), nchan) = (image.size(), self.unet.nchan());
         let scratch = &mut self.scratch.normalize;
+        if let Some(lowhigh) = options.normalize.lowhigh {
+            let has_second = chosen(options, image.channels(), nchan)?[1] > 0;
+            let all = has_second || options.compat == Compat::V3_1_1;
+            let ranges = &lowhigh[..if all { nchan } else { 1 }];
+            let invert = options.normalize.invert;
+            return scale(&self.gpu, &mut work.pixels, height * width, nchan, ranges, invert, scratch);
+        }
         let how = (&options.normalize, options.compat);
         normalize(&self.gpu, &mut work.pixels, height, width, nchan, how, scratch)
     }
@@ -410,6 +428,12 @@ impl Backend for Cuda {
         let (mut flows, mut cellprob) = (self.spares.floats(2 * pixels), self.spares.floats(pixels));
         work.pinned.download_to(&self.gpu, &work.maps, &mut [&mut flows, &mut cellprob])?;
         Ok((flows, cellprob))
+    }
+
+    fn map(&mut self, work: &mut Work) -> Result<Vec<f32>> {
+        let mut map = zeros(work.maps.len());
+        work.pinned.download_to(&self.gpu, &work.maps, &mut [&mut map])?;
+        Ok(map)
     }
 
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {

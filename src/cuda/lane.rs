@@ -96,6 +96,10 @@ impl Lane for CudaLane {
         pipeline::segment(&mut self.0.backend, planes, scale, options, watch)
     }
 
+    fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>> {
+        self.0.restore(Source::Host(image), scale, options, watch)
+    }
+
     fn style(&mut self, images: &[&Image], options: &Options) -> Vec<Result<Vec<f32>>> {
         self.0.style(&on_host(images), options)
     }

@@ -105,6 +105,49 @@ fn apply(
     kernels::normalize_apply(gpu, grid, block, 0, pixels.get_mut(), states, values, nchan as i32, invert)
 }
 
+/// Scales each channel of `pixels`, `[height, width, nchan]`, in place: of the two numbers that `ranges` has for it the first
+/// becomes 0 and the second 1. Channels behind those become zeros.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub fn scale(
+    gpu: &Gpu,
+    pixels: &mut Buffer<f32>,
+    size: usize,
+    nchan: usize,
+    ranges: &[[f64; 2]],
+    invert: bool,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let state = |channel: usize| {
+        let [low, high] = ranges.get(channel).copied().unwrap_or_default();
+        Channel {
+            prefix: Default::default(),
+            rank: Default::default(),
+            blocks: Default::default(),
+            // What does not vary is not inverted.
+            varies: (channel < ranges.len()).into(),
+            low: low as f32,
+            range: (high - low) as f32,
+            histogram: [[[0; kernels::BINS as usize]; kernels::RANKS as usize]; kernels::PASSES as usize],
+        }
+    };
+    scratch.0.upload(gpu, &(0..nchan).map(state).collect::<Vec<_>>())?;
+    let (values, invert) = ((size * nchan) as u32, i32::from(invert));
+    let (grid, block) = ((values.div_ceil(THREADS), 1, 1), (THREADS, 1, 1));
+    kernels::normalize_apply(
+        gpu,
+        grid,
+        block,
+        0,
+        pixels.get_mut(),
+        scratch.0.get(),
+        values,
+        nchan as i32,
+        invert,
+    )
+}
+
 impl Sample {
     /// The pixels from which the percentiles are computed: a regular grid in a large image, all pixels of a small one.
     fn new(height: usize, width: usize) -> Self {

@@ -33,7 +33,8 @@ impl Segmenter {
     /// called as in [`Segmenter::segment_with_progress`].
     ///
     /// # Errors
-    /// [`Error::Option`] for an option that is out of range, and [`Error::Device`] when the segmenter does not run on
+    /// [`Error::Option`] for an option that is out of range or that the processor has to prepare pixels for
+    /// ([`Normalize::sharpen_radius`](crate::Normalize), `smooth_radius` and `tile_norm_blocksize`), and [`Error::Device`] when the segmenter does not run on
     /// this GPU. Each image has a result of its own, which may be an error of [`Segmenter::segment`], or
     /// [`Error::Device`] for an address that is not in the GPU's memory or not a multiple of the value's bytes.
     ///
@@ -48,6 +49,11 @@ impl Segmenter {
         progress: &mut Progress,
     ) -> Result<Vec<Result<OnDevice>>> {
         self.check(options)?;
+        if options.normalize.needs_planes() {
+            let reason =
+                "sharpening, smoothing and blocks run on the processor: give pixels in the host's memory";
+            return Err(Error::option("normalize", reason));
+        }
         let device = Device::Cuda(ordinal);
         if !self.lanes.devices().contains(&device) {
             return Err(Error::device(device, "the model was not loaded onto it"));
@@ -102,6 +108,7 @@ impl CudaLane {
             let mut found = engine.find(job, options, watch)?;
             let mut cells = None;
             match job.input {
+                _ if !options.compute_masks => (),
                 Source::Device(image) if let Some(to) = image.labels => {
                     cells = Some(engine.backend.write_labels(&mut job.work, image, to)?);
                 }

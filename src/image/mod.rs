@@ -7,8 +7,8 @@ mod stack;
 
 #[cfg(feature = "files")]
 pub use files::{
-    EXTENSIONS, LABEL_EXTENSIONS, ReadOptions, UNREADABLE, decode, decode_labels, read, read_label_stack,
-    read_labels, read_with,
+    EXTENSIONS, LABEL_EXTENSIONS, LabelStack, ReadOptions, UNREADABLE, decode, decode_labels, read,
+    read_label_stack, read_labels, read_with,
 };
 pub use pixel::{Pixel, PixelType, Pixels};
 pub use stack::{Axis, Layout, Note, PixelSize, Stack};

@@ -170,6 +170,22 @@ impl Model {
         &self.name
     }
 
+    /// The last part of the name, which for a file is its name without the folder.
+    pub(crate) fn file_name(&self) -> &str {
+        let name = self.name.strip_prefix(places::ORIGINAL).unwrap_or(&self.name);
+        name.rsplit(['/', std::path::MAIN_SEPARATOR]).next().unwrap_or(name)
+    }
+
+    /// The diameter in pixels to which a network that restores images expects cells to be scaled: what the original takes for
+    /// those that it publishes, otherwise what the file says.
+    pub(crate) fn restored_diameter(&self) -> f64 {
+        match self.file_name() {
+            name if !original::restores(name) => f64::from(self.diam_mean),
+            name if name.contains("nuclei") => 17.0,
+            _ => f64::from(DIAM_MEAN),
+        }
+    }
+
     /// The diameter in pixels to which the network expects cells to be scaled.
     pub fn diam_mean(&self) -> f32 {
         self.diam_mean

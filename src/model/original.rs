@@ -34,8 +34,17 @@ pub(super) fn unsupported(name: &str) -> Option<&'static str> {
     if name.starts_with("transformer_") || name == "neurips_cellpose_transformer" {
         return Some("is a transformer of cellpose 3; flowmask runs only its U-Nets");
     }
-    let restores = name.split_once('_').is_some_and(|(does, _)| RESTORATION.contains(&does));
-    restores.then_some("is a network of cellpose 3 that restores images, which is not there yet")
+    let begins = RESTORATION.contains(&name.split('_').next().unwrap_or_default());
+    (begins && !restores(name)).then_some(
+        "is no network of cellpose 3: those that restore images have names such as denoise_cyto3, deblur_cyto2 and upsample_nuclei",
+    )
+}
+
+/// Whether it is a network of cellpose 3 that restores images.
+pub(super) fn restores(name: &str) -> bool {
+    let mut parts = name.split('_');
+    let (does, last) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or_default());
+    (RESTORATION.contains(&does) || does == "aniso") && ["cyto3", "cyto2", "nuclei"].contains(&last)
 }
 
 /// What to write for a model of the original that was named without `cellpose:`; nothing for any other name.
@@ -49,7 +58,7 @@ pub(super) fn fetching(name: &str) -> String {
     if super::pull::published().iter().any(|known| known == name) {
         return format!("`flowmask models pull {name}` downloads it, or the original at its first use");
     }
-    match is_unet(name) || ["cyto", "nuclei"].contains(&name) {
+    match is_unet(name) || restores(name) || ["cyto", "nuclei"].contains(&name) {
         true => "the original downloads it at its first use".into(),
         false => "`flowmask models` lists those that are there".into(),
     }

@@ -79,6 +79,10 @@ fn find_in(name: &str, folder: Option<&Path>) -> Result<Place> {
     }
     let path = Path::new(name);
     if !path.exists() {
+        if original::restores(name) {
+            // No built-in model has such a name.
+            return find_original(name, name, folder);
+        }
         let known = original::unsupported(name).map(String::from).or_else(|| original::prefix(name));
         if let Some(reason) = known {
             return Err(Error::model(name, reason));
@@ -168,7 +172,22 @@ mod tests {
         for name in ["cpsam", "cpsam_v2", "cellpose:cpsam"] {
             assert!(reason(name).contains("transformer of cellpose 4"), "{}", reason(name));
         }
-        assert!(reason("denoise_cyto3").contains("not there yet"));
+        // Networks that restore images need no prefix.
+        std::fs::write(folder.path().join("upsample_per_cyto2"), "").unwrap();
+        assert_eq!(find("upsample_per_cyto2").unwrap(), file("upsample_per_cyto2"));
+        assert_eq!(find("cellpose:upsample_per_cyto2").unwrap(), file("upsample_per_cyto2"));
+        std::fs::remove_file(folder.path().join("upsample_per_cyto2")).unwrap();
+        let missing = reason("denoise_cyto3");
+        assert!(missing.contains("\"denoise_cyto3\"") && missing.contains(folder.path().to_str().unwrap()));
+        assert_eq!(
+            missing.contains("`flowmask models pull denoise_cyto3`"),
+            cfg!(feature = "pull"),
+            "{missing}"
+        );
+        for name in ["denoise", "deblur_cells", "cellpose:denoise"] {
+            assert!(reason(name).contains("have names such as denoise_cyto3"), "{}", reason(name));
+        }
+        assert!(reason("denoised.tif").contains("neither a file"));
         assert!(find_in("cellpose:cyto3", None).is_err());
         assert!(find("no such file").unwrap_err().to_string().contains("cyto, nuclei"));
 

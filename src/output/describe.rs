@@ -7,18 +7,18 @@ use crate::image::{Layout, PixelSize};
 
 /// The description of these planes; `None` for one plane of unknown size.
 ///
-/// ImageJ's lines are understood by all of these programs, for labels of 32 bits too. They know time and depth alone:
-/// other axes are written as tifffile's JSON.
+/// ImageJ's lines are understood by all of these programs, for labels of 32 bits too. They know time, depth and channels
+/// (the last axis) alone: other axes are written as tifffile's JSON.
 pub(super) fn text(layout: &Layout, (height, width): (usize, usize)) -> Option<String> {
     let axes = &layout.axes;
     let lengths: Vec<usize> = axes.iter().map(|axis| axis.length).collect();
-    let known = match &layout.letters()[..] {
+    let letters = layout.letters();
+    let known = match letters.strip_suffix('C').unwrap_or(&letters) {
         "" | "T" | "Z" | "TZ" => true,
         one => one.chars().count() == 1,
     };
     if !known {
         let shape: Vec<_> = lengths.iter().chain(&[height, width]).map(usize::to_string).collect();
-        let letters = layout.letters();
         return Some(format!(r#"{{"shape": [{}], "axes": "{letters}YX"}}"#, shape.join(", ")));
     }
     if axes.is_empty() && layout.pixel_size == PixelSize::default() {
@@ -30,6 +30,7 @@ pub(super) fn text(layout: &Layout, (height, width): (usize, usize)) -> Option<S
         match axis.letter {
             'T' => text += &format!("frames={}\n", axis.length),
             'Z' => text += &format!("slices={}\n", axis.length),
+            'C' => text += &format!("channels={}\n", axis.length),
             _ => {}
         }
     }
@@ -97,6 +98,8 @@ mod tests {
     #[test]
     fn time_and_depth_are_told_to_imagej_and_other_axes_to_tifffile() {
         assert_eq!(text(&layout(&[]), (5, 6)), None);
+        let channels = text(&layout(&[('Z', 4), ('C', 2)]), (5, 6)).unwrap();
+        assert_eq!(channels, "ImageJ=1.54f\nimages=8\nslices=4\nchannels=2\nhyperstack=true\nloop=false\n");
         let movie = text(&layout(&[('T', 2), ('Z', 4)]), (5, 6)).unwrap();
         assert_eq!(movie, "ImageJ=1.54f\nimages=8\nframes=2\nslices=4\nhyperstack=true\nloop=false\n");
         let planes = text(&layout(&[('Q', 3)]), (5, 6)).unwrap();

@@ -117,10 +117,10 @@ pub fn save_labels_as(
     let narrow = max_label <= u32::from(u16::MAX);
     write_atomic(to, |writer| match (format, narrow) {
         (Format::Tif, true) => {
-            labels::tif::<_, tiff::encoder::colortype::Gray16>(writer, masks, layout, |v| v as u16)
+            labels::tif::<_, _, tiff::encoder::colortype::Gray16>(writer, masks, layout, |v| v as u16)
         }
         (Format::Tif, false) => {
-            labels::tif::<_, tiff::encoder::colortype::Gray32>(writer, masks, layout, |v| v)
+            labels::tif::<_, _, tiff::encoder::colortype::Gray32>(writer, masks, layout, |v| v)
         }
         (Format::Npy, true) => labels::npy(writer, masks, layout, |v| v as u16),
         (Format::Npy, false) => labels::npy(writer, masks, layout, |v| v),

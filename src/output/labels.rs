@@ -1,4 +1,4 @@
-//! Writers of label images: TIFF, PNG and NPY.
+//! Writers of label images, and of others: TIFF, PNG and NPY.
 
 use std::io::{self, Seek, Write};
 
@@ -17,11 +17,11 @@ use crate::npy::{self, Number};
 const MAX_CLASSIC: u64 = (1 << 32) - (1 << 24);
 
 /// Writes one page for each plane. The first page has a description of the axes and the size of a pixel.
-pub(super) fn tif<W: Write + Seek, C: ColorType>(
+pub(super) fn tif<W: Write + Seek, T: Copy, C: ColorType>(
     writer: W,
-    masks: &[ArrayView2<u32>],
+    masks: &[ArrayView2<T>],
     layout: &Layout,
-    narrow: fn(u32) -> C::Inner,
+    narrow: fn(T) -> C::Inner,
 ) -> io::Result<()>
 where
     C::Inner: Copy,
@@ -30,9 +30,9 @@ where
     // Deflate can make a page a little longer.
     let bytes = masks.iter().map(|plane| plane.len() as u64 * size_of::<C::Inner>() as u64 * 65 / 64 + 4096);
     let result = if bytes.sum::<u64>() < MAX_CLASSIC {
-        TiffEncoder::new(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, layout, narrow))
+        TiffEncoder::new(writer).and_then(|encoder| pages::<_, _, _, C>(encoder, masks, layout, narrow))
     } else {
-        TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, C>(encoder, masks, layout, narrow))
+        TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, _, C>(encoder, masks, layout, narrow))
     };
     result.map_err(|e| match e {
         TiffError::IoError(e) => e,
@@ -40,11 +40,11 @@ where
     })
 }
 
-fn pages<W: Write + Seek, K: TiffKind, C: ColorType>(
+fn pages<W: Write + Seek, K: TiffKind, T: Copy, C: ColorType>(
     encoder: TiffEncoder<W, K>,
-    masks: &[ArrayView2<u32>],
+    masks: &[ArrayView2<T>],
     layout: &Layout,
-    narrow: fn(u32) -> C::Inner,
+    narrow: fn(T) -> C::Inner,
 ) -> Result<(), TiffError>
 where
     C::Inner: Copy,
@@ -104,11 +104,11 @@ pub(crate) fn encode_png(
 }
 
 /// Writes an array of the axes of the planes, and then height and width.
-pub(super) fn npy<T: Number>(
+pub(super) fn npy<V: Copy, T: Number>(
     writer: impl Write,
-    masks: &[ArrayView2<u32>],
+    masks: &[ArrayView2<V>],
     layout: &Layout,
-    narrow: fn(u32) -> T,
+    narrow: fn(V) -> T,
 ) -> io::Result<()> {
     let (height, width) = masks.first().map_or((0, 0), |plane| plane.dim());
     let shape: Vec<usize> = layout.axes.iter().map(|axis| axis.length).chain([height, width]).collect();
@@ -133,9 +133,9 @@ mod tests {
         };
         let mut classic = io::Cursor::new(Vec::new());
         let layout = Layout::default().axes(vec![crate::image::Axis { letter: 'Z', length: 2 }]);
-        tif::<_, Gray32>(&mut classic, &views, &layout, |v| v).unwrap();
+        tif::<_, _, Gray32>(&mut classic, &views, &layout, |v| v).unwrap();
         let mut big = io::Cursor::new(Vec::new());
-        pages::<_, _, Gray32>(TiffEncoder::new_big(&mut big).unwrap(), &views, &layout, |v| v).unwrap();
+        pages::<_, _, _, Gray32>(TiffEncoder::new_big(&mut big).unwrap(), &views, &layout, |v| v).unwrap();
         let (classic, big) = (read("classic.tif", classic), read("big.tif", big));
         assert_eq!((classic.0, big.0, classic.1.planes.len()), (42, 43, 2));
         assert_eq!(classic.1, big.1);

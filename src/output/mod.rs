@@ -10,6 +10,8 @@ mod describe;
 #[cfg(feature = "files")]
 mod format;
 #[cfg(feature = "files")]
+mod images;
+#[cfg(feature = "files")]
 mod labels;
 mod outlines;
 #[cfg(feature = "files")]
@@ -21,6 +23,8 @@ pub use crate::mark::is_own;
 pub(crate) use csv::quoted;
 #[cfg(feature = "files")]
 pub use format::{Format, save_labels, save_labels_as};
+#[cfg(feature = "files")]
+pub use images::save_images;
 #[cfg(feature = "report")]
 pub(crate) use labels::encode_png;
 pub use outlines::outlines;

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView3;
 
-use crate::{Error, Result};
+use crate::{Error, Options, Result};
 
 /// The largest size of a pixel. Beyond it, sums over channels and differences of pixels would leave single precision;
 /// numbers like -3.4e38 stand for missing pixels. `kernels/pixels.cuh` has the same number.
@@ -13,6 +13,19 @@ pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
     match choice.into_iter().find(|&channel| channel > has) {
         None => Ok(()),
         Some(channel) => Err(Error::Image(format!("has {has} channels, channel {channel} is not there"))),
+    }
+}
+
+/// The channels, as [`present`] has them, that a network with `nchan` channels gets of an image that `has` so many.
+pub(crate) fn chosen(options: &Options, has: usize, nchan: usize) -> Result<[usize; 2]> {
+    if !options.all_channels {
+        return Ok(options.channels);
+    }
+    match has > nchan {
+        true => Err(Error::Image(format!(
+            "has {has} channels, and the network takes {nchan} of them: choose which"
+        ))),
+        false => Ok([1, if has > 1 { 2 } else { 0 }]),
     }
 }
 

@@ -99,6 +99,8 @@ impl Plan {
         // The maps, the copy of their last plane, the labels at two sizes, and the boxes of cells.
         let finish = maps(followed).saturating_add(followed.saturating_mul(NUMBER));
         let finish = finish.saturating_add(image.saturating_mul(3 * NUMBER));
+        // A network that restores has one map, and no stages follow.
+        let (follow, finish) = if network.nout == 1 { (0, maps(image)) } else { (follow, finish) };
         let with_tiles = |bytes: u64| bytes.saturating_add(tiles);
         Plan {
             present: network.weights.saturating_add(PROGRAM).saturating_add(work.others),
@@ -148,7 +150,7 @@ impl OnGpu {
             area(self.image).saturating_mul(self.nchan * NUMBER),
             tiles.saturating_mul(maps),
             area(self.small).saturating_mul(maps),
-            followed.saturating_mul(maps + NUMBER + STAGES),
+            followed.saturating_mul(maps + if self.nout == 1 { 0 } else { NUMBER + STAGES }),
             area(self.image).saturating_mul(NUMBER),
         ];
         arrays.into_iter().fold(0, u64::saturating_add)

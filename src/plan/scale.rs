@@ -5,10 +5,18 @@ use crate::{Diameter, Model};
 /// The factor that scales cells to the diameter that the model's network expects; 1 where the diameter is not known
 /// before the network has run.
 pub(crate) fn known_scale(model: &Model, diameter: Diameter) -> f64 {
+    known(model, diameter).map_or(1.0, |(scale, _)| scale)
+}
+
+/// The factor, and the diameter in pixels of the image; nothing where they are not known before the network has run.
+pub(crate) fn known(model: &Model, diameter: Diameter) -> Option<(f64, f64)> {
+    let expected = f64::from(model.diam_mean());
+    let of_diameter = |pixels: f64| Some((expected / pixels, pixels));
     match diameter {
-        Diameter::Pixels(pixels) => f64::from(model.diam_mean()) / pixels,
-        Diameter::Model => f64::from(model.diam_mean()) / f64::from(model.diameter()),
-        Diameter::Auto => 1.0,
+        Diameter::Pixels(pixels) => of_diameter(pixels),
+        Diameter::Model => of_diameter(model.diameter().into()),
+        Diameter::Scale(scale) => Some((scale, expected / scale)),
+        Diameter::Auto => None,
     }
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn segment<B: Volumes>(
             if options.flows {
                 (flows, cellprob) = backend.maps(&mut volume, size)?;
             }
-            let (style, masks) = (backend.styles(&mut volume)?, backend.labels(&mut volume)?);
+            let style = backend.styles(&mut volume)?;
+            let masks = if options.compute_masks { backend.labels(&mut volume)? } else { Vec::new() };
             Ok(Found { image, size, flows, cellprob, style, masks, time: start.elapsed() })
         },
     )
@@ -93,6 +94,9 @@ pub(crate) fn stages_after_network<B: Volumes>(
         backend.smooth(volume, size, options.flow3d_smooth, watch)?;
     }
     watch.add(1)?;
+    if !options.compute_masks {
+        return Ok(size);
+    }
     let niter = match (options.niter, options.resample) {
         (Some(niter), _) if niter > 0 => niter,
         (_, false) => 200,

@@ -19,7 +19,6 @@ fn flags_of_the_original_are_taken_or_answered() {
     assert!(run.stdout.contains("37 cells"), "{run:?}");
     assert_eq!(scene.names("out"), ["a_masks.png", "a_overlay.png"]);
     for (flag, says) in [
-        ("--pretrained_model_ortho nuclei", "not there yet"),
         ("--train", "not there yet"),
         ("--look_one_level_down", "--recursive"),
         ("--in_folders", "-o DIR"),
@@ -72,11 +71,14 @@ fn what_is_wrong_with_a_flag_is_said_in_one_line() {
         ("segment a.png --diameter -3", "--diameter"),
         ("segment a.png --norm-percentile 99 1", "--norm-percentile: must be"),
         ("segment a.png --tile-overlap 0.9", "--tile-overlap: must be"),
+        ("segment a.png --do-3d --anisotropy 1e300", "--anisotropy: is 1e300, but must be"),
         ("segmnet", "segment"),
     ] {
         let said = refused(&scene, words);
         assert!(said.contains(says) && !said.contains("Usage"), "{said}");
     }
+    scene.blank("a.png", 32, 32);
+    scene.run("segment a.png --kernels=").failed(2, "--kernels: is empty");
     let help = scene.run("").stderr;
     assert!(help.contains("Usage: flowmask") && help.lines().count() > 5, "{help}");
 }
@@ -108,6 +110,8 @@ fn what_is_wrong_in_a_file_of_flags_is_said_with_its_name() {
         ("overlay = 'yes'", "overlay cannot be this string"),
         ("diameter = true", "diameter cannot be this boolean"),
         ("norm-percentile = [1, 50, 99]", "norm-percentile cannot be this array"),
+        ("flow3d_smooth = [1, 2]", "flow3d-smooth"),
+        ("flow3d_smooth = [1, [2], 3]", "flow3d_smooth cannot be this array"),
         ("diameter = 'large'", "'large'"),
         ("a = 1\nb = = 2", "line 2"),
         ("segment = 3", "segment is not a table"),

@@ -12,6 +12,7 @@ mod flags;
 mod good;
 mod gpu;
 mod inputs;
+mod intensities;
 mod kept;
 #[cfg(target_os = "linux")]
 mod killed;
@@ -22,6 +23,7 @@ mod progress;
 mod pull;
 #[path = "../common/required.rs"]
 mod required;
+mod restore;
 #[path = "../common/run.rs"]
 mod run;
 mod scene;

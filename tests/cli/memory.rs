@@ -204,7 +204,7 @@ fn stitching_with_too_little_memory_is_an_error_of_its_file() {
     let labels: Vec<u8> = (0..20 * side * side).flat_map(|i| [(i % 2) as u8, 0]).collect();
     scene.npy("z.npy", "<u2", &format!("(20, {side}, {side})"), &labels);
     for kilobytes in (100_000..1_500_000).step_by(200_000) {
-        let run = limited(&scene, kilobytes, "stitch z.npy -o out");
+        let run = limited(&scene, kilobytes, "stitch z.npy --axes ZYX -o out");
         assert_eq!(run.code, Some(1), "{kilobytes}: {run:?}");
         assert!(run.stderr.contains("z.npy") && run.stderr.contains("memory"), "{run:?}");
         assert_eq!(run.stderr.lines().count(), 1, "{run:?}");

@@ -106,6 +106,27 @@ fn each_time_point_is_a_volume_of_its_own() {
 }
 
 #[test]
+fn a_second_model_sees_the_planes_across_y_and_x() {
+    let scene = Scene::new();
+    write(&scene, "stack.npy", &SIZE, &balls());
+    let flags = format!("segment stack.npy {FLAGS} --z-axis 0");
+    scene.run(&format!("{flags} -o one")).done();
+    scene.run(&format!("{flags} -o same --pretrained-model-ortho nuclei")).done();
+    assert!(planes(&scene, "one/stack_masks.tif") == planes(&scene, "same/stack_masks.tif"));
+    let run =
+        scene.run(&format!("{flags} --pretrained_model_ortho cyto")).failed(2, "cyto: is built otherwise");
+    assert!(run.stderr.contains("diam_mean) is 30.0, not 17.0"), "{run:?}");
+    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models/tiny.pth");
+    let run = scene.run(&format!("{flags} --pretrained_model_ortho {tiny}")).failed(2, "tiny.pth: is built");
+    assert!(run.stderr.contains("[2, 4, 8, 16, 32], not [2, 32, 64, 128, 256]"), "{run:?}");
+    assert!(!scene.path("stack_masks.tif").exists());
+    scene.run(&format!("{flags} --pretrained_model_ortho none")).failed(2, "none");
+    let plane =
+        scene.run("segment stack.npy --z-axis 0 --model nuclei --pretrained-model-ortho none -o planes");
+    assert!(plane.code == Some(0) && plane.stderr.contains("without --do-3d"), "{plane:?}");
+}
+
+#[test]
 fn what_cannot_be_a_volume_is_told_in_one_sentence() {
     let scene = Scene::new();
     let mut values = balls();
@@ -119,16 +140,26 @@ fn what_cannot_be_a_volume_is_told_in_one_sentence() {
     scene.run(&format!("segment stack.npy {FLAGS} --axes TYX")).failed(1, "TYX");
     scene
         .run(&format!("segment nan.npy {FLAGS} --z-axis 0"))
-        .failed(1, "plane 3: the pixel at row 5, column 7");
+        .failed(1, "nan.npy: in plane 3, the pixel at row 5, column 7");
+    write(&scene, "movie.npy", &[2, SIZE[0], SIZE[1], SIZE[2]], &[balls(), values].concat());
+    scene
+        .run(&format!("segment movie.npy {FLAGS} --axes TZYX"))
+        .failed(1, "movie.npy: at T 1: in plane 3, the pixel at row 5, column 7");
+    std::fs::remove_file(scene.path("movie.npy")).unwrap();
     scene
         .run(&format!("segment stack.npy {FLAGS} --z-axis 0 --memory 90MB"))
         .failed(1, "a volume of 10 planes");
     scene.run(&format!("segment stack.npy {FLAGS} --z-axis 0 --format png")).failed(1, "png");
-    for anisotropy in ["0", "-2", "nan"] {
+    for anisotropy in ["0", "-2", "nan", "1e300"] {
         let flags = format!("segment stack.npy --do-3d --z-axis 0 --anisotropy {anisotropy}");
         scene.run(&flags).failed(2, "--anisotropy");
     }
     scene.run("segment stack.npy --do-3d --flow3d-smooth 1,2").failed(2, "flow3d-smooth");
+    scene.file("flags.toml", "flow3d_smooth = [1, 2.5, 2]");
+    scene
+        .run("segment stack.npy --do-3d --z-axis 0 --anisotropy 0 --config flags.toml")
+        .failed(2, "--anisotropy");
+    std::fs::remove_file(scene.path("flags.toml")).unwrap();
     scene.run("segment stack.npy --do-3d --diameter auto").failed(2, "--diameter");
     assert_eq!(scene.names(""), ["nan.npy", "one.png", "stack.npy"]);
     // An error of one file does not stop the next.

@@ -1,6 +1,6 @@
 //! The golden runs of `CellposeModel.eval`: their images and options.
 
-use flowmask::{Compat, Diameter, Image, Model, Options, Sampling};
+use flowmask::{Compat, Diameter, Image, Model, Normalize, Options, Sampling};
 use ndarray::Array3;
 use serde_json::Value;
 
@@ -28,8 +28,8 @@ pub fn image(golden: &Golden, tag: &str) -> Image {
     .unwrap()
 }
 
-/// The options of a run; `None` if it uses arguments that flowmask does not offer.
-pub fn options(run: &Value, model: &Model) -> Option<Options> {
+/// The options of a run.
+pub fn options(run: &Value, model: &Model) -> Options {
     let mut options = Options::default().compat(Compat::V3_1_1);
     for (name, value) in run.as_object().unwrap() {
         let number = value.as_f64().unwrap_or(f64::NAN);
@@ -49,13 +49,24 @@ pub fn options(run: &Value, model: &Model) -> Option<Options> {
             "min_size" => options.min_size = number.max(0.0) as usize,
             "bsize" => options.bsize = number as usize,
             "tile_overlap" => options.tile_overlap = number,
-            "normalize" if value.get("percentile").is_some() => {
-                let percentile = [0, 1].map(|i| value["percentile"][i].as_f64().unwrap());
-                options.normalize = options.normalize.percentile(percentile);
-            }
-            "normalize" => return None,
+            "normalize" => options.normalize = normalize(value),
             other => panic!("argument {other}"),
         }
     }
-    Some(options)
+    options
+}
+
+fn normalize(dict: &Value) -> Normalize {
+    let mut normalize = Normalize::default();
+    for (name, value) in dict.as_object().unwrap() {
+        let number = value.as_f64().unwrap_or(f64::NAN);
+        match name.as_str() {
+            "percentile" => normalize.percentile = [0, 1].map(|i| value[i].as_f64().unwrap()),
+            "smooth_radius" => normalize.smooth_radius = number,
+            "sharpen_radius" => normalize.sharpen_radius = number,
+            "tile_norm_blocksize" => normalize.tile_norm_blocksize = number as usize,
+            other => panic!("argument normalize[{other}]"),
+        }
+    }
+    normalize
 }

@@ -1,7 +1,7 @@
 //! Pixels and labels in the GPU's memory.
 
 use flowmask::cuda::DeviceImage;
-use flowmask::{Error, Image, PixelType, Segmentation};
+use flowmask::{Error, Image, Normalize, Options, PixelType, Segmentation};
 use ndarray::{Array2, s};
 
 use super::scene::{Memory, discs, expected, image_of, options, segmenter};
@@ -67,6 +67,37 @@ fn images_of_all_types_and_strides_get_the_masks_of_the_host() {
     let found = unsafe { segmenter.segment_on_device(0, &[image], &options(), &mut |_| true) }.unwrap();
     let want = segmenter.segment(&Image::from_channels(bytes.view()).unwrap(), &options()).unwrap();
     assert!(found.into_iter().next().unwrap().unwrap().segmentation == want);
+}
+
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn options_of_the_input_work_or_are_refused() {
+    let gpu = gpu();
+    let segmenter = segmenter();
+    let pixels = discs(31, 35, 12);
+    let memory = Memory::of(&gpu, pixels.as_slice().unwrap());
+    let mut image = image_of(&memory, PixelType::U16, [31, 35, 2], 2);
+    let host = Image::from_channels(pixels.view()).unwrap();
+    let lowhigh = options().normalize(Normalize::default().lowhigh(Some([[5.0, 700.0], [0.0, 900.0]])));
+    // SAFETY: as the image says.
+    let run = |image: DeviceImage, options: &Options| unsafe {
+        segmenter.segment_on_device(0, &[image], options, &mut |_| true)
+    };
+    for options in [lowhigh.clone().channels([1, 0]), lowhigh.channels([2, 1]).all_channels(true)] {
+        let found = run(image, &options).unwrap().remove(0).unwrap();
+        assert!(found.segmentation == segmenter.segment(&host, &options).unwrap());
+    }
+    // Without masks, the place for labels stays as it is.
+    let labels = Memory::of(&gpu, &[7_u32; 31 * 35]);
+    image.labels = Some((labels.address(), 35 * 4));
+    let maps = options().compute_masks(false);
+    let found = run(image, &maps).unwrap().remove(0).unwrap();
+    assert!(found.cells == 0 && found.segmentation == segmenter.segment(&host, &maps).unwrap());
+    assert!(labels.read::<u32>().iter().all(|&label| label == 7));
+    for normalize in [Normalize::default().smooth_radius(2.0), Normalize::default().tile_norm_blocksize(50)] {
+        let said = run(image, &options().normalize(normalize)).unwrap_err().to_string();
+        assert!(said.contains("on the processor"), "{said}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Percentile normalisation.
 
 use flowmask::cpu::normalize::normalize as expected;
-use flowmask::cuda::normalize::{Scratch, normalize};
+use flowmask::cuda::normalize::{Scratch, normalize, scale};
 use flowmask::cuda::{Buffer, Gpu};
 use flowmask::{Compat, Normalize};
 
@@ -70,6 +70,32 @@ fn small_images() {
         for case in cases() {
             for options in [options(1.0, 99.0, false), options(0.0, 100.0, true), options(12.3, 50.0, true)] {
                 compare(gpu, &case, &options, &mut scratch);
+            }
+        }
+    });
+}
+
+/// The two numbers of each channel become 0 and 1; a channel that an image does not have stays zeros.
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn lowhigh() {
+    let ranges = [[-0.5, 40.25], [3.0, 7.0]];
+    on_device(|gpu| {
+        let mut scratch = Scratch::default();
+        for (shape, pixels) in cases() {
+            let [height, width, nchan] = shape;
+            let values = || Buffer::of(gpu, &pixels).unwrap();
+            for invert in [false, true] {
+                let options = Normalize::default().lowhigh(Some(ranges)).invert(invert);
+                let mut want = pixels.clone();
+                expected(&mut want, height, width, nchan, &options, Compat::None);
+                let mut all = values();
+                scale(gpu, &mut all, height * width, nchan, &ranges[..nchan], invert, &mut scratch).unwrap();
+                assert_bits(&format!("{shape:?}"), &all.download(gpu).unwrap(), &want);
+                let mut first = values();
+                scale(gpu, &mut first, height * width, nchan, &ranges[..1], invert, &mut scratch).unwrap();
+                want.iter_mut().skip(1).step_by(2).filter(|_| nchan == 2).for_each(|value| *value = 0.0);
+                assert_bits(&format!("{shape:?}, one"), &first.download(gpu).unwrap(), &want);
             }
         }
     });

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use flowmask::cuda::count;
 use flowmask::metrics::average_precision;
 use flowmask::{
-    Device, Diameter, Error, Image, Model, Normalize, Options, Precision, Sampling, Segmentation, Segmenter,
+    Builder, Device, Diameter, Error, Image, Model, Normalize, Options, Precision, Sampling, Segmentation,
+    Segmenter,
 };
 use ndarray::{Array2, Array3};
 
@@ -67,6 +68,12 @@ fn single_precision_finds_what_the_processor_finds() {
         default.clone().diameter(Diameter::Pixels(12.0)).resample(false).channels([2, 1]),
         default.clone().augment(true).sampling(Sampling::GridSample).min_size(40),
         default.clone().normalize(Normalize::default().enabled(false)),
+        // Steps that the processor prepares for both.
+        default.clone().normalize(Normalize::default().sharpen_radius(9.0).smooth_radius(1.5)),
+        default.clone().normalize(Normalize::default().tile_norm_blocksize(40)).channels([2, 0]),
+        default.clone().normalize(Normalize::default().lowhigh(Some([[10.0, 800.0]; 2]))),
+        default.clone().all_channels(true).diameter(Diameter::Scale(0.9)),
+        default.clone().compute_masks(false).diameter(Diameter::Scale(1.1)),
     ];
     for (i, options) in all.iter().enumerate() {
         let image = if options.normalize.enabled { &image } else { &unit };
@@ -80,6 +87,30 @@ fn single_precision_finds_what_the_processor_finds() {
     }
     let found = cuda.segment(&image, &all[0]).unwrap();
     assert!(found.cells() > 10, "{} cells", found.cells());
+}
+
+#[test]
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), ignore = "takes a GPU")]
+fn images_are_restored_as_on_the_processor() {
+    gpu();
+    let image = discs(64, 90, 18);
+    let options = Options::default().bsize(48).channels([1, 2]).diameter(Diameter::Pixels(24.0));
+    for (file, name) in [("tiny_1in_1out.pth", "denoise"), ("tiny_restore.safetensors", "upsample")] {
+        let bytes = std::fs::read(data(&format!("models/{file}"))).unwrap();
+        let restore = |device, precision| {
+            let builder = Builder::default().model(Model::from_bytes(name, &bytes).unwrap());
+            let restorer = builder.devices([device]).precision(precision).restorer().unwrap();
+            restorer.restore(&image, &options).unwrap().pixels().to_f32()
+        };
+        let want = restore(Device::Cpu, Precision::F32);
+        let most = want.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        for (precision, bound) in [(Precision::F32, 1e-4), (Precision::F16, 2e-2)] {
+            let got = restore(Device::Cuda(0), precision);
+            assert_eq!(got.dim(), want.dim());
+            let off = want.iter().zip(&got).fold(0.0_f32, |off, (w, g)| off.max((w - g).abs()));
+            assert!(off <= bound * (1.0 + most), "{name}, {precision:?}: {off} of {most}");
+        }
+    }
 }
 
 #[test]

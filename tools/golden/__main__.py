@@ -9,7 +9,10 @@ from pathlib import Path
 
 from tools import environment
 
-KINDS = "network", "transforms", "average", "dynamics", "flows", "metrics", "pipeline", "volume", "stitch"
+KINDS = (
+    *("network", "transforms", "average", "dynamics", "flows", "metrics", "pipeline", "volume", "stitch"),
+    *("options", "restore", "ortho"),
+)
 
 
 def main() -> int:

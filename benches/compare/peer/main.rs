@@ -13,6 +13,7 @@ mod gpu;
 mod question;
 mod side;
 mod stages;
+mod volumes;
 
 use question::{Result, Run};
 use side::Side;

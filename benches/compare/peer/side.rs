@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::question::{Array, Output, Result, Run, floats, like, one, paths, precision, shaped, size};
-use crate::stages;
+use crate::{stages, volumes};
 
 /// The model and the threads.
 pub struct Side {
@@ -40,7 +40,11 @@ impl Side {
     }
 
     pub fn prepare(&self, question: &Value) -> Result<Run> {
-        match question["stage"].as_str().unwrap_or_default() {
+        let stage = question["stage"].as_str().unwrap_or_default();
+        let volume = question["in_3d"] == true;
+        match stage {
+            "segment" if volume => self.segment_volume(question),
+            _ if volume => volumes::prepare(stage, question),
             "read" => stages::read(question),
             "normalize" => stages::normalise(question),
             "network" => match self.device {
@@ -128,6 +132,21 @@ impl Side {
             let named =
                 |(i, masks): (usize, Array2<u32>)| (format!("masks{i}"), Array::Label(masks.into_dyn()));
             Ok((seconds, masks.into_iter().enumerate().map(named).collect()))
+        }))
+    }
+
+    /// A volume of grey values.
+    fn segment_volume(&self, question: &Value) -> Result<Run> {
+        let planes = volumes::planes(&floats(question, "volume")?)?;
+        let segmenter = Segmenter::builder().model(Model::open(&self.path)?).threads(self.threads).build()?;
+        let diameter = question["diameter"].as_f64().context("diameter is not given")?;
+        let anisotropy = question["anisotropy"].as_f64().context("anisotropy is not given")?;
+        let options = Options::default().diameter(Diameter::Pixels(diameter)).anisotropy(anisotropy);
+        let options = options.compat(like(question)?.1);
+        Ok(Box::new(move || {
+            let begin = Instant::now();
+            let masks = segmenter.segment_volume(&planes, &options)?.masks;
+            one(begin, Ok(Array::Label(masks.into_dyn())))
         }))
     }
 }

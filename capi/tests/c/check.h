@@ -59,6 +59,7 @@ void test_callbacks(flowmask_model *model, const scene *s);
 void test_threads(flowmask_model *model, const scene *s);
 void test_misuse(flowmask_model *model, const scene *s);
 void test_files(flowmask_model *model, const scene *s, const char *path);
+void test_volumes(flowmask_model *model, const scene *s, const char *path);
 void test_fork(const scene *s);
 void test_models(const scene *s, const char *file);
 

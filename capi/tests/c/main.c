@@ -87,6 +87,7 @@ int main(int argc, char **argv) {
   test_callbacks(model, &s);
   test_misuse(model, &s);
   test_files(model, &s, argv[1]);
+  test_volumes(model, &s, argv[1]);
   options.log = NULL;
   flowmask_model *quiet = NULL;
   GOOD(flowmask_model_load(model_name, &options, &quiet));

@@ -63,6 +63,26 @@ int main(int, char **argv) {
   after.niter = static_cast<std::int32_t>(200 * wanted.diameter / model.info().diam_mean);
   CHECK(session.masks_from_flows(found.flows(), found.cellprob(), height, width, after).labels_u16() == narrow);
 
+  // A volume of six planes that lie in one another, and its planes joined.
+  std::vector<std::uint8_t> voxels;
+  for (int z = 0; z < 6; z++)
+    for (int y = 0; y < 18; y++) voxels.insert(voxels.end(), &pixels[(z + y) * width], &pixels[(z + y) * width] + 20);
+  flowmask_options deep = wanted;
+  deep.bsize = 32, deep.cellprob_threshold = -1e30, deep.flow_threshold = 0, deep.min_size = 1, deep.max_size_fraction = 10;
+  deep.anisotropy = 1.5, deep.flow3d_smooth[0] = 1, deep.flow3d_smooth[1] = 0.5;
+  const auto six = planes(voxels.data(), 6, 18, 20);
+  const Result volume = session.segment_volume(six, deep, [&](double done) { return last = done, true; });
+  const auto want = read<std::uint32_t>(folder + "/volume.raw"), want_stack = read<std::uint32_t>(folder + "/stack.raw");
+  CHECK(last == 1 && volume.info().depth == 6 && std::equal(want.begin(), want.end(), volume.labels()));
+  const auto stitched = session.segment_stack(six, 0.25, deep);
+  for (std::size_t z = 0; z < 6; z++)
+    CHECK(std::equal(stitched[z].labels(), stitched[z].labels() + 360, want_stack.begin() + 360 * z));
+  CHECK(session.masks_from_volume_flows(volume.flows(), volume.cellprob(), 6, 18, 20, deep).info().depth == 6);
+  std::uint32_t two[] = {1, 1, 2, 1};
+  CHECK(stitch(two, 2, 1, 2) == 1 && two[2] == 1);
+  save_labels(folder + "/two.tif", two, 2, 1, 2);
+  CHECK(File(folder + "/two.tif").info().planes == 2);
+
   // A label file is read again: 16 bits in two planes, which have the axis of depth.
   save_labels(folder + "/labels.tif", both);
   flowmask_read_options how = read_options();

@@ -47,6 +47,9 @@ pub struct Input {
     /// Channel of the nuclei, counted from 1; 0 means none
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub chan2: usize,
+    /// Give the network the channels of the image as they are, the cells' first; --chan and --chan2 choose none then
+    #[arg(long, alias = "all_channels", conflicts_with_all = ["chan", "chan2"])]
+    pub all_channels: bool,
     /// The cells are dark on a bright background
     #[arg(long)]
     pub invert: bool,
@@ -62,6 +65,8 @@ pub struct Input {
     /// Do not scale the intensities
     #[arg(long, alias = "no_norm", conflicts_with_all = ["norm_percentile", "invert"])]
     pub no_norm: bool,
+    #[command(flatten)]
+    pub steps: super::Steps,
 }
 
 #[derive(Args)]
@@ -81,6 +86,9 @@ pub struct Model {
     /// nuclei, and what a model file says about its training, its diam_labels]
     #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
     pub diameter: Option<Diameter>,
+    /// Scale the image by this for the network, in place of a diameter
+    #[arg(long, value_name = "FACTOR", conflicts_with = "diameter", allow_negative_numbers = true)]
+    pub rescale: Option<f64>,
     /// Average the network over flipped tiles that overlap by half (slower)
     #[arg(long)]
     pub augment: bool,
@@ -123,6 +131,15 @@ pub struct Cells {
         allow_negative_numbers = true
     )]
     pub min_size: i64,
+    /// Drop cells that cover more than this fraction of the image
+    #[arg(
+        long,
+        alias = "max_size_fraction",
+        default_value_t = 0.4,
+        value_name = "FRACTION",
+        allow_negative_numbers = true
+    )]
+    pub max_size_fraction: f64,
     /// Join the masks of neighbouring planes of a stack to cells of a volume where their IoU is at least this (0.25, say);
     /// 0 numbers the cells of each plane. Intensities are then scaled over all planes, and --min-size counts in all
     #[arg(
@@ -220,7 +237,7 @@ pub struct Speed {
 #[command(next_help_heading = "Configuration")]
 pub struct Config {
     /// Take flags from a TOML file, such as `diameter = 30` or `overlay = true`; those on the command line win. Tables
-    /// [segment], [styles] and [evaluate] are for one command
+    /// [segment], [restore], [styles] and [evaluate] are for one command
     #[arg(long = "config", id = "config", value_name = "FILE")]
     pub _file: Option<PathBuf>,
 }
@@ -247,5 +264,12 @@ pub enum Compat {
 pub enum Format {
     Tif,
     Png,
+    Npy,
+}
+
+/// The formats that hold several planes.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum StackFormat {
+    Tif,
     Npy,
 }

@@ -2,6 +2,8 @@
 //! accepted too.
 
 mod groups;
+mod restoration;
+mod steps;
 mod values;
 mod volumes;
 
@@ -11,6 +13,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
+pub use restoration::{Chan2, Restoration, Restore};
+pub use steps::Steps;
+use values::memory;
 pub use volumes::Volumes;
 
 const EXAMPLES: &str = "Examples:
@@ -43,12 +48,27 @@ Exit codes: 0 all files were compared, 1 some were not, 2 nothing could be compa
 
 const STITCH: &str = "\
 A label file of planes that were segmented one by one becomes NAME_stitched.tif, in which a cell has one label in all \
-planes. Planes of one time point are stitched, time points never.
+planes. Planes along Z are stitched; each time point is a volume of its own. Where a file does not say which axis is Z, \
+--axes or --z-axis does.
 
-Example:
+Of a folder or a pattern, the TIFF and NPY files are taken whose names end in _masks, _labels or the like, or all if there \
+are none; those that end in _stitched are left out.
+
+Examples:
   flowmask stitch stack_masks.tif --stitch-threshold 0.4
+  flowmask stitch results -o volumes
+  flowmask stitch masks.npy --axes ZYX
 
 Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
+
+const RESTORE: &str = "\
+Writes NAME_restored.tif, with 32-bit floats: the channels that --chan and --chan2 choose, of each plane. Images keep their \
+size; networks whose names begin with upsample_ enlarge them. `flowmask segment --restore MODEL` restores and segments.
+
+Example:
+  flowmask restore scans -o restored --model denoise_cyto3 --diameter 25
+
+Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
 
 const STYLES_HELP: &str =
     "Writes styles.csv and styles.npy, with one row for each image (for each plane of a stack), \
@@ -69,6 +89,9 @@ pub enum Command {
     /// Find the cells in images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
     Segment(Segment),
+    /// Remove noise or blur from images, or enlarge them, with a network of Cellpose 3
+    #[command(after_help = RESTORE)]
+    Restore(Restore),
     /// Join the masks of neighbouring planes in label files to cells of a volume
     #[command(after_help = STITCH)]
     Stitch(Stitch),
@@ -108,6 +131,8 @@ pub struct Segment {
     #[command(flatten)]
     pub volumes: Volumes,
     #[command(flatten)]
+    pub restoration: Restoration,
+    #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
     pub speed: Speed,
@@ -117,9 +142,22 @@ pub struct Segment {
 
 #[derive(Args)]
 pub struct Stitch {
-    /// Label files: TIFF, NPY, or _seg.npy of Cellpose
-    #[arg(required = true, value_name = "FILE")]
+    /// Label files (TIFF, NPY, or _seg.npy of Cellpose), folders, quoted patterns such as 'a/*_masks.tif', or - for a list on
+    /// standard input, with one name on each line
+    #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// Take the label files of all folders below a folder too, except hidden ones
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// Use only files whose name, without the extension, ends in SUFFIX
+    #[arg(long, alias = "img_filter", value_name = "SUFFIX", value_parser = utf8())]
+    pub img_filter: Option<String>,
+    /// What each axis of the files is, slowest first, such as ZYX or TZYX [default: what the file says]
+    #[arg(long, value_name = "LETTERS", conflicts_with = "z_axis")]
+    pub axes: Option<String>,
+    /// Axis of the depth, counted from 0, or from -1 at the end
+    #[arg(long, alias = "z_axis", value_name = "N", allow_negative_numbers = true)]
+    pub z_axis: Option<isize>,
     /// Join masks of neighbouring planes whose IoU is at least this, from 0 to 1
     #[arg(
         long,
@@ -129,23 +167,35 @@ pub struct Stitch {
         allow_negative_numbers = true
     )]
     pub stitch_threshold: f64,
-    /// Drop cells with fewer pixels than this in all planes together, and number the others anew
-    #[arg(long, alias = "min_size", default_value_t = 0, value_name = "PIXELS")]
-    pub min_size: usize,
+    /// Drop cells with fewer pixels than this in all planes together, and number the others anew; 0 or -1 drops none
+    #[arg(
+        long,
+        alias = "min_size",
+        default_value_t = 0,
+        value_name = "PIXELS",
+        allow_negative_numbers = true
+    )]
+    pub min_size: i64,
     /// Folder for the outputs, created if missing [default: beside each file]
     #[arg(short = 'o', long = "output", alias = "savedir", value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Format of the output, tif or npy
-    #[arg(long, value_enum, default_value_t = Format::Tif, value_name = "FORMAT")]
-    pub format: Format,
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t = StackFormat::Tif, value_name = "FORMAT")]
+    pub format: StackFormat,
     /// Number the labels as this version of Cellpose does: after an empty plane they may begin anew
     #[arg(long, value_enum, value_name = "VERSION")]
     pub compat: Option<Compat>,
     /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
     #[arg(long)]
     pub overwrite: bool,
+    /// The most memory for a file, for its labels and for stitching each, such as 4GB [default: what is free]
+    #[arg(long, value_parser = memory, value_name = "SIZE")]
+    pub memory: Option<u64>,
+    /// Print one line of JSON for each file
+    #[arg(long)]
+    pub json: bool,
     /// Print errors only
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,
 }
 

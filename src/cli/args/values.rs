@@ -34,6 +34,16 @@ pub fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads the lower and the higher intensity of all channels, or those of two channels.
+pub fn lowhigh(text: &str) -> Result<[[f64; 2]; 2], String> {
+    let numbers = text.split(',').map(|number| number.trim().parse::<f64>());
+    match numbers.collect::<Result<Vec<_>, _>>().as_deref() {
+        Ok(&[low, high]) => Ok([[low, high]; 2]),
+        Ok(&[low, high, low2, high2]) => Ok([[low, high], [low2, high2]]),
+        _ => Err("must be two intensities such as 100,4000, or four for two channels".into()),
+    }
+}
+
 /// Reads one number, which is for all axes, or one each for z, y and x.
 pub fn smooth(text: &str) -> Result<[f64; 3], String> {
     let numbers = text.split(',').map(|number| number.trim().parse::<f64>());
@@ -69,6 +79,15 @@ mod tests {
         assert_eq!((smooth("2"), smooth("1, 2,0.5")), (Ok([2.0; 3]), Ok([1.0, 2.0, 0.5])));
         for wrong in ["", "1,2", "1,2,3,4", "a", "1;2;3"] {
             assert!(smooth(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn intensities_are_two_numbers_or_four() {
+        assert_eq!(lowhigh("-1, 40.5"), Ok([[-1.0, 40.5]; 2]));
+        assert_eq!(lowhigh("1,2,3,4"), Ok([[1.0, 2.0], [3.0, 4.0]]));
+        for wrong in ["", "1", "1,2,3", "1;2", "a,b"] {
+            assert!(lowhigh(wrong).is_err(), "{wrong}");
         }
     }
 

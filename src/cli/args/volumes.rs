@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::super::usage::utf8;
 use super::values::smooth;
 
 #[derive(Args)]
@@ -24,13 +25,25 @@ pub struct Volumes {
         allow_negative_numbers = true
     )]
     pub flow3d_smooth: Option<[f64; 3]>,
+    /// The model that sees the planes across y and x of a volume, built like --model, which then sees only those across z
+    /// [default: --model sees all]
+    #[arg(
+        long,
+        aliases = ["pretrained_model_ortho", "model-ortho", "model_ortho"],
+        value_name = "MODEL",
+        value_parser = utf8()
+    )]
+    pub pretrained_model_ortho: Option<String>,
 }
 
 impl Volumes {
     /// The flags that are given and have no effect.
     fn unused(&self) -> Option<String> {
-        let given =
-            [("--anisotropy", self.anisotropy.is_some()), ("--flow3d-smooth", self.flow3d_smooth.is_some())];
+        let given = [
+            ("--anisotropy", self.anisotropy.is_some()),
+            ("--flow3d-smooth", self.flow3d_smooth.is_some()),
+            ("--pretrained-model-ortho", self.pretrained_model_ortho.is_some()),
+        ];
         let given: Vec<&str> = given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
         let unused = !self.do_3d && !given.is_empty();
         unused.then(|| {
@@ -41,13 +54,17 @@ impl Volumes {
 }
 
 impl super::Segment {
-    /// The flags of volumes that are given and have no effect.
-    pub fn unused(&self) -> Option<String> {
-        if self.volumes.do_3d && self.cells.stitch_threshold != 0.0 {
-            return Some(
-                "with --do-3d planes are one volume already, so --stitch-threshold changes nothing".into(),
-            );
+    /// The flags that are given and have no effect, a sentence each.
+    pub fn unused(&self) -> Vec<String> {
+        let stitched = self.cells.stitch_threshold != 0.0;
+        let mut notes = Vec::new();
+        if self.volumes.do_3d && stitched {
+            let note = "with --do-3d planes are one volume already, so --stitch-threshold changes nothing";
+            notes.push(note.into());
         }
-        self.volumes.unused()
+        notes.extend(self.volumes.unused());
+        let together = stitched && !self.volumes.do_3d || self.volumes.do_3d && self.cells.compat.is_none();
+        notes.extend(self.input.steps.unused(together).map(Into::into));
+        notes
     }
 }

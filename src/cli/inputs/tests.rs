@@ -1,6 +1,6 @@
 use super::*;
 
-const DAPI: Choice = Choice { suffix: Some("_dapi"), recursive: false };
+const DAPI: Choice = Choice { labels: false, suffix: Some("_dapi"), recursive: false };
 
 /// A folder with empty files of these names.
 pub fn dir_with(names: &[&str]) -> tempfile::TempDir {
@@ -30,6 +30,24 @@ fn a_folder_is_its_images_in_natural_order_without_outputs() {
     fs::create_dir(dir.path().join("deeper.png")).unwrap();
     let found = find(&[dir.path().into()], Choice::default());
     assert_eq!(names(&found), ["im1.tif", "im2.PNG", "im10.png"]);
+}
+
+#[test]
+fn of_label_files_those_that_are_named_so_are_taken_and_never_stitched_ones() {
+    let labels = Choice { labels: true, ..Choice::default() };
+    let dir = dir_with(&[
+        "a.tif",
+        "a_masks.tif",
+        "a_masks_stitched.tif",
+        "b_seg.npy",
+        "c_masks.png",
+        "._d_masks.tif",
+    ]);
+    assert_eq!(names(&find(&[dir.path().into()], labels)), ["a_masks.tif", "b_seg.npy"]);
+    let dir = dir_with(&["1.tif", "1_stitched.tif", "2.npy", "notes.txt"]);
+    assert_eq!(names(&find(&[dir.path().join("*")], labels)), ["1.tif", "2.npy"]);
+    let found = find(&[dir_with(&["a.png"]).path().into()], labels);
+    assert!(found.failed[0].1.to_string().contains("has no label files of stacks"), "{found:?}");
 }
 
 #[test]

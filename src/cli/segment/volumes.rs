@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use flowmask::{Image, Options, Segmenter, VolumeSegmentation};
+use flowmask::image::Layout;
+use flowmask::{Error, Image, Options, Segmenter, VolumeSegmentation};
 
 use super::{File, Found, Part, Run, lock};
 use crate::cli::verbose;
@@ -65,10 +66,22 @@ fn of_part(
             true
         };
         let own = places.iter().map(|&place| &planes[place]);
-        let found = segmenter.segment_volume_with_progress(own, options, &mut progress)?;
-        Ok((places, found))
+        let found = segmenter.segment_volume_with_progress(own, options, &mut progress);
+        Ok((places, found.map_err(|error| in_volume(error, &part.stack.layout, v))?))
     };
     volumes.into_iter().enumerate().map(segment).collect()
+}
+
+/// Tells of which volume of an image an error is, where there are several: at which time point, or place on another axis.
+pub fn in_volume(error: Error, layout: &Layout, volume: usize) -> Error {
+    let Error::Image(reason) = error else { return error };
+    let mut rest = volume;
+    let mut places: Vec<String> = Vec::new();
+    for axis in layout.axes.iter().rev().filter(|axis| axis.letter != 'Z') {
+        places.insert(0, format!("{} {}", axis.letter, rest % axis.length));
+        rest /= axis.length;
+    }
+    Error::Image(if places.is_empty() { reason } else { format!("at {}: {reason}", places.join(", ")) })
 }
 
 fn write(
@@ -91,6 +104,7 @@ fn write(
     let found = Found {
         masks: masks.into_iter().map(|(_, plane)| plane).collect(),
         cells: volumes.iter().map(|(_, found)| found.cells()).sum(),
+        together: planes.len() / volumes.len().max(1),
         diameter: volumes.first().map_or(0.0, |(_, found)| found.diameter),
         segmenting: Duration::from_secs_f64(seconds),
         about,

@@ -39,7 +39,8 @@ pub(super) struct Band<'a> {
     pub top: usize,
     /// Pixels in a row.
     pub width: usize,
-    /// Patches in a row.
+    /// Patches in a row, from the patch `left` on.
+    pub left: usize,
     pub across: usize,
     /// The band's rows of the destination.
     pub out: &'a mut [f32],

@@ -20,12 +20,14 @@ mod simd;
 mod sum;
 mod transform;
 mod weights;
+mod window;
 mod write;
 
 pub use super::memory::Floats;
 pub use isa::Isa;
 pub use sum::ConvSum;
 pub use weights::Weights;
+pub use window::Window;
 
 /// Output channels that a matrix product computes together; the weights are stored in panels of as many columns.
 const PANEL: usize = 32;

@@ -33,7 +33,8 @@ impl Band<'_> {
             let last = (first + count).min((row + 1) * self.across);
             let lines = self.lines::<L>(row);
             let whole = lines[..L::PIXELS].iter().all(|&line| line != OUTSIDE);
-            let columns = patch - row * self.across..last - row * self.across;
+            let column = |patch: usize| self.left + patch - row * self.across;
+            let columns = column(patch)..column(last);
             let to = &mut to[(patch - first) * channels..];
             unsafe {
                 match (whole, self.sum.act.is_some()) {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::band::Band;
-use super::{Isa, Map, Weights};
+use super::{Isa, Map, Weights, Window};
 
 /// Patches of a band, about. It is small so that the deep, small maps too have a band for every thread.
 const PATCHES: usize = 28;
@@ -19,6 +19,8 @@ pub struct ConvSum<'a> {
     pub(super) skip: Option<(&'a Map, &'a [f32])>,
     pub(super) proj: Option<(&'a Map, bool, &'a Weights)>,
     pub(super) relu: bool,
+    /// What is needed of the destination.
+    pub(super) window: Option<&'a Window>,
     /// Asked before each band; once it is false, the rest of the destination is not computed.
     pub(super) go_on: &'a (dyn Fn() -> bool + Sync),
 }
@@ -35,6 +37,7 @@ impl<'a> ConvSum<'a> {
             skip: None,
             proj: None,
             relu: false,
+            window: None,
             go_on: &|| true,
         }
     }
@@ -69,6 +72,11 @@ impl<'a> ConvSum<'a> {
         ConvSum { relu: true, ..self }
     }
 
+    /// Leaves out what is not needed of the destination: it keeps values that mean nothing.
+    pub fn only(self, window: &'a Window) -> Self {
+        ConvSum { window: Some(window), ..self }
+    }
+
     /// Stops early, with a part of the destination computed, when `go_on` is false.
     pub fn only_while(self, go_on: &'a (dyn Fn() -> bool + Sync)) -> Self {
         ConvSum { go_on, ..self }
@@ -87,12 +95,15 @@ impl<'a> ConvSum<'a> {
     fn run(self, isa: Isa, dst: &mut Map, pooled: Option<&mut Map>) {
         self.check(dst);
         let (height, width, channels) = (dst.height, dst.width, dst.channels);
-        let across = width.div_ceil(4);
-        let rows = 4 * (PATCHES / across).max(1);
+        let window = self.window.cloned().unwrap_or(Window::whole((height, width)));
+        let patches = window.patches();
+        let rows = 4 * (PATCHES / patches.len().max(1)).max(1);
         let chunk = rows * width * channels;
         let band = |i: usize, out: &mut [f32], pooled: Option<&mut [f32]>| {
-            if (self.go_on)() {
-                Band { sum: &self, top: i * rows, width, across, out, pooled }.run(isa);
+            let needed = i * rows < window.rows.end && window.rows.start < (i + 1) * rows;
+            if needed && (self.go_on)() {
+                let (left, across) = (patches.start, patches.len());
+                Band { sum: &self, top: i * rows, width, left, across, out, pooled }.run(isa);
             }
         };
         let length = dst.len();

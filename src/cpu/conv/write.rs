@@ -24,7 +24,7 @@ impl Band<'_> {
         projected: &[f32],
     ) {
         let channels = self.sum.weights.outputs;
-        let (y0, x0) = (patch / self.across * 4, patch % self.across * 4);
+        let (y0, x0) = (patch / self.across * 4, (self.left + patch % self.across) * 4);
         // The last patches may reach beyond the map.
         let (down, right) = ((self.rows() - y0).min(4), (self.width - x0).min(4));
         let side = L::PRODUCTS.len();

@@ -5,12 +5,12 @@ use rayon::prelude::*;
 use crate::cpu::channels::Channels;
 use crate::memory::zeros;
 use crate::watch::GoOn;
-use crate::{Error, Image, Result};
+use crate::{Image, Result};
 
 /// The channels of planes of one size; `choice` and `nchan` are those of an image ([`Channels::of`]).
 ///
 /// # Errors
-/// [`Error::Image`] when the planes do not have a channel, or a pixel is not finite; it names the plane.
+/// [`Error::Image`](crate::Error::Image) when the planes do not have a channel, or a pixel is not finite; it names the plane.
 pub fn channels(planes: &[&Image], choice: [usize; 2], nchan: usize) -> Result<Vec<f32>> {
     channels_while(planes, choice, nchan, &|| true)
 }
@@ -37,10 +37,7 @@ pub(crate) fn channels_while(
 pub(crate) fn check(planes: &[&Image], choice: [usize; 2], nchan: usize) -> Result<()> {
     for (z, plane) in planes.iter().enumerate() {
         let checked = Channels::of(plane, choice, nchan)?.check();
-        checked.map_err(|error| match error {
-            Error::Image(reason) => Error::Image(format!("plane {z}: {reason}")),
-            other => other,
-        })?;
+        checked.map_err(|error| error.in_plane(z))?;
     }
     Ok(())
 }

@@ -22,14 +22,19 @@ pub fn bounds(labels: &[u32], [_, height, width]: Size) -> Vec<Option<Bounds>> {
     let mut boxes: Vec<Option<Bounds>> = vec![None; labels.iter().max().map_or(0, |&max| max as usize)];
     for (i, row) in labels.chunks_exact(width.max(1)).enumerate() {
         let (z, y) = (i / height, i % height);
-        for (x, &label) in row.iter().enumerate().filter(|(_, label)| **label != 0) {
-            match &mut boxes[label as usize - 1] {
-                Some([planes, rows, columns]) => {
+        let mut x = 0;
+        for run in row.chunk_by(|a, b| a == b) {
+            let across = x..x + run.len();
+            x = across.end;
+            match boxes.get_mut((run[0] as usize).wrapping_sub(1)) {
+                // The background.
+                None => {}
+                Some(Some([planes, rows, columns])) => {
                     planes.end = z + 1;
                     *rows = rows.start.min(y)..rows.end.max(y + 1);
-                    *columns = columns.start.min(x)..columns.end.max(x + 1);
+                    *columns = columns.start.min(across.start)..columns.end.max(across.end);
                 }
-                empty => *empty = Some([z..z + 1, y..y + 1, x..x + 1]),
+                Some(empty) => *empty = Some([z..z + 1, y..y + 1, across]),
             }
         }
     }
@@ -105,6 +110,10 @@ fn holes(labels: &[u32], size: Size, mask: &Mask<Bounds>) -> Vec<usize> {
     if lengths.iter().any(|length| *length < 3) {
         return Vec::new();
     }
+    // A hole has voxels of the mask on both sides in its row.
+    if within(size, &mask.bounds).all(|row| in_one_piece(&labels[row], mask.label)) {
+        return Vec::new();
+    }
     // 1 for the voxels that are not the mask's, and not known to be outside.
     let mut open: Vec<u8> = zeros(lengths.iter().product());
     let rows = within(size, &mask.bounds);
@@ -114,6 +123,14 @@ fn holes(labels: &[u32], size: Size, mask: &Mask<Bounds>) -> Vec<usize> {
     flood(&mut open, lengths);
     let rows = within(size, &mask.bounds).zip(open.chunks_exact(lengths[2]));
     rows.flat_map(|(row, open)| row.zip(open).filter(|(_, open)| **open == 1).map(|(i, _)| i)).collect()
+}
+
+/// Whether the voxels of a label in a row follow on one another.
+fn in_one_piece(row: &[u32], label: u32) -> bool {
+    let own = |other: &u32| *other == label;
+    let Some(first) = row.iter().position(own) else { return true };
+    let length = row[first..].iter().take_while(|other| own(other)).count();
+    !row[first + length..].iter().any(own)
 }
 
 /// Sets to 0 what can be reached through faces from the border of the box.

@@ -2,8 +2,10 @@
 
 use rayon::prelude::*;
 
+use super::merge::{TOGETHER, walk_merging};
+use super::walk::Lanes;
 use super::{Size, voxels};
-use crate::cpu::follow::{CHUNK, walk};
+use crate::cpu::follow::walk;
 use crate::memory::{room, zeros};
 use crate::options::Sampling;
 use crate::watch::GoOn;
@@ -19,10 +21,10 @@ pub struct Points {
 
 /// The step of each voxel, (z, y, x), and a number that is not used: four of them fill a vector register. A step is zero
 /// outside cells, and in the units in which points walk.
-struct Field {
+pub(super) struct Field {
     size: Size,
     /// The size as it is used in sums.
-    lengths: [f32; 3],
+    pub(super) lengths: [f32; 3],
     steps: Vec<[f32; 4]>,
 }
 
@@ -65,7 +67,7 @@ pub(crate) fn follow_while(
         Sampling::Bilinear | Sampling::GridSample => divisors.map(|span| (2.0 / f64::from(span)) as f32),
     };
     let field = Field::new(flows, size, units, inside);
-    points.ends.par_chunks_mut(CHUNK).for_each(|points| match sampling {
+    points.ends.par_chunks_mut(TOGETHER).for_each(|points| match sampling {
         Sampling::Nearest => walk(points, niter, go_on, |p| {
             let step = field.steps[field.index(p.map(|v| v as usize))];
             [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(0.0, spans[axis]))
@@ -75,10 +77,7 @@ pub(crate) fn follow_while(
             for point in points.iter_mut() {
                 *point = [0, 1, 2].map(|axis| point[axis] / divisors[axis] * 2.0 - 1.0);
             }
-            walk(points, niter, go_on, |p| {
-                let step = field.grid_sample(p);
-                [0, 1, 2].map(|axis| (p[axis] + step[axis]).clamp(-1.0, 1.0))
-            });
+            walk_merging(&field, points, niter, go_on);
             for point in points {
                 *point = [0, 1, 2].map(|axis| (point[axis] + 1.0) * 0.5 * spans[axis]);
             }
@@ -119,29 +118,21 @@ impl Field {
         (z * self.size[1] + y) * self.size[2] + x
     }
 
-    /// The step at a point, between the eight voxels around it. -1 and 1 are the outer borders of the volume, although
-    /// points take them for the centres of the outermost voxels (see the images' `grid_sample`). Outside, steps are 0.
-    #[inline(always)] // a call for each step would take a third of the time
-    fn grid_sample(&self, p: [f32; 3]) -> [f32; 4] {
-        let at = [0, 1, 2].map(|axis| ((p[axis] + 1.0) * self.lengths[axis] - 1.0) / 2.0);
-        let first = at.map(floor);
-        let begin = first.map(|v| v as f32);
-        let far = [0, 1, 2].map(|axis| at[axis] - begin[axis]);
-        let near = [0, 1, 2].map(|axis| begin[axis] + 1.0 - at[axis]);
+    /// The sum of the steps of the eight voxels around a point, x fastest, times the weights of its lane. `first` is the first
+    /// of these voxels; outside of the volume, steps are 0.
+    #[inline(always)]
+    pub(super) fn weighted(&self, first: [i32; 3], weights: &[Lanes<f32>; 8], lane: usize) -> [f32; 4] {
         // A number below 0 is a large one without its sign.
         if (0..3).any(|axis| first[axis] as u32 as usize >= self.size[axis] - 1) {
-            return weighted(&self.corners_at_border(first), near, far);
+            return weighted(&self.corners_at_border(first), weights, lane);
         }
         let i = self.index(first.map(|i| i as u32 as usize));
         let (y, z) = (self.size[2], self.size[1] * self.size[2]);
         // One slice, so that one check of its bounds is enough.
         let steps = &self.steps[i..i + z + y + 2];
         let [front, back] = [&steps[..y + 2], &steps[z..z + y + 2]];
-        weighted(
-            &[front[0], front[1], front[y], front[y + 1], back[0], back[1], back[y], back[y + 1]],
-            near,
-            far,
-        )
+        let corners = [front[0], front[1], front[y], front[y + 1], back[0], back[1], back[y], back[y + 1]];
+        weighted(&corners, weights, lane)
     }
 
     #[cold]
@@ -154,28 +145,34 @@ impl Field {
     }
 }
 
-/// The sum of the steps at the eight corners of a cube, x fastest, whose sides are `near` and `far` away.
+/// The weighted sum of the corners, in the order of PyTorch's.
+///
+/// The compiler would leave out the fourth numbers, which nobody reads, and compute with a half of a vector and a single number.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn weighted(corners: &[[f32; 4]; 8], near: [f32; 3], far: [f32; 3]) -> [f32; 4] {
-    let sides = |axis: usize| [near[axis], far[axis]];
-    let mut sum = [0.0; 4];
-    let mut corner = 0;
-    // The order of the products and of the sum is that of PyTorch.
-    for z in sides(0) {
-        for y in sides(1) {
-            for x in sides(2) {
-                let weight = x * y * z;
-                (0..4).for_each(|axis| sum[axis] += corners[corner][axis] * weight);
-                corner += 1;
-            }
+fn weighted(corners: &[[f32; 4]; 8], weights: &[Lanes<f32>; 8], lane: usize) -> [f32; 4] {
+    use std::arch::x86_64::{
+        _mm_add_ps, _mm_loadu_ps, _mm_mul_ps, _mm_set1_ps, _mm_setzero_ps, _mm_storeu_ps,
+    };
+    let mut out = [0.0; 4];
+    // SAFETY: every processor of this kind has SSE, and each pointer is to four numbers.
+    unsafe {
+        let mut sum = _mm_setzero_ps();
+        for corner in 0..8 {
+            let weight = _mm_set1_ps(weights[corner][lane]);
+            sum = _mm_add_ps(sum, _mm_mul_ps(_mm_loadu_ps(corners[corner].as_ptr()), weight));
         }
+        _mm_storeu_ps(out.as_mut_ptr(), sum);
     }
-    sum
+    out
 }
 
-/// The largest integer that is not above `v`, which is far from overflow: `f32::floor` is a call on processors from
-/// before SSE 4.1, for which the crate is compiled.
-fn floor(v: f32) -> i32 {
-    let near_zero = v as i32;
-    near_zero - i32::from(v < near_zero as f32)
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn weighted(corners: &[[f32; 4]; 8], weights: &[Lanes<f32>; 8], lane: usize) -> [f32; 4] {
+    let mut sum = [0.0; 4];
+    for corner in 0..8 {
+        (0..4).for_each(|axis| sum[axis] += corners[corner][axis] * weights[corner][lane]);
+    }
+    sum
 }

@@ -8,11 +8,13 @@ pub mod cluster;
 pub mod components;
 pub mod flow_error;
 pub mod follow;
+mod merge;
 pub mod network;
 pub mod normalize;
 pub mod parts;
 pub mod resize;
 pub mod smooth;
+mod walk;
 
 pub(crate) use backend::Volume;
 

@@ -71,7 +71,7 @@ pub(super) fn add_orientation(
 ) -> Result<()> {
     let Maps { size, orientation, .. } = *maps;
     let (count, plane) = orientation.planes(size);
-    let (unet, grid) = (cpu.unet(), Grid::of(plane, options));
+    let (unet, grid) = (cpu.unet_of(orientation), Grid::of(plane, options));
     let view = View { values, nchan: unet.nchan(), strides: orientation.strides(size) };
     styles.clear();
     let add = |plane: usize, outputs: Vec<f32>, style: Vec<f32>| {

@@ -41,7 +41,7 @@ pub(super) fn arrange(pages: Vec<Pixels>, axes: &[Axis]) -> Decoded<Stack> {
 }
 
 /// Where an axis stands in the order of planes and of their values.
-fn rank(letter: char) -> usize {
+pub(super) fn rank(letter: char) -> usize {
     match letter {
         'T' => 0,
         'Z' => 2,

@@ -66,6 +66,23 @@ pub(super) fn resolve(array: &Described, options: &ReadOptions, notes: &mut Vec<
     Ok(letters)
 }
 
+/// Like [`resolve`], for labels, of which nothing is guessed: axes that neither the options nor the file name are planes (`Q`)
+/// before rows and columns.
+pub(super) fn of_labels(array: &Described, options: &ReadOptions) -> Decoded<Vec<char>> {
+    if options.names_axes() || array.named() {
+        return resolve(array, options, &mut vec![]);
+    }
+    let known = array.letters.iter().filter(|letter| **letter == 'S').count();
+    let planes = array.shape.len().saturating_sub(2 + known);
+    let letter = |(place, &letter): (usize, &char)| match (letter, place.checked_sub(planes)) {
+        (UNKNOWN, None) => 'Q',
+        (UNKNOWN, Some(0)) => 'Y',
+        (UNKNOWN, Some(_)) => 'X',
+        (known, _) => known,
+    };
+    Ok(array.letters.iter().enumerate().map(letter).collect())
+}
+
 /// Whether the samples of a single page are all that is beside its rows and columns: then nothing was guessed.
 fn is_plain(array: &Described) -> bool {
     let beside = array.letters.iter().filter(|&&letter| letter == UNKNOWN).count();

@@ -17,5 +17,5 @@ mod tiff;
 
 pub use foreign::UNREADABLE;
 pub use format::{EXTENSIONS, decode, read, read_with};
-pub use labels::{LABEL_EXTENSIONS, decode_labels, read_label_stack, read_labels};
+pub use labels::{LABEL_EXTENSIONS, LabelStack, decode_labels, read_label_stack, read_labels};
 pub use options::ReadOptions;

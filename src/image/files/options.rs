@@ -64,6 +64,11 @@ impl ReadOptions {
         }
     }
 
+    /// Whether an axis is named or placed.
+    pub(super) fn names_axes(&self) -> bool {
+        self.axes.is_some() || self.channel_axis.is_some() || self.z_axis.is_some()
+    }
+
     /// The letters of `axes` in upper case.
     pub(super) fn letters(&self) -> Option<Vec<char>> {
         Some(self.axes.as_ref()?.chars().map(|letter| letter.to_ascii_uppercase()).collect())

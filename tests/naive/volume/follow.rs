@@ -38,6 +38,28 @@ impl Case {
         self.size.map(|length| (length - 1) as f64)
     }
 
+    /// A step in the coordinates of `grid_sample`, with the same operations on the same numbers: bit by bit the same.
+    fn exact_step(&self, p: [f32; 3]) -> [f32; 3] {
+        let at = [0, 1, 2].map(|axis| ((p[axis] + 1.0) * self.size[axis] as f32 - 1.0) / 2.0);
+        let begin = at.map(f32::floor);
+        let mut sum = [0.0; 3];
+        for corner in 0..8usize {
+            let far = [corner >> 2 & 1, corner >> 1 & 1, corner & 1];
+            let side = |axis: usize| match far[axis] {
+                0 => begin[axis] + 1.0 - at[axis],
+                _ => at[axis] - begin[axis],
+            };
+            let weight = side(2) * side(1) * side(0);
+            let place = [0, 1, 2].map(|axis| begin[axis] as i64 + far[axis] as i64);
+            if (0..3).all(|axis| (0..self.size[axis] as i64).contains(&place[axis])) {
+                let step = self.step(place.map(|i| i as usize));
+                let unit = |axis: usize| (2.0 / self.last()[axis]) as f32;
+                sum = [0, 1, 2].map(|axis| sum[axis] + step[axis] * unit(axis) * weight);
+            }
+        }
+        [0, 1, 2].map(|axis| (p[axis] + sum[axis]).clamp(-1.0, 1.0))
+    }
+
     /// A step by `grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`: of `L` voxels, voxel `i` has its
     /// centre at `(2i + 1) / L - 1`.
     fn grid_sample(&self, p: [f64; 3]) -> [f64; 3] {
@@ -98,6 +120,21 @@ proptest! {
             before = after;
         }
         prop_assert_eq!(case.follow(19, Sampling::Bilinear).ends, before.ends);
+    }
+
+    /// Walks that meet go on as one, and rounds of cycles are skipped: neither may be seen.
+    #[test]
+    fn many_steps(case in case(), niter in prop_oneof![0..70u32, 100..400u32]) {
+        prop_assume!(case.size.iter().all(|length| *length > 1));
+        let last = case.last().map(|v| v as f32);
+        let want: Vec<[f32; 3]> = case.starts().1.into_iter().map(|start| {
+            let first = [0, 1, 2].map(|axis| start[axis] / last[axis] * 2.0 - 1.0);
+            let end = (0..niter).fold(first, |p, _| case.exact_step(p));
+            [0, 1, 2].map(|axis| (end[axis] + 1.0) * 0.5 * last[axis])
+        }).collect();
+        same(&case.follow(niter, Sampling::GridSample).ends, &want, 1)?;
+        // Many more than there is time for.
+        prop_assert_eq!(case.follow(u32::MAX, Sampling::GridSample).ends.len(), want.len());
     }
 
     #[test]

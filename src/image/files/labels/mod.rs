@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Array4, Axis};
+use ndarray::{Array2, Axis};
 
 use super::guard::guarded;
+use super::options::ReadOptions;
 use super::samples::Decoded;
 use super::tiff;
 use crate::memory::enough;
@@ -13,6 +14,10 @@ use crate::{Error, Result, regular, text};
 mod npy;
 pub(super) mod numbers;
 mod png;
+mod stack;
+
+pub use stack::LabelStack;
+pub(super) use stack::arrange;
 
 /// The extensions of the files that [`read_labels`] understands, in lower case.
 pub const LABEL_EXTENSIONS: &[&str] = &["tif", "tiff", "png", "npy"];
@@ -23,30 +28,33 @@ pub const LABEL_EXTENSIONS: &[&str] = &["tif", "tiff", "png", "npy"];
 /// # Errors
 /// Those of [`read_label_stack`], and [`Error::ImageFile`] when the file has several planes.
 pub fn read_labels(path: &Path) -> Result<Array2<u32>> {
-    let stack = read_label_stack(path)?;
-    let planes = stack.dim().0 * stack.dim().1;
+    let labels = read_label_stack(path, &ReadOptions::default())?.labels;
+    let planes = labels.dim().0 * labels.dim().1;
     if planes != 1 {
         return Err(Error::image_file(path, format!("holds {planes} planes; a label image has one")));
     }
-    Ok(stack.index_axis_move(Axis(0), 0).index_axis_move(Axis(0), 0))
+    Ok(labels.index_axis_move(Axis(0), 0).index_axis_move(Axis(0), 0))
 }
 
-/// Reads labels, `[volumes, planes, height, width]` with 0 for background, from a TIFF, a PNG, an NPY file, or the entry
-/// `masks` of Cellpose's `_seg.npy`. That file is a Python pickle; it is read as data, and nothing in it is executed.
+/// Reads labels, and how their planes lie, from a TIFF, a PNG, an NPY file, or the entry `masks` of Cellpose's `_seg.npy`.
+/// That file is a Python pickle; it is read as data, and nothing in it is executed.
 ///
 /// Every number comes as the file has it, up to `u32::MAX`; where a PNG or a TIFF has a palette, labels are the places in
 /// it and not its colours. Floating point numbers are labels if they are whole, and so small that their type holds every
 /// whole number: below 2^24 in single and below 2^11 in half precision.
 ///
-/// All pages of a TIFF are planes, and so are the axes of an NPY file before its last two. With a time and a z axis (of
-/// four in an NPY file, or in the description of a TIFF), each time point is a volume. Otherwise all planes are one.
+/// All pages of a TIFF are planes, and so are the axes of an NPY file before its last two. What they are called comes from the
+/// options, else from the description of a TIFF; nothing is guessed. [`ReadOptions::series`] has no effect, since a file has
+/// one label image.
 ///
 /// # Errors
-/// [`Error::Read`] when the file cannot be read; [`Error::ImageFile`] when it has no pixels, or does not hold whole
-/// numbers from 0 to `u32::MAX`. Refused are colours, JPEG, negative numbers and fractions.
-pub fn read_label_stack(path: &Path) -> Result<Array4<u32>> {
-    let read = || regular::read(path, None).map_err(|e| Error::read(path, e));
-    decode_labels(path, enough(|| text::path(path), read)?)
+/// [`Error::Option`] for options that are wrong for any file; [`Error::Read`] when the file cannot be read;
+/// [`Error::ImageFile`] when it has no pixels, does not hold whole numbers from 0 to `u32::MAX`, or has other axes than the
+/// options say; [`Error::Memory`]. Refused are colours, JPEG, negative numbers and fractions.
+pub fn read_label_stack(path: &Path, options: &ReadOptions) -> Result<LabelStack> {
+    options.check()?;
+    let read = || regular::read(path, options.memory).map_err(|e| Error::read(path, e));
+    decode_labels(path, enough(|| text::path(path), read)?, options)
 }
 
 /// Decodes the labels of a file that is in memory, as [`read_label_stack`] does. Errors show `name`.
@@ -57,26 +65,29 @@ pub fn read_label_stack(path: &Path) -> Result<Array4<u32>> {
 /// ```
 /// // Three pixels in a row, of which two are of cells.
 /// let file = b"\x93NUMPY\x01\0\x39\0{'descr': '|u1', 'fortran_order': False, 'shape': (1, 3)}\0\x01\x02";
-/// let labels = flowmask::image::decode_labels("row_masks.npy", file.to_vec())?;
-/// assert_eq!(labels, ndarray::array![[[[0, 1, 2]]]]);
+/// let stack = flowmask::image::decode_labels("row_masks.npy", file.to_vec(), &Default::default())?;
+/// assert_eq!(stack.labels, ndarray::array![[[[0, 1, 2]]]]);
 /// # Ok::<(), flowmask::Error>(())
 /// ```
-pub fn decode_labels(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Array4<u32>> {
-    guarded(name.as_ref(), || labels(bytes))
+pub fn decode_labels(name: impl AsRef<Path>, bytes: Vec<u8>, options: &ReadOptions) -> Result<LabelStack> {
+    options.check()?;
+    guarded(name.as_ref(), || labels(bytes, options))
 }
 
-fn labels(bytes: Vec<u8>) -> Decoded<Array4<u32>> {
-    let labels = match bytes.as_slice() {
+fn labels(bytes: Vec<u8>, options: &ReadOptions) -> Decoded<LabelStack> {
+    let stack = match bytes.as_slice() {
         [] => Err("the file is empty".into()),
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::labels::decode(bytes),
-        [0x89, b'P', b'N', b'G', ..] => png::decode(&bytes),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::labels::decode(bytes, options),
+        [0x89, b'P', b'N', b'G', ..] => png::decode(&bytes, options),
         [0xff, 0xd8, 0xff, ..] => Err("JPEG changes numbers and cannot hold labels".into()),
-        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::decode(&bytes),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::decode(&bytes, options),
         _ => Err("not labels of a known format (TIFF, PNG and NPY are read)".into()),
     }?;
-    match labels.dim() {
-        (_, _, height, width) if labels.is_empty() => Err(format!("has no pixels ({height} by {width})")),
-        _ => Ok(labels),
+    match stack.labels.dim() {
+        (_, _, height, width) if stack.labels.is_empty() => {
+            Err(format!("has no pixels ({height} by {width})"))
+        }
+        _ => Ok(stack),
     }
 }
 
@@ -88,7 +99,11 @@ pub(super) fn colours(channels: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
+    use ndarray::{Array4, array};
+
+    fn labels(file: Vec<u8>) -> Decoded<Array4<u32>> {
+        super::labels(file, &ReadOptions::default()).map(|stack| stack.labels)
+    }
 
     /// A file as `numpy.save` writes it.
     fn npy(kind: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {

@@ -2,49 +2,59 @@
 
 use std::fmt::Display;
 
-use half::f16;
-use ndarray::{Array4, ArrayD, IxDyn};
-
+use super::super::letters::{Described, UNKNOWN, of_labels};
+use super::super::options::ReadOptions;
 use super::super::samples::Decoded;
 use super::numbers::{EXACT_F16, EXACT_F32, EXACT_F64, floats, integers};
+use super::stack::{LabelStack, arrange};
 use crate::memory::require;
 use crate::model::dictionary;
 use crate::npy::{Array, Number};
+use half::f16;
 
 /// Decodes an array of numbers, or the entry `masks` of a dictionary.
-pub(super) fn decode(bytes: &[u8]) -> Decoded<Array4<u32>> {
+pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Decoded<LabelStack> {
     let array = Array::parse(bytes)?;
     if array.kind.starts_with('O') {
-        return planes(dictionary::read(bytes)?.entry("masks")?);
+        return planes(dictionary::read(bytes)?.entry("masks")?, options);
     }
-    planes(array)
+    planes(array, options)
 }
 
-/// Labels from an array `[Y, X]`, `[Z, Y, X]` or `[T, Z, Y, X]`. Axes of length 1 may be anywhere.
-fn planes(mut array: Array) -> Decoded<Array4<u32>> {
-    let shape = array.shape.clone();
-    if shape.len() > 2 {
-        array.shape.retain(|&length| length != 1);
-        while array.shape.len() < 2 {
-            array.shape.insert(0, 1);
-        }
+/// Labels from an array `[Y, X]`, `[Z, Y, X]` or `[T, Z, Y, X]`, in which axes of length 1 may be anywhere; or with the axes that
+/// the options say.
+fn planes(mut array: Array, options: &ReadOptions) -> Decoded<LabelStack> {
+    if !options.names_axes() {
+        only_planes(&mut array.shape)?;
     }
-    if !(2..=4).contains(&array.shape.len()) {
-        return Err(format!("has the shape {shape:?}; labels are planes of rows and columns"));
-    }
+    let unknown = vec![UNKNOWN; array.shape.len()];
+    let described = Described { shape: &array.shape, letters: &unknown, most_channels: 0 };
+    let letters = of_labels(&described, options)?;
+    // A number has at least one byte in the file.
+    let count = array.shape.iter().fold(1_usize, |n, &length| n.saturating_mul(length));
+    require(4 * count.min(array.data.len()) as u64, options.memory);
     let labels = numbers(&array)?;
-    let labels: ArrayD<u32> = array.with_shape(labels)?;
-    let missing = 4 - labels.ndim();
-    let shape: Vec<usize> = [1, 1][..missing].iter().chain(labels.shape()).copied().collect();
-    let labels = match labels.is_standard_layout() {
-        true => labels,
-        false => {
-            require(4 * labels.len() as u64, None);
-            labels.as_standard_layout().into_owned()
-        }
+    // Of four axes that nothing names, the second is the depth of a volume; of others all planes are one.
+    let depth = match array.shape[..] {
+        [_, depth, _, _] => depth,
+        _ => array.shape.iter().rev().skip(2).product(),
     };
-    let labels = labels.into_shape_with_order(IxDyn(&shape));
-    labels.and_then(|labels| labels.into_dimensionality()).map_err(|e| e.to_string())
+    arrange(array.with_shape(labels)?, &letters, depth)
+}
+
+/// Leaves out axes of length 1, as long as there are two others.
+fn only_planes(shape: &mut Vec<usize>) -> Decoded<()> {
+    let all = shape.clone();
+    if shape.len() > 2 {
+        shape.retain(|&length| length != 1);
+        while shape.len() < 2 {
+            shape.insert(0, 1);
+        }
+    }
+    match shape.len() {
+        2..=4 => Ok(()),
+        _ => Err(format!("has the shape {all:?}; labels are planes of rows and columns")),
+    }
 }
 
 fn numbers(array: &Array) -> Decoded<Vec<u32>> {

@@ -1,15 +1,18 @@
 //! Labels in PNG files: the numbers that the file holds, be they grey values or places in a palette.
 
-use ndarray::Array4;
+use ndarray::{ArrayD, IxDyn};
 use png::{BitDepth, ColorType, Transformations};
 
+use super::super::letters::{Described, UNKNOWN, of_labels};
+use super::super::options::ReadOptions;
 use super::super::png::{frame, open};
 use super::super::samples::{Decoded, keep};
 use super::super::tiff::unpack;
+use super::stack::{LabelStack, arrange};
 use crate::memory::collected;
 
-pub(super) fn decode(bytes: &[u8]) -> Decoded<Array4<u32>> {
-    let mut reader = open(bytes, Transformations::IDENTITY, 1, None)?;
+pub(super) fn decode(bytes: &[u8], options: &ReadOptions) -> Decoded<LabelStack> {
+    let mut reader = open(bytes, Transformations::IDENTITY, 1, options.memory)?;
     let channels = match reader.info().color_type {
         ColorType::Grayscale | ColorType::Indexed => 1,
         // Opacity is ignored.
@@ -27,6 +30,8 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded<Array4<u32>> {
         BitDepth::Eight => collected(buffer.len(), buffer.into_iter().map(u32::from)),
         bits => unpack(&buffer, bits as u64, width, |label| label),
     };
-    let labels = keep(samples, channels, 1);
-    Array4::from_shape_vec((1, 1, height, width), labels).map_err(|e| e.to_string())
+    let array = Described { shape: &[height, width], letters: &[UNKNOWN; 2], most_channels: 0 };
+    let letters = of_labels(&array, options)?;
+    let labels = ArrayD::from_shape_vec(IxDyn(&[height, width]), keep(samples, channels, 1));
+    arrange(labels.map_err(|e| e.to_string())?, &letters, 1)
 }

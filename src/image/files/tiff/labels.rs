@@ -1,36 +1,35 @@
 //! Labels in the pages of a TIFF, as exact as the file has them. Every page is a plane.
 
-use ndarray::{Array3, Array4};
+use ndarray::{Array3, ArrayD, IxDyn};
 
-use super::super::axes::place;
-use super::super::labels::colours;
 use super::super::labels::numbers::{EXACT_F16, EXACT_F32, EXACT_F64, floats, integers};
+use super::super::labels::{LabelStack, arrange, colours};
+use super::super::options::ReadOptions;
 use super::super::samples::Decoded;
 use super::codec::JPEG;
 use super::directory::Page;
 use super::numbers::Numbers;
 use super::page::assemble;
-use crate::image::Axis;
+use super::{Planes, one_warning};
 use crate::memory::room;
 
-/// Decodes the pages as `[volumes, planes, height, width]`: the planes of a volume run over z. Where no axis is named
-/// z, all pages are one volume.
-pub(in super::super) fn decode(bytes: Vec<u8>) -> Decoded<Array4<u32>> {
-    let (pages, axes) = super::planes(bytes, read)?;
+/// Decodes the pages. Where no axis is named z, all of them are one volume.
+pub(in super::super) fn decode(bytes: Vec<u8>, options: &ReadOptions) -> Decoded<LabelStack> {
+    let Planes { pages, axes, own, pixel_size, notes } = super::planes(bytes, options, read)?;
     let (height, width) = pages.first().map_or((0, 0), |page| (page.dim().0, page.dim().1));
-    let depth: usize = axes.iter().filter(|axis| axis.letter == 'Z').map(|axis: &Axis| axis.length).product();
-    let depth = if depth > 1 { depth } else { pages.len() };
-    let shape = (pages.len() / depth.max(1), depth, height, width);
-    let mut order: Vec<usize> = (0..pages.len()).collect();
-    order.sort_by_cached_key(|&index| place(index, &axes));
-    let mut pages: Vec<Option<Array3<u32>>> = pages.into_iter().map(Some).collect();
-    let several = pages.len() > 1;
-    let mut labels = room(if several { pages.len() * height * width } else { 0 });
-    for page in order.into_iter().filter_map(|index| pages[index].take()) {
+    let shape: Vec<usize> = axes.iter().map(|axis| axis.length).chain([height, width]).collect();
+    let letters: Vec<char> = axes.iter().map(|axis| axis.letter).chain(own).collect();
+    let (count, several) = (pages.len(), pages.len() > 1);
+    let mut labels = room(if several { count * height * width } else { 0 });
+    for page in pages {
         let (page, _) = page.into_raw_vec_and_offset();
         if several { labels.extend(page) } else { labels = page }
     }
-    Array4::from_shape_vec(shape, labels).map_err(|_| "pages of different sizes".into())
+    let labels = ArrayD::from_shape_vec(IxDyn(&shape), labels);
+    let mut stack = arrange(labels.map_err(|_| "pages of different sizes")?, &letters, count)?;
+    stack.layout.pixel_size = pixel_size;
+    stack.notes = one_warning(notes);
+    Ok(stack)
 }
 
 /// Reads a page.

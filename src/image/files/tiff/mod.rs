@@ -6,7 +6,7 @@
 //! that are there; `page` assembles a page, and `raw` reads pages without a directory, which `follow` finds.
 
 use super::axes::{arrange, rearrange};
-use super::letters::{Described, UNKNOWN, resolve};
+use super::letters::{Described, UNKNOWN, of_labels, resolve};
 use super::options::ReadOptions;
 use super::samples::Decoded;
 use crate::image::{Axis, Note, PixelSize, Stack};
@@ -54,21 +54,37 @@ pub(super) fn decode(bytes: Vec<u8>, name: &str, options: &ReadOptions) -> Decod
     chosen.into_iter().map(stack).collect()
 }
 
-/// The pages of the only image of a TIFF, of which all are planes, and the axes over which they run.
-fn planes<P>(bytes: Vec<u8>, read: Read<P>) -> Decoded<(Vec<P>, Vec<Axis>)> {
+/// The only image of a TIFF whose pages are all planes.
+struct Planes<P> {
+    pages: Vec<P>,
+    /// The axes over which the pages run, and the letters of those of a page.
+    axes: Vec<Axis>,
+    own: Vec<char>,
+    pixel_size: PixelSize,
+    notes: Vec<Note>,
+}
+
+fn planes<P>(bytes: Vec<u8>, options: &ReadOptions, read: Read<P>) -> Decoded<Planes<P>> {
     let chain = directory::pages(&bytes)?;
     chain.get(series::full(&chain)).ok_or("the TIFF has no pages")?.check()?;
     let [series] = <[Series; 1]>::try_from(describe::images(&bytes, &chain, "")?)
         .map_err(|images| format!("holds {} images, one is expected", images.len()))?;
-    let pages = series.pages.iter().filter_map(|(_, page)| chain.get(*page));
-    require(pages.fold(0_u64, |n, page| n.saturating_add(page.bytes())), None);
-    let letters =
-        series.letters.iter().flatten().map(|letter| if "TZ".contains(*letter) { *letter } else { 'Q' });
-    let letters = letters.chain(std::iter::repeat('Q'));
-    let over = letters.zip(&series.lengths).map(|(letter, &length)| Axis { letter, length }).collect();
+    let promised = series.pages.iter().filter_map(|(_, page)| chain.get(*page));
+    require(promised.fold(0_u64, |n, page| n.saturating_add(page.bytes())), options.memory);
+    let number = if series.raw { 0 } else { series.pages[0].1 };
+    let file = File { bytes: &bytes, chain: &chain };
+    let (shape, letters) = file.described(&series);
+    let array = Described { shape: &shape, letters: &letters, most_channels: 0 };
+    let mut letters = of_labels(&array, options)?;
+    let own = letters.split_off(series.lengths.len());
+    // Channels are planes here, and so none is left out because another is missing.
+    let over = letters.iter().map(|&letter| if letter == 'C' { 'c' } else { letter });
+    let over = over.zip(&series.lengths).map(|(letter, &length)| Axis { letter, length }).collect();
     let Complete { mut axes, pages, .. } = complete(over, series.pages)?;
-    axes.retain(|axis| axis.length > 1);
-    Ok((File { bytes: &bytes, chain: &chain }.pages(series.raw, &pages, read)?, axes))
+    axes.retain(|axis| axis.length > 1 || matches!(axis.letter, 'Y' | 'X'));
+    axes.iter_mut().for_each(|axis| axis.letter = axis.letter.to_ascii_uppercase());
+    let pixel_size = file.pixel_size(number, series.pixel_size);
+    Ok(Planes { pages: file.pages(series.raw, &pages, read)?, axes, own, pixel_size, notes: series.notes })
 }
 
 struct File<'a> {
@@ -77,15 +93,22 @@ struct File<'a> {
 }
 
 impl File<'_> {
+    /// The lengths of the axes of an image, slowest first, and their letters as the file has them.
+    fn described(&self, series: &Series) -> (Vec<usize>, Vec<char>) {
+        let first = &self.chain[if series.raw { 0 } else { series.pages[0].1 }];
+        let (own, lengths): (Vec<char>, Vec<usize>) = within(first).into_iter().unzip();
+        let unknown = || {
+            let known = own.iter().map(|&letter| if letter == 'S' { 'S' } else { UNKNOWN });
+            series.lengths.iter().map(|_| UNKNOWN).chain(known).collect()
+        };
+        let letters = series.letters.clone().unwrap_or_else(unknown);
+        ([&series.lengths[..], &lengths].concat(), letters)
+    }
+
     fn stack(&self, mut series: Series, options: &ReadOptions) -> Decoded<Stack> {
         let number = if series.raw { 0 } else { series.pages[0].1 };
         let first = &self.chain[number];
-        let (own, lengths): (Vec<char>, Vec<usize>) = within(first).into_iter().unzip();
-        let shape = [&series.lengths[..], &lengths].concat();
-        let letters = series.letters.take().unwrap_or_else(|| {
-            let known = own.iter().map(|&letter| if letter == 'S' { 'S' } else { UNKNOWN });
-            series.lengths.iter().map(|_| UNKNOWN).chain(known).collect()
-        });
+        let (shape, letters) = self.described(&series);
         let array = Described { shape: &shape, letters: &letters, most_channels: MOST_CHANNELS };
         let mut letters = resolve(&array, options, &mut series.notes)?;
         let over = letters.iter().zip(&series.lengths).map(|(&letter, &length)| Axis { letter, length });

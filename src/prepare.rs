@@ -1,0 +1,175 @@
+//! What options ask for that needs whole planes before the network gets a pixel: `sharpen`, `tile_norm`, and `normalize` of each
+//! plane of a stack. The processor does it for all devices, whose stages then get other planes and other options.
+
+use crate::cpu::channels::Channels;
+use crate::cpu::normalize::{apply, levels};
+use crate::cpu::sharpen::sharpen_while;
+use crate::cpu::tile_norm::tile_norm_while;
+use crate::memory::{enough, require, zeros};
+use crate::plan::memory::pixels_of;
+use crate::pool::Pool;
+use crate::watch::Watch;
+use crate::{Compat, Device, Error, Image, Normalize, Options, Pixels, Result};
+use ndarray::Array3;
+
+/// Whether planes that belong together, of an image one, have to be prepared.
+pub(crate) fn needed(options: &Options, planes: usize) -> bool {
+    options.normalize.enabled && (options.normalize.needs_planes() || by_plane(options, planes))
+}
+
+/// Whether each of these planes is normalised by itself, where stages would take all together.
+fn by_plane(options: &Options, planes: usize) -> bool {
+    let Normalize { norm3d, lowhigh, tile_norm_blocksize, .. } = options.normalize;
+    tile_norm_blocksize == 0 && planes > 1 && (!norm3d || lowhigh.is_some())
+}
+
+/// The options that are left for prepared planes: their channels are chosen, and they may be normalised.
+pub(crate) fn left(options: &Options, planes: usize) -> Options {
+    let Normalize { percentile, invert, tile_norm_blocksize, .. } = options.normalize;
+    let done = tile_norm_blocksize > 0 || by_plane(options, planes);
+    let rest = Normalize::default().enabled(!done).percentile(percentile).invert(invert);
+    let channels = if nchan(options) == 2 { [1, 2] } else { [1, 0] };
+    Options { channels, all_channels: false, normalize: rest, ..options.clone() }
+}
+
+/// How many channels prepared planes have.
+fn nchan(options: &Options) -> usize {
+    // The original scales a channel that is not there, too.
+    let scaled = options.normalize.lowhigh.is_some() && options.compat == Compat::V3_1_1;
+    if options.all_channels || options.channels[1] > 0 || scaled { 2 } else { 1 }
+}
+
+/// The planes of an image (one) or of a volume, prepared: they have the channels that the options choose.
+///
+/// # Errors
+/// [`Error::Image`], [`Error::Cancelled`]. Unwinds with [`OutOfMemory`](crate::OutOfMemory), also for more than `limit` bytes.
+pub(crate) fn planes(
+    planes: &[&Image],
+    options: &Options,
+    limit: Option<u64>,
+    watch: &Watch,
+) -> Result<Vec<Image>> {
+    let all_channels = checked(planes, options, nchan(options))?;
+    let Some(&first) = planes.first() else { return Ok(Vec::new()) };
+    let ((height, width), nchan) = (first.size(), nchan(options));
+    let length = width * nchan;
+    let plane = (height * length * size_of::<f32>()) as u64;
+    // One more is there while a plane is sharpened.
+    require(plane.saturating_mul(planes.len() as u64 + 1), limit);
+    let Normalize { sharpen_radius, smooth_radius, tile_norm_blocksize, .. } = options.normalize;
+    let (how, compat, go_on) = (&options.normalize, options.compat, &|| watch.go_on());
+    let mut all = Vec::with_capacity(planes.len());
+    for channels in all_channels {
+        let mut pixels = zeros(height * length);
+        let rows = pixels.chunks_exact_mut(length).enumerate();
+        rows.for_each(|(y, row)| channels.row(y, 0..width, row));
+        if sharpen_radius > 0.0 || smooth_radius > 0.0 {
+            let radii = [smooth_radius, sharpen_radius];
+            pixels = sharpen_while(&pixels, [height, width, nchan], radii, compat, go_on);
+        }
+        if by_plane(options, planes.len()) {
+            let row = |y: usize, out: &mut [f32]| out.copy_from_slice(&pixels[y * length..][..length]);
+            let mut levels = levels(row, height, width, nchan, how, compat);
+            channels.leave_absent(&mut levels, compat);
+            apply(&levels, &mut pixels);
+        }
+        watch.check()?;
+        all.push(pixels);
+    }
+    if tile_norm_blocksize > 0 {
+        tile_norm_while(&mut all, (height, width), nchan, how, compat, go_on);
+        watch.check()?;
+    }
+    let image = |pixels: Vec<f32>| {
+        let pixels = Array3::from_shape_vec((height, width, nchan), pixels);
+        Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
+    };
+    all.into_iter().map(image).collect()
+}
+
+/// The channels of planes whose pixels are all finite.
+pub(crate) fn checked<'a>(
+    planes: &[&'a Image],
+    options: &Options,
+    nchan: usize,
+) -> Result<Vec<Channels<'a>>> {
+    let channels = |(z, plane): (usize, &&'a Image)| {
+        let channels = Channels::chosen(plane, options, nchan)?;
+        match channels.check() {
+            Err(error) if planes.len() > 1 => Err(error.in_plane(z)),
+            checked => checked.map(|()| channels),
+        }
+    };
+    planes.iter().enumerate().map(channels).collect()
+}
+
+/// Prepares images, each by itself, and calls `run` with those that are to be segmented, and the options for them. The results
+/// are in the order of the images.
+pub(crate) fn of_images<T>(
+    images: &[&Image],
+    options: &Options,
+    (pool, device): (&Pool, Device),
+    watch: &Watch,
+    run: impl FnOnce(&[&Image], &Options) -> Vec<Result<T>>,
+) -> Vec<Result<T>> {
+    if !needed(options, 1) {
+        return run(images, options);
+    }
+    let memory = beside(images, options, device);
+    let mut rest = memory;
+    let prepare = |&image: &&Image| {
+        let prepared = of_planes(&[image], options, rest, pool, watch)?;
+        let bytes = prepared.iter().map(pixels_of).sum();
+        rest = rest.map(|rest| rest.saturating_sub(bytes));
+        Ok(prepared)
+    };
+    let prepared: Vec<Result<Vec<Image>>> = images.iter().map(prepare).collect();
+    let good: Vec<&Image> = prepared.iter().flatten().flatten().collect();
+    let left = left(options, 1);
+    let left = if device == Device::Cpu { left.memory(memory) } else { left };
+    let mut found = run(&good, &left).into_iter();
+    prepared
+        .into_iter()
+        .map(|prepared| prepared.and_then(|_| found.next().unwrap_or(Err(Error::Cancelled))))
+        .collect()
+}
+
+/// Prepares the planes of a volume, if that is needed, as [`planes`], and returns them with the options for them.
+///
+/// # Errors
+/// [`Error::Image`], [`Error::Memory`], [`Error::Cancelled`].
+pub(crate) fn of_volume(
+    volume: &[&Image],
+    options: &Options,
+    (pool, device): (&Pool, Device),
+    watch: &Watch,
+) -> Result<Option<(Vec<Image>, Options)>> {
+    if !needed(options, volume.len()) {
+        return Ok(None);
+    }
+    let memory = beside(volume, options, device);
+    let planes = of_planes(volume, options, memory, pool, watch)?;
+    let left = left(options, volume.len());
+    Ok(Some((planes, if device == Device::Cpu { left.memory(memory) } else { left })))
+}
+
+/// What is left of the limit of the host's memory, if the options have one, beside these images.
+fn beside(images: &[&Image], options: &Options, device: Device) -> Option<u64> {
+    let pixels = images.iter().map(|image| pixels_of(image)).sum();
+    options.memory.filter(|_| device == Device::Cpu).map(|memory| memory.saturating_sub(pixels))
+}
+
+fn of_planes(
+    all: &[&Image],
+    options: &Options,
+    limit: Option<u64>,
+    pool: &Pool,
+    watch: &Watch,
+) -> Result<Vec<Image>> {
+    let (height, width) = all.first().map_or((0, 0), |image| image.size());
+    let what = || match all.len() {
+        1 => format!("the intensities of an image of {height} by {width} pixels"),
+        count => format!("the intensities of {count} planes of {height} by {width} pixels"),
+    };
+    enough(what, || pool.install(|| planes(all, options, limit, watch)))
+}

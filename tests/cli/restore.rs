@@ -1,0 +1,176 @@
+//! `restore`, and `segment --restore`.
+
+use std::fs;
+use std::process::Command;
+
+use flowmask::image::{read, read_with};
+use flowmask::{Builder, Diameter, Image, Model, Options, Restorer, Segmenter};
+use ndarray::Axis;
+
+use crate::scene::{BIN, Run, Scene};
+
+const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models");
+
+/// A folder with the nuclei and two networks of random weights. Those whose names begin with `upsample` enlarge.
+fn scene() -> Scene {
+    let scene = Scene::new();
+    scene.nuclei("a.png");
+    for (from, to) in [("tiny_restore.safetensors", "net"), ("tiny_restore.safetensors", "upsample_net")] {
+        fs::copy(format!("{MODELS}/{from}"), scene.path(to)).unwrap();
+    }
+    scene
+}
+
+fn restorer(scene: &Scene, name: &str) -> Restorer {
+    Builder::default().model(Model::open(scene.path(name)).unwrap()).restorer().unwrap()
+}
+
+fn options(diameter: f64) -> Options {
+    Options::default().diameter(Diameter::Pixels(diameter))
+}
+
+#[test]
+fn an_image_becomes_floats_of_the_same_size() {
+    let scene = scene();
+    let run = scene.run("restore a.png --model net --diameter 25 --chan 1").done();
+    assert!(run.stdout.contains("1 plane ") && run.stdout.contains("a_restored.tif"), "{run:?}");
+    let restored = Image::open(scene.path("a_restored.tif")).unwrap();
+    let options = options(25.0).channels([1, 0]);
+    let image = Image::open(scene.path("a.png")).unwrap();
+    assert_eq!(restored, restorer(&scene, "net").restore(&image, &options).unwrap());
+    // A second run restores the image again, not what is restored, unless that is named.
+    scene.run("restore . --model net --diameter 25 --threads 1").done();
+    assert_eq!(scene.names("."), ["a.png", "a_restored.tif", "net", "upsample_net"]);
+    scene.run("restore a_restored.tif --model net -o twice --format npy").done();
+    assert_eq!(scene.names("twice"), ["a_restored_restored.npy"]);
+    // It is one more image to segment.
+    let run = scene.run("segment . -o masks --model nuclei --diameter 40").done();
+    assert_eq!(run.stdout.lines().count(), 2, "{run:?}");
+}
+
+#[test]
+fn stacks_keep_their_axes_and_channels() {
+    let scene = scene();
+    scene.hyperstack("z.tif", "slices", 3);
+    scene.hyperstack("c.tif", "channels", 3);
+    scene.run("restore z.tif c.tif --model upsample_net --chan 1 -o one").done();
+    let stack = read(&scene.path("one/z_restored.tif")).unwrap();
+    assert_eq!((stack.planes.len(), stack.layout.letters().as_str()), (3, "Z"));
+    assert_eq!(stack.planes[0], stack.planes[2]);
+    let flags = "--chan 2 --chan2 3 --diameter 24 -o two";
+    scene.run(&format!("restore c.tif --model upsample_net {flags}")).done();
+    let stack = read(&scene.path("two/c_restored.tif")).unwrap();
+    let [image] = &stack.planes[..] else { panic!("{:?}", stack.layout) };
+    assert_eq!((image.channels(), image.size()), (2, (320, 320)));
+    let options = options(24.0).channels([2, 3]);
+    let input = read(&scene.path("c.tif")).unwrap().planes.remove(0);
+    assert_eq!(*image, restorer(&scene, "upsample_net").restore(&input, &options).unwrap());
+    scene.run(&format!("restore c.tif --model upsample_net {flags} --format npy")).done();
+    let array = read_with(&scene.path("two/c_restored.npy"), &Default::default()).unwrap().remove(0);
+    assert_eq!(array.planes[0], *image);
+}
+
+#[test]
+fn segment_restores_first() {
+    let scene = scene();
+    let flags = "--model nuclei --diameter 17 --restore net --json";
+    let line = scene.run(&format!("segment a.png {flags}")).done().json().remove(0);
+    let options = options(17.0);
+    let image = Image::open(scene.path("a.png")).unwrap();
+    let segmenter = Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap();
+    let find = |net: &str, options: &Options| {
+        let restorer = restorer(&scene, net);
+        let restored = restorer.restore(&image, options).unwrap();
+        segmenter.segment(&restored, &restorer.options(options)).unwrap()
+    };
+    let found = find("net", &options);
+    assert!(found.cells() > 2, "{}", found.cells());
+    assert_eq!(line["cells"], found.cells());
+    let masks = |name: &str| {
+        let image = Image::open(scene.path(name)).unwrap();
+        image.pixels().to_f32().remove_axis(Axis(2)).mapv(|v| v as u32)
+    };
+    assert_eq!(masks("a_masks.tif"), found.masks);
+    // Enlarged, the image has larger masks, which are written at the size of the file.
+    let options = options.diameter(Diameter::Pixels(20.0));
+    let flags = "--model nuclei --diameter 20 --restore_type upsample_net --json --overlay -o large";
+    let line = scene.run(&format!("segment a.png {flags}")).done().json().remove(0);
+    let found = find("upsample_net", &options);
+    assert_eq!(found.masks.dim(), (384, 384));
+    let (small, cells) = Restorer::masks_at(&[found.masks.view()], (256, 256));
+    assert_eq!(masks("large/a_masks.tif"), small[0]);
+    assert!(cells > 0 && line["cells"] == cells, "{line} {cells}");
+    assert_eq!((&line["height"], &line["diameter"]), (&256.into(), &20.0.into()));
+    assert_eq!(Image::open(scene.path("large/a_overlay.png")).unwrap().size(), (256, 256));
+}
+
+#[test]
+fn volumes_and_stitched_stacks_are_restored_too() {
+    let scene = scene();
+    scene.hyperstack("z.tif", "slices", 4);
+    let flags = "--model nuclei --diameter 20 --restore upsample_net --json";
+    for (way, out) in [("--do-3d --min-size 0", "volume"), ("--stitch-threshold 0.25", "stitched")] {
+        let line = scene.run(&format!("segment z.tif {flags} {way} -o {out}")).done().json().remove(0);
+        let (planes, highest) = scene.labels(&format!("{out}/z_masks.tif"));
+        assert_eq!((&line["planes"], &line["height"], planes), (&4.into(), &256.into(), 4), "{line}");
+        assert!(line["cells"].as_u64().unwrap() > 0, "{line}");
+        // Cells have the same labels in all planes.
+        assert!(highest <= 4 * line["cells"].as_u64().unwrap(), "{line} {highest}");
+    }
+}
+
+/// A run with the networks in the folder `models`, under the names of the original's.
+fn with_models(scene: &Scene, words: &str) -> Run {
+    let mut command = Command::new(BIN);
+    command.args(words.split_whitespace()).env("CELLPOSE_LOCAL_MODELS_PATH", scene.path("models"));
+    scene.output(&mut command)
+}
+
+#[test]
+fn networks_of_the_original_are_known_by_name() {
+    let scene = scene();
+    scene.hyperstack("c.tif", "channels", 2);
+    let missing = with_models(&scene, "restore a.png --model denoise_cyto3").failed(2, "denoise_cyto3\" in");
+    assert!(missing.stderr.contains("models pull denoise_cyto3"), "{missing:?}");
+    with_models(&scene, "segment a.png --restore denoise").failed(2, "have names such as denoise_cyto3");
+    fs::create_dir(scene.path("models")).unwrap();
+    for name in ["denoise_cyto3", "denoise_nuclei"] {
+        fs::copy(scene.path("net"), scene.path(&format!("models/{name}"))).unwrap();
+    }
+    let line = "segment c.tif --restore_type denoise_cyto3 --chan2_restore --pretrained_model nuclei --diameter 17 \
+                --chan 1 --chan2 2 -q";
+    with_models(&scene, line).done();
+    fs::remove_file(scene.path("models/denoise_nuclei")).unwrap();
+    with_models(&scene, line).failed(2, "denoise_nuclei\" in");
+    let note = with_models(&scene, "restore a.png --model cellpose:denoise_cyto3 --chan2-restore=net");
+    assert!(note.code == Some(0) && note.stderr.contains("without --chan2"), "{note:?}");
+    let named = with_models(&scene, "restore a.png --model net --chan2-restore --chan 1 --chan2 2");
+    named.failed(2, "--chan2-restore=MODEL");
+}
+
+#[test]
+fn what_cannot_be_restored_is_told_before_anything_starts() {
+    let scene = scene();
+    for (words, says) in [
+        ("restore a.png --model nuclei", "restores no images"),
+        ("segment a.png --model net", "`flowmask restore`"),
+        ("segment a.png --restore cyto", "restores no images"),
+        ("segment a.png --restore net --diameter auto", "--diameter: cannot be estimated"),
+        ("restore a.png --model net --diameter 0", "--diameter: cannot be estimated"),
+        ("segment a.png --chan2-restore=net", "--restore MODEL"),
+        ("restore a.png", "--model"),
+        ("restore a.png --model net --bsize 100", "--bsize"),
+        ("restore a.png --model no_such_file", "neither a file"),
+    ] {
+        scene.run(words).failed(2, says);
+    }
+    assert_eq!(scene.names("."), ["a.png", "net", "upsample_net"]);
+    scene.floats("nan.npy", f32::NAN);
+    let run = scene.run("restore a.png nan.npy --model net -o out -q").failed(1, "nan.npy");
+    assert!(run.stderr.contains("row"), "{run:?}");
+    assert_eq!(scene.names("out"), ["a_restored.tif"]);
+    scene.run("restore a.png --model net --chan 4").failed(1, "channel 4");
+    scene.run("segment a.png --model nuclei --restore net --chan 4").failed(1, "channel 4");
+    let little = scene.run("restore a.png --model upsample_net --diameter 3 --memory 30MB");
+    assert!(little.failed(1, "a.png").stderr.contains("needs"));
+}
