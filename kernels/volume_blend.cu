@@ -21,7 +21,9 @@ volume_blend(const float* values, u64 tile, float* maps, const Line* lines, cons
   if (x >= g.width) return;
   u32 channel = blockIdx.z, nout = gridDim.z;
   values += tile * nout * g.tile_height * g.tile_width;
-  float* sums = maps + p.maps[channel] + p.first;
+  // An index that is not known at compile time would put the struct on the stack.
+  u64 map = channel == 0 ? p.maps[0] : channel == 1 ? p.maps[1] : p.maps[2];
+  float* sums = maps + map + p.first;
   for (int y = blockIdx.y * blockDim.y + threadIdx.y; y < g.height; y += gridDim.y * blockDim.y) {
     float value = average(values, lines, starts, tapers, g, channel, nout, y, x);
     sums[(u32)y * p.rows + (u32)x * p.columns] += value;
