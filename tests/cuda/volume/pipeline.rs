@@ -57,12 +57,7 @@ fn single_precision_finds_what_the_processor_finds() {
 
 /// Random weights, with which there are masks where nothing is dropped.
 fn options() -> Options {
-    Options::default()
-        .diameter(Diameter::Pixels(24.0))
-        .bsize(32)
-        .cellprob_threshold(-1e30)
-        .min_size(1)
-        .niter(Some(9))
+    Options::default().diameter(Diameter::Pixels(24.0)).bsize(32).cellprob_threshold(-1e30).min_size(1)
 }
 
 #[test]
@@ -94,9 +89,9 @@ fn progress_memory_and_what_is_wrong() {
     };
     let want = cuda.segment_volume_with_progress(&planes, &options, &mut note).unwrap();
     assert!(seen.is_sorted() && seen.last() == Some(&1.0), "{seen:?}");
-    // Two tiles at a time of 3 · 2 + 9 · 2 + 20 tiles.
+    // Two tiles at a time, of a tile or more for each of 3 + 9 + 20 planes.
     let steps = seen.windows(2).filter(|pair| pair[0] < pair[1] && pair[1] <= 0.9);
-    assert!(steps.count() >= 20, "{seen:?}");
+    assert!(steps.count() >= 16, "{seen:?}");
     for stop in [0.1, 0.5, 0.93] {
         let found = cuda.segment_volume_with_progress(&planes, &options, &mut |done| done < stop);
         assert!(matches!(found, Err(Error::Cancelled)), "{stop}");
