@@ -49,7 +49,7 @@ fn a_volume_runs_on_the_gpu() {
     let read = |folder: &str| std::fs::read(scene.path(&format!("{folder}/stack_masks.tif"))).unwrap();
     assert!(read("cpu") == read("cuda"));
     let little = [("FLOWMASK_EMULATOR_MEMORY", "60000000")];
-    let run = emulated(&scene, &format!("{words} --device cuda --anisotropy 2000"), &little);
+    let run = emulated(&scene, &format!("{words} --device cuda --diameter 1"), &little);
     assert_eq!((run.code, run.stderr.lines().count()), (Some(1), 1), "{run:?}");
     assert!(run.stderr.contains("a volume of 3 planes of 20 by 30 pixels"), "{run:?}");
 }
