@@ -97,8 +97,8 @@ fn progress_memory_and_what_is_wrong() {
         let found = cuda.segment_volume_with_progress(&planes, &options, &mut |done| done < stop);
         assert!(matches!(found, Err(Error::Cancelled)), "{stop}");
     }
-    let small = cuda.segment_volume(&planes, &options.clone().memory(Some(100_000))).unwrap_err();
-    assert!(matches!(small, Error::Memory { needed, limit: 100_000, .. } if needed > 100_000), "{small}");
+    let small = cuda.segment_volume(&planes, &options.clone().memory(Some(20_000))).unwrap_err();
+    assert!(matches!(small, Error::Memory { needed, limit: 20_000, .. } if needed > 20_000), "{small}");
     let words = small.to_string();
     assert!(words.contains("cuda:0: a volume of 3 planes of 9 by 20 pixels"), "{words}");
 
