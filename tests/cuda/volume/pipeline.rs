@@ -107,7 +107,7 @@ fn progress_memory_and_what_is_wrong() {
     pixels[[7, 9, 1]] = f32::NAN;
     odd[2] = Image::from_channels(pixels.view()).unwrap();
     let errors = [&cpu, &cuda].map(|on| on.segment_volume(&odd, &options).unwrap_err().to_string());
-    assert!(errors[0] == errors[1] && errors[0].contains("plane 2: the pixel at row 7"), "{errors:?}");
+    assert!(errors[0] == errors[1] && errors[0].contains("in plane 2, the pixel at row 7"), "{errors:?}");
     let mut hot = Array2::from_shape_fn((9, 20), |(y, x)| (y * x % 7) as f32);
     hot[[5, 9]] = 9e29;
     odd = vec![Image::from_gray(hot.view()).unwrap(); 3];
