@@ -8,7 +8,7 @@ use crate::pool::{Home, Pool};
 use crate::spares::Spares;
 use crate::volume::Found;
 use crate::watch::Watch;
-use crate::{Device, Error, Image, Options, Result, prepare};
+use crate::{Device, Image, Options, Result, prepare};
 
 /// A pipeline on one device, with the memory that it needs.
 pub(crate) trait Lane: Any + Send {
@@ -22,9 +22,7 @@ pub(crate) trait Lane: Any + Send {
     fn segment(&mut self, images: &[&Image], options: &Options, watch: &Watch) -> Vec<Result<Segmented>>;
 
     /// Turns the planes of a volume into masks. `scale` is what it is scaled by for the network.
-    fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
-        Err(Error::device(self.device(), "volumes run on the processor only"))
-    }
+    fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found>;
 
     /// Restores an image of one channel, which is scaled by a factor for the network. The result is `[height, width]`.
     fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>>;
@@ -167,6 +165,7 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     /// A lane of a backend that the crate does not have.
     struct Other(Device);
@@ -182,6 +181,10 @@ mod tests {
 
         fn segment(&mut self, images: &[&Image], _: &Options, _: &Watch) -> Vec<Result<Segmented>> {
             images.iter().map(|_| Err(Error::Cancelled)).collect()
+        }
+
+        fn volume(&mut self, _: &[&Image], _: f64, _: &Options, _: &Watch) -> Result<Found> {
+            Err(Error::Cancelled)
         }
 
         fn restore(&mut self, _: &Image, _: f64, _: &Options, _: &Watch) -> Result<Vec<f32>> {

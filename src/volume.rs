@@ -11,7 +11,7 @@ use crate::plan::channels::chosen;
 use crate::plan::scale::{known, known_scale};
 use crate::plan::volume::{MAX_VOXELS, scaled_size, voxels};
 use crate::watch::{Progress, Watch};
-use crate::{Compat, Device, Diameter, Error, Image, Options, Result, Segmenter, prepare};
+use crate::{Compat, Diameter, Error, Image, Options, Result, Segmenter, prepare};
 
 /// What was found in a volume.
 #[non_exhaustive]
@@ -90,14 +90,10 @@ impl Segmenter {
     /// Whether [`Segmenter::segment_volume`] can do what the options ask for, as far as that does not depend on the volume.
     ///
     /// # Errors
-    /// Those of [`Segmenter::check`]; [`Error::Option`] for [`Diameter::Auto`], since sizes are estimated from images only;
-    /// [`Error::Device`] for a segmenter on a GPU, since volumes run on the processor only.
+    /// Those of [`Segmenter::check`]; [`Error::Option`] for [`Diameter::Auto`], since sizes are estimated from images only.
     pub fn check_volume(&self, options: &Options) -> Result<()> {
         if options.diameter == Diameter::Auto {
             return Err(Error::option("diameter", "cannot be estimated from a volume; give it in pixels"));
-        }
-        if let Some(gpu) = self.lanes.devices().iter().find(|device| **device != Device::Cpu) {
-            return Err(Error::device(gpu, "volumes run on the processor only; leave the GPU out"));
         }
         self.check(options)
     }
@@ -121,7 +117,8 @@ impl Segmenter {
     /// # Errors
     /// Those of [`Segmenter::check_volume`]; [`Error::Image`] for fewer than two planes, planes of different sizes or numbers
     /// of channels, a volume of 2³² voxels or more, a channel that is not there, and a pixel that is not finite;
-    /// [`Error::Memory`] when there is too little memory.
+    /// [`Error::Memory`] when there is too little memory; [`Error::Device`] when a GPU fails, and for a volume of 2³¹ voxels or
+    /// more on a GPU.
     pub fn segment_volume<'i>(
         &self,
         planes: impl IntoIterator<Item = &'i Image>,

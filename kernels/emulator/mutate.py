@@ -83,12 +83,17 @@ def users(file):
     return sorted(p for p in KERNELS.glob("*.cu") if p.name in names)
 
 
+def module_of(parts):
+    """The test module of a path: the stages of volumes are in a folder, and each is a module."""
+    return "::".join(parts[:2 if parts[0] == "volume" else 1])
+
+
 def stages(file, modules):
     """The test modules of the stages that start a file's kernels, and the file's own."""
-    found = {file.stem} & modules
+    found = {re.sub("^volume_", "volume::", file.stem)} & modules
     for user in users(file):
         for source in (ROOT / "src/cuda").rglob("*.rs"):
-            name = source.relative_to(ROOT / "src/cuda").parts[0].removesuffix(".rs")
+            name = module_of(source.relative_to(ROOT / "src/cuda").with_suffix("").parts)
             if re.search(rf'\bkernels::{user.stem}\b', source.read_text()):
                 found |= {name} & modules
     return sorted(found)
@@ -100,7 +105,7 @@ class Runner:
         self.builds = builds()
         self.program = self.test_program()
         listed = subprocess.run([self.program, "--list"], capture_output=True, text=True, check=True).stdout
-        self.modules = {line.split("::")[0] for line in listed.splitlines() if "::" in line}
+        self.modules = {module_of(line.split("::")) for line in listed.splitlines() if "::" in line}
         self.objects = {}
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(self.compile_runtime, (path for path in EMULATOR.glob("*.cpp") if not path.name.startswith("nvrtc"))))

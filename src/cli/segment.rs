@@ -28,9 +28,6 @@ pub use volumes::in_volume;
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    if args.volumes.do_3d {
-        volumes::check(args)?;
-    }
     let restoring = Restoring::of(args, &options)?;
     let options = restoring.as_ref().map_or(options, Restoring::options);
     // As in the original, planes that are one volume are not stitched.

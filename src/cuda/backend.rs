@@ -38,12 +38,12 @@ const STATES: usize = 4;
 
 /// The backend that runs on one stream of a GPU.
 pub(crate) struct Cuda {
-    gpu: Gpu,
-    unet: Arc<Unet>,
+    pub(super) gpu: Gpu,
+    pub(super) unet: Arc<Unet>,
     /// What results are copied to.
     spares: Arc<Spares>,
     /// The network's memory for each size of tiles, in the order of their last use.
-    states: Vec<State>,
+    pub(super) states: Vec<State>,
     /// Estimate of the bytes that the largest image so far needs.
     max_bytes: u64,
     scratch: Scratch,
@@ -145,7 +145,7 @@ impl Cuda {
 
     /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It ends up last in
     /// `states`.
-    fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
+    pub(super) fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {
         match self.states.iter().position(|state| state.tile() == tile && state.batch() >= batch) {
             Some(i) => {
                 let state = self.states.remove(i);
@@ -208,19 +208,19 @@ impl Cuda {
 
 /// How far the host runs ahead of the GPU. For a caller who may stop the run it stays close, so that little is left to do
 /// then.
-struct Ahead {
+pub(super) struct Ahead {
     close: bool,
     batches: VecDeque<CudaEvent>,
 }
 
 impl Ahead {
-    fn new(close: bool) -> Self {
+    pub fn new(close: bool) -> Self {
         Ahead { close, batches: VecDeque::new() }
     }
 
     /// Notes that a batch was put into the stream, then waits until there are at most two. One alone would let the GPU
     /// wait for the host.
-    fn queued(&mut self, gpu: &Gpu) -> Result<()> {
+    pub fn queued(&mut self, gpu: &Gpu) -> Result<()> {
         if self.close {
             self.batches.push_back(gpu.stream().record_event(None).map_err(|e| gpu.error(e))?);
         }

@@ -12,11 +12,11 @@ use crate::plan::taper::{taper, total_weight};
 pub struct Scratch {
     grid: Option<Grid>,
     /// Which tiles cover each row, then each column, of the padded image.
-    lines: Buffer<Line>,
+    pub(super) lines: Buffer<Line>,
     /// The first row of each row of tiles, then the first column of each column of tiles.
-    starts: Buffer<u32>,
+    pub(super) starts: Buffer<u32>,
     /// The weight of each row, then of each column, of a tile.
-    tapers: Buffer<f64>,
+    pub(super) tapers: Buffer<f64>,
     /// One value: 1 if the last maps have a value that is not finite, otherwise 0.
     pub broken: Buffer<u32>,
 }
@@ -44,8 +44,9 @@ pub fn blend(
     kernels::blend(gpu, blocks, BLOCK, 0, values.get(), out, lines, starts, tapers, &layout, broken)
 }
 
-/// Writes the style vector of an image to `out`: the sum of the style vectors of its tiles, `[count, length]`, added in
-/// their order and scaled to unit length. It becomes NaN if the maps of the image are `broken` ([`Scratch::broken`]).
+/// Writes the style vector of each image to `out`, `[images, length]`: the sum of the style vectors of its tiles, added in
+/// their order and scaled to unit length. `styles` has those of one image after the other, `[images, count, length]`. They
+/// become NaN if the maps are `broken` ([`Scratch::broken`]).
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).
@@ -57,15 +58,16 @@ pub fn style(
     broken: &Buffer<u32>,
     out: &mut Buffer<f32>,
 ) -> Result<()> {
-    let out = out.resize(gpu, length)?;
-    let shared = 4 * length as u32;
+    let images = styles.len() / (count * length);
+    let out = out.resize(gpu, images * length)?;
+    let (grid, shared) = ((images as u32, 1, 1), 4 * length as u32);
     let (styles, broken, count, length) = (styles.get(), broken.get(), count as i32, length as i32);
-    kernels::blend_style(gpu, (1, 1, 1), (256, 1, 1), shared, styles, out, count, length, broken)
+    kernels::blend_style(gpu, grid, (256, 1, 1), shared, styles, out, count, length, broken)
 }
 
 impl Scratch {
     /// Uploads the tables of a grid. The CPU computes the weights, since a GPU's `exp` rounds otherwise.
-    fn set(&mut self, gpu: &Gpu, grid: &Grid) -> Result<()> {
+    pub(super) fn set(&mut self, gpu: &Gpu, grid: &Grid) -> Result<()> {
         if self.grid.as_ref() == Some(grid) {
             return Ok(());
         }
@@ -96,7 +98,7 @@ fn lines(totals: &[f64], starts: &[usize], tile: usize) -> Vec<Line> {
 }
 
 impl Layout {
-    fn new(grid: &Grid) -> Self {
+    pub(super) fn new(grid: &Grid) -> Self {
         let (rows, columns) = &grid.starts;
         Layout {
             height: grid.image.0 as i32,

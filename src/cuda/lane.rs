@@ -8,6 +8,7 @@ use super::{Gpu, network};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
 use crate::spares::Spares;
+use crate::volume::{Found, pipeline};
 use crate::watch::Watch;
 use crate::{Device, Error, Image, Model, Options, Precision, Result};
 
@@ -89,6 +90,10 @@ impl Lane for CudaLane {
             }
         }
         found
+    }
+
+    fn volume(&mut self, planes: &[&Image], scale: f64, options: &Options, watch: &Watch) -> Result<Found> {
+        pipeline::segment(&mut self.0.backend, planes, scale, options, watch)
     }
 
     fn restore(&mut self, image: &Image, scale: f64, options: &Options, watch: &Watch) -> Result<Vec<f32>> {

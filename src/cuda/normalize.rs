@@ -25,31 +25,77 @@ pub fn normalize(
     height: usize,
     width: usize,
     nchan: usize,
+    how: (&Normalize, Compat),
+    scratch: &mut Scratch,
+) -> Result<()> {
+    scratch.0.zeros(gpu, nchan)?;
+    select(gpu, pixels, &Sample::new(height, width), nchan, how, scratch)?;
+    apply(gpu, pixels, height * width, nchan, how.0, scratch)
+}
+
+/// Like [`normalize`], for `count` pixels, `[count, nchan]`, whose percentiles are those of all values of `sample`,
+/// `[., nchan]`, or of the pixels themselves.
+///
+/// # Errors
+/// [`Error::Device`](crate::Error::Device).
+pub(super) fn normalize_by(
+    gpu: &Gpu,
+    pixels: &mut Buffer<f32>,
+    sample: Option<&Buffer<f32>>,
+    count: usize,
+    nchan: usize,
+    how: (&Normalize, Compat),
+    scratch: &mut Scratch,
+) -> Result<()> {
+    scratch.0.zeros(gpu, nchan)?;
+    let sample = sample.unwrap_or(pixels);
+    select(gpu, sample, &Sample::line(sample.len() / nchan), nchan, how, scratch)?;
+    apply(gpu, pixels, count, nchan, how.0, scratch)
+}
+
+/// Finds the percentiles of each channel.
+fn select(
+    gpu: &Gpu,
+    pixels: &Buffer<f32>,
+    sample: &Sample,
+    nchan: usize,
     (options, compat): (&Normalize, Compat),
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let states = scratch.0.zeros(gpu, nchan)?;
-    let (size, channels) = ((height * width) as u32, nchan as u32);
-    let sample = Sample::new(height, width);
     let percentiles = Percentiles::new(sample.size, options.percentile);
     let original = i32::from(compat == Compat::V3_1_1);
     // With at most 512 blocks, the time to add up their histograms does not count.
-    let grid = (sample.size.div_ceil(THREADS * VALUES_PER_THREAD).min(512), channels, 1);
+    let grid = (sample.size.div_ceil(THREADS * VALUES_PER_THREAD).min(512), nchan as u32, 1);
     let (block, shared) = ((THREADS, 1, 1), size_of::<Shared>() as u32);
+    let (pixels, states) = (pixels.get(), scratch.0.get_mut());
     for pass in 0..kernels::PASSES {
         kernels::normalize_select(
             gpu,
             grid,
             block,
             shared,
-            pixels.get(),
+            pixels,
             states,
-            &sample,
+            sample,
             &percentiles,
             pass,
             original,
         )?;
     }
+    Ok(())
+}
+
+/// Scales `count` pixels by the percentiles that were found.
+fn apply(
+    gpu: &Gpu,
+    pixels: &mut Buffer<f32>,
+    count: usize,
+    nchan: usize,
+    options: &Normalize,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let (states, block) = (scratch.0.get_mut(), (THREADS, 1, 1));
+    let (size, channels) = (count as u32, nchan as u32);
     if options.invert {
         let grid = (size.div_ceil(THREADS * kernels::LOOKS as u32), channels, 1);
         kernels::normalize_varies(gpu, grid, block, 0, pixels.get(), states, size)?;
@@ -106,12 +152,19 @@ impl Sample {
     /// The pixels from which the percentiles are computed: a regular grid in a large image, all pixels of a small one.
     fn new(height: usize, width: usize) -> Self {
         let (down, across) = steps(height, width);
-        // When all pixels are taken, the image is treated as one long row, which saves divisions.
-        let (height, width) = if (down, across) == (1, 1) { (1, height * width) } else { (height, width) };
+        if (down, across) == (1, 1) {
+            return Sample::line(height * width);
+        }
         let columns = width.div_ceil(across);
         let size = height.div_ceil(down) * columns;
         let [size, columns, down, across, width] = [size, columns, down, across, width].map(|n| n as u32);
         Sample { size, columns, down, across, width }
+    }
+
+    /// All of `count` pixels, as one long row, which saves divisions.
+    fn line(count: usize) -> Self {
+        let count = count as u32;
+        Sample { size: count, columns: count, down: 1, across: 1, width: count }
     }
 }
 

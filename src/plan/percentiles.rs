@@ -14,7 +14,7 @@ pub(crate) fn steps(height: usize, width: usize) -> (usize, usize) {
 /// Distance in planes, in rows and in columns from one voxel of the sample of a volume to the next.
 pub(crate) fn steps_of_volume([depth, height, width]: [usize; 3]) -> [usize; 3] {
     let step = |length: usize, least: usize| (length / least).max(1);
-    match depth * height * width > SAMPLE_ABOVE {
+    match depth.saturating_mul(height).saturating_mul(width) > SAMPLE_ABOVE {
         true => [step(depth, 50), step(height, 224), step(width, 224)],
         false => [1; 3],
     }

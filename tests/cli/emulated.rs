@@ -34,6 +34,27 @@ fn gpus_share_the_images_and_the_masks_are_those_of_one() {
     assert_eq!(auto.code, Some(0), "{auto:?}");
 }
 
+/// The masks of the processor, in single precision; with too little memory, one sentence.
+#[test]
+fn a_volume_runs_on_the_gpu() {
+    let scene = Scene::new();
+    let pixels: Vec<u8> = (0..3 * 20 * 30).map(|i: usize| (i * i % 251) as u8).collect();
+    scene.npy("stack.npy", "|u1", "(3, 20, 30)", &pixels);
+    // With random weights there are masks only where nothing is dropped.
+    let words = "stack.npy --do-3d --z-axis 0 --precision f32 --cellprob-threshold=-1e30 --min-size 1 --json";
+    let [cpu, cuda] = ["cpu", "cuda"]
+        .map(|device| emulated(&scene, &format!("{words} -o {device} --device {device}"), &[]));
+    assert_eq!((cpu.code, cuda.code), (Some(0), Some(0)), "{cuda:?}");
+    assert_eq!(cpu.json()[0]["cells"], cuda.json()[0]["cells"]);
+    assert!(cpu.json()[0]["cells"].as_u64() > Some(0), "{cpu:?}");
+    let read = |folder: &str| std::fs::read(scene.path(&format!("{folder}/stack_masks.tif"))).unwrap();
+    assert!(read("cpu") == read("cuda"));
+    let little = [("FLOWMASK_EMULATOR_MEMORY", "60000000")];
+    let run = emulated(&scene, &format!("{words} --device cuda --diameter 1"), &little);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("a volume of 3 planes of 20 by 30 pixels"), "{run:?}");
+}
+
 #[test]
 fn an_image_too_large_for_the_gpu_fails_and_the_others_are_done() {
     let scene = Scene::new();

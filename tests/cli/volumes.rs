@@ -161,7 +161,6 @@ fn what_cannot_be_a_volume_is_told_in_one_sentence() {
         .failed(2, "--anisotropy");
     std::fs::remove_file(scene.path("flags.toml")).unwrap();
     scene.run("segment stack.npy --do-3d --diameter auto").failed(2, "--diameter");
-    scene.run("segment stack.npy --do-3d --device cuda").failed(2, "--device cpu");
     assert_eq!(scene.names(""), ["nan.npy", "one.png", "stack.npy"]);
     // An error of one file does not stop the next.
     let run = scene.run(&format!("segment nan.npy stack.npy {FLAGS} --z-axis 0"));

@@ -24,7 +24,7 @@ struct Stage<'a> {
 }
 
 /// The files with a part that has another name, or that is not there.
-const OTHERS: [Stage; 9] = [
+const OTHERS: [Stage; 11] = [
     // The test sums each pixel plainly; tests/cuda/network.rs compares with the twin.
     Stage { kernels: "conv", launcher: "conv", twin: Some(("conv", None)) },
     // The same stage in single precision, and with warp groups.
@@ -40,6 +40,13 @@ const OTHERS: [Stage; 9] = [
     Stage { kernels: "style", launcher: "style", twin: Some(("network", Some("cpu::network"))) },
     // A method of the grid.
     Stage { kernels: "tiles", launcher: "tiles", twin: Some(("tiles", Some("grid.cut("))) },
+    Stage { kernels: "volume_tiles", launcher: "volume::tiles", twin: Some(("tiles", Some("grid.cut("))) },
+    // The twin adds what the twin of blend.cu averages.
+    Stage {
+        kernels: "volume_blend",
+        launcher: "volume::blend",
+        twin: Some(("volume::network", Some("cpu::volume::network"))),
+    },
 ];
 
 /// The code of a module, `folder/name.rs` and what is below it, without comments; empty where there is none.

@@ -2,20 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use flowmask::image::Layout;
-use flowmask::{Device, Error, Image, Options, Segmenter, VolumeSegmentation};
+use flowmask::{Error, Image, Options, Segmenter, VolumeSegmentation};
 
-use super::{File, Found, Part, Run, args, lock};
+use super::{File, Found, Part, Run, lock};
 use crate::cli::verbose;
-
-/// Checks before anything is loaded that volumes can be segmented.
-pub fn check(args: &args::Segment) -> anyhow::Result<()> {
-    match Device::list(&args.speed.device)?.iter().any(|device| *device != Device::Cpu) {
-        true => bail!("--do-3d: volumes run on the processor only for now; write --device cpu"),
-        false => Ok(()),
-    }
-}
 
 /// Segments the volumes of all files. An error, which stops the run, is one of printing.
 pub fn run(run: &Run, segmenter: &Segmenter, options: &Options) -> anyhow::Result<()> {

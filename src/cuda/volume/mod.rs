@@ -1,13 +1,21 @@
-//! The stages that find the masks of volumes, `[depth, height, width]`, on a GPU: follow → cluster → flow_error → parts →
-//! components, as in [`cpu::volume`](crate::cpu::volume). What does not depend on the number of axes is shared with images.
+//! The stages of volumes, `[depth, height, width]`, on a GPU, under the names that they have for images, as in
+//! [`cpu::volume`](crate::cpu::volume). What does not depend on the number of axes is shared with images.
 //!
-//! A volume has fewer than 2³² voxels.
+//! A volume has fewer than 2³¹ voxels, since two channels have fewer than 2³² values; for the stages from `follow` on it may
+//! have 2³².
 
+mod backend;
+pub mod blend;
 pub mod cluster;
 pub mod components;
 pub mod flow_error;
 pub mod follow;
+mod network;
+pub mod normalize;
 pub mod parts;
+pub mod resize;
+pub mod smooth;
+pub mod tiles;
 
 pub use crate::cpu::volume::Size;
 

@@ -1,10 +1,16 @@
 //! The stages of volumes, each against its twin on the processor.
 
+mod blend;
 pub mod cluster;
 pub mod components;
 pub mod flow_error;
 pub mod follow;
+mod normalize;
 pub mod parts;
+mod pipeline;
+mod resize;
+mod smooth;
+mod tiles;
 
 use crate::components::Noise;
 
