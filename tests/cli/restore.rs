@@ -93,8 +93,8 @@ fn planes_along_z_share_their_percentiles() {
         assert_eq!(read(&scene.path("out/z_restored.tif")).unwrap().planes, *want, "{flags}");
     }
     // The options of intensities are for the network that restores.
-    let run = scene.run("restore a.png --model net --tile-norm-smooth3d 2 -o out").done();
-    assert!(run.stderr.contains("without --tile-norm-blocksize"), "{run:?}");
+    let run = scene.run("restore a.png --model net --tile-norm-smooth3d 2 -o out");
+    assert!(run.code == Some(0) && run.stderr.contains("without --tile-norm-blocksize"), "{run:?}");
     let sharp = "restore a.png --model net --sharpen-radius 4 --diameter 25 --overwrite -o out";
     scene.run(sharp).done();
     let options = options.normalize(Normalize::default().sharpen_radius(4.0));
