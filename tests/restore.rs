@@ -160,6 +160,7 @@ fn stacks_are_restored_as_by_the_original() {
     assert_ne!(second("one").restore_volume(&stack, &options).unwrap()[5], alone);
 }
 
+/// It takes some seconds, since it is three whole runs of a stack.
 #[test]
 fn restored_stacks_are_segmented_as_by_the_original() {
     let (golden, stack, segmenter) = (Golden::open("restore_stack"), stack(), segmenter());

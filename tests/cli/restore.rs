@@ -1,9 +1,10 @@
 //! `restore`, and `segment --restore`.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use flowmask::image::{read, read_with};
+use flowmask::image::{ReadOptions, read, read_with};
 use flowmask::{Builder, Diameter, Image, Model, Normalize, Options, Restorer, Segmenter};
 use ndarray::Axis;
 
@@ -27,6 +28,11 @@ fn restorer(scene: &Scene, name: &str) -> Restorer {
 
 fn options(diameter: f64) -> Options {
     Options::default().diameter(Diameter::Pixels(diameter))
+}
+
+/// The planes of an array whose first axis is Z.
+fn volume(path: &Path) -> Vec<Image> {
+    read_with(path, &ReadOptions::default().axes(Some("ZYX".into()))).unwrap().remove(0).planes
 }
 
 #[test]
@@ -76,7 +82,7 @@ fn planes_along_z_share_their_percentiles() {
     let scene = scene();
     let bytes: Vec<u8> = (0..3 * 48 * 48).map(|i| (i * i % 89 * (3 - i / 2304)) as u8).collect();
     scene.npy("z.npy", "|u1", "(3, 48, 48)", &bytes);
-    let planes = read(&scene.path("z.npy")).unwrap().planes;
+    let planes = volume(&scene.path("z.npy"));
     let (options, restorer) = (options(25.0), restorer(&scene, "net"));
     let together = restorer.restore_volume(&planes, &options).unwrap();
     let each: Vec<Image> = planes.iter().map(|plane| restorer.restore(plane, &options).unwrap()).collect();
@@ -87,8 +93,8 @@ fn planes_along_z_share_their_percentiles() {
         assert_eq!(read(&scene.path("out/z_restored.tif")).unwrap().planes, *want, "{flags}");
     }
     // The options of intensities are for the network that restores.
-    let run = scene.run("restore a.png --model net --tile-norm-smooth3d 2 -o out").done();
-    assert!(run.stderr.contains("without --tile-norm-blocksize"), "{run:?}");
+    let run = scene.run("restore a.png --model net --tile-norm-smooth3d 2 -o out");
+    assert!(run.code == Some(0) && run.stderr.contains("without --tile-norm-blocksize"), "{run:?}");
     let sharp = "restore a.png --model net --sharpen-radius 4 --diameter 25 --overwrite -o out";
     scene.run(sharp).done();
     let options = options.normalize(Normalize::default().sharpen_radius(4.0));
@@ -158,7 +164,7 @@ fn volumes_and_stitched_stacks_are_restored_too() {
     let plane: Vec<u8> = (0..128 * 128).map(corner).collect();
     let darker: Vec<u8> = plane.iter().map(|pixel| pixel / 2).collect();
     scene.npy("z.npy", "|u1", "(3, 128, 128)", &[&plane[..], &darker, &plane].concat());
-    let planes = read(&scene.path("z.npy")).unwrap().planes;
+    let planes = volume(&scene.path("z.npy"));
     let options = options(20.0).min_size(0);
     let restorer = restorer(&scene, "upsample_net");
     let segmenter = Segmenter::builder().model(Model::named("nuclei").unwrap()).build().unwrap();
