@@ -40,14 +40,15 @@ impl Stitching {
             (true, Some(left)) if !left.normalize.enabled => left.min_size(0),
             (true, _) => {
                 let normalize = Normalize::default().enabled(false);
-                options.channels([1, 2]).all_channels(false).normalize(normalize)
+                // With all channels, those of the planes are as many as those of the images.
+                options.channels([1, 2]).normalize(normalize)
             }
         }
     }
 
-    /// The planes of a volume with their intensities scaled: the percentiles of the chosen channels in all planes become 0
-    /// and 1, or what else [`Normalize`] says. Without normalisation, the planes as they are. In a volume of more than 224³ pixels, percentiles are taken
-    /// from a grid of pixels, as in the original.
+    /// The planes of a volume with their intensities scaled: the percentiles of the chosen channels in all planes
+    /// become 0 and 1, or what else [`Normalize`] says. Without normalisation, the planes as they are. In a volume of
+    /// more than 224³ pixels, percentiles are taken from a grid of pixels, as in the original.
     ///
     /// # Errors
     /// [`Error::Image`] for fewer than two planes, planes of different sizes, a channel that is not there, and a pixel that
@@ -71,7 +72,7 @@ impl Stitching {
                 return scaled(&planes, (height, width), &self.options);
             };
             let planes: Vec<&Image> = planes.iter().collect();
-            let prepared = prepare::planes(&planes, &self.options, self.options.memory, &Watch::none())?;
+            let prepared = prepare::prepared(&planes, &self.options, self.options.memory, &Watch::none())?;
             match left.normalize.enabled {
                 true => scaled(&prepared, (height, width), &left),
                 false => Ok(prepared),
@@ -104,16 +105,19 @@ impl Stitching {
 /// The chosen channels of planes, whose percentiles in all planes together become 0 and 1.
 fn scaled(planes: &[Image], (height, width): (usize, usize), options: &Options) -> Result<Vec<Image>> {
     let all: Vec<&Image> = planes.iter().collect();
-    let channels = prepare::checked(&all, options, 2)?;
+    // A channel that is not chosen stays zeros.
+    let nchan = if options.all_channels { prepare::nchan(&all, options) } else { 2 };
+    let channels = prepare::checked(&all, options, nchan)?;
     let row = |z: usize, y: usize, out: &mut [f32]| channels[z].row(y, 0..width, out);
-    let levels = levels_of_volume(row, [planes.len(), height, width], 2, &options.normalize, options.compat);
+    let size = [planes.len(), height, width];
+    let levels = levels_of_volume(row, size, nchan, &options.normalize, options.compat);
     let plane = |z: usize| {
-        let mut pixels = zeros(height * width * 2);
-        for (y, out) in pixels.chunks_exact_mut(width * 2).enumerate() {
+        let mut pixels = zeros(height * width * nchan);
+        for (y, out) in pixels.chunks_exact_mut(width * nchan).enumerate() {
             row(z, y, out);
             apply(&levels, out);
         }
-        let pixels = Array3::from_shape_vec((height, width, 2), pixels);
+        let pixels = Array3::from_shape_vec((height, width, nchan), pixels);
         Image::new(Pixels::F32(pixels.map_err(|e| Error::Image(e.to_string()))?))
     };
     (0..planes.len()).map(plane).collect()

@@ -194,7 +194,7 @@ fn a_diameter_is_estimated_from_the_chosen_channels() {
     assert!(segmenter.segment(&two, &auto.channels([2, 0])).unwrap() == want);
 }
 
-/// A radius or a block beyond the image, blocks of one pixel, images of one pixel, and pixels without contrast.
+/// A radius or a block beyond the image, a radius whose square is 0, the least blocks, images of one pixel, and pixels without contrast.
 #[test]
 fn every_size_gives_finite_masks() {
     let segmenter = nuclei();
@@ -211,7 +211,9 @@ fn every_size_gives_finite_masks() {
         for normalize in [
             Normalize::default().sharpen_radius(1000.0).smooth_radius(0.001),
             Normalize::default().sharpen_radius(0.001).invert(true),
-            Normalize::default().tile_norm_blocksize(1),
+            Normalize::default().sharpen_radius(1e-200),
+            Normalize::default().sharpen_radius(6.0).smooth_radius(1e-320),
+            Normalize::default().tile_norm_blocksize(4),
             Normalize::default().tile_norm_blocksize(usize::MAX).smooth_radius(3.0),
             Normalize::default().tile_norm_blocksize(7).invert(true).norm3d(false),
         ] {
@@ -259,6 +261,7 @@ fn what_is_wrong_is_named() {
         ("lowhigh", default.lowhigh(Some([[-1e300, 1e300]; 2]))),
         ("smooth_radius", default.lowhigh(Some([[0.0, 9.0]; 2])).smooth_radius(2.0)),
         ("tile_norm_blocksize", default.enabled(false).tile_norm_blocksize(100)),
+        ("tile_norm_blocksize", default.tile_norm_blocksize(3)),
     ] {
         let said = segmenter.segment(&image, &normalized(normalize)).unwrap_err().to_string();
         assert!(said.starts_with(&format!("option {name}: ")), "{said}");

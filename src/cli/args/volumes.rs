@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::super::usage::utf8;
+use super::steps::Together;
 use super::values::smooth;
 
 #[derive(Args)]
@@ -63,7 +64,12 @@ impl super::Segment {
             notes.push(note.into());
         }
         notes.extend(self.volumes.unused());
-        let together = stitched && !self.volumes.do_3d || self.volumes.do_3d && self.cells.compat.is_none();
+        let together = match (self.volumes.do_3d, self.cells.compat) {
+            (true, Some(_)) => Together::Always,
+            (true, None) => Together::Chosen,
+            (false, _) if stitched => Together::Chosen,
+            (false, _) => Together::Never,
+        };
         notes.extend(self.input.steps.unused(together).map(Into::into));
         notes
     }
