@@ -104,9 +104,17 @@ impl Builder {
     /// # Errors
     /// [`Error::Model`] or [`Error::Tensor`] when the model cannot be used, [`Error::Forked`] for a pool of another process,
     /// [`Error::Threads`] when the threads cannot be started, [`Error::Memory`] when there is too little for the weights,
-    /// [`Error::Option`] for devices that cannot be used together and for kernels that cannot be used, [`Error::Device`] for
+    /// [`Error::Option`] for devices that cannot be used together, for kernels that cannot be used and for a model of a
+    /// second channel, [`Error::Device`] for
     /// a GPU that cannot be used.
     pub fn build(mut self) -> Result<Segmenter> {
+        if let Some(chan2) = &self.chan2 {
+            let reason = format!(
+                "is {}, but the second channel has a model only where images are restored",
+                chan2.name()
+            );
+            return Err(Error::option("model_chan2", reason));
+        }
         let pool = self.threads_of()?;
         let model = match self.model.take() {
             Some(model) => model,
@@ -124,8 +132,12 @@ impl Builder {
     /// Like [`Builder::build`], of a model that restores images. There is no default model.
     ///
     /// # Errors
-    /// Those of [`Builder::build`].
+    /// Those of [`Builder::build`], and [`Error::Option`] for a second model of volumes.
     pub fn restorer(mut self) -> Result<Restorer> {
+        if let Some(ortho) = &self.ortho {
+            let reason = format!("is {}, but it is for volumes, and images are to be restored", ortho.name());
+            return Err(Error::option("model_ortho", reason));
+        }
         let pool = self.threads_of()?;
         let Some(model) = self.model.take() else {
             return Err(Error::option(

@@ -48,10 +48,11 @@ pub enum Compat {
     /// None.
     #[default]
     None,
-    /// Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than the
-    /// small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes zeros; sharpening
-    /// and smoothing stretch images that are not square; tiles that are normalised by themselves are not inverted; a channel that
-    /// is not there is scaled by `lowhigh`; [`Normalize::norm3d`] has no effect on volumes.
+    /// Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than
+    /// the small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes
+    /// zeros; sharpening and smoothing stretch images that are not square; tiles that are normalised by themselves are
+    /// not inverted; a channel that is not there is scaled by `lowhigh`; [`Normalize::norm3d`] has no effect on
+    /// volumes.
     V3_1_1,
 }
 

@@ -1,10 +1,11 @@
-//! What options ask for that needs whole planes before the network gets a pixel: `sharpen`, `tile_norm`, and `normalize` of each
-//! plane of a stack. The processor does it for all devices, whose stages then get other planes and other options.
+//! What options ask for that needs whole planes before the network gets a pixel: `sharpen`, `tile_norm`, and
+//! `normalize` of each plane of a stack. The processor does it for all devices, whose stages then get other planes and
+//! other options.
 
 use crate::cpu::channels::Channels;
 use crate::cpu::normalize::{apply, levels, levels_of_volume};
 use crate::cpu::sharpen::sharpen_while;
-use crate::cpu::tile_norm::tile_norm_while;
+use crate::cpu::tile_norm::{self, tile_norm_while};
 use crate::memory::{enough, require, zeros};
 use crate::plan::memory::pixels_of;
 use crate::pool::Pool;
@@ -28,35 +29,54 @@ pub(crate) fn left(options: &Options, planes: usize) -> Options {
     let Normalize { percentile, invert, tile_norm_blocksize, .. } = options.normalize;
     let done = tile_norm_blocksize > 0 || by_plane(options, planes);
     let rest = Normalize::default().enabled(!done).percentile(percentile).invert(invert);
-    let channels = if nchan(options) == 2 { [1, 2] } else { [1, 0] };
-    Options { channels, all_channels: false, normalize: rest, ..options.clone() }
+    let second = scales_absent(options) || options.channels[1] > 0;
+    let channels = if second { [1, 2] } else { [1, 0] };
+    // With `all_channels`, the network gets the channels of prepared planes so, too: more than it takes are an error.
+    let all_channels = options.all_channels && !scales_absent(options);
+    Options { channels, all_channels, normalize: rest, ..options.clone() }
+}
+
+/// Whether the original scales a channel that is not there, too.
+fn scales_absent(options: &Options) -> bool {
+    options.normalize.lowhigh.is_some() && options.compat == Compat::V3_1_1
 }
 
 /// How many channels prepared planes have.
-fn nchan(options: &Options) -> usize {
-    // The original scales a channel that is not there, too.
-    let scaled = options.normalize.lowhigh.is_some() && options.compat == Compat::V3_1_1;
-    if options.all_channels || options.channels[1] > 0 || scaled { 2 } else { 1 }
+pub(crate) fn nchan(planes: &[&Image], options: &Options) -> usize {
+    match options.all_channels {
+        _ if scales_absent(options) => 2,
+        true => planes.iter().map(|plane| plane.channels()).max().unwrap_or(1).min(2),
+        false => 1 + usize::from(options.channels[1] > 0),
+    }
 }
 
 /// The planes of an image (one) or of a volume, prepared: they have the channels that the options choose.
 ///
 /// # Errors
-/// [`Error::Image`], [`Error::Cancelled`]. Unwinds with [`OutOfMemory`](crate::OutOfMemory), also for more than `limit` bytes.
-pub(crate) fn planes(
+/// [`Error::Image`], [`Error::Cancelled`]. Unwinds with [`OutOfMemory`](crate::OutOfMemory), also for more than `limit`
+/// bytes.
+pub(crate) fn prepared(
     planes: &[&Image],
     options: &Options,
     limit: Option<u64>,
     watch: &Watch,
 ) -> Result<Vec<Image>> {
-    let all_channels = checked(planes, options, nchan(options))?;
+    let nchan = nchan(planes, options);
+    let all_channels = checked(planes, options, nchan)?;
     let Some(&first) = planes.first() else { return Ok(Vec::new()) };
-    let ((height, width), nchan) = (first.size(), nchan(options));
+    let (height, width) = first.size();
     let length = width * nchan;
     let plane = (height * length * size_of::<f32>()) as u64;
-    // One more is there while a plane is sharpened.
-    require(plane.saturating_mul(planes.len() as u64 + 1), limit);
     let Normalize { sharpen_radius, smooth_radius, tile_norm_blocksize, .. } = options.normalize;
+    let blocks = match tile_norm_blocksize {
+        0 => 0,
+        side => {
+            let threads = rayon::current_num_threads();
+            tile_norm::bytes(planes.len(), (height, width), nchan, side, threads)
+        }
+    };
+    // One more plane is there while a plane is sharpened.
+    require(plane.saturating_mul(planes.len() as u64 + 1).saturating_add(blocks), limit);
     let (how, compat, go_on) = (&options.normalize, options.compat, &|| watch.go_on());
     let mut all = Vec::with_capacity(planes.len());
     for channels in all_channels {
@@ -87,7 +107,7 @@ pub(crate) fn planes(
 /// `nchan` of the chosen channels, whose percentiles in all planes together become 0 and 1, or what else [`Normalize`] says.
 ///
 /// # Errors
-/// Those of [`planes`].
+/// Those of [`prepared`].
 pub(crate) fn together(
     volume: &[Image],
     options: &Options,
@@ -97,7 +117,7 @@ pub(crate) fn together(
     if !needed(options, volume.len()) {
         return scaled(volume, options, nchan);
     }
-    let prepared = planes(&volume.iter().collect::<Vec<_>>(), options, options.memory, watch)?;
+    let prepared = prepared(&volume.iter().collect::<Vec<_>>(), options, options.memory, watch)?;
     let left = left(options, volume.len());
     if left.normalize.enabled { scaled(&prepared, &left, nchan) } else { Ok(prepared) }
 }
@@ -138,8 +158,8 @@ fn checked<'a>(planes: &[&'a Image], options: &Options, nchan: usize) -> Result<
     planes.iter().enumerate().map(channels).collect()
 }
 
-/// Prepares images, each by itself, and calls `run` with those that are to be segmented, and the options for them. The results
-/// are in the order of the images.
+/// Prepares images, each by itself, and calls `run` with those that are to be segmented, and the options for them. The
+/// results are in the order of the images.
 pub(crate) fn of_images<T>(
     images: &[&Image],
     options: &Options,
@@ -153,7 +173,7 @@ pub(crate) fn of_images<T>(
     let memory = beside(images, options, device);
     let mut rest = memory;
     let prepare = |&image: &&Image| {
-        let prepared = of_planes(&[image], options, rest, pool, watch)?;
+        let prepared = prepared_within(&[image], options, rest, pool, watch)?;
         let bytes = prepared.iter().map(pixels_of).sum();
         rest = rest.map(|rest| rest.saturating_sub(bytes));
         Ok(prepared)
@@ -169,7 +189,7 @@ pub(crate) fn of_images<T>(
         .collect()
 }
 
-/// Prepares the planes of a volume, if that is needed, as [`planes`], and returns them with the options for them.
+/// Prepares the planes of a volume, if that is needed, as [`prepared`], and returns them with the options for them.
 ///
 /// # Errors
 /// [`Error::Image`], [`Error::Memory`], [`Error::Cancelled`].
@@ -183,7 +203,7 @@ pub(crate) fn of_volume(
         return Ok(None);
     }
     let memory = beside(volume, options, device);
-    let planes = of_planes(volume, options, memory, pool, watch)?;
+    let planes = prepared_within(volume, options, memory, pool, watch)?;
     let left = left(options, volume.len());
     Ok(Some((planes, if device == Device::Cpu { left.memory(memory) } else { left })))
 }
@@ -194,7 +214,8 @@ fn beside(images: &[&Image], options: &Options, device: Device) -> Option<u64> {
     options.memory.filter(|_| device == Device::Cpu).map(|memory| memory.saturating_sub(pixels))
 }
 
-fn of_planes(
+/// [`prepared`] on the threads of a pool; too little memory is an error.
+fn prepared_within(
     all: &[&Image],
     options: &Options,
     limit: Option<u64>,
@@ -206,5 +227,5 @@ fn of_planes(
         1 => format!("the intensities of an image of {height} by {width} pixels"),
         count => format!("the intensities of {count} planes of {height} by {width} pixels"),
     };
-    enough(what, || pool.install(|| planes(all, options, limit, watch)))
+    enough(what, || pool.install(|| prepared(all, options, limit, watch)))
 }

@@ -39,14 +39,15 @@ impl Stitching {
             (true, Some(left)) if !left.normalize.enabled => left.min_size(0),
             (true, _) => {
                 let normalize = Normalize::default().enabled(false);
-                options.channels([1, 2]).all_channels(false).normalize(normalize)
+                // With all channels, those of the planes are as many as those of the images.
+                options.channels([1, 2]).normalize(normalize)
             }
         }
     }
 
-    /// The planes of a volume with their intensities scaled: the percentiles of the chosen channels in all planes become 0
-    /// and 1, or what else [`Normalize`] says. Without normalisation, the planes as they are. In a volume of more than 224³ pixels, percentiles are taken
-    /// from a grid of pixels, as in the original.
+    /// The planes of a volume with their intensities scaled: the percentiles of the chosen channels in all planes
+    /// become 0 and 1, or what else [`Normalize`] says. Without normalisation, the planes as they are. In a volume of
+    /// more than 224³ pixels, percentiles are taken from a grid of pixels, as in the original.
     ///
     /// # Errors
     /// [`Error::Image`] for fewer than two planes, planes of different sizes, a channel that is not there, and a pixel that
@@ -66,7 +67,10 @@ impl Stitching {
         enough(what, || {
             let pixels = planes.len().saturating_mul(height * width);
             require(pixels as u64 * size_of::<[f32; 2]>() as u64, self.options.memory);
-            prepare::together(&planes, &self.options, 2, &Watch::none())
+            let all: Vec<&Image> = planes.iter().collect();
+            // A channel that is not chosen stays zeros.
+            let nchan = if self.options.all_channels { prepare::nchan(&all, &self.options) } else { 2 };
+            prepare::together(&planes, &self.options, nchan, &Watch::none())
         })
     }
 

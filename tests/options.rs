@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Golden, assert_close, assert_same_masks};
+use common::{Golden, assert_close, assert_same_masks, data};
 use flowmask::cpu::{normalize, sharpen, tile_norm};
+use flowmask::model::params::Layer;
 use flowmask::{
     Compat, Diameter, Error, Image, Model, Normalize, Options, Segmentation, Segmenter, VolumeSegmentation,
 };
@@ -179,6 +180,45 @@ fn all_channels_are_those_of_the_image() {
     assert!(said.contains("has 3 channels, and the network takes 2"), "{said}");
 }
 
+/// A network with random weights, without its second channel.
+fn of_one_channel() -> Model {
+    let mut params = Model::open(data("models/tiny.pth")).unwrap().params().unwrap();
+    params.nbase[0] = 1;
+    let down = &mut params.down[0];
+    for Layer { norm, conv } in [&mut down.proj, &mut down.conv[0]] {
+        for values in [&mut norm.weight, &mut norm.bias, &mut norm.running_mean, &mut norm.running_var] {
+            values.truncate(1);
+        }
+        let taps = conv.weight.len() / (conv.inputs * conv.outputs);
+        conv.weight = conv.weight.chunks_exact(conv.inputs * taps).flat_map(|w| w[..taps].to_vec()).collect();
+        conv.inputs = 1;
+    }
+    Model::from_params("one", params, None).unwrap()
+}
+
+/// A network of one channel gets no second one in silence, whatever is prepared.
+#[test]
+fn all_channels_are_not_more_than_the_network_takes() {
+    let segmenter = Segmenter::builder().model(of_one_channel()).build().unwrap();
+    let pixels = image().pixels().to_f32().slice_move(s![..40, ..50, ..2]);
+    let two = Image::from_channels(pixels.view()).unwrap();
+    let one = Image::from_channels(pixels.slice(s![.., .., ..1])).unwrap();
+    let default = Normalize::default();
+    for normalize in [default, default.sharpen_radius(3.0), default.tile_norm_blocksize(20)] {
+        let all = normalized(normalize).all_channels(true);
+        let said = segmenter.segment(&two, &all).unwrap_err().to_string();
+        assert!(said.contains("has 2 channels, and the network takes 1"), "{said}");
+        let chosen = normalized(normalize).channels([1, 0]);
+        assert!(segmenter.segment(&one, &all).unwrap() == segmenter.segment(&one, &chosen).unwrap());
+        let stack = |image: &Image| {
+            segmenter.segment_stack(vec![image.clone(), image.clone()], 0.25, &all, &mut |_| true)
+        };
+        let said = stack(&two).unwrap_err().to_string();
+        assert!(said.contains("has 2 channels, and the network takes 1"), "{said}");
+        stack(&one).unwrap();
+    }
+}
+
 /// The size of cells is estimated from the channels that are chosen.
 #[test]
 fn a_diameter_is_estimated_from_the_chosen_channels() {
@@ -194,7 +234,7 @@ fn a_diameter_is_estimated_from_the_chosen_channels() {
     assert!(segmenter.segment(&two, &auto.channels([2, 0])).unwrap() == want);
 }
 
-/// A radius or a block beyond the image, blocks of one pixel, images of one pixel, and pixels without contrast.
+/// A radius or a block beyond the image, a radius whose square is 0, the least blocks, images of one pixel, and pixels without contrast.
 #[test]
 fn every_size_gives_finite_masks() {
     let segmenter = nuclei();
@@ -211,7 +251,9 @@ fn every_size_gives_finite_masks() {
         for normalize in [
             Normalize::default().sharpen_radius(1000.0).smooth_radius(0.001),
             Normalize::default().sharpen_radius(0.001).invert(true),
-            Normalize::default().tile_norm_blocksize(1),
+            Normalize::default().sharpen_radius(1e-200),
+            Normalize::default().sharpen_radius(6.0).smooth_radius(1e-320),
+            Normalize::default().tile_norm_blocksize(4),
             Normalize::default().tile_norm_blocksize(usize::MAX).smooth_radius(3.0),
             Normalize::default().tile_norm_blocksize(7).invert(true).norm3d(false),
         ] {
@@ -259,6 +301,7 @@ fn what_is_wrong_is_named() {
         ("lowhigh", default.lowhigh(Some([[-1e300, 1e300]; 2]))),
         ("smooth_radius", default.lowhigh(Some([[0.0, 9.0]; 2])).smooth_radius(2.0)),
         ("tile_norm_blocksize", default.enabled(false).tile_norm_blocksize(100)),
+        ("tile_norm_blocksize", default.tile_norm_blocksize(3)),
     ] {
         let said = segmenter.segment(&image, &normalized(normalize)).unwrap_err().to_string();
         assert!(said.starts_with(&format!("option {name}: ")), "{said}");
@@ -271,6 +314,13 @@ fn what_is_wrong_is_named() {
     let sharp = normalized(default.sharpen_radius(6.0));
     let small = segmenter.segment(&image, &sharp.clone().memory(Some(400_000))).unwrap_err().to_string();
     assert!(small.contains("the intensities of an image of 256 by 256 pixels needs"), "{small}");
+    // Blocks count, too: there are more than 64 along each side.
+    let needs = |normalize| match segmenter.segment(&image, &normalized(normalize).memory(Some(400_000))) {
+        Err(Error::Memory { needed, .. }) => needed,
+        other => panic!("{:?}", other.err()),
+    };
+    let (few, many) = (default.smooth_radius(1.0), default.tile_norm_blocksize(4));
+    assert!(needs(many) > needs(few) + 64 * 64 * 40, "{} and {}", needs(many), needs(few));
     let mut pixels = image.pixels().to_f32();
     pixels[[4, 5, 2]] = f32::NAN;
     let broken = Image::from_channels(pixels.view()).unwrap();

@@ -303,6 +303,12 @@ fn what_cannot_be_restored_is_told() {
     let error = of(tiny()).build().err().unwrap();
     assert!(error.to_string().contains("`flowmask restore`"), "{error}");
     assert!(Builder::default().restorer().is_err());
+    // Second models that are not used.
+    let cyto = || Model::named("cyto").unwrap();
+    let error = of(tiny()).model_ortho(cyto()).restorer().err().unwrap();
+    assert!(matches!(error, Error::Option { name: "model_ortho", .. }), "{error}");
+    let error = of(cyto()).model_chan2(tiny()).build().err().unwrap();
+    assert!(matches!(error, Error::Option { name: "model_chan2", .. }), "{error}");
 }
 
 #[test]

@@ -151,7 +151,10 @@ typedef enum {
 typedef enum {
   // None.
   FLOWMASK_COMPAT_NONE = 0,
-  // The small-mask filter of cellpose 3.1.1.
+  // Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than
+  // the small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes
+  // zeros; sharpening and smoothing stretch images that are not square; tiles that are normalised by themselves are
+  // not inverted; a channel that is not there is scaled by lowhigh; norm3d has no effect on volumes.
   FLOWMASK_COMPAT_3_1_1 = 1,
 } flowmask_compat;
 
@@ -346,8 +349,9 @@ typedef struct {
   double flow3d_smooth[3];
   // Of volumes: as flow_threshold, which has no effect on them; 0 drops none. Default 0.
   double flow3d_threshold;
-  // In place of percentiles, the intensities that become 0 and 1: of the channel to segment, then of that of the nuclei.
-  // Equal numbers stand for percentiles. Default 0 each.
+  // In place of percentiles, the intensities that become 0 and 1: of the channel to segment, then of that of the
+  // nuclei. When the last two numbers are equal, such as 0 and 0, the first two are for both channels; when each two
+  // are equal, they stand for percentiles. The first two alone must not be equal. Default 0 each.
   double lowhigh[4];
   // Sharpens: the standard deviation in pixels of the Gaussian whose surround is subtracted; 0 does not. Default 0.
   double sharpen_radius;
@@ -662,8 +666,8 @@ flowmask_status flowmask_segment_many(flowmask_session *session,
 // [height, width]. Both are without gaps.
 //
 // Of the options, niter, cellprob_threshold, flow_threshold, sampling, min_size, max_size_fraction, keep_parts,
-// exclude_on_edges, compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels; it has no flows and
-// no style vector, and its diameter is 0. It is computed on the processor.
+// exclude_on_edges, compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels;
+// it has no flows and no style vector, and its diameter is 0. It is computed on the processor.
 FLOWMASK_API
 flowmask_status flowmask_masks_from_flows(flowmask_session *session,
                                           const float *flows,

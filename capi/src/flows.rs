@@ -15,8 +15,8 @@ use crate::session::{flowmask_session, in_session};
 /// [height, width]. Both are without gaps.
 ///
 /// Of the options, niter, cellprob_threshold, flow_threshold, sampling, min_size, max_size_fraction, keep_parts,
-/// exclude_on_edges, compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels; it has no flows and
-/// no style vector, and its diameter is 0. It is computed on the processor.
+/// exclude_on_edges, compat and progress have an effect. With niter = 0, 200 steps are taken. The result has the labels;
+/// it has no flows and no style vector, and its diameter is 0. It is computed on the processor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmask_masks_from_flows(
     session: *mut flowmask_session,

@@ -39,7 +39,10 @@ const _: () = {
 pub enum flowmask_compat {
     /// None.
     FLOWMASK_COMPAT_NONE = 0,
-    /// The small-mask filter of cellpose 3.1.1.
+    /// Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than
+    /// the small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes
+    /// zeros; sharpening and smoothing stretch images that are not square; tiles that are normalised by themselves are
+    /// not inverted; a channel that is not there is scaled by lowhigh; norm3d has no effect on volumes.
     FLOWMASK_COMPAT_3_1_1 = 1,
 }
 
@@ -119,8 +122,9 @@ pub struct flowmask_options {
     pub flow3d_smooth: [f64; 3],
     /// Of volumes: as flow_threshold, which has no effect on them; 0 drops none. Default 0.
     pub flow3d_threshold: f64,
-    /// In place of percentiles, the intensities that become 0 and 1: of the channel to segment, then of that of the nuclei.
-    /// Equal numbers stand for percentiles. Default 0 each.
+    /// In place of percentiles, the intensities that become 0 and 1: of the channel to segment, then of that of the
+    /// nuclei. When the last two numbers are equal, such as 0 and 0, the first two are for both channels; when each two
+    /// are equal, they stand for percentiles. The first two alone must not be equal. Default 0 each.
     pub lowhigh: [f64; 4],
     /// Sharpens: the standard deviation in pixels of the Gaussian whose surround is subtracted; 0 does not. Default 0.
     pub sharpen_radius: f64,
@@ -265,6 +269,20 @@ pub(crate) fn compat(number: i32) -> Result<Compat, Fault> {
     }
 }
 
+/// The intensities of both channels that become 0 and 1.
+fn lowhigh([low, high, low_nuclei, high_nuclei]: [f64; 4]) -> Result<Option<[[f64; 2]; 2]>, Fault> {
+    let (cells, nuclei) = ([low, high], [low_nuclei, high_nuclei]);
+    match (low == high, low_nuclei == high_nuclei) {
+        (true, true) => Ok(None),
+        (false, true) => Ok(Some([cells; 2])),
+        (false, false) => Ok(Some([cells, nuclei])),
+        (true, false) => {
+            let reason = "has two equal numbers for the cells, and others for the nuclei".into();
+            Err(flowmask::Error::Option { name: "lowhigh", reason }.into())
+        }
+    }
+}
+
 fn convert(from: &flowmask_options) -> Result<Options, Fault> {
     let wrong = |name, reason: String| Err(Fault::from(flowmask::Error::Option { name, reason }));
     let diameter = match from.diameter {
@@ -286,8 +304,7 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
             Err(_) => return wrong("niter", format!("{niter} is not a number of steps; 0 is automatic")),
         },
     };
-    let [low, high, low_nuclei, high_nuclei] = from.lowhigh;
-    let lowhigh = [[low, high], [low_nuclei, high_nuclei]];
+    let lowhigh = lowhigh(from.lowhigh)?;
     Ok(Options::default()
         .diameter(diameter)
         .channels([from.channel as usize, from.channel_nuclei as usize])
@@ -298,7 +315,7 @@ fn convert(from: &flowmask_options) -> Result<Options, Fault> {
                 .enabled(from.normalize != 0)
                 .percentile([from.percentile_low, from.percentile_high])
                 .invert(from.invert != 0)
-                .lowhigh((low != high).then_some(lowhigh))
+                .lowhigh(lowhigh)
                 .sharpen_radius(from.sharpen_radius)
                 .smooth_radius(from.smooth_radius)
                 .tile_norm_blocksize(usize::try_from(from.tile_norm_blocksize).unwrap_or(usize::MAX))
@@ -349,5 +366,18 @@ mod tests {
         assert_eq!(convert(&from).unwrap().normalize, normalize);
         // SAFETY: the function checks for NULL.
         assert_eq!(unsafe { read(std::ptr::null()) }.unwrap().0, Options::default());
+    }
+
+    #[test]
+    fn two_numbers_are_for_both_channels() {
+        let of = |lowhigh| {
+            let from = flowmask_options { lowhigh, ..defaults() };
+            convert(&from).map(|options| options.normalize.lowhigh)
+        };
+        assert_eq!(of([1.0, 90.0, 0.0, 0.0]).unwrap(), Some([[1.0, 90.0]; 2]));
+        assert_eq!(of([1.0, 90.0, 5.0, 80.0]).unwrap(), Some([[1.0, 90.0], [5.0, 80.0]]));
+        assert_eq!(of([7.0, 7.0, 3.0, 3.0]).unwrap(), None);
+        let fault = of([0.0, 0.0, 5.0, 90.0]).unwrap_err();
+        assert!(fault.message.contains("lowhigh: has two equal numbers for the cells"), "{}", fault.message);
     }
 }

@@ -144,16 +144,20 @@ impl Found {
         Self::of(Content::Image(segmentation), cells as u32, size, model)
     }
 
-    /// The labels; an error when they are on a device.
+    /// The labels; an error when they are on a device, or were not computed.
     fn labels(&self) -> Result<&[u32], Fault> {
-        match &self.content {
-            Content::Image(found) if found.masks.dim() == self.size => Ok(all(&found.masks)),
-            Content::Image(_) => Err(Fault::argument("result", "its labels are on the device")),
-            Content::Volume(found) => Ok(all(&found.masks)),
+        let labels = match &self.content {
+            Content::Image(found) if found.masks.dim() == self.size => all(&found.masks),
+            Content::Image(_) => return Err(Fault::argument("result", "its labels are on the device")),
+            Content::Volume(found) => all(&found.masks),
+        };
+        match labels.is_empty() {
+            false => Ok(labels),
+            true => Err(Fault::argument("result", "has no labels: the option compute_masks was 0")),
         }
     }
 
-    /// The labels as planes: one, or those of a volume; an error when they are on a device.
+    /// The labels as planes: one, or those of a volume; an error where [`Found::labels`] has one.
     pub fn planes(&self) -> Result<Vec<ArrayView2<'_, u32>>, Fault> {
         self.labels()?;
         Ok(match &self.content {

@@ -35,7 +35,7 @@ pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::of(args.dir.as_deref(), extension, args.overwrite, &inputs.images);
     let mut run = Run { args, options, read, restorer, outputs: outputs.below(inputs.below) };
     let mut messages = Messages::bar(args.quiet, inputs.images.len() + inputs.failed.len());
-    let steps = args.input.steps.unused(true).map(String::from);
+    let steps = args.input.steps.unused(args::Together::Chosen).map(String::from);
     let unused = unused(&args.chan2, args.input.chan2).into_iter().chain(steps);
     inputs.notes.iter().cloned().chain(unused).for_each(|note| messages.note(&note));
     for (input, error) in inputs.failed {

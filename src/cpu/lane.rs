@@ -18,8 +18,9 @@ struct CpuLane {
     pool: Pool,
 }
 
-/// One lane, of a model and another one for the planes of volumes across y and x, to which others can be added while it is busy; all share the weights and the threads. One image uses all
-/// threads, so a second lane would not make it faster.
+/// One lane, of a model and another one for the planes of volumes across y and x, to which others can be added while
+/// it is busy; all share the weights and the threads. One image uses all threads, so a second lane would not make it
+/// faster.
 pub(crate) fn lanes(model: &Model, ortho: Option<&Model>, isa: Option<Isa>, pool: Pool) -> Lanes {
     let unet = |model: &Model| Arc::new(Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
     let (unet, ortho) = pool.install(|| (unet(model), ortho.map(unet)));

@@ -1,6 +1,7 @@
-//! The stages on the CPU, one file each: channels → sharpen → normalize or tile_norm → resize → tiles → network → blend → resize → follow →
-//! cluster → flow_error → parts → components. Two files combine stages: input (channels, normalize and resize in one pass) and
-//! batch (the tiles of an image through the network). The stages of volumes have the same names in [`volume`].
+//! The stages on the CPU, one file each: channels → sharpen → normalize or tile_norm → resize → tiles → network → blend
+//! → resize → follow → cluster → flow_error → parts → components. Two files combine stages: input (channels, normalize
+//! and resize in one pass) and batch (the tiles of an image through the network). The stages of volumes have the same
+//! names in [`volume`].
 //!
 //! [`Segmenter`](crate::Segmenter) runs these functions, and the tests compare the CUDA kernels with them. They panic
 //! when a slice does not have the length that their documentation states.

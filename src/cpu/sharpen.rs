@@ -67,7 +67,11 @@ impl Taps {
         let (extent, steps) = (extent as f64, (length.max(2) - 1) as f64);
         let square = |i: usize| (i as f64 * (extent + 1.0) / steps - extent / 2.0).powi(2);
         let least = (0..length).map(square).fold(f64::INFINITY, f64::min);
-        let weight = |i: usize| (-0.5 / (sigma * sigma) * (square(i) - least)).exp();
+        let weight = |i: usize| match square(i) - least {
+            // Of a small sigma, the square is 0.
+            0.0 => 1.0,
+            farther => (-0.5 / (sigma * sigma) * farther).exp(),
+        };
         let kept: Vec<usize> = (0..length).filter(|&i| weight(i) >= LEAST).collect();
         let sum: f64 = kept.iter().copied().map(weight).sum();
         let weights = kept.iter().map(|&i| weight(i) / sum).collect();

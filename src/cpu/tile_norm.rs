@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::normalize::percentile;
 use super::resize::{between, neighbours};
 use super::volume::smooth::smooth;
-use crate::memory::zeros;
-use crate::plan::grid::Grid;
+use crate::memory::{collected, room, zeros};
+use crate::plan::grid::{Grid, Shape};
 use crate::plan::percentiles::min_contrast;
 use crate::watch::GoOn;
 use crate::{Compat, Normalize};
@@ -31,6 +31,24 @@ pub fn tile_norm(
     tile_norm_while(planes, size, nchan, options, compat, &|| true);
 }
 
+/// The bytes that [`tile_norm`] takes beside so many planes, on so many threads.
+pub(crate) fn bytes(
+    planes: usize,
+    (height, width): (usize, usize),
+    nchan: usize,
+    blocksize: usize,
+    threads: usize,
+) -> u64 {
+    let shape = Shape::of_padded(height, width, blocksize, OVERLAP, false);
+    // Of each block two percentiles stay, and a copy of one while they are smoothed.
+    let kept = (planes as u64).saturating_mul(3 * size_of::<f32>() as u64);
+    // Of the blocks of a plane: both percentiles twice, whether they have contrast, and the nearest that have.
+    let plane = 2 * size_of::<[f32; 2]>() + size_of::<bool>() + 2 * size_of::<u32>() + size_of::<usize>();
+    let blocks = shape.count().saturating_mul(nchan as u64).saturating_mul(kept + plane as u64);
+    let values = (shape.tile().0 * shape.tile().1 * size_of::<f32>()) as u64;
+    blocks.saturating_add(values.saturating_mul(threads as u64))
+}
+
 /// Like [`tile_norm`], and stops early, with some of this done, when `go_on` is false.
 pub(crate) fn tile_norm_while(
     planes: &mut [Vec<f32>],
@@ -42,11 +60,12 @@ pub(crate) fn tile_norm_while(
 ) {
     let grid = Grid::of_padded(height, width, options.tile_norm_blocksize, OVERLAP, false);
     let blocks = Blocks { grid, width, nchan, percentile: options.percentile, compat };
-    let (mut lows, mut highs, mut flat) = (Vec::new(), Vec::new(), vec![true; nchan]);
+    let count = blocks.grid.count() * nchan * planes.len();
+    let (mut lows, mut highs, mut flat) = (room(count), room(count), vec![true; nchan]);
     for plane in planes.iter() {
-        let (low, high, none) = blocks.percentiles(plane, go_on);
-        lows.extend(low);
-        highs.extend(high);
+        let (found, none) = blocks.percentiles(plane, go_on);
+        lows.extend(found.iter().map(|[low, _]| low));
+        highs.extend(found.iter().map(|[_, high]| high));
         flat.iter_mut().zip(none).for_each(|(flat, none)| *flat &= none);
     }
     let (ny, nx) = blocks.shape();
@@ -94,7 +113,7 @@ pub(crate) fn tile_norm_while(
 fn mean(values: &[f32], plane: usize) -> Vec<f32> {
     let count = values.len() / plane.max(1);
     let sum = |i: usize| values[i..].iter().step_by(plane).map(|&value| f64::from(value)).sum::<f64>();
-    (0..plane).map(|i| (sum(i) / count as f64) as f32).collect()
+    collected(plane, (0..plane).map(|i| (sum(i) / count as f64) as f32))
 }
 
 /// The blocks of a plane.
@@ -115,19 +134,19 @@ impl Blocks {
 
     /// The low and the high percentile of each block and channel, `[ny, nx, nchan]`, and whether a channel has no contrast
     /// in any block, so that its percentiles are 0 and 1.
-    fn percentiles(&self, plane: &[f32], go_on: GoOn) -> (Vec<f32>, Vec<f32>, Vec<bool>) {
+    fn percentiles(&self, plane: &[f32], go_on: GoOn) -> (Vec<[f32; 2]>, Vec<bool>) {
         let ((ny, nx), nchan) = (self.shape(), self.nchan);
         let mut found: Vec<[f32; 2]> = zeros(ny * nx * nchan);
         let blocks = found.par_chunks_exact_mut(nchan).enumerate().filter(|_| go_on());
-        blocks.for_each_init(Vec::new, |values, (block, found)| {
+        let values = || room(self.grid.tile.0 * self.grid.tile.1);
+        blocks.for_each_init(values, |values, (block, found)| {
             for (channel, found) in found.iter_mut().enumerate() {
                 self.values(plane, (block / nx, block % nx), channel, values);
                 *found = self.percentile.map(|q| percentile(values, q));
             }
         });
         let none = (0..nchan).map(|channel| self.fill(&mut found, channel)).collect();
-        let (low, high) = found.into_iter().map(|[low, high]| (low, high)).unzip();
-        (low, high, none)
+        (found, none)
     }
 
     /// The values of a channel in the block in this row and column of blocks.
@@ -146,7 +165,7 @@ impl Blocks {
         let ((ny, nx), nchan) = (self.shape(), self.nchan);
         let at = |block: usize| block * nchan + channel;
         let good = |&[low, high]: &[f32; 2]| high - low > min_contrast([low, high], self.compat);
-        let good: Vec<bool> = (0..ny * nx).map(|block| good(&found[at(block)])).collect();
+        let good = collected(ny * nx, (0..ny * nx).map(|block| good(&found[at(block)])));
         if !good.contains(&true) {
             (0..ny * nx).for_each(|block| found[at(block)] = [0.0, 1.0]);
             return true;
@@ -161,14 +180,14 @@ impl Blocks {
 /// For each block of rows of `nx` blocks, the nearest that is good, which may be itself; of equally near ones the first. There is
 /// at least one.
 fn nearest(good: &[bool], nx: usize) -> Vec<usize> {
-    // In each column, the row of the nearest good block above, and below.
-    let (mut above, mut below) = (vec![None; good.len()], vec![None; good.len()]);
+    // In each column, the row of the nearest good block above, and below, counted from 1; 0 where there is none.
+    let (mut above, mut below) = (zeros::<u32>(good.len()), zeros::<u32>(good.len()));
+    let own = |block: usize| (block / nx + 1) as u32;
     for block in 0..good.len() {
-        above[block] =
-            if good[block] { Some(block / nx) } else { block.checked_sub(nx).and_then(|b| above[b]) };
+        above[block] = if good[block] { own(block) } else { block.checked_sub(nx).map_or(0, |b| above[b]) };
     }
     for block in (0..good.len()).rev() {
-        below[block] = if good[block] { Some(block / nx) } else { below.get(block + nx).copied().flatten() };
+        below[block] = if good[block] { own(block) } else { below.get(block + nx).copied().unwrap_or(0) };
     }
     let find = |block: usize| {
         let (y, x) = (block / nx, block % nx);
@@ -182,12 +201,14 @@ fn nearest(good: &[bool], nx: usize) -> Vec<usize> {
                 let rows = [above[y * nx + column], below[y * nx + column]];
                 let places = rows
                     .into_iter()
-                    .flatten()
+                    .filter_map(|row| (row as usize).checked_sub(1))
                     .map(|row| (row.abs_diff(y).pow(2) + far * far, row * nx + column));
                 best = places.fold(best, Ord::min);
             }
         }
         best.1
     };
-    (0..good.len()).into_par_iter().map(find).collect()
+    let mut all = zeros(good.len());
+    all.par_iter_mut().enumerate().for_each(|(block, nearest)| *nearest = find(block));
+    all
 }

@@ -6,10 +6,14 @@ use crate::{Error, Result};
 /// The largest radius of a Gaussian, in pixels. The time of smoothing grows with the radius.
 const MAX_RADIUS: f64 = 1000.0;
 
+/// The least height and width of a block, in pixels: of fewer than 16 values, percentiles say nothing.
+const MIN_BLOCK: usize = 4;
+
 /// How intensities are scaled to a common range before the network.
 ///
-/// The steps are: the channels are smoothed and sharpened; then they are scaled, by percentiles of the whole channel or, with
-/// `tile_norm_blocksize`, of its parts; then they are inverted. With `lowhigh` they are scaled by that and inverted only.
+/// The steps are: the channels are smoothed and sharpened; then they are scaled, by percentiles of the whole channel
+/// or, with `tile_norm_blocksize`, of its parts; then they are inverted. With `lowhigh` they are scaled by that and
+/// inverted only.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
@@ -19,23 +23,23 @@ pub struct Normalize {
     pub percentile: [f64; 2],
     /// Whether the cells are dark on a bright background; intensities are then inverted.
     pub invert: bool,
-    /// The intensities that become 0 and 1, in place of percentiles: those of the cells' channel, and those of the channel of
-    /// the nuclei. Where there is none, that channel stays zeros.
+    /// The intensities that become 0 and 1, in place of percentiles: those of the cells' channel, and those of the
+    /// channel of the nuclei. Where there is none, that channel stays zeros.
     pub lowhigh: Option<[[f64; 2]; 2]>,
-    /// The standard deviation in pixels of the Gaussian whose surround is subtracted, which sharpens what is blurred: about an
-    /// eighth to a half of the cells' diameter. 0, the default, does not sharpen.
+    /// The standard deviation in pixels of the Gaussian whose surround is subtracted, which sharpens what is blurred:
+    /// about an eighth to a half of the cells' diameter. 0, the default, does not sharpen.
     pub sharpen_radius: f64,
-    /// The standard deviation in pixels of the Gaussian that smooths noise: about a tenth to a quarter of the cells' diameter,
-    /// and less than half of `sharpen_radius`. 0, the default, does not smooth.
+    /// The standard deviation in pixels of the Gaussian that smooths noise: about a tenth to a quarter of the cells'
+    /// diameter, and less than half of `sharpen_radius`. 0, the default, does not smooth.
     pub smooth_radius: f64,
-    /// The height and width in pixels of the blocks of the image of which each has percentiles of its own, which brightens
-    /// dark parts; 100, say. 0, the default, takes the percentiles of the whole channel.
+    /// The height and width in pixels of the blocks of the image of which each has percentiles of its own, which
+    /// brightens dark parts; 100, say, and at least 4. 0, the default, takes the percentiles of the whole channel.
     pub tile_norm_blocksize: usize,
-    /// The standard deviation, in blocks along y, by which the percentiles of blocks are smoothed once more with `norm3d`; 0 is
-    /// 1, the default. (The original means to smooth along z, and its smoothing runs along y.)
+    /// The standard deviation, in blocks along y, by which the percentiles of blocks are smoothed once more with
+    /// `norm3d`; 0 is 1, the default. (The original means to smooth along z, and its smoothing runs along y.)
     pub tile_norm_smooth3d: f64,
-    /// Of a volume or a stack that is stitched: whether percentiles are those of all planes together (`true`, the default) or
-    /// of each plane.
+    /// Of a volume or a stack that is stitched: whether percentiles are those of all planes together (`true`, the
+    /// default) or of each plane.
     pub norm3d: bool,
 }
 
@@ -84,6 +88,11 @@ impl Normalize {
             if !(0.0..=MAX_RADIUS).contains(&radius) {
                 return fail(name, &format!("is {radius}, but must be from 0 to {MAX_RADIUS}"));
             }
+        }
+        if (1..MIN_BLOCK).contains(&self.tile_norm_blocksize) {
+            let reason =
+                format!("is {}, but must be 0 or at least {MIN_BLOCK} pixels", self.tile_norm_blocksize);
+            return fail("tile_norm_blocksize", &reason);
         }
         let steps = [
             ("lowhigh", self.lowhigh.is_some()),

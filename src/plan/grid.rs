@@ -107,7 +107,8 @@ impl Shape {
         Shape::of((scaled(height, scale), scaled(width, scale)), options)
     }
 
-    fn of_padded(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
+    /// The shape of [`Grid::of_padded`].
+    pub fn of_padded(height: usize, width: usize, bsize: usize, overlap: f64, augment: bool) -> Self {
         let axis = |length| Axis::new(length, bsize, overlap, augment);
         Shape { y: axis(height), x: axis(width) }
     }

@@ -137,7 +137,7 @@ fn prepared(planes: Vec<Image>, options: Options, watch: &Watch) -> Result<(Vec<
     }
     let ready = match several {
         true => prepare::together(&planes, &options, 1, watch)?,
-        false => prepare::planes(&[&planes[0]], &options, options.memory, watch)?,
+        false => prepare::prepared(&[&planes[0]], &options, options.memory, watch)?,
     };
     let mut left = prepare::left(&options, ready.len());
     left.channels = [1, 0];

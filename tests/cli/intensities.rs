@@ -53,6 +53,7 @@ fn what_cannot_be_is_said_in_one_line() {
         ("--lowhigh 5,60 --smooth-radius 3", "--smooth-radius: has no effect beside lowhigh"),
         ("--lowhigh 5", "two intensities such as 100,4000"),
         ("--lowhigh 60,5", "--lowhigh: must be two numbers"),
+        ("--lowhigh -3,-5", "--lowhigh: must be two numbers"),
         ("--sharpen-radius=-1", "--sharpen-radius: is -1, but must be from 0 to 1000"),
         ("--smooth-radius nan", "--smooth-radius: is NaN"),
         ("--max-size-fraction 0", "--max-size-fraction: must be"),
@@ -77,6 +78,15 @@ fn flags_without_an_effect_are_told() {
         assert_eq!(run.code, Some(0), "{run:?}");
         assert!(run.stderr.contains(says), "{run:?}");
     }
+    scene.npy("z.npy", "|u1", "(2, 32, 32)", &[0; 2 * 32 * 32]);
+    for blocks in ["", "--tile-norm-blocksize 9 --tile-norm-smooth3d 3"] {
+        let flags = "--axes ZYX --do-3d --compat 3.1.1 --no-norm3d --overwrite";
+        let run = scene.run(&format!("segment z.npy {flags} {blocks}"));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stderr.contains("takes all planes together, so --no-norm3d changes nothing"), "{run:?}");
+    }
+    let run = scene.run("segment a.png --overwrite --lowhigh -3,40").done();
+    assert!(run.stdout.contains("0 cells"), "{run:?}");
     let run = scene.run("segment a.png --overwrite --tile-norm-blocksize 9 --no-norm3d").done();
     assert!(run.stdout.contains("0 cells"), "{run:?}");
 }

@@ -90,6 +90,17 @@ void test_results(flowmask_model *model, const scene *s) {
   BAD(FLOWMASK_ERROR_BUFFER, "are needed", flowmask_result_copy(result, FLOWMASK_LABELS_U16, narrow, n * 2 - 1, NULL));
   free(narrow);
 
+  // Maps alone.
+  flowmask_result *maps = NULL;
+  flowmask_options without = options;
+  without.compute_masks = 0;
+  GOOD(flowmask_segment(session, &image, &without, &maps));
+  const uint32_t *none = labels;
+  BAD(FLOWMASK_ERROR_ARGUMENT, "compute_masks was 0", flowmask_result_labels(maps, &none));
+  CHECK(!none, "labels that are not there");
+  BAD(FLOWMASK_ERROR_ARGUMENT, "compute_masks was 0", flowmask_save_labels("none.tif", &maps, 1, NULL));
+  GOOD(flowmask_result_free(maps));
+
   // The same masks from the result's flows, with as many steps as the call took. 17 is the model's diam_mean.
   flowmask_result *again = NULL;
   flowmask_options after = options;

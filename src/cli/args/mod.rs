@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use super::usage::utf8;
 pub use groups::*;
 pub use restoration::{Chan2, Restoration, Restore};
-pub use steps::Steps;
+pub use steps::{Steps, Together};
 use values::memory;
 pub use volumes::Volumes;
 

@@ -15,7 +15,7 @@ pub struct Steps {
         value_name = "LOW,HIGH",
         value_parser = lowhigh,
         conflicts_with_all = ["norm_percentile", "no_norm"],
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub lowhigh: Option<[[f64; 2]; 2]>,
     /// Sharpen: subtract the surround that a Gaussian of so many pixels sees, an eighth to a half of the cells' diameter
@@ -41,16 +41,30 @@ pub struct Steps {
     pub no_norm3d: bool,
 }
 
+/// Whether planes are normalised together.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Together {
+    /// Each plane is an image of its own.
+    Never,
+    /// Unless --no-norm3d is given.
+    Chosen,
+    /// Also with --no-norm3d, which the original's volumes do not heed.
+    Always,
+}
+
 impl Steps {
-    /// The flag that is given and has no effect; `together` is whether planes can be normalised together.
-    pub fn unused(&self, together: bool) -> Option<&'static str> {
+    /// The flag that is given and has no effect; `planes` says which planes are normalised together.
+    pub fn unused(&self, planes: Together) -> Option<&'static str> {
         let blocks = self.tile_norm_blocksize.is_some_and(|size| size > 0);
         match (self.no_norm3d, self.tile_norm_smooth3d) {
             (_, Some(_)) if !blocks => Some(
                 "without --tile-norm-blocksize there are no blocks, so --tile-norm-smooth3d changes nothing",
             ),
+            (true, _) if planes == Together::Always => {
+                Some("with --do-3d, --compat 3.1.1 takes all planes together, so --no-norm3d changes nothing")
+            }
             (true, Some(_)) => Some("with --no-norm3d, --tile-norm-smooth3d changes nothing"),
-            (true, None) if !together && !blocks => {
+            (true, None) if planes == Together::Never && !blocks => {
                 Some("there are no planes that are normalised together, so --no-norm3d changes nothing")
             }
             _ => None,

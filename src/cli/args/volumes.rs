@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::super::usage::utf8;
+use super::steps::Together;
 use super::values::smooth;
 
 #[derive(Args)]
@@ -63,8 +64,14 @@ impl super::Segment {
             notes.push(note.into());
         }
         notes.extend(self.volumes.unused());
-        let volume = self.volumes.do_3d && self.cells.compat.is_none();
-        let together = stitched && !self.volumes.do_3d || volume || self.restoration.restore.is_some();
+        let together = match (self.volumes.do_3d, self.cells.compat) {
+            // Planes along Z are restored together.
+            _ if self.restoration.restore.is_some() => Together::Chosen,
+            (true, Some(_)) => Together::Always,
+            (true, None) => Together::Chosen,
+            (false, _) if stitched => Together::Chosen,
+            (false, _) => Together::Never,
+        };
         notes.extend(self.input.steps.unused(together).map(Into::into));
         notes
     }
