@@ -8,4 +8,5 @@ pub(crate) mod memory;
 pub(crate) mod percentiles;
 pub mod scale;
 pub mod taper;
+pub(crate) mod together;
 pub mod volume;

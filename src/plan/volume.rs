@@ -1,16 +1,19 @@
-//! How a volume, `[depth, height, width]`, goes through the network: its scale, its three orientations, and its memory.
+//! How a volume, `[depth, height, width]`, goes through the network: its scale, its three orientations, and
+//! its memory.
 
 use super::grid::Shape;
 use super::memory::{Network, Plan};
 use super::percentiles::steps_of_volume;
 use super::scale::scaled;
+use super::together::merging;
 use crate::Options;
 
 /// Bytes of a number of the maps, and of a label.
 const NUMBER: u64 = 4;
 /// Maps of a volume: flows along z, y and x, and the cell probability.
 pub(crate) const MAPS: usize = 4;
-/// Bytes of a voxel's step in the field that is followed, and of a voxel that is followed: its index and its end point.
+/// Bytes of a voxel's step in the field that is followed, and of a voxel that is followed: its index and its
+/// end point.
 const FIELD: u64 = 16;
 const POINT: u64 = 16;
 /// More voxels than this cannot be numbered.
@@ -39,7 +42,8 @@ impl Orientation {
         self.axes.map(|axis| [height * width, width, 1][axis])
     }
 
-    /// The map of the volume to which each output of the network belongs: the flows along z, y and x, then cellprob.
+    /// The map of the volume to which each output of the network belongs: the flows along z, y and x, then
+    /// cellprob.
     pub fn maps(&self) -> [usize; 3] {
         [self.axes[1], self.axes[2], MAPS - 1]
     }
@@ -75,8 +79,8 @@ pub(crate) struct Work {
 }
 
 impl Plan {
-    /// The plan of a volume. Each number is the worst case, in which every voxel is in a cell; `network` has the tile of
-    /// the largest orientation.
+    /// The plan of a volume. Each number is the worst case, in which every voxel is in a cell; `network` has
+    /// the tile of the largest orientation.
     pub fn of_volume(work: &Work, network: &Network, options: &Options) -> Self {
         let (image, small) = (voxels(work.image), voxels(work.small));
         let flat = voxels([work.image[0], work.small[1], work.small[2]]);
@@ -116,7 +120,9 @@ impl Plan {
                 .saturating_add(bytes(2 * network.nout * NUMBER, padded))
                 .saturating_add(tiles),
             resize: if followed == small { 0 } else { resize.saturating_add(tiles) },
-            follow: bytes(maps + POINT + FIELD.max(3 * NUMBER), followed).saturating_add(tiles),
+            follow: bytes(maps + POINT + FIELD.max(3 * NUMBER), followed)
+                .saturating_add(merging(followed, work.threads))
+                .saturating_add(tiles),
             finish: bytes(maps + NUMBER, followed).saturating_add(after).saturating_add(tiles),
         }
     }
@@ -244,6 +250,14 @@ mod tests {
         let voxels = 64 * 512 * 512;
         assert!(plan.network > voxels * 2 * (8 + 16) && plan.resize > voxels * (2 * 16 + 16));
         assert!(plan.peak() < 2_000_000_000, "{plan:?}");
+    }
+
+    #[test]
+    fn walks_that_meet_are_counted_for_each_thread() {
+        let plan = plan([64, 512, 512], 1.0);
+        // Tiles of 224 pixels in batches of 8, four of them with a thread.
+        let tiles = 2 * (NETWORK.tile + 4 * 3 * 4 * 224 * 224 + NETWORK.thread);
+        assert_eq!(plan.follow, 64 * 512 * 512 * (16 + 16 + 16) + 2 * (4 << 20) + tiles);
     }
 
     #[test]

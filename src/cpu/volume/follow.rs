@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::merge::{together, walk_merging};
+use super::merge::walk_merging;
 use super::walk::Lanes;
 use super::{Size, voxels};
 use crate::cpu::follow::walk;
 use crate::memory::{room, zeros};
 use crate::options::Sampling;
+use crate::plan::together::together;
 use crate::watch::GoOn;
 
 /// The voxels in cells and the points where their walks ended.
@@ -15,12 +16,13 @@ use crate::watch::GoOn;
 pub struct Points {
     /// Index of each voxel in the volume in C order, ascending.
     pub voxels: Vec<u32>,
-    /// The end point of each of these voxels, (z, y, x), in voxels from the centre of the first voxel of the volume.
+    /// The end point of each of these voxels, (z, y, x), in voxels from the centre of the first voxel of the
+    /// volume.
     pub ends: Vec<[f32; 3]>,
 }
 
-/// The step of each voxel, (z, y, x), and a number that is not used: four of them fill a vector register. A step is zero
-/// outside cells, and in the units in which points walk.
+/// The step of each voxel, (z, y, x), and a number that is not used: four of them fill a vector register. A
+/// step is zero outside cells, and in the units in which points walk.
 pub(super) struct Field {
     size: Size,
     /// The size as it is used in sums.
@@ -30,9 +32,9 @@ pub(super) struct Field {
 
 /// Walks `niter` steps from each voxel whose `cellprob` exceeds the threshold.
 ///
-/// `flows` is `[3, depth, height, width]` (z, y, x), about five times a unit vector; `cellprob` is `[depth, height, width]`,
-/// with fewer than 2³² voxels. Flows between voxels are those of `grid_sample`, as in the original: both
-/// [`Sampling::GridSample`] and [`Sampling::Bilinear`] mean it.
+/// `flows` is `[3, depth, height, width]` (z, y, x), about five times a unit vector; `cellprob` is
+/// `[depth, height, width]`, with fewer than 2³² voxels. Flows between voxels are those of `grid_sample`, as in
+/// the original: both [`Sampling::GridSample`] and [`Sampling::Bilinear`] mean it.
 pub fn follow(
     flows: &[f32],
     cellprob: &[f32],
@@ -67,7 +69,7 @@ pub(crate) fn follow_while(
         Sampling::Bilinear | Sampling::GridSample => divisors.map(|span| (2.0 / f64::from(span)) as f32),
     };
     let field = Field::new(flows, size, units, inside);
-    let together = together(points.ends.len());
+    let together = together(points.ends.len(), rayon::current_num_threads());
     points.ends.par_chunks_mut(together).for_each(|points| match sampling {
         Sampling::Nearest => walk(points, niter, go_on, |p| {
             let step = field.steps[field.index(p.map(|v| v as usize))];
@@ -119,8 +121,8 @@ impl Field {
         (z * self.size[1] + y) * self.size[2] + x
     }
 
-    /// The sum of the steps of the eight voxels around a point, x fastest, times the weights of its lane. `first` is the first
-    /// of these voxels; outside of the volume, steps are 0.
+    /// The sum of the steps of the eight voxels around a point, x fastest, times the weights of its lane.
+    /// `first` is the first of these voxels; outside of the volume, steps are 0.
     #[inline(always)]
     pub(super) fn weighted(&self, first: [i32; 3], weights: &[Lanes<f32>; 8], lane: usize) -> [f32; 4] {
         // A number below 0 is a large one without its sign.
@@ -148,7 +150,8 @@ impl Field {
 
 /// The weighted sum of the corners, in the order of PyTorch's.
 ///
-/// The compiler would leave out the fourth numbers, which nobody reads, and compute with a half of a vector and a single number.
+/// The compiler would leave out the fourth numbers, which nobody reads, and compute with a half of a vector
+/// and a single number.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn weighted(corners: &[[f32; 4]; 8], weights: &[Lanes<f32>; 8], lane: usize) -> [f32; 4] {

@@ -7,13 +7,15 @@
 use super::follow::Field;
 use crate::watch::GoOn;
 
-/// Points that walk side by side. With AVX2 they fill two vectors, so that one is computed while the other waits.
+/// Points that walk side by side. With AVX2 they fill two vectors, so that one is computed while the other
+/// waits.
 pub(super) const LANES: usize = 16;
 
 /// A number for each of these points.
 pub(super) type Lanes<T> = [T; LANES];
 
-/// Takes `niter` steps with each point, in the coordinates of `grid_sample`, in which the volume spans -1 to 1.
+/// Takes `niter` steps with each point, in the coordinates of `grid_sample`, in which the volume spans
+/// -1 to 1.
 pub(super) fn walk_grid(field: &Field, points: &mut [[f32; 3]], niter: u32, go_on: GoOn) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -63,9 +65,9 @@ fn walk(field: &Field, points: &mut [[f32; 3]], niter: u32, go_on: GoOn) {
     }
 }
 
-/// Points on their walks. A step depends on the position alone, so a walk that returns to a position repeats the same
-/// cycle for ever (a point that stands still has a cycle of length 1), and whole rounds are skipped. Cycles are found
-/// as in images: positions are compared with a mark, which is set after 1, 2, 4, 8… steps.
+/// Points on their walks. A step depends on the position alone, so a walk that returns to a position repeats
+/// the same cycle for ever (a point that stands still has a cycle of length 1), and whole rounds are skipped.
+/// Cycles are found as in images: positions are compared with a mark, which is set after 1, 2, 4, 8… steps.
 #[derive(Default)]
 struct Walkers {
     at: [Lanes<f32>; 3],
@@ -133,8 +135,8 @@ impl Walkers {
 }
 
 impl Field {
-    /// The steps at these points. -1 and 1 are the outer borders of the volume, although points take them for the
-    /// centres of the outermost voxels (see the images' `grid_sample`).
+    /// The steps at these points. -1 and 1 are the outer borders of the volume, although points take them for
+    /// the centres of the outermost voxels (see the images' `grid_sample`).
     #[inline(always)]
     fn steps_of(&self, at: &[Lanes<f32>; 3]) -> [Lanes<f32>; 3] {
         let mut first = [[0; LANES]; 3];
@@ -169,8 +171,8 @@ impl Field {
     }
 }
 
-/// The largest integer that is not above `v`, which is -1 or more: `f32::floor` is a call on processors from before SSE 4.1,
-/// and a cast that checks its range takes each number alone.
+/// The largest integer that is not above `v`, which is -1 or more: `f32::floor` is a call on processors from
+/// before SSE 4.1, and a cast that checks its range takes each number alone.
 #[inline(always)]
 fn floor(v: f32) -> i32 {
     #[allow(clippy::manual_clamp, reason = "`clamp` keeps NaN")]

@@ -1,5 +1,7 @@
 //! `follow`: every step of every voxel from the definition of the sampling, without skipping cycles.
 
+use std::collections::HashMap;
+
 use flowmask::Sampling;
 use flowmask::cpu::volume::follow::{Points, follow};
 use proptest::prelude::*;
@@ -17,6 +19,13 @@ struct Case {
 }
 
 impl Case {
+    fn new(size: [usize; 3], speed: f32, threshold: f32, seed: u64) -> Self {
+        let n: usize = size.iter().product();
+        let mut flows: Vec<f32> = noise(seed, 4 * n).into_iter().map(|v| v * speed).collect();
+        let cellprob = flows.split_off(3 * n).into_iter().map(|v| v / speed).collect();
+        Case { size, flows, cellprob, threshold }
+    }
+
     fn follow(&self, niter: u32, sampling: Sampling) -> Points {
         follow(&self.flows, &self.cellprob, self.size, self.threshold, niter, sampling)
     }
@@ -38,7 +47,8 @@ impl Case {
         self.size.map(|length| (length - 1) as f64)
     }
 
-    /// A step in the coordinates of `grid_sample`, with the same operations on the same numbers: bit by bit the same.
+    /// A step in the coordinates of `grid_sample`, with the same operations on the same numbers: bit by bit
+    /// the same.
     fn exact_step(&self, p: [f32; 3]) -> [f32; 3] {
         let at = [0, 1, 2].map(|axis| ((p[axis] + 1.0) * self.size[axis] as f32 - 1.0) / 2.0);
         let begin = at.map(f32::floor);
@@ -60,8 +70,36 @@ impl Case {
         [0, 1, 2].map(|axis| (p[axis] + sum[axis]).clamp(-1.0, 1.0))
     }
 
-    /// A step by `grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`: of `L` voxels, voxel `i` has its
-    /// centre at `(2i + 1) / L - 1`.
+    /// The end of a walk of `niter` steps, each of them taken.
+    fn stepped(&self, start: [f32; 3], niter: u32) -> [f32; 3] {
+        self.end((0..niter).fold(self.first(start), |p, _| self.exact_step(p)))
+    }
+
+    /// The same by the definition of a cycle: a walk that is where it has been goes the same way again.
+    fn cycled(&self, start: [f32; 3], niter: u32) -> [f32; 3] {
+        let mut p = self.first(start);
+        let (mut path, mut steps) = (Vec::new(), HashMap::new());
+        while path.len() <= niter as usize {
+            if let Some(first) = steps.insert(p.map(f32::to_bits), path.len()) {
+                return self.end(path[first + (niter as usize - first) % (path.len() - first)]);
+            }
+            path.push(p);
+            p = self.exact_step(p);
+        }
+        self.end(path[niter as usize])
+    }
+
+    /// A place in the coordinates of `grid_sample`, and back.
+    fn first(&self, start: [f32; 3]) -> [f32; 3] {
+        [0, 1, 2].map(|axis| start[axis] / self.last()[axis] as f32 * 2.0 - 1.0)
+    }
+
+    fn end(&self, p: [f32; 3]) -> [f32; 3] {
+        [0, 1, 2].map(|axis| (p[axis] + 1.0) * 0.5 * self.last()[axis] as f32)
+    }
+
+    /// A step by `grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`: of `L` voxels,
+    /// voxel `i` has its centre at `(2i + 1) / L - 1`.
     fn grid_sample(&self, p: [f64; 3]) -> [f64; 3] {
         let last = self.last();
         let pt = [0, 1, 2].map(|axis| p[axis] / last[axis] * 2.0 - 1.0);
@@ -83,12 +121,8 @@ impl Case {
 fn case() -> impl Strategy<Value = Case> {
     let speed = proptest::sample::select(vec![0.5f32, 5.0, 40.0]);
     let threshold = proptest::sample::select(vec![-2.0f32, -0.5, 0.0, 0.5, 2.0]);
-    (size(6), speed, threshold, any::<u64>()).prop_map(|(size, speed, threshold, seed)| {
-        let n: usize = size.iter().product();
-        let mut flows: Vec<f32> = noise(seed, 4 * n).into_iter().map(|v| v * speed).collect();
-        let cellprob = flows.split_off(3 * n).into_iter().map(|v| v / speed).collect();
-        Case { size, flows, cellprob, threshold }
-    })
+    (size(6), speed, threshold, any::<u64>())
+        .prop_map(|(size, speed, threshold, seed)| Case::new(size, speed, threshold, seed))
 }
 
 fn doubles(points: &[[f32; 3]]) -> Vec<f64> {
@@ -98,15 +132,17 @@ fn doubles(points: &[[f32; 3]]) -> Vec<f64> {
 proptest! {
     #![proptest_config(config(200))]
 
-    /// Step by step: each starts from the point that `follow` reached before, so the bound is that of one step.
+    /// Step by step: each starts from the point that `follow` reached before, so the bound is that of one
+    /// step.
     #[test]
     fn grid_sample(case in case()) {
         prop_assume!(case.size.iter().all(|length| *length > 1));
         let side = *case.size.iter().max().unwrap() as f64;
         let largest = f64::from(case.flows.iter().fold(0.0f32, |a, b| a.max(b.abs()))) / 5.0;
-        // Converting a position to the coordinates of `grid_sample` and back costs a few roundings. They change the
-        // flow by at most twice its largest value a voxel along each axis. A flow is a sum of eight terms, whose weights
-        // sum to 1, with three roundings in the weight, three in the term and seven in the sum.
+        // Converting a position to the coordinates of `grid_sample` and back costs a few roundings. They
+        // change the flow by at most twice its largest value a voxel along each axis. A flow is a sum of
+        // eight terms, whose weights sum to 1, with three roundings in the weight, three in the term and
+        // seven in the sum.
         let bound = ULP * (4.0 * side * (1.0 + 6.0 * largest) + 18.0 * largest);
         let mut before = case.follow(0, Sampling::GridSample);
         let (voxels, starts) = case.starts();
@@ -126,12 +162,8 @@ proptest! {
     #[test]
     fn many_steps(case in case(), niter in prop_oneof![0..70u32, 100..400u32]) {
         prop_assume!(case.size.iter().all(|length| *length > 1));
-        let last = case.last().map(|v| v as f32);
-        let want: Vec<[f32; 3]> = case.starts().1.into_iter().map(|start| {
-            let first = [0, 1, 2].map(|axis| start[axis] / last[axis] * 2.0 - 1.0);
-            let end = (0..niter).fold(first, |p, _| case.exact_step(p));
-            [0, 1, 2].map(|axis| (end[axis] + 1.0) * 0.5 * last[axis])
-        }).collect();
+        let starts = case.starts().1;
+        let want: Vec<_> = starts.iter().map(|start| case.stepped(*start, niter)).collect();
         same(&case.follow(niter, Sampling::GridSample).ends, &want, 1)?;
     }
 
@@ -159,5 +191,27 @@ proptest! {
                 prop_assert!(inside, "{sampling:?}: {end:?}");
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(4))]
+
+    /// More steps than can be taken. The steps are short, so that walks are in their cycles soon.
+    #[test]
+    fn all_steps(side in 3..6usize, seed: u64) {
+        let case = Case::new([side, 4, 5], 0.5, 0.0, seed);
+        let want: Vec<_> = case.starts().1.iter().map(|start| case.cycled(*start, u32::MAX)).collect();
+        same(&case.follow(u32::MAX, Sampling::GridSample).ends, &want, 1)?;
+    }
+
+    /// So many walks that they are followed in parts, of at least 4096 each.
+    #[test]
+    fn parts(depth in 18..22usize, speed in 0.5..8f32, seed: u64, niter in 100..400u32) {
+        let case = Case::new([depth, 21, 24], speed, -2.0, seed);
+        let starts = case.starts().1;
+        prop_assert!(starts.len() > 2 * 4096);
+        let want: Vec<_> = starts.iter().map(|start| case.stepped(*start, niter)).collect();
+        same(&case.follow(niter, Sampling::GridSample).ends, &want, 1)?;
     }
 }
