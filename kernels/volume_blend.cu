@@ -13,7 +13,8 @@ struct Plane {
 }  // namespace
 
 // `tile` is the index in `values`, [tile, nout, tile height, tile width], of the first tile of the plane. Each thread adds
-// to voxels of its own. `broken` becomes 1 if an output is not finite. Time is bound by the bytes of the tiles and of the sums.
+// to voxels of its own. `broken` becomes 1 if an output is not finite. Time is bound by the bytes of the tiles and of
+// the sums.
 extern "C" __global__ void LAUNCH_BOUNDS(256, 1)
 volume_blend(const float* values, u64 tile, float* maps, const Line* lines, const u32* starts, const double* tapers,
              Layout g, Plane p, u32* broken) {

@@ -137,7 +137,7 @@ fn stacks_are_restored_as_by_the_original() {
     let (golden, stack) = (Golden::open("restore_stack"), stack());
     let options = options(17.0, [0, 0]);
     let normalize = Normalize::default();
-    let planes = options.clone().normalize(normalize.clone().norm3d(false));
+    let planes = options.clone().normalize(normalize.norm3d(false));
     let blocks = options.clone().normalize(normalize.tile_norm_blocksize(40).sharpen_radius(3.0));
     let blocks = blocks.compat(Compat::V3_1_1);
     for (tag, options) in [
@@ -188,16 +188,16 @@ fn steps_and_channels_of_one_image() {
     let usual = restore(&plain);
     let normalize = Normalize::default();
     for changed in [
-        normalize.clone().sharpen_radius(4.0),
-        normalize.clone().smooth_radius(1.0),
-        normalize.clone().tile_norm_blocksize(50),
-        normalize.clone().lowhigh(Some([[10.0, 90.0]; 2])),
+        normalize.sharpen_radius(4.0),
+        normalize.smooth_radius(1.0),
+        normalize.tile_norm_blocksize(50),
+        normalize.lowhigh(Some([[10.0, 90.0]; 2])),
     ] {
-        assert_ne!(restore(&plain.clone().normalize(changed.clone())), usual, "{changed:?}");
+        assert_ne!(restore(&plain.clone().normalize(changed)), usual, "{changed:?}");
     }
     // The second channel has intensities of its own.
     let range = |of: [[f64; 2]; 2], channels: [usize; 2]| {
-        restore(&options(30.0, channels).normalize(normalize.clone().lowhigh(Some(of))))
+        restore(&options(30.0, channels).normalize(normalize.lowhigh(Some(of))))
     };
     let (one, other) = ([10.0, 90.0], [0.0, 50.0]);
     let both = range([one, other], [1, 2]);

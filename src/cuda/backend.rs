@@ -143,6 +143,15 @@ impl Cuda {
         write_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
     }
 
+    /// Frees the memory that is kept from image to image: a volume may need all of it.
+    pub(super) fn forget_images(&mut self) -> Result<()> {
+        self.states.clear();
+        self.scratch = Scratch::default();
+        self.max_bytes = 0;
+        // Memory is freed in the order of the stream.
+        self.gpu.synchronize()
+    }
+
     /// The network's memory for `batch` tiles of a size, or for fewer tiles where memory is short. It ends up last in
     /// `states`.
     pub(super) fn state(&mut self, tile: Size, batch: usize) -> Result<&mut State> {

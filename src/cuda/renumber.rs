@@ -22,8 +22,8 @@ pub struct Scratch {
     scan: scan::Scratch,
 }
 
-/// Numbers the labels of `len` pixels, fewer than 2³², 1 to n in the order of their first pixels; 0 stays 0. No label may exceed
-/// `max_label`. n is written to `scratch.count`.
+/// Numbers the labels of `len` pixels, fewer than 2³², 1 to n in the order of their first pixels; 0 stays 0. No
+/// label may exceed `max_label`. n is written to `scratch.count`.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device).

@@ -1,6 +1,9 @@
 //! How a volume, `[depth, height, width]`, goes through the network: its scale, its three orientations, and
 //! its memory.
 
+#[cfg(feature = "cuda")]
+pub(crate) mod on_gpu;
+
 use super::grid::Shape;
 use super::memory::{Network, Plan};
 use super::percentiles::steps_of_volume;
@@ -55,6 +58,12 @@ pub fn scaled_size([depth, height, width]: [usize; 3], scale: f64, anisotropy: f
     [depth.max(1), scaled(height, scale), scaled(width, scale)]
 }
 
+/// The largest size at which the flows of a volume are checked: stretched along z, as the network's input is.
+fn checked_size(image: [usize; 3], small: [usize; 3], options: &Options) -> [usize; 3] {
+    let depth = (image[0] as f64 * options.anisotropy.max(1.0)) as usize;
+    if options.resample { [depth, image[1], image[2]] } else { small }
+}
+
 /// The number of tiles of all orientations of a volume of this size.
 pub(crate) fn tiles(size: [usize; 3], options: &Options) -> u64 {
     let tiles = |orientation: &Orientation| {
@@ -106,8 +115,7 @@ impl Plan {
             .max(bytes(maps, voxels([work.small[0], work.image[1], work.image[2]]).saturating_add(image)));
         let sample = steps_of_volume(work.image).map(|step| step as u64).iter().product::<u64>();
         // With the flow check, the masks' flows and what it compares them with, stretched along z.
-        let depth = (work.image[0] as f64 * options.anisotropy.max(1.0)) as usize;
-        let stretched = if options.resample { voxels([depth, work.image[1], work.image[2]]) } else { small };
+        let stretched = voxels(checked_size(work.image, work.small, options));
         let checked = if options.flow3d_threshold > 0.0 { bytes(8 * NUMBER, stretched) } else { 0 };
         let after = bytes(3 * NUMBER, image).max(checked);
         Plan {
@@ -125,105 +133,6 @@ impl Plan {
                 .saturating_add(tiles),
             finish: bytes(maps + NUMBER, followed).saturating_add(after).saturating_add(tiles),
         }
-    }
-}
-
-/// What decides how much memory of a GPU a volume takes.
-#[cfg(feature = "cuda")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OnGpu {
-    /// The bytes of a plane's pixels.
-    pub plane: u64,
-    /// The volume, and the size at which the network gets it.
-    pub image: [usize; 3],
-    pub small: [usize; 3],
-    /// Channels that the network reads, maps that it returns, and the length of its style vector.
-    pub nchan: u64,
-    pub nout: u64,
-    pub style: u64,
-    /// Tiles that go through the network together.
-    pub batch: u64,
-}
-
-/// Bytes for each voxel that the stages take on a GPU beside the maps: `follow` and `cluster`, the points, the seeds with
-/// their counts and volumes, and the labels; `components`, two arrays of labels, their boxes and their holes.
-#[cfg(feature = "cuda")]
-const CLUSTER: u64 = 42;
-#[cfg(feature = "cuda")]
-const COMPONENTS: u64 = 26;
-/// Of the flow check, bytes for each stretched voxel (the flows, and the labels and the network's flows once more), for each
-/// pixel of the planes that are computed together, and for each label of a volume and of these planes.
-#[cfg(feature = "cuda")]
-const CHECK: [u64; 4] = [28, 28, 36, 72];
-/// The most planes that are computed together, and the most labels in them. A seed has at least 11 voxels.
-#[cfg(feature = "cuda")]
-const TOGETHER: [u64; 2] = [64, 1 << 22];
-#[cfg(feature = "cuda")]
-const SEED: u64 = 11;
-
-#[cfg(feature = "cuda")]
-impl OnGpu {
-    /// The kernels number the values of both channels of a volume with 32 bits.
-    pub const MAX_VOXELS: usize = (1 << 31) - 1;
-
-    /// The bytes at the fullest moment, without the network's own memory.
-    pub fn bytes(&self, options: &Options) -> u64 {
-        let bytes = |count: u64, each: u64| count.saturating_mul(each);
-        let (image, small, maps) = (voxels(self.image), voxels(self.small), MAPS as u64 * NUMBER);
-        let followed = if options.resample { image } else { small };
-        let network = bytes(self.nchan * NUMBER + maps, small).saturating_add(self.outputs(options));
-        let resize = if followed == small { 0 } else { bytes(maps, small.saturating_add(followed)) };
-        let cluster = bytes(maps + CLUSTER, followed);
-        let check = match options.flow3d_threshold > 0.0 {
-            true => bytes(maps + NUMBER, followed).saturating_add(self.check(options)),
-            false => 0,
-        };
-        let components = bytes(maps + NUMBER, followed).saturating_add(bytes(COMPONENTS, image));
-        let stages = [self.input(), network, resize, cluster, check, components];
-        stages.into_iter().max().unwrap_or(0)
-    }
-
-    /// The channels, and beside them a plane on its way, the sample of the percentiles, or the channels at the other size.
-    fn input(&self) -> u64 {
-        let bytes = |size: [usize; 3]| voxels(size).saturating_mul(self.nchan * NUMBER);
-        let plane = self.plane.saturating_add(bytes([1, self.image[1], self.image[2]]));
-        let sample = match steps_of_volume(self.image) {
-            [1, 1, 1] => 0,
-            steps => bytes([0, 1, 2].map(|axis| self.image[axis].div_ceil(steps[axis]))),
-        };
-        let other = if self.small == self.image { 0 } else { bytes(self.small) };
-        bytes(self.image).saturating_add(plane.max(sample).max(other))
-    }
-
-    /// The outputs for the planes that a batch has tiles of, and the style vectors of all tiles of an orientation.
-    fn outputs(&self, options: &Options) -> u64 {
-        let outputs = |orientation: &Orientation| {
-            let (planes, plane) = orientation.planes(self.small);
-            let shape = Shape::of(plane, options);
-            let (count, (height, width)) = (shape.count().max(1), shape.tile());
-            let tiles = (self.batch.div_ceil(count) + 1).saturating_mul(count);
-            let values = tiles.saturating_mul(voxels([1, height, width])).saturating_mul(self.nout * NUMBER);
-            let styles = (planes as u64).saturating_mul(count).saturating_mul(self.style * NUMBER);
-            values.saturating_add(styles)
-        };
-        ORIENTATIONS.iter().map(outputs).max().unwrap_or(0)
-    }
-
-    /// The flow check, in a volume that is stretched along z.
-    fn check(&self, options: &Options) -> u64 {
-        let [depth, height, width] = self.image;
-        let depth = (depth as f64 * options.anisotropy.max(1.0)) as usize;
-        let size = if options.resample { [depth, height, width] } else { self.small };
-        let plane = ORIENTATIONS.iter().map(|orientation| {
-            let (_, (height, width)) = orientation.planes(size);
-            voxels([1, height, width])
-        });
-        let planes = plane.max().unwrap_or(0).saturating_mul(TOGETHER[0]).min(voxels(size));
-        let labels = voxels(size) / SEED;
-        let sections = labels.max(labels.saturating_mul(TOGETHER[0]).min(TOGETHER[1]));
-        let parts = [voxels(size), planes, labels, sections];
-        let bytes = parts.iter().zip(CHECK).map(|(count, each)| count.saturating_mul(each));
-        bytes.fold(0, u64::saturating_add)
     }
 }
 
@@ -263,28 +172,6 @@ mod tests {
     #[test]
     fn sizes_beyond_every_memory_do_not_overflow() {
         assert_eq!(plan([1 << 40; 3], 100.0).peak(), u64::MAX);
-    }
-
-    #[cfg(feature = "cuda")]
-    #[test]
-    fn a_gpu_holds_the_fullest_stage() {
-        let volume = |image: [usize; 3], anisotropy: f64| {
-            let small = scaled_size(image, 1.0, anisotropy);
-            OnGpu { plane: 512 * 512, image, small, nchan: 2, nout: 3, style: 256, batch: 64 }
-        };
-        let (options, voxels) = (Options::default(), 64 * 512 * 512);
-        let flat = volume([64, 512, 512], 1.0);
-        assert_eq!(flat.bytes(&options), (16 + 42) * voxels);
-        let checked = options.clone().flow3d_threshold(1.0);
-        assert!(flat.bytes(&checked) > (16 + 4 + 28 + 28) * voxels);
-        // The outputs of a batch of 64 tiles of the nine of a plane take 190 MB.
-        let tall = volume([64, 512, 512], 2.5);
-        let batch = (64 / 9 + 2) * 9 * 224 * 224 * 12;
-        assert!(tall.bytes(&options) > (8 + 16) * voxels * 5 / 2 + batch, "{}", tall.bytes(&options));
-        assert!(tall.bytes(&options) < 2_000_000_000);
-        for options in [options, checked] {
-            assert_eq!(volume([1 << 40; 3], 100.0).bytes(&options.augment(true)), u64::MAX);
-        }
     }
 
     #[test]

@@ -5,14 +5,13 @@ use crate::plan::volume::Orientation;
 use crate::watch::Watch;
 use crate::{Image, Result};
 
-/// (depth, height, width) in voxels.
-pub(crate) type Size = [usize; 3];
+pub(crate) use crate::cpu::volume::Size;
 
 /// A processor or a GPU that runs the stages of volumes. The arrays of a volume stay in its memory, from the pixels to the
 /// labels; [`Backend`](crate::backend::Backend) has the stages of images.
 ///
-/// Each method names the stage that it runs, which is a module of `cpu::volume` and of `cuda::volume`. All may take long, so
-/// they stop with [`Error::Cancelled`](crate::Error::Cancelled) when the watch says so.
+/// Each method names the stage that it runs, which is a module of `cpu::volume` and of `cuda::volume`. Those that
+/// get a watch stop with [`Error::Cancelled`](crate::Error::Cancelled) when it says so.
 pub(crate) trait Volumes {
     /// The network's channels of a volume, which are needed up to the network.
     type Channels;
@@ -145,7 +144,7 @@ impl Job<'_> {
         let ([planes, height, width], [depth, rows, columns]) = (self.image, self.small);
         format!(
             "a volume of {planes} planes of {height} by {width} pixels, which the network gets as {depth} of {rows} by \
-             {columns},"
+             {columns}"
         )
     }
 }

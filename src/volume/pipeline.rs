@@ -35,7 +35,7 @@ pub(crate) fn segment<B: Volumes>(
     let job = Job { planes, image, small };
     backend.check_memory(&job, options)?;
     enough(
-        || job.describe(),
+        || format!("{},", job.describe()),
         || {
             let mut volume = B::Volume::default();
             watch.part(0.0, NETWORK);

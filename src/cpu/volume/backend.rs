@@ -46,7 +46,7 @@ impl Volumes for Cpu {
         let pixels = planes.iter().map(|plane| pixels_of(plane)).sum();
         let (threads, batch) = (rayon::current_num_threads(), Cpu::batch(options));
         let plan = Plan::of_volume(&Work { image, small, nchan, pixels, threads, batch }, &network, options);
-        plan.check(options, self.arena.bytes(), || job.describe())
+        plan.check(options, self.arena.bytes(), || format!("{},", job.describe()))
     }
 
     fn channels(&mut self, planes: &[&Image], options: &Options, watch: &Watch) -> Result<Vec<f32>> {

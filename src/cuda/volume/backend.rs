@@ -15,7 +15,8 @@ use crate::cuda::{Buffer, Pinned};
 use crate::memory::zeros;
 use crate::options::{Compat, Options};
 use crate::plan::memory::pixels_of;
-use crate::plan::volume::{MAPS, OnGpu, Orientation};
+use crate::plan::volume::on_gpu::OnGpu;
+use crate::plan::volume::{MAPS, Orientation};
 use crate::volume::backend::{Job, Size, Volumes};
 use crate::watch::Watch;
 use crate::{Error, Image, Result};
@@ -60,17 +61,23 @@ impl Volumes for Cuda {
             style: self.unet.style_length() as u64,
             batch: self.batch(options) as u64,
         };
-        if voxels(image).max(voxels(small)) > OnGpu::MAX_VOXELS {
-            let reason = format!("{} has more voxels than a GPU can number", job.describe());
-            return Err(Error::device(self.gpu.device(), reason.replace(",", "")));
+        if plan.most_voxels(options) > OnGpu::MAX_VOXELS {
+            let reason = format!("{}, has more voxels than a GPU can number", job.describe());
+            return Err(Error::device(self.gpu.device(), reason));
         }
         let needed = plan.bytes(options);
         let limit = match options.memory {
             Some(limit) => limit,
-            None => self.gpu.free_memory()? as u64,
+            None => {
+                self.forget_images()?;
+                self.gpu.free_memory()? as u64
+            }
         };
         match needed > limit {
-            true => Err(Error::memory(format!("{}: {}", self.gpu.device(), job.describe()), needed, limit)),
+            true => {
+                let what = format!("{}: {},", self.gpu.device(), job.describe());
+                Err(Error::memory(what, needed, limit))
+            }
             false => Ok(()),
         }
     }
@@ -99,10 +106,11 @@ impl Volumes for Cuda {
         channels: &mut Buffer<f32>,
         size: Size,
         options: &Options,
-        _: &Watch,
+        watch: &Watch,
     ) -> Result<()> {
         let (nchan, how) = (self.unet.nchan(), (&options.normalize, options.compat));
-        normalize(&self.gpu, channels, size, nchan, how, &mut Default::default())
+        normalize(&self.gpu, channels, size, nchan, how, &mut Default::default())?;
+        self.wait(watch)
     }
 
     fn resize_channels(
@@ -110,10 +118,11 @@ impl Volumes for Cuda {
         channels: Buffer<f32>,
         from: Size,
         to: Size,
-        _: &Watch,
+        watch: &Watch,
     ) -> Result<Buffer<f32>> {
         let mut out = Buffer::new();
         resize::channels(&self.gpu, &channels, from, to, self.unet.nchan(), &mut out)?;
+        self.wait(watch)?;
         Ok(out)
     }
 
@@ -130,15 +139,16 @@ impl Volumes for Cuda {
         self.add_orientation(channels, (size, orientation), (maps, styles), options, watch)
     }
 
-    fn resize_maps(&mut self, volume: &mut Volume, from: Size, to: Size, _: &Watch) -> Result<()> {
+    fn resize_maps(&mut self, volume: &mut Volume, from: Size, to: Size, watch: &Watch) -> Result<()> {
         let mut out = Buffer::new();
         resize::volumes(&self.gpu, &volume.maps, from, to, MAPS, &mut out)?;
         volume.maps = out;
-        Ok(())
+        self.wait(watch)
     }
 
-    fn smooth(&mut self, volume: &mut Volume, size: Size, sigma: [f64; 3], _: &Watch) -> Result<()> {
-        smooth(&self.gpu, &mut volume.maps, MAPS - 1, size, sigma, &mut Default::default())
+    fn smooth(&mut self, volume: &mut Volume, size: Size, sigma: [f64; 3], watch: &Watch) -> Result<()> {
+        smooth(&self.gpu, &mut volume.maps, MAPS - 1, size, sigma, &mut Default::default())?;
+        self.wait(watch)
     }
 
     fn follow(

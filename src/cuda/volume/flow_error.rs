@@ -6,15 +6,13 @@ use super::super::flow_error::{self as images, drop_above, flows_of_planes};
 use super::super::kernels::volume_flow_error::{self as kernels, Planes};
 use super::super::renumber::{self, renumber};
 use super::super::scan::blocks;
-use super::super::{Buffer, Gpu, resize};
+use super::super::{Buffer, Gpu};
 use super::components::{Boxes, bounds};
-use super::{Size, stacked, voxels};
+use super::{Size, resize, stacked, voxels};
 use crate::Result;
+use crate::plan::volume::on_gpu::{LABELS_TOGETHER, PLANES_TOGETHER};
 use crate::plan::volume::{ORIENTATIONS, Orientation};
 
-/// The most planes whose flows are computed together, and the most numbers of masks in them: each number takes 72 bytes.
-const TOGETHER: usize = 64;
-const NUMBERS: usize = 1 << 22;
 const BLOCK: (u32, u32, u32) = (256, 1, 1);
 /// Threads of a block that computes the error of a label.
 const ERROR_THREADS: u32 = 128;
@@ -54,7 +52,7 @@ pub fn masks_to_flows(
     if voxels(size) == 0 {
         return Ok(());
     }
-    let together = (NUMBERS / max_label.max(1) as usize).clamp(1, TOGETHER);
+    let together = (LABELS_TOGETHER / max_label.max(1) as usize).clamp(1, PLANES_TOGETHER);
     for orientation in ORIENTATIONS {
         let (count, _) = orientation.planes(size);
         for first in (0..count).step_by(together) {
@@ -148,14 +146,13 @@ pub fn drop_bad_flows(
     if depth == size[0] || voxels(size) == 0 {
         flow_errors(gpu, labels, size, max_label, maps, scratch)?;
     } else {
-        // Along z a volume is resized as an image with one row for each plane.
-        let (from, to) = ((size[0], size[1] * size[2]), (depth, size[1] * size[2]));
+        let to = [depth, size[1], size[2]];
         let (mut network, mut stretched) = Default::default();
         std::mem::swap(&mut network, &mut scratch.network);
         std::mem::swap(&mut stretched, &mut scratch.stretched);
-        resize::planes(gpu, maps, from, to, 3, &mut network)?;
-        resize::nearest(gpu, labels, from, to, &mut stretched)?;
-        flow_errors(gpu, &stretched, [depth, size[1], size[2]], max_label, &network, scratch)?;
+        resize::volumes(gpu, maps, size, to, 3, &mut network)?;
+        resize::nearest(gpu, labels, size, to, &mut stretched)?;
+        flow_errors(gpu, &stretched, to, max_label, &network, scratch)?;
         (scratch.network, scratch.stretched) = (network, stretched);
     }
     drop_above(gpu, labels, stacked(size), &scratch.errors, threshold)?;

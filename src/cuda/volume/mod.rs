@@ -1,8 +1,8 @@
 //! The stages of volumes, `[depth, height, width]`, on a GPU, under the names that they have for images, as in
 //! [`cpu::volume`](crate::cpu::volume). What does not depend on the number of axes is shared with images.
 //!
-//! A volume has fewer than 2³¹ voxels, since two channels have fewer than 2³² values; for the stages from `follow` on it may
-//! have 2³².
+//! A volume has fewer than 2³¹ voxels, since two channels have fewer than 2³² values; that `parts`, `components` and `cluster`
+//! take up to 2³² is tested on no GPU yet.
 
 mod backend;
 pub mod blend;
@@ -18,11 +18,7 @@ pub mod smooth;
 pub mod tiles;
 
 pub use crate::cpu::volume::Size;
-
-/// The number of voxels.
-fn voxels([depth, height, width]: Size) -> usize {
-    depth * height * width
-}
+use crate::cpu::volume::voxels;
 
 /// The volume as one image of its planes, one below the other, for what is the same in images and volumes.
 fn stacked([depth, height, width]: Size) -> (usize, usize) {

@@ -52,7 +52,7 @@ fn single_precision_finds_what_the_processor_finds() {
         }
         assert!(got.masks == want.masks, "case {i}: {} cells, not {}", got.cells(), want.cells());
         assert_eq!(got.diameter, want.diameter);
-        assert!(i > 0 || got.cells() > 0);
+        assert!(got.cells() > 0, "case {i}");
     }
 }
 
