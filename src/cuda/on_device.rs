@@ -35,8 +35,9 @@ impl Segmenter {
     /// # Errors
     /// [`Error::Option`] for an option that is out of range or that the processor has to prepare pixels for
     /// ([`Normalize::sharpen_radius`](crate::Normalize), `smooth_radius` and `tile_norm_blocksize`), and
-    /// [`Error::Device`] when the segmenter does not run on this GPU. Each image has a result of its own, which may be an error of [`Segmenter::segment`], or
-    /// [`Error::Device`] for an address that is not in the GPU's memory or not a multiple of the value's bytes.
+    /// [`Error::Device`] when the segmenter does not run on this GPU. Each image has a result of its own, which may be
+    /// an error of [`Segmenter::segment`], or [`Error::Device`] for an address that is not in the GPU's memory or not a
+    /// multiple of the value's bytes.
     ///
     /// # Safety
     /// Each [`DeviceImage`] must describe memory that really has its shape and strides. The memory must stay allocated
