@@ -46,7 +46,7 @@ fn the_voxels_of_a_grid() {
             let values = noise(size.iter().product::<usize>() * nchan, 4);
             let voxel = |i: usize| {
                 let place = [i / size[2] / size[1], i / size[2] % size[1], i % size[2]];
-                (0..3).all(|axis| place[axis] % steps[axis] == 0)
+                (0..3).all(|axis| place[axis].is_multiple_of(steps[axis]))
             };
             let voxels = values.chunks_exact(nchan).enumerate().filter(|(i, _)| voxel(*i));
             let want: Vec<f32> = voxels.flat_map(|(_, voxel)| voxel).copied().collect();
