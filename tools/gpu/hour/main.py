@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hour.run import ROOT, Machine
 from hour.verdict import Part
 
 MINUTES = 9.0
+PROGRAMS = ROOT / ".gpu" / "programs.tar.gz"
 
 PARTS = [
     ("facts", "the machine, and a compilation of every kernel", facts.facts),
@@ -40,6 +42,7 @@ def main() -> int:
         return 0
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.report:
+        _unpack(options.bin)
         for number in options.part or range(1, len(PARTS) + 1):
             _run(number, options)
     return report.table(options.out, [name for name, _, _ in PARTS], set(options.part or []))
@@ -62,13 +65,19 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         default=ROOT / ".gpu" / "bin",
         metavar="DIR",
-        help="the programs of tools/gpu/pack [default: .gpu/bin]",
+        help="the programs of tools/gpu/pack [default: .gpu/bin, from .gpu/programs.tar.gz]",
     )
     parser.add_argument("--minutes", type=float, default=MINUTES, help="the most that a part takes [default: 9]")
     parser.add_argument("--small", action="store_true", help="small shapes, for the emulator")
     options = parser.parse_args()
     options.out, options.bin = options.out.resolve(), options.bin.resolve()
     return options
+
+
+def _unpack(programs: Path) -> None:
+    if programs == PROGRAMS.parent / "bin" and not programs.exists() and PROGRAMS.exists():
+        with tarfile.open(PROGRAMS) as archive:
+            archive.extractall(PROGRAMS.parent, filter="data")
 
 
 def _numbers(text: str) -> list[int]:
