@@ -238,6 +238,21 @@ fn stages_of_large_volumes() {
     }
 }
 
+/// Planes of more pixels than an `f32` counts, which the flow check stretches along z.
+#[test]
+#[ignore = "takes a GPU, or FLOWMASK_TEST_SMALL=20"]
+fn flow_check_of_large_planes() {
+    let gpu = gpu();
+    let size = [2, 5003, 5007].map(divided);
+    let across = size[2].div_ceil(13);
+    let labels = volume::volume(size, |[_, y, x]| {
+        let distance = (y % 13).abs_diff(6).pow(2) + (x % 13).abs_diff(6).pow(2);
+        if distance > 36 { 0 } else { (y / 13 * across + x / 13 + 1) as u32 }
+    });
+    let maps = volume::flow_error::maps(volume::voxels(size));
+    volume::flow_error::check(&gpu, "large planes", &labels, size, &maps, &mut Default::default());
+}
+
 /// More voxels than an `i32` counts: what is known of a few of them, at both ends.
 #[test]
 #[ignore = "takes a GPU of 100 GB, or FLOWMASK_TEST_SMALL=100"]
