@@ -38,7 +38,8 @@ pub fn start(scene: &Scene, words: &str) -> Child {
 }
 
 impl Stopped {
-    /// Writes `cyto` (26 MB, which takes a while) to `dir/out.pth`, and stops when its temporary file is there.
+    /// Writes `cyto` (26 MB, which takes a while) to `dir/out.pth`, and stops when its temporary file is there. An empty one
+    /// may not be locked yet: another process takes it for a dead one's, and this one begins another.
     pub fn conversion(scene: &Scene, dir: &str) -> Self {
         fs::create_dir_all(scene.path(dir)).unwrap();
         let before = temporary(scene, dir);
@@ -50,7 +51,10 @@ impl Stopped {
                 if temporary(scene, dir) != before {
                     send(&stopped.0, "STOP");
                     stopped.wait_until_stopped();
-                    if temporary(scene, dir).iter().any(|name| !before.contains(name)) {
+                    let begun = |name: &String| {
+                        fs::metadata(scene.path(dir).join(name)).is_ok_and(|file| file.len() > 0)
+                    };
+                    if temporary(scene, dir).iter().any(|name| !before.contains(name) && begun(name)) {
                         return stopped;
                     }
                     send(&stopped.0, "CONT");
