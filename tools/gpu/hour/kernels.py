@@ -9,7 +9,7 @@ from hour.verdict import FAILED, PASSED, UNMEASURED, Part
 # Modules of other parts, and those that test no kernel of the card.
 # Seconds after which a test, or a module of small ones, is taken to hang.
 LIMIT = 240.0
-BIG, IMAGES = ["big"], ["golden", "pipeline"]
+BIG, IMAGES = ["big"], ["golden", "pipeline", "volume::pipeline"]
 NOT_KERNELS = {"names", ""}
 
 
@@ -39,10 +39,15 @@ def listed(machine: Machine) -> dict[str, list[str]]:
     # Some tests look at the emulator itself.
     names = re.findall(r"^(\S+): test$", done.said, re.MULTILINE)
     for name in (name for name in names if "emulator::" not in name):
-        tests[name.split("::")[0] if "::" in name else ""].append(name)
+        tests[_module(name)].append(name)
     if not tests:
         raise RuntimeError(f"the tests cannot be listed: {done.ended}")
     return tests
+
+
+def _module(name: str) -> str:
+    """The module of a test; those of volumes lie in a folder of their own."""
+    return "::".join(name.split("::")[: 2 if name.startswith("volume::") else 1]) if "::" in name else ""
 
 
 def _modules(machine: Machine, part: Part, modules: list[str], tests: dict[str, list[str]]) -> None:
