@@ -323,7 +323,7 @@ fn what_is_no_volume_is_an_error_of_one_sentence() {
     pixels[[7, 9, 0]] = f32::NAN;
     other = planes.clone();
     other[5] = Image::from_channels(pixels.view()).unwrap();
-    of_image(&other, "plane 5: the pixel at row 7, column 9");
+    of_image(&other, "in plane 5, the pixel at row 7, column 9");
     for (options, name) in [
         (options().anisotropy(0.0), "anisotropy"),
         (options().anisotropy(-2.0), "anisotropy"),
