@@ -221,6 +221,15 @@ setters!(
 );
 
 impl Options {
+    /// The steps along the flows of an image or a volume that was scaled by `scale` for the network.
+    pub(crate) fn steps(&self, scale: f64) -> u32 {
+        match (self.niter, self.resample) {
+            (Some(niter), _) if niter > 0 => niter,
+            (_, false) => 200,
+            (_, true) => (1.0 / scale * 200.0) as u32,
+        }
+    }
+
     /// Checks that every option is in its range. [`crate::Segmenter`] does so for each call.
     ///
     /// # Errors

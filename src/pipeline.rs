@@ -223,12 +223,7 @@ impl<B: Backend> Engine<B> {
             backend.resize_maps(work, small, size)?;
         }
         watch.add(1)?;
-        let niter = match (options.niter, options.resample) {
-            (Some(niter), _) if niter > 0 => niter,
-            (_, false) => 200,
-            (_, true) => (1.0 / scale * 200.0) as u32,
-        };
-        backend.follow(work, size, niter, options, watch)?;
+        backend.follow(work, size, options.steps(scale), options, watch)?;
         watch.add(1)?;
         backend.cluster(work, size, options.max_size_fraction, watch)?;
         watch.add(1)?;

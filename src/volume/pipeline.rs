@@ -97,12 +97,7 @@ pub(crate) fn stages_after_network<B: Volumes>(
     if !options.compute_masks {
         return Ok(size);
     }
-    let niter = match (options.niter, options.resample) {
-        (Some(niter), _) if niter > 0 => niter,
-        (_, false) => 200,
-        (_, true) => (1.0 / scale * 200.0) as u32,
-    };
-    backend.follow(volume, size, niter, options, watch)?;
+    backend.follow(volume, size, options.steps(scale), options, watch)?;
     watch.add(1)?;
     backend.cluster(volume, size, options.max_size_fraction, watch)?;
     watch.add(1)?;
