@@ -13,7 +13,7 @@ impl args::Segment {
     /// The options, with every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
         let cells = &self.cells;
-        let options = of_network(&self.input, &self.model, &self.speed)
+        let options = of_model(&self.input, &self.model, &self.speed)
             .flow_threshold(cells.flow_threshold.unwrap_or(Options::default().flow_threshold))
             .cellprob_threshold(cells.cellprob_threshold)
             .niter((cells.niter > 0).then_some(cells.niter))
@@ -47,7 +47,7 @@ impl args::Cells {
 impl args::Styles {
     /// The options, with every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
-        let options = of_network(&self.input, &self.model, &self.speed);
+        let options = of_model(&self.input, &self.model, &self.speed);
         options.check()?;
         Ok(options)
     }
@@ -56,15 +56,7 @@ impl args::Styles {
 impl args::Restore {
     /// The options, with every range checked.
     pub fn options(&self) -> flowmask::Result<Options> {
-        let model = args::Model {
-            model: self.model.clone(),
-            diameter: self.diameter,
-            rescale: None,
-            augment: false,
-            tile_overlap: self.tile_overlap,
-            bsize: self.bsize,
-        };
-        let options = of_network(&self.input, &model, &self.speed);
+        let options = of_network(&self.input, self.diameter, &self.tiles, &self.speed);
         let options = options.compat(args::Compat::of_library(self.compat));
         options.check()?;
         Ok(options)
@@ -72,22 +64,30 @@ impl args::Restore {
 }
 
 /// The options that the network's input and its run depend on.
-fn of_network(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
+fn of_model(input: &args::Input, model: &args::Model, speed: &args::Speed) -> Options {
+    let diameter = model.rescale.map(Diameter::Scale).or(model.diameter);
+    of_network(input, diameter, &model.tiles, speed).augment(model.augment)
+}
+
+fn of_network(
+    input: &args::Input,
+    diameter: Option<Diameter>,
+    tiles: &args::Tiles,
+    speed: &args::Speed,
+) -> Options {
     let mut normalize = Normalize::default().enabled(!input.no_norm).invert(input.invert);
     if let Some([low, high]) = input.norm_percentile.as_deref() {
         normalize.percentile = [*low, *high];
     }
-    let diameter = model.rescale.map(Diameter::Scale).or(model.diameter).unwrap_or_default();
     Options::default()
-        .diameter(diameter)
+        .diameter(diameter.unwrap_or_default())
         .channels([input.chan, input.chan2])
         .all_channels(input.all_channels)
         .normalize(input.steps.set(normalize))
-        .augment(model.augment)
         .batch_size(speed.batch_size)
         .memory(speed.memory)
-        .tile_overlap(model.tile_overlap)
-        .bsize(model.bsize)
+        .tile_overlap(tiles.tile_overlap)
+        .bsize(tiles.bsize)
 }
 
 impl args::Input {

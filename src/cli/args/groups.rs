@@ -92,6 +92,12 @@ pub struct Model {
     /// Average the network over flipped tiles that overlap by half (slower)
     #[arg(long)]
     pub augment: bool,
+    #[command(flatten)]
+    pub tiles: Tiles,
+}
+
+#[derive(Args)]
+pub struct Tiles {
     /// Fraction of a tile that overlaps the next tile, from 0.05 to 0.5
     #[arg(
         long,

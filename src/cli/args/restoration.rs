@@ -7,7 +7,7 @@ use flowmask::{Diameter, output};
 
 use super::super::usage::utf8;
 use super::values::diameter;
-use super::{Compat, Config, Input, Speed};
+use super::{Compat, Config, Input, Speed, Tiles};
 
 #[derive(Args)]
 #[command(next_help_heading = "Restoration")]
@@ -52,18 +52,8 @@ pub struct Restore {
     /// 30 pixels (17 of nuclei) so large [default: images are not scaled]
     #[arg(long, value_parser = diameter, value_name = "PIXELS", allow_negative_numbers = true)]
     pub diameter: Option<Diameter>,
-    /// Fraction of a tile that overlaps the next tile, from 0.05 to 0.5
-    #[arg(
-        long,
-        alias = "tile_overlap",
-        default_value_t = 0.1,
-        value_name = "FRACTION",
-        allow_negative_numbers = true
-    )]
-    pub tile_overlap: f64,
-    /// Height and width of the network's tiles in pixels, a multiple of 16
-    #[arg(long, default_value_t = 224, value_name = "PIXELS")]
-    pub bsize: usize,
+    #[command(flatten)]
+    pub tiles: Tiles,
     /// Reproduce the bugs of this version of Cellpose: --chan2-restore has no effect
     #[arg(long, value_enum, value_name = "VERSION")]
     pub compat: Option<Compat>,
