@@ -178,7 +178,7 @@ impl Builder {
             false => {
                 let quiet: &dyn Fn(usize, usize) = &|_, _| {};
                 let compiling = self.compiling.as_deref().map_or(quiet, |compiling| compiling);
-                cuda::lanes(model, &gpus, self.precision, self.kernels.as_deref(), compiling)
+                cuda::lanes(model, &gpus, self.precision, self.kernels.as_deref(), compiling, pool.clone())
             }
         }
     }

@@ -45,13 +45,14 @@ pub(crate) struct Lanes {
     /// What results are written to, where lanes copy them from another memory.
     spares: Option<Arc<Spares>>,
     /// The threads that prepare images for all lanes.
-    pool: Option<Pool>,
+    pool: Pool,
     home: Home,
 }
 
 impl Lanes {
-    /// `lanes` are as many as are faster together than one after the other.
-    pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>) -> Self {
+    /// `lanes` are as many as are faster together than one after the other; their images are prepared by the threads of the
+    /// pool.
+    pub fn new(lanes: Vec<Box<dyn Lane>>, more: Option<More>, pool: Pool) -> Self {
         let devices = lanes.iter().map(|lane| lane.device()).collect();
         Lanes {
             idle: Mutex::new(lanes),
@@ -59,7 +60,7 @@ impl Lanes {
             devices,
             more,
             spares: None,
-            pool: None,
+            pool,
             home: Home::here(),
         }
     }
@@ -68,12 +69,6 @@ impl Lanes {
     #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only results on a GPU are copied"))]
     pub fn with(mut self, spares: Arc<Spares>) -> Self {
         self.spares = Some(spares);
-        self
-    }
-
-    /// Lanes whose images are prepared by the threads of the pool.
-    pub fn with_pool(mut self, pool: Pool) -> Self {
-        self.pool = Some(pool);
         self
     }
 
@@ -147,10 +142,7 @@ impl Taken<'_> {
         let (lanes, lane) = (self.lanes, self.lane());
         let device = lane.device();
         let run = |images: &[&Image], options: &Options| run(lane, images, options);
-        match &lanes.pool {
-            Some(pool) => prepare::of_images(images, options, (pool, device), watch, run),
-            None => run(images, options),
-        }
+        prepare::of_images(images, options, (&lanes.pool, device), watch, run)
     }
 }
 
@@ -203,7 +195,7 @@ mod tests {
     #[test]
     fn a_lane_of_a_device_is_waited_for() {
         let devices = [Device::Cuda(0), Device::Cuda(1)];
-        let lanes = Lanes::new(devices.map(other).into(), None);
+        let lanes = Lanes::new(devices.map(other).into(), None, Pool::new(1).unwrap());
         assert_eq!(lanes.devices(), devices);
         let on = |device| move |lane: &dyn Lane| lane.device() == device;
         let mut first = lanes.take_where(on(devices[0]));
@@ -223,7 +215,11 @@ mod tests {
 
     #[test]
     fn lanes_that_cost_little_are_made_and_kept() {
-        let lanes = Lanes::new(vec![other(Device::Cpu)], Some(Box::new(|| other(Device::Cpu))));
+        let lanes = Lanes::new(
+            vec![other(Device::Cpu)],
+            Some(Box::new(|| other(Device::Cpu))),
+            Pool::new(1).unwrap(),
+        );
         let mut taken = [lanes.take(), lanes.take(), lanes.take()];
         let image = Image::from_gray(ndarray::Array2::<u8>::zeros((3, 5)).view()).unwrap();
         for taken in &mut taken {

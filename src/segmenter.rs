@@ -20,7 +20,7 @@ pub struct Segmenter {
 
 impl Segmenter {
     pub(crate) fn new(model: Model, lanes: Lanes, pool: Pool) -> Self {
-        Segmenter { model, lanes: lanes.with_pool(pool.clone()), pool }
+        Segmenter { model, lanes, pool }
     }
 
     /// The model in use.

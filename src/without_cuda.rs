@@ -1,6 +1,7 @@
 //! Takes the place of the module `cuda` when the feature `cuda` is off: every use of a GPU is an error.
 
 use crate::lanes::Lanes;
+use crate::pool::Pool;
 use crate::{Device, Error, Model, Precision, Result};
 
 const REASON: &str = "this program was built without the feature `cuda`, so it cannot use GPUs";
@@ -15,6 +16,7 @@ pub(crate) fn lanes(
     _: Precision,
     _: Option<&str>,
     _: &dyn Fn(usize, usize),
+    _: Pool,
 ) -> Result<Lanes> {
     Err(Error::device(gpus.first().map_or("cuda".into(), |&n| Device::Cuda(n).to_string()), REASON))
 }

@@ -24,12 +24,12 @@ struct CpuLane {
 pub(crate) fn lanes(model: &Model, ortho: Option<&Model>, isa: Option<Isa>, pool: Pool) -> Lanes {
     let unet = |model: &Model| Arc::new(Unet::new(model.network(), isa.unwrap_or_else(Isa::best)));
     let (unet, ortho) = pool.install(|| (unet(model), ortho.map(unet)));
-    let model = model.clone();
+    let (model, threads) = (model.clone(), pool.clone());
     let lane = move || -> Box<dyn Lane> {
         let engine = Engine::new(model.clone(), Cpu::new(unet.clone(), ortho.clone()));
-        Box::new(CpuLane { engine, pool: pool.clone() })
+        Box::new(CpuLane { engine, pool: threads.clone() })
     };
-    Lanes::new(vec![lane()], Some(Box::new(lane)))
+    Lanes::new(vec![lane()], Some(Box::new(lane)), pool)
 }
 
 impl Lane for CpuLane {

@@ -7,6 +7,7 @@ use super::conv::{Choice, chosen, pinned};
 use super::{Gpu, network};
 use crate::lanes::{Lane, Lanes};
 use crate::pipeline::{Engine, Segmented};
+use crate::pool::Pool;
 use crate::spares::Spares;
 use crate::volume::{Found, pipeline};
 use crate::watch::Watch;
@@ -20,7 +21,8 @@ pub(super) struct CudaLane(pub(super) Engine<Cuda>);
 
 /// Opens the GPUs with these indices, copies the model to each, and makes their lanes. `kernels` names the variant of the
 /// convolutions in half precision, which otherwise is chosen by measurement, once for all GPUs of a kind. `compiling` is
-/// called while the kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all).
+/// called while the kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all). `pool`
+/// prepares images.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device), and [`Error::Option`](crate::Error::Option) for kernels that cannot be used.
@@ -30,6 +32,7 @@ pub(crate) fn lanes(
     precision: Precision,
     kernels: Option<&str>,
     compiling: &dyn Fn(usize, usize),
+    pool: Pool,
 ) -> Result<Lanes> {
     let mut lanes: Vec<Box<dyn Lane>> = Vec::new();
     let mut known = Vec::new();
@@ -48,7 +51,7 @@ pub(crate) fn lanes(
             lanes.push(Box::new(CudaLane(Engine::new(model.clone(), backend))));
         }
     }
-    Ok(Lanes::new(lanes, None).with(spares))
+    Ok(Lanes::new(lanes, None, pool).with(spares))
 }
 
 /// A kind of card, by name and compute capability, with what was chosen for it.

@@ -1,8 +1,8 @@
 //! Each voxel of a cell walks along the flows to the fixed point of its cell (`dynamics.follow_flows` in 3D).
 
-use super::super::kernels::follow::follow_pixels;
+use super::super::follow::Inside;
 use super::super::kernels::volume_follow::{self as kernels, Step};
-use super::super::scan::{self, blocks, scan};
+use super::super::scan::blocks;
 use super::super::{Buffer, Gpu};
 use super::{Size, voxels};
 use crate::Result;
@@ -26,13 +26,7 @@ pub struct Points {
 pub struct Scratch {
     /// The step of each voxel, in the units in which points walk.
     field: Buffer<Step>,
-    /// For every 32 voxels, a bit for each that is in a cell.
-    words: Buffer<u32>,
-    /// For every 32 voxels, how many are in cells.
-    counts: Buffer<u32>,
-    /// For every 32 voxels, how many voxels before them are in cells.
-    sums: Buffer<u32>,
-    scan: scan::Scratch,
+    inside: Inside,
 }
 
 /// Walks `niter` steps from each voxel whose `cellprob` exceeds the threshold.
@@ -55,10 +49,10 @@ pub fn follow(
     scratch: &mut Scratch,
 ) -> Result<()> {
     let count = voxels(size);
-    let (words, grid, block) = (count.div_ceil(32), blocks(count), (256, 1, 1));
+    let (grid, block) = (blocks(count), (256, 1, 1));
     let [depth, height, width] = size.map(|length| length as u32);
     let field = scratch.field.resize(gpu, count)?;
-    let (bits, counts) = (scratch.words.resize(gpu, words)?, scratch.counts.resize(gpu, words)?);
+    let (bits, counts) = scratch.inside.resize(gpu, count)?;
     kernels::volume_follow_field(
         gpu,
         grid,
@@ -74,10 +68,9 @@ pub fn follow(
         width,
         sampling,
     )?;
-    scan(gpu, &scratch.counts, words, &mut scratch.sums, &mut scratch.scan)?;
     let starts = out.voxels.resize(gpu, count)?;
     let (ends, found) = (out.ends.resize(gpu, count)?, out.count.resize(gpu, 1)?);
-    follow_pixels(gpu, grid, block, 0, bits, scratch.sums.get(), starts, found, count as u32)?;
+    scratch.inside.list(gpu, count, starts, found)?;
     kernels::volume_follow_walk(
         gpu, grid, block, 0, field, starts, found, ends, depth, height, width, niter, sampling,
     )
