@@ -21,7 +21,7 @@ static void misuse_structs(flowmask_session *session, const flowmask_image *imag
   BAD(FLOWMASK_ERROR_MEMORY, "1.0 M", flowmask_segment(session, image, &options, &result));
   options = options_of(DIAMETER);
   options.reserved = 1;
-  BAD(FLOWMASK_ERROR_ARGUMENT, "reserved is not 0", flowmask_segment(session, image, &options, &result));
+  BAD(FLOWMASK_ERROR_ARGUMENT, "reserved or reserved2 is not 0", flowmask_segment(session, image, &options, &result));
   // A struct of a newer header: its unknown fields must be 0, and nothing is written beyond its end.
   struct {
     flowmask_options known;
