@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use flowmask::image::{Layout, Note};
 use flowmask::text::{self, printable};
 use flowmask::{Diameter, Error, Stack};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::args::{self, Wanted};
+use super::flags;
 use super::outputs::Names;
-use super::{args, flags};
 
 /// The result of one image, for its line.
 pub struct Done {
@@ -254,7 +255,7 @@ pub fn several(count: usize, noun: &str) -> String {
 }
 
 fn summary(input: &Path, done: &Done) -> String {
-    let (input, masks) = (input.display(), done.names.masks.display());
+    let (input, masks) = (input.display(), done.names.first().display());
     format!("{:5} cells  {:.2} s  {input} -> {masks}", done.cells, done.time.as_secs_f64())
 }
 
@@ -292,10 +293,12 @@ pub fn round(value: f64) -> f64 {
 
 fn to_json(input: &Path, done: &Done) -> Value {
     let file = of_file(input, &done.layout, &done.notes, [done.height, done.width]);
+    let files = |kind| Value::from(done.names.of(kind).map(name).collect::<Vec<_>>());
     let found = json!({
         "series": done.series,
-        "masks": name(&done.names.masks),
-        "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
+        "masks": done.names.masks().map(name),
+        "overlays": files(Wanted::Overlay),
+        "outputs": done.names.kinds().into_iter().map(|kind| (kind.name(), files(kind))).collect::<Map<_, _>>(),
         "cells": done.cells,
         "planes": done.planes,
         "diameter": round(done.diameter),

@@ -2,6 +2,7 @@
 //! `inputs`, `outputs`), one file for each sub-command, and everything that is printed (`messages`, `flags`).
 
 mod args;
+mod cells;
 mod compared;
 mod config;
 mod convert;

@@ -7,7 +7,8 @@ use flowmask::{
     output,
 };
 
-use super::{args, messages};
+use super::args::{self, Wanted};
+use super::messages;
 
 impl args::Segment {
     /// The options, with every range checked.
@@ -27,8 +28,11 @@ impl args::Segment {
             .flow3d_smooth(self.volumes.flow3d_smooth.unwrap_or_default())
             .flow3d_threshold(cells.flow_threshold.filter(|_| self.volumes.do_3d).unwrap_or(0.0))
             .compat(args::Compat::of_library(cells.compat));
-        // Only the masks are written.
-        let options = options.flows(false);
+        let wanted = self.output.wanted();
+        let maps = [Wanted::Flows, Wanted::Prob];
+        let options = options
+            .flows(wanted.iter().any(|kind| matches!(kind, Wanted::Flows | Wanted::Seg)))
+            .compute_masks(wanted.iter().any(|kind| !maps.contains(kind)));
         options.check()?;
         Ok(options)
     }

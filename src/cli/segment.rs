@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use flowmask::image::{Layout, Note, ReadOptions};
 use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayView3};
 
 mod restored;
 mod volumes;
 
-use super::args;
+use super::args::{self, Wanted};
+use super::cells::{Cells, Writer};
 use super::inputs;
 use super::messages::{Done, Messages};
 use super::outputs::{Names, Outputs, of_series};
@@ -28,6 +29,12 @@ pub use volumes::in_volume;
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
+    if args.volumes.do_3d
+        && args.cells.no_resample
+        && args.output.wanted().iter().any(|kind| kind.is_of_maps())
+    {
+        bail!("--no-resample: with --do-3d, flows, prob and seg are written at the size of the volume only");
+    }
     let restoring = Restoring::of(args, &options)?;
     let options = restoring.as_ref().map_or(options, Restoring::options);
     // As in the original, planes that are one volume are not stitched.
@@ -46,7 +53,8 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let (format, _) = args.output.format.of_library();
+    let writer =
+        Writer { format: args.output.format.of_library().0, overlay_scale: args.output.overlay_scale.into() };
     let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     if args.output.verbose {
@@ -64,10 +72,10 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
             messages.skipped(&image, &masks)?;
             continue;
         }
-        match outputs.masks(&image) {
-            Ok(masks) => {
+        match outputs.of_all(&image) {
+            Ok(names) => {
                 let (number, parts) = (files.len(), OnceLock::new());
-                files.push(File { number, image, masks, parts, loading: Mutex::default() });
+                files.push(File { number, image, names, parts, loading: Mutex::default() });
             }
             Err(error) => messages.failed(&image, &error)?,
         }
@@ -79,7 +87,8 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         diameter: options.diameter,
         restoring,
         stitching,
-        format,
+        writer,
+        channels: [args.input.chan, args.input.chan2],
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
         fault: Mutex::default(),
@@ -124,7 +133,8 @@ const RESTORED: f64 = 0.5;
 struct File {
     number: usize,
     image: PathBuf,
-    masks: PathBuf,
+    /// The outputs that have all its planes.
+    names: Names,
     /// Known when the file was read.
     parts: OnceLock<Vec<Part>>,
     /// How long it took to load.
@@ -170,7 +180,9 @@ struct Run {
     diameter: Diameter,
     restoring: Option<Restoring>,
     stitching: Option<Stitching>,
-    format: output::Format,
+    writer: Writer,
+    /// The channels of the cells and of the nuclei.
+    channels: [usize; 2],
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
     /// The error that stopped the run.
@@ -185,6 +197,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct Found<'a> {
     /// The labels of each plane.
     masks: Vec<ArrayView2<'a, u32>>,
+    /// The flows of each plane, if they are wanted.
+    flows: Vec<ArrayView3<'a, f32>>,
+    cellprob: Vec<ArrayView2<'a, f32>>,
     cells: usize,
     /// How many planes have the same labels for the same cells.
     together: usize,
@@ -200,6 +215,8 @@ impl<'a> Found<'a> {
     fn of_planes(planes: &[Image], found: &'a [Segmentation], verbose: Option<&(f32, Options)>) -> Self {
         Found {
             masks: found.iter().map(|found| found.masks.view()).collect(),
+            flows: found.iter().map(|found| found.flows.view()).collect(),
+            cellprob: found.iter().map(|found| found.cellprob.view()).collect(),
             cells: found.iter().map(Segmentation::cells).sum(),
             together: 1,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
@@ -249,9 +266,11 @@ impl Run {
             let mut part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
-            self.format.check(&names.masks, part.len())?;
+            names.masks().map_or(Ok(()), |masks| self.writer.format.check(masks, part.len()))?;
             let (mut depth, mut originals, mut size) = (None, Vec::new(), None);
-            if !names.overlays.is_empty() && (self.restoring.is_some() || self.stitching.is_some()) {
+            if names.of(Wanted::Overlay).next().is_some()
+                && (self.restoring.is_some() || self.stitching.is_some())
+            {
                 originals = part.clone();
             }
             if let Some(restoring) = &self.restoring {
@@ -284,11 +303,16 @@ impl Run {
     /// The outputs of an image. That of a file with several has its number in the names.
     fn names(&self, file: &File, series: Option<usize>, planes: usize) -> anyhow::Result<Names> {
         let mut outputs = lock(&self.outputs);
-        let Some(series) = series else {
-            return Ok(Names { masks: file.masks.clone(), overlays: outputs.overlays(&file.image, planes)? });
+        let (image, mut names) = match series {
+            None => (file.image.clone(), file.names.clone()),
+            Some(number) => {
+                let image = of_series(&file.image, number);
+                let names = outputs.of_all(&image)?;
+                (image, names)
+            }
         };
-        let image = of_series(&file.image, series);
-        Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
+        outputs.of_planes(&image, planes, &mut names)?;
+        Ok(names)
     }
 
     /// Writes the outputs of a file, or prints why there are none. Returns what is not needed any more. An error, which
@@ -348,22 +372,26 @@ impl Run {
     ) -> anyhow::Result<Done> {
         let Part { names, stack, .. } = part;
         let shown = if part.originals.is_empty() { planes } else { &part.originals };
-        let to = |path| lock(&self.outputs).destination(path);
         let resized;
-        let Found { mut masks, mut cells, together, mut diameter, segmenting, about } = found;
+        let Found { mut masks, flows, cellprob, mut cells, together, mut diameter, segmenting, about } =
+            found;
         if let Some(size) = part.size {
             (resized, cells) = restored::at_size(&masks, size, together);
             masks = resized.iter().map(|plane| plane.view()).collect();
             diameter /= self.restoring.as_ref().map_or(1.0, Restoring::ratio);
         }
-        output::save_labels_as(to(&names.masks)?, &masks, self.format, &stack.layout)?;
-        for ((path, plane), masks) in names.overlays.iter().zip(shown).zip(masks) {
-            output::save_overlay(to(path)?, plane, masks)?;
-        }
+        let size = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
+        let (file_name, layout, channels) = (&file.image, &stack.layout, self.channels);
+        let (images, masks) = (shown, &masks[..]);
+        let all = Cells { file: file_name, images, masks, flows, cellprob, layout, size, diameter, channels };
+        // Of several outputs, none is there unless all are.
+        let group = output::Group::default();
+        self.writer.write(&all, names, |path| Ok(lock(&self.outputs).destination(path)?.group(&group)))?;
+        group.place()?;
         if let Some(about) = about {
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
-        let (height, width) = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
+        let (height, width) = size;
         Ok(Done {
             names: names.clone(),
             cells,

@@ -32,8 +32,8 @@ pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
     }
     for input in inputs.images {
         messages.begin(&input);
-        let done = outputs.masks(&input).and_then(|output| {
-            let to = outputs.destination(&output)?;
+        let done = outputs.of_all(&input).and_then(|names| {
+            let to = outputs.destination(names.first())?;
             one(args, &read, (&input, to), &messages)
         });
         match done {

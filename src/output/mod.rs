@@ -7,6 +7,7 @@
 mod csv;
 #[cfg(feature = "files")]
 mod describe;
+mod flow_colors;
 #[cfg(feature = "files")]
 mod format;
 #[cfg(feature = "files")]
@@ -17,10 +18,13 @@ mod outlines;
 #[cfg(feature = "files")]
 mod overlay;
 mod polygons;
+#[cfg(feature = "files")]
+mod seg;
 
-pub use crate::atomic::{Destination, Discarded, discard_unfinished};
+pub use crate::atomic::{Destination, Discarded, Group, discard_unfinished};
 pub use crate::mark::is_own;
 pub(crate) use csv::quoted;
+pub use flow_colors::flow_colors;
 #[cfg(feature = "files")]
 pub use format::{Format, save_labels, save_labels_as};
 #[cfg(feature = "files")]
@@ -31,5 +35,7 @@ pub use outlines::outlines;
 #[cfg(feature = "report")]
 pub(crate) use overlay::colors;
 #[cfg(feature = "files")]
-pub use overlay::save_overlay;
+pub use overlay::{save_colors, save_overlay, save_overlay_scaled};
 pub use polygons::{Polygon, polygons};
+#[cfg(feature = "files")]
+pub use seg::{Seg, save_seg};

@@ -2,6 +2,7 @@
 //! accepted too.
 
 mod groups;
+mod outputs;
 mod restoration;
 mod steps;
 mod values;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
+pub use outputs::{Output, Places, Wanted};
 pub use restoration::{Chan2, Restoration, Restore};
 pub use steps::{Steps, Together};
 use values::memory;
@@ -88,7 +90,7 @@ pub struct Cli {
 pub enum Command {
     /// Find the cells in images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
-    Segment(Segment),
+    Segment(Box<Segment>),
     /// Remove noise or blur from images, or enlarge them, with a network of Cellpose 3
     #[command(after_help = RESTORE)]
     Restore(Restore),
