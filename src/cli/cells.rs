@@ -7,11 +7,12 @@ use flowmask::output::{self, Destination, Format, Seg};
 use flowmask::{Image, Result};
 use ndarray::{ArrayView2, ArrayView3, Axis};
 
-use super::args::Wanted;
+use super::args::{self, Wanted};
 use super::outputs::Names;
 use super::restore::pixel_size;
 
 /// What is known of the cells of an image.
+#[derive(Clone)]
 pub struct Cells<'a> {
     /// The file of the image.
     pub file: &'a Path,
@@ -33,10 +34,14 @@ pub struct Cells<'a> {
 /// How outputs are written.
 pub struct Writer {
     pub format: Format,
-    pub overlay_scale: usize,
+    overlay_scale: usize,
 }
 
 impl Writer {
+    pub fn new(args: &args::Output) -> Self {
+        Writer { format: args.format.of_library().0, overlay_scale: args.overlay_scale.into() }
+    }
+
     /// Writes all outputs that have a name. `to` tells what they may replace.
     pub fn write(
         &self,
@@ -95,7 +100,14 @@ fn one(
     files.into_iter().next().map_or(Ok(()), write)
 }
 
-impl Cells<'_> {
+impl<'a> Cells<'a> {
+    /// Labels alone.
+    pub fn of_labels(file: &'a Path, masks: &'a [ArrayView2<'a, u32>], layout: &'a Layout) -> Self {
+        let size = masks.first().map(|plane| plane.dim()).unwrap_or_default();
+        let (flows, cellprob) = Default::default();
+        Cells { file, images: &[], masks, flows, cellprob, layout, size, diameter: 0.0, channels: [0, 0] }
+    }
+
     fn seg(&self) -> Seg<'_> {
         Seg::new(self.masks, self.file.to_str().unwrap_or_default(), self.diameter)
             .maps(&self.flows, &self.cellprob)

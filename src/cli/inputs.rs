@@ -39,7 +39,7 @@ pub fn find_some(inputs: &[PathBuf], args: &args::Input) -> anyhow::Result<Found
 }
 
 /// Lists the label files that the inputs stand for. To find none is an error.
-pub fn find_labels(args: &args::Stitch) -> anyhow::Result<Found> {
+pub fn find_labels(args: &args::Labels) -> anyhow::Result<Found> {
     some(&args.inputs, Choice { labels: true, suffix: args.img_filter.as_deref(), recursive: args.recursive })
 }
 

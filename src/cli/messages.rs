@@ -278,6 +278,13 @@ pub fn of_file(input: &Path, layout: &Layout, notes: &[Note], [height, width]: [
     })
 }
 
+/// The files of each kind of output.
+pub fn outputs(names: &Names) -> Value {
+    let files = |kind| Value::from(names.of(kind).map(name).collect::<Vec<_>>());
+    let kinds = names.kinds().into_iter().map(|kind| (kind.name(), files(kind)));
+    kinds.collect::<Map<_, _>>().into()
+}
+
 /// One object of two, with the keys of both.
 pub fn joined(mut one: Value, other: Value) -> Value {
     if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
@@ -293,12 +300,11 @@ pub fn round(value: f64) -> f64 {
 
 fn to_json(input: &Path, done: &Done) -> Value {
     let file = of_file(input, &done.layout, &done.notes, [done.height, done.width]);
-    let files = |kind| Value::from(done.names.of(kind).map(name).collect::<Vec<_>>());
     let found = json!({
         "series": done.series,
         "masks": done.names.masks().map(name),
-        "overlays": files(Wanted::Overlay),
-        "outputs": done.names.kinds().into_iter().map(|kind| (kind.name(), files(kind))).collect::<Map<_, _>>(),
+        "overlays": done.names.of(Wanted::Overlay).map(name).collect::<Vec<_>>(),
+        "outputs": outputs(&done.names),
         "cells": done.cells,
         "planes": done.planes,
         "diameter": round(done.diameter),

@@ -9,6 +9,7 @@ mod convert;
 #[cfg(feature = "cuda")]
 mod devices;
 mod evaluate;
+mod export;
 mod flags;
 mod generate;
 mod inputs;
@@ -71,6 +72,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Segment(args) => segment::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Stitch(args) => stitch::run(args),
+        Command::Export(args) => export::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),
         Command::Models(args) => models::run(args),

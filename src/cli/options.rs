@@ -166,6 +166,15 @@ impl args::StackFormat {
     }
 }
 
+impl args::Labels {
+    /// How the files are read.
+    pub fn read_options(&self) -> flowmask::Result<ReadOptions> {
+        let read = ReadOptions::default().axes(self.axes.clone()).z_axis(self.z_axis).memory(self.memory);
+        read.check()?;
+        Ok(read)
+    }
+}
+
 impl args::Format {
     /// The format in the library, and the extension of its files.
     pub fn of_library(self) -> (output::Format, &'static str) {

@@ -53,8 +53,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let writer =
-        Writer { format: args.output.format.of_library().0, overlay_scale: args.output.overlay_scale.into() };
+    let writer = Writer::new(&args.output);
     let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     if args.output.verbose {
