@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowmask::image::Layout;
-use flowmask::output::{self, Destination, Format, Seg};
+use flowmask::output::{self, CellProperties, Destination, Format, Seg};
 use flowmask::{Image, Result};
 use ndarray::{ArrayView2, ArrayView3, Axis};
 
@@ -51,24 +51,42 @@ impl Writer {
     ) -> anyhow::Result<()> {
         for kind in names.kinds() {
             let files = names.of(kind).map(&to).collect::<anyhow::Result<Vec<_>>>()?;
-            match kind {
-                Wanted::Masks => {
-                    one(files, |to| output::save_labels_as(to, cells.masks, self.format, cells.layout))?
-                }
-                Wanted::Overlay => {
-                    for ((to, image), masks) in files.into_iter().zip(cells.images).zip(cells.masks) {
-                        output::save_overlay_scaled(to, image, *masks, self.overlay_scale)?;
-                    }
-                }
-                Wanted::Flows => self.flows(cells, files)?,
-                Wanted::Prob => {
-                    let planes = cells.cellprob.iter().map(|plane| plane.insert_axis(Axis(0)));
-                    one(files, |to| self.maps(to, cells, planes.collect()))?;
-                }
-                Wanted::Seg => one(files, |to| output::save_seg(to, &cells.seg()))?,
-            }
+            self.kind(kind, cells, files)?;
         }
         Ok(())
+    }
+
+    /// Writes the files of a kind: one, or one for each plane.
+    fn kind(&self, kind: Wanted, cells: &Cells, files: Vec<Destination>) -> Result<()> {
+        let Cells { masks, images, layout, .. } = *cells;
+        match kind {
+            Wanted::Masks => files.into_iter().try_for_each(|to| {
+                let format = format_of(to.path());
+                output::save_labels_as(to, masks, format, layout)
+            }),
+            Wanted::Overlay => planes(files, images, masks, |to, image, masks| {
+                output::save_overlay_scaled(to, image, masks, self.overlay_scale)
+            }),
+            Wanted::Outlined => planes(files, images, masks, output::save_outlined),
+            Wanted::Outlines => {
+                files.into_iter().zip(masks).try_for_each(|(to, masks)| output::save_outline_text(to, *masks))
+            }
+            Wanted::Rois => one(files, |to| output::save_rois(to, masks, layout)),
+            Wanted::Geojson => {
+                one(files, |to| output::save_geojson(to, masks, layout, &CellProperties::default()))
+            }
+            Wanted::Flows => self.flows(cells, files),
+            Wanted::FlowMaps => one(files, |to| self.maps(to, cells, cells.flows.clone())),
+            Wanted::FlowColors => {
+                let colors = output::flow_colors(&cells.flows);
+                files.into_iter().zip(colors.outer_iter()).try_for_each(|(to, plane)| output::save_colors(to, plane))
+            }
+            Wanted::Prob => {
+                let planes = cells.cellprob.iter().map(|plane| plane.insert_axis(Axis(0)));
+                one(files, |to| self.maps(to, cells, planes.collect()))
+            }
+            Wanted::Seg => one(files, |to| output::save_seg(to, &cells.seg())),
+        }
     }
 
     /// The flows as they are, and then the colours of each plane.
@@ -90,6 +108,23 @@ impl Writer {
         layout.pixel_size = pixel_size(layout.pixel_size, Some(cells.size), images.first().map(Image::size));
         output::save_images(to, &images, format, &layout)
     }
+}
+
+/// The format that the extension of a label file tells.
+fn format_of(path: &Path) -> Format {
+    let all = [Format::Png, Format::Npy];
+    let has = |format: &Format| path.extension().is_some_and(|extension| extension == format.extension());
+    all.into_iter().find(has).unwrap_or(Format::Tif)
+}
+
+/// Pictures, one of each plane.
+fn planes(
+    files: Vec<Destination>,
+    images: &[Image],
+    masks: &[ArrayView2<u32>],
+    save: impl Fn(Destination, &Image, ArrayView2<u32>) -> Result<()>,
+) -> Result<()> {
+    files.into_iter().zip(images).zip(masks).try_for_each(|((to, image), masks)| save(to, image, *masks))
 }
 
 /// The one file of a kind.

@@ -2,6 +2,7 @@
 //! `inputs`, `outputs`), one file for each sub-command, and everything that is printed (`messages`, `flags`).
 
 mod args;
+mod cellpose;
 mod cells;
 mod compared;
 mod config;
@@ -73,6 +74,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => restore::run(args),
         Command::Stitch(args) => stitch::run(args),
         Command::Export(args) => export::run(args),
+        Command::Cellpose(args) => cellpose::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),
         Command::Models(args) => models::run(args),

@@ -28,13 +28,17 @@ impl args::Segment {
             .flow3d_smooth(self.volumes.flow3d_smooth.unwrap_or_default())
             .flow3d_threshold(cells.flow_threshold.filter(|_| self.volumes.do_3d).unwrap_or(0.0))
             .compat(args::Compat::of_library(cells.compat));
-        let wanted = self.output.wanted();
-        let maps = [Wanted::Flows, Wanted::Prob];
-        let options = options
-            .flows(wanted.iter().any(|kind| matches!(kind, Wanted::Flows | Wanted::Seg)))
-            .compute_masks(wanted.iter().any(|kind| !maps.contains(kind)));
         options.check()?;
         Ok(options)
+    }
+}
+
+impl Wanted {
+    /// The options for these outputs: only what they take is computed.
+    pub fn options(all: &[Wanted], options: Options) -> Options {
+        options
+            .flows(all.iter().any(|kind| kind.is_of_flows()))
+            .compute_masks(all.iter().any(|kind| !kind.is_of_maps() || *kind == Wanted::Seg))
     }
 }
 

@@ -12,6 +12,7 @@ use flowmask::output::Destination;
 mod names;
 
 use super::args::{self, Places, Wanted};
+use super::cellpose::Original;
 pub use names::Names;
 
 /// Names output files, and remembers which image each of them belongs to.
@@ -21,6 +22,8 @@ pub struct Outputs {
     extension: &'static str,
     places: Places,
     wanted: Vec<Wanted>,
+    /// The names that the original gives, in place of these.
+    original: Option<Original>,
     /// The folder of an image below the one that the user named; outputs lie there below the output folder.
     below: HashMap<PathBuf, PathBuf>,
     overwrite: bool,
@@ -90,6 +93,9 @@ impl Outputs {
     }
 
     fn paths_of_all(&self, input: &Path) -> Vec<(Wanted, PathBuf)> {
+        if let Some(original) = &self.original {
+            return original.files_of(input);
+        }
         let path = |&wanted: &Wanted| {
             let ending = wanted.of_all(&self.places.suffix, self.extension)?;
             Some((wanted, self.beside(input, wanted.folder(), &ending)))
@@ -98,6 +104,9 @@ impl Outputs {
     }
 
     fn paths_of_planes(&self, input: &Path, planes: usize) -> Vec<(Wanted, PathBuf)> {
+        if self.original.is_some() {
+            return Vec::new();
+        }
         let path = |&wanted: &Wanted, plane: usize| {
             let ending = match planes {
                 1 => wanted.of_plane()?.to_string(),

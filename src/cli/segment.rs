@@ -16,6 +16,7 @@ mod restored;
 mod volumes;
 
 use super::args::{self, Wanted};
+use super::cellpose::Original;
 use super::cells::{Cells, Writer};
 use super::inputs;
 use super::messages::{Done, Messages};
@@ -28,10 +29,16 @@ pub use volumes::in_volume;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
-    let options = args.options()?;
+    run_as(args, None)
+}
+
+/// The same, with the outputs of the original.
+pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Result<ExitCode> {
+    let wanted = original.as_ref().map_or_else(|| args.output.wanted(), Original::wanted);
+    let options = Wanted::options(&wanted, args.options()?);
     if args.volumes.do_3d
         && args.cells.no_resample
-        && args.output.wanted().iter().any(|kind| kind.is_of_maps())
+        && wanted.iter().any(|kind| kind.is_of_maps())
     {
         bail!("--no-resample: with --do-3d, flows, prob and seg are written at the size of the volume only");
     }
@@ -54,7 +61,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
     let writer = Writer::new(&args.output);
-    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
+    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below).named_by(original.clone());
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
@@ -87,6 +94,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         restoring,
         stitching,
         writer,
+        original,
         channels: [args.input.chan, args.input.chan2],
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
@@ -180,6 +188,8 @@ struct Run {
     restoring: Option<Restoring>,
     stitching: Option<Stitching>,
     writer: Writer,
+    /// The rules of the original on what is written, if they hold.
+    original: Option<Original>,
     /// The channels of the cells and of the nuclei.
     channels: [usize; 2],
     outputs: Mutex<Outputs>,
@@ -265,7 +275,10 @@ impl Run {
             let mut part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
-            names.masks().map_or(Ok(()), |masks| self.writer.format.check(masks, part.len()))?;
+            match &self.original {
+                Some(original) => original.check(part.len())?,
+                None => names.masks().map_or(Ok(()), |masks| self.writer.format.check(masks, part.len()))?,
+            }
             let (mut depth, mut originals, mut size) = (None, Vec::new(), None);
             if names.of(Wanted::Overlay).next().is_some()
                 && (self.restoring.is_some() || self.stitching.is_some())
@@ -384,15 +397,21 @@ impl Run {
         let (images, masks) = (shown, &masks[..]);
         let all = Cells { file: file_name, images, masks, flows, cellprob, layout, size, diameter, channels };
         // Of several outputs, none is there unless all are.
+        let mut names = names.clone();
+        if let Some(original) = &self.original {
+            let (kept, note) = original.kept(&names, masks.len(), cells);
+            note.iter().for_each(|note| lock(&self.messages).note(&format!("{}: {note}", file.image.display())));
+            names = kept;
+        }
         let group = output::Group::default();
-        self.writer.write(&all, names, |path| Ok(lock(&self.outputs).destination(path)?.group(&group)))?;
+        self.writer.write(&all, &names, |path| Ok(lock(&self.outputs).destination(path)?.group(&group)))?;
         group.place()?;
         if let Some(about) = about {
             lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
         }
         let (height, width) = size;
         Ok(Done {
-            names: names.clone(),
+            names,
             cells,
             series: stack.series,
             planes: planes.len(),

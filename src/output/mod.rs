@@ -14,6 +14,8 @@ mod format;
 mod images;
 #[cfg(feature = "files")]
 mod labels;
+#[cfg(feature = "files")]
+mod outlined;
 mod outlines;
 #[cfg(feature = "files")]
 mod overlay;
@@ -31,6 +33,8 @@ pub use format::{Format, save_labels, save_labels_as};
 pub use images::save_images;
 #[cfg(feature = "report")]
 pub(crate) use labels::encode_png;
+#[cfg(feature = "files")]
+pub use outlined::save_outlined;
 pub use outlines::outlines;
 #[cfg(feature = "report")]
 pub(crate) use overlay::colors;

@@ -57,21 +57,26 @@ pub fn save_overlay_scaled(
     })
 }
 
-/// Writes red, green and blue, `[height, width, 3]`, as a PNG.
+/// Writes red, green and blue, `[height, width, 3]`, as a PNG or, where the path ends in `.tif`, as a TIFF with 16 bits.
 ///
 /// # Errors
 /// [`Error::Image`] when there are no pixels, [`Error::Write`] when the file cannot be written, [`Error::Exists`] when one
 /// there must not be replaced.
 pub fn save_colors(to: impl Into<Destination>, colors: ArrayView3<u8>) -> Result<()> {
+    let to = to.into();
     let (height, width, channels) = colors.dim();
     if colors.is_empty() || channels != 3 {
-        return Err(Error::Image(format!(
-            "{height} by {width} pixels of {channels} colours cannot be written"
-        )));
+        return Err(Error::Image(format!("{height} by {width} pixels of {channels} colours cannot be written")));
+    }
+    let size = (height, width);
+    if to.path().extension().is_some_and(|extension| extension == "tif") {
+        // The brightest of 8 bits is the brightest of 16.
+        let values: Vec<u16> = colors.iter().map(|&v| u16::from(v) * 257).collect();
+        return write_atomic(to, |writer| labels::rgb_tif(writer, size, &values));
     }
     let bytes: Vec<u8> = colors.iter().copied().collect();
     write_atomic(to, |writer| {
-        labels::encode_png(writer, (height, width), png::ColorType::Rgb, png::BitDepth::Eight, &bytes)
+        labels::encode_png(writer, size, png::ColorType::Rgb, png::BitDepth::Eight, &bytes)
     })
 }
 

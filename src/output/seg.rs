@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis};
 
 use super::flow_colors::{flow_colors, range};
-use super::outlines::outlines;
+use super::contours::traced;
 use crate::atomic::{Destination, write_atomic};
 use crate::model::dictionary::Writer;
 use crate::npy::Number;
@@ -99,7 +99,7 @@ impl Seg<'_> {
 
     fn write(&self, out: impl Write) -> io::Result<()> {
         let outlines: Vec<Array2<u32>> =
-            self.masks.iter().map(|plane| &outlines(plane.view()).mapv(u32::from) * plane).collect();
+            self.masks.iter().map(outlined).collect();
         let cells = self.masks.iter().flatten().copied().max().unwrap_or(0);
         let mut file = Writer::new(out)?;
         let narrow = cells < u32::from(u16::MAX);
@@ -148,6 +148,14 @@ impl Seg<'_> {
             false => file.array(&[axes + 1, planes, rows, columns], all),
         }
     }
+}
+
+/// The labels of the pixels on outlines; 0 elsewhere.
+fn outlined(masks: &ArrayView2<u32>) -> Array2<u32> {
+    let traced = traced(*masks);
+    let mut labels = masks.to_owned();
+    labels.zip_mut_with(&traced, |label, &traced| *label *= u32::from(traced));
+    labels
 }
 
 /// Labels of all planes, which are one axis less if there is one.

@@ -64,6 +64,15 @@ Examples:
 
 Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
 
+const CELLPOSE: &str = "\
+Masks are those of cellpose 3.1.1, with its bugs (`flowmask segment --compat 3.1.1`). Files that are there are replaced, as by \
+cellpose. `flowmask segment` has more options and outputs.
+
+Example:
+  flowmask cellpose --dir scans --pretrained_model cyto3 --diameter 0 --save_tif --save_rois
+
+Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
+
 const EXPORT: &str = "\
 Writes of label files what `flowmask segment --outputs` writes of images: NAME_overlay.png and so on, where NAME is that of \
 the label file without _masks, _labels or the like.
@@ -110,6 +119,9 @@ pub enum Command {
     /// Write ROIs, polygons, outlines or overlays of label files
     #[command(after_help = EXPORT)]
     Export(Export),
+    /// Take the command line of `python -m cellpose` 3.1.1, and write the files that it writes
+    #[command(after_help = CELLPOSE)]
+    Cellpose(Box<super::cellpose::Cellpose>),
     /// Score label images against the truth: average precision, F1, AJI, boundaries and more
     #[command(after_help = EVALUATE)]
     Evaluate(Evaluate),

@@ -71,12 +71,27 @@ pub enum Wanted {
     Masks,
     /// NAME_overlay.png: the image with the outlines of the cells
     Overlay,
+    /// NAME_rois.zip: polygons for ImageJ and Fiji
+    Rois,
+    /// NAME_cells.geojson: polygons for QuPath
+    Geojson,
+    /// NAME_outlines.txt: a line of coordinates for each cell
+    Outlines,
     /// NAME_flows.png and NAME_flows.tif: the network's flows as colours, and as they are
     Flows,
     /// NAME_cellprob.tif: the logit of the probability that a pixel is in a cell
     Prob,
     /// NAME_seg.npy: for the window of Cellpose
     Seg,
+    /// Cellpose's picture of the outlines.
+    #[value(skip)]
+    Outlined,
+    /// The flows as colours, in one file.
+    #[value(skip)]
+    FlowColors,
+    /// The flows as they are, in one file.
+    #[value(skip)]
+    FlowMaps,
 }
 
 impl Output {

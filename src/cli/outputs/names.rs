@@ -16,6 +16,10 @@ impl Names {
         self.0.push((wanted, path));
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (Wanted, &Path)> {
+        self.0.iter().map(|(kind, path)| (*kind, path.as_path()))
+    }
+
     /// The kinds of output, each once.
     pub fn kinds(&self) -> Vec<Wanted> {
         let mut kinds: Vec<_> = self.0.iter().map(|(kind, _)| *kind).collect();
@@ -53,7 +57,9 @@ impl Wanted {
             Wanted::Flows => Some(format!("_flows.{maps}")),
             Wanted::Prob => Some(format!("_cellprob.{maps}")),
             Wanted::Seg => Some("_seg.npy".into()),
-            Wanted::Overlay => None,
+            Wanted::Rois => Some("_rois.zip".into()),
+            Wanted::Geojson => Some("_cells.geojson".into()),
+            _ => None,
         }
     }
 
@@ -62,13 +68,24 @@ impl Wanted {
         match self {
             Wanted::Overlay => Some("_overlay.png"),
             Wanted::Flows => Some("_flows.png"),
-            Wanted::Masks | Wanted::Prob | Wanted::Seg => None,
+            Wanted::Outlines => Some("_outlines.txt"),
+            _ => None,
         }
     }
 
     /// Whether it has the maps of the network.
     pub fn is_of_maps(self) -> bool {
-        matches!(self, Wanted::Flows | Wanted::Prob | Wanted::Seg)
+        self.is_of_flows() || self == Wanted::Prob
+    }
+
+    /// Whether it has the flows.
+    pub fn is_of_flows(self) -> bool {
+        matches!(self, Wanted::Flows | Wanted::FlowColors | Wanted::FlowMaps | Wanted::Seg)
+    }
+
+    /// Whether it shows the pixels of the image.
+    pub fn is_of_pixels(self) -> bool {
+        matches!(self, Wanted::Overlay | Wanted::Outlined)
     }
 
     /// As the user writes it.
@@ -80,8 +97,10 @@ impl Wanted {
     pub fn folder(self) -> &'static str {
         match self {
             Wanted::Masks => "masks",
-            Wanted::Overlay => "outlines",
-            Wanted::Flows | Wanted::Prob => "flows",
+            Wanted::Overlay | Wanted::Outlined => "outlines",
+            Wanted::Outlines => "txt_outlines",
+            Wanted::Flows | Wanted::FlowColors | Wanted::FlowMaps | Wanted::Prob => "flows",
+            Wanted::Rois | Wanted::Geojson => "rois",
             Wanted::Seg => "seg",
         }
     }
