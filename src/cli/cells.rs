@@ -79,7 +79,10 @@ impl Writer {
             Wanted::FlowMaps => one(files, |to| self.maps(to, cells, cells.flows.clone())),
             Wanted::FlowColors => {
                 let colors = output::flow_colors(&cells.flows);
-                files.into_iter().zip(colors.outer_iter()).try_for_each(|(to, plane)| output::save_colors(to, plane))
+                files
+                    .into_iter()
+                    .zip(colors.outer_iter())
+                    .try_for_each(|(to, plane)| output::save_colors(to, plane))
             }
             Wanted::Prob => {
                 let planes = cells.cellprob.iter().map(|plane| plane.insert_axis(Axis(0)));

@@ -51,17 +51,15 @@ impl Outputs {
     /// Outputs in this folder or beside each image.
     pub fn of(dir: Option<&Path>, extension: &'static str, overwrite: bool, inputs: &[PathBuf]) -> Self {
         let inputs = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
-        let (below, taken, places, wanted) = Default::default();
-        Outputs {
-            dir: dir.map(Path::to_path_buf),
-            extension,
-            places,
-            wanted,
-            overwrite,
-            below,
-            inputs,
-            taken,
-        }
+        let (below, taken, places, wanted, original) = Default::default();
+        let dir = dir.map(Path::to_path_buf);
+        Outputs { dir, extension, places, wanted, original, overwrite, below, inputs, taken }
+    }
+
+    /// With the names that the original gives.
+    pub fn named_by(mut self, original: Option<Original>) -> Self {
+        self.original = original;
+        self
     }
 
     /// The same, with the outputs of these images in folders below the output folder.

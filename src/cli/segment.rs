@@ -36,10 +36,7 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
 pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Result<ExitCode> {
     let wanted = original.as_ref().map_or_else(|| args.output.wanted(), Original::wanted);
     let options = Wanted::options(&wanted, args.options()?);
-    if args.volumes.do_3d
-        && args.cells.no_resample
-        && wanted.iter().any(|kind| kind.is_of_maps())
-    {
+    if args.volumes.do_3d && args.cells.no_resample && wanted.iter().any(|kind| kind.is_of_maps()) {
         bail!("--no-resample: with --do-3d, flows, prob and seg are written at the size of the volume only");
     }
     let restoring = Restoring::of(args, &options)?;
@@ -61,7 +58,8 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
     let writer = Writer::new(&args.output);
-    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below).named_by(original.clone());
+    let mut outputs =
+        Outputs::new(&args.output, &inputs.images).below(inputs.below).named_by(original.clone());
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
@@ -280,7 +278,7 @@ impl Run {
                 None => names.masks().map_or(Ok(()), |masks| self.writer.format.check(masks, part.len()))?,
             }
             let (mut depth, mut originals, mut size) = (None, Vec::new(), None);
-            if names.of(Wanted::Overlay).next().is_some()
+            if names.kinds().into_iter().any(Wanted::is_of_pixels)
                 && (self.restoring.is_some() || self.stitching.is_some())
             {
                 originals = part.clone();
@@ -400,7 +398,8 @@ impl Run {
         let mut names = names.clone();
         if let Some(original) = &self.original {
             let (kept, note) = original.kept(&names, masks.len(), cells);
-            note.iter().for_each(|note| lock(&self.messages).note(&format!("{}: {note}", file.image.display())));
+            note.iter()
+                .for_each(|note| lock(&self.messages).note(&format!("{}: {note}", file.image.display())));
             names = kept;
         }
         let group = output::Group::default();

@@ -66,7 +66,9 @@ pub fn save_colors(to: impl Into<Destination>, colors: ArrayView3<u8>) -> Result
     let to = to.into();
     let (height, width, channels) = colors.dim();
     if colors.is_empty() || channels != 3 {
-        return Err(Error::Image(format!("{height} by {width} pixels of {channels} colours cannot be written")));
+        return Err(Error::Image(format!(
+            "{height} by {width} pixels of {channels} colours cannot be written"
+        )));
     }
     let size = (height, width);
     if to.path().extension().is_some_and(|extension| extension == "tif") {

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis};
 
-use super::flow_colors::{flow_colors, range};
 use super::contours::traced;
+use super::flow_colors::{flow_colors, range};
 use crate::atomic::{Destination, write_atomic};
 use crate::model::dictionary::Writer;
 use crate::npy::Number;
@@ -98,8 +98,7 @@ impl Seg<'_> {
     }
 
     fn write(&self, out: impl Write) -> io::Result<()> {
-        let outlines: Vec<Array2<u32>> =
-            self.masks.iter().map(outlined).collect();
+        let outlines: Vec<Array2<u32>> = self.masks.iter().map(outlined).collect();
         let cells = self.masks.iter().flatten().copied().max().unwrap_or(0);
         let mut file = Writer::new(out)?;
         let narrow = cells < u32::from(u16::MAX);

@@ -93,22 +93,46 @@ pub struct Cellpose {
     #[arg(long = "do_3D", help_heading = "Algorithm")]
     pub do_3d: bool,
     /// Diameter of the cells in pixels; 0 estimates it with a built-in model of Cellpose, and else takes that of the training
-    #[arg(long, default_value = "30", value_name = "PIXELS", allow_negative_numbers = true, help_heading = "Algorithm")]
+    #[arg(
+        long,
+        default_value = "30",
+        value_name = "PIXELS",
+        allow_negative_numbers = true,
+        help_heading = "Algorithm"
+    )]
     pub diameter: String,
     /// Join the masks of neighbouring planes
     #[arg(long = "stitch_threshold", default_value = "0", value_name = "IOU", help_heading = "Algorithm")]
     pub stitch_threshold: String,
     /// Drop smaller masks; -1 drops none
-    #[arg(long = "min_size", default_value = "15", value_name = "PIXELS", allow_negative_numbers = true, help_heading = "Algorithm")]
+    #[arg(
+        long = "min_size",
+        default_value = "15",
+        value_name = "PIXELS",
+        allow_negative_numbers = true,
+        help_heading = "Algorithm"
+    )]
     pub min_size: String,
     /// Smooth the flows of volumes
     #[arg(long = "flow3D_smooth", default_value = "0", value_name = "SIGMA", help_heading = "Algorithm")]
     pub flow3d_smooth: String,
     /// Drop masks whose flows do not fit; 0 drops none. Has no effect with --do_3D
-    #[arg(long = "flow_threshold", default_value = "0.4", value_name = "ERROR", allow_negative_numbers = true, help_heading = "Algorithm")]
+    #[arg(
+        long = "flow_threshold",
+        default_value = "0.4",
+        value_name = "ERROR",
+        allow_negative_numbers = true,
+        help_heading = "Algorithm"
+    )]
     pub flow_threshold: String,
     /// Pixels with a higher value belong to cells
-    #[arg(long = "cellprob_threshold", default_value = "0", value_name = "LOGIT", allow_negative_numbers = true, help_heading = "Algorithm")]
+    #[arg(
+        long = "cellprob_threshold",
+        default_value = "0",
+        value_name = "LOGIT",
+        allow_negative_numbers = true,
+        help_heading = "Algorithm"
+    )]
     pub cellprob_threshold: String,
     /// Steps along the flows; 0 chooses by the diameter
     #[arg(long, default_value = "0", value_name = "STEPS", help_heading = "Algorithm")]

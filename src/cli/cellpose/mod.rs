@@ -63,7 +63,10 @@ impl Cellpose {
             !self.transformer,
             "--transformer: networks with a transformer are not supported, only the U-Nets of cellpose 1 to 3"
         );
-        ensure!(self.add_model.is_none(), "--add_model: models need not be added; write --pretrained_model FILE");
+        ensure!(
+            self.add_model.is_none(),
+            "--add_model: models need not be added; write --pretrained_model FILE"
+        );
         if let Some(dir) = self.files.savedir.as_ref().filter(|dir| !dir.is_dir()) {
             bail!("--savedir: the folder {} is not there", dir.display());
         }
@@ -77,7 +80,10 @@ impl Cellpose {
         let all = [
             (self.zstack, "--Zstack has no effect: flowmask has no windows"),
             (self.check_mkl, "--check_mkl has no effect: flowmask does not use MKL"),
-            (self.chan2_restore, "--chan2_restore has no effect, as in cellpose 3.1.1; see `flowmask segment --help`"),
+            (
+                self.chan2_restore,
+                "--chan2_restore has no effect, as in cellpose 3.1.1; see `flowmask segment --help`",
+            ),
             (files.save_mpl, "--save_mpl has no effect: there is no figure of all steps"),
             (
                 files.save_outlines && !saves,
@@ -92,7 +98,9 @@ impl Cellpose {
     fn images(&self) -> anyhow::Result<Vec<PathBuf>> {
         let Some(dir) = &self.dir else {
             let image = self.image_path.clone();
-            return image.map(|image| vec![image]).ok_or_else(|| anyhow!("write --dir DIR or --image_path FILE"));
+            return image
+                .map(|image| vec![image])
+                .ok_or_else(|| anyhow!("write --dir DIR or --image_path FILE"));
         };
         let folders = if self.look_one_level_down { inputs::folders_in(dir)? } else { Vec::new() };
         let mut images = Vec::new();
@@ -152,7 +160,8 @@ impl Cellpose {
             }
         }
         let ortho = self.pretrained_model_ortho.as_deref().map(|name| self.model(name));
-        let of_volumes = |value| Some(value).filter(|_| self.do_3d);
+        let [anisotropy, smooth] =
+            [&self.anisotropy, &self.flow3d_smooth].map(|value| Some(value.clone()).filter(|_| self.do_3d));
         for (flag, value) in [
             ("channel-axis", self.channel_axis.as_deref()),
             ("z-axis", self.z_axis.as_deref()),
@@ -161,8 +170,8 @@ impl Cellpose {
             ("restore", self.restore_type.as_deref()),
             ("pretrained-model-ortho", ortho.as_deref()),
             ("stitch-threshold", Some(self.stitch_threshold.as_str()).filter(|_| !self.do_3d)),
-            ("anisotropy", of_volumes(&self.anisotropy)),
-            ("flow3d-smooth", of_volumes(&self.flow3d_smooth)),
+            ("anisotropy", anisotropy.as_deref()),
+            ("flow3d-smooth", smooth.as_deref()),
             ("flow-threshold", Some(self.flow_threshold.as_str()).filter(|_| !self.do_3d)),
         ] {
             if let Some(value) = value {
