@@ -27,6 +27,7 @@ mod pattern;
 mod plots;
 #[cfg(feature = "pull")]
 mod pull;
+mod record;
 mod reports;
 mod restore;
 mod segment;

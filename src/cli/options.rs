@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn no_flags_are_the_defaults_of_the_library() {
-        assert_eq!(options("").unwrap(), Options::default().flows(false));
+        assert_eq!(options("").unwrap(), Options::default());
     }
 
     #[test]
@@ -248,8 +248,7 @@ mod tests {
             .tile_overlap(0.25)
             .bsize(256)
             .compat(Compat::V3_1_1)
-            .memory(Some(2_000_000_000))
-            .flows(false);
+            .memory(Some(2_000_000_000));
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);
         assert!(!options("--no-norm").unwrap().normalize.enabled);

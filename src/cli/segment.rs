@@ -19,8 +19,9 @@ use super::args::{self, Wanted};
 use super::cellpose::Original;
 use super::cells::{Cells, Writer};
 use super::inputs;
-use super::messages::{Done, Messages};
+use super::messages::{Done, Messages, Stages};
 use super::outputs::{Names, Outputs, of_series};
+use super::record::Record;
 use super::restore;
 use super::stitch;
 use super::verbose;
@@ -60,7 +61,11 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
     let writer = Writer::new(&args.output);
     let mut outputs =
         Outputs::new(&args.output, &inputs.images).below(inputs.below).named_by(original.clone());
-    let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
+    let shard = |&(place, _): &(usize, PathBuf)| args.many.shard.is_none_or(|shard| shard.has(place));
+    let images = inputs.images.into_iter().enumerate().filter(shard).map(|(_, image)| image);
+    let (record, finished) = Record::begin(args, segmenter.model())?;
+    let images: Vec<PathBuf> = images.filter(|image| !finished.has(image)).collect();
+    let mut messages = Messages::new(&args.output, images.len() + inputs.failed.len()).recorded(record);
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
     }
@@ -71,7 +76,7 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
     }
     // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
-    for image in inputs.images {
+    for image in images {
         if let Some(masks) = args.output.skip_existing.then(|| outputs.existing(&image)).flatten() {
             messages.skipped(&image, &masks)?;
             continue;
@@ -87,6 +92,7 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
     let run = Run {
         files,
         read,
+        diam_mean: segmenter.model().diam_mean().into(),
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
         restoring,
@@ -179,6 +185,8 @@ struct Part {
 struct Run {
     files: Vec<File>,
     read: ReadOptions,
+    /// The diameter of cells that the network was trained for.
+    diam_mean: f64,
     /// With `--verbose`: what the tiles depend on.
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
@@ -420,7 +428,9 @@ impl Run {
             width,
             diameter,
             diameter_from: self.diameter,
-            time: *lock(&file.loading) + segmenting + start.elapsed(),
+            images: file.parts.get().map_or(1, Vec::len),
+            scale: if diameter > 0.0 { self.diam_mean / diameter } else { 1.0 },
+            stages: Stages { read: *lock(&file.loading), segment: segmenting, write: start.elapsed() },
         })
     }
 }

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use super::usage::utf8;
 pub use groups::*;
 pub use labels::{Export, Labels};
-pub use outputs::{Output, Places, Wanted};
+pub use outputs::{Many, Output, Places, Wanted};
 pub use restoration::{Chan2, Restoration, Restore};
 pub use steps::{Steps, Together};
 pub use volumes::Volumes;
@@ -161,6 +161,8 @@ pub struct Segment {
     pub restoration: Restoration,
     #[command(flatten)]
     pub output: Output,
+    #[command(flatten)]
+    pub many: Many,
     #[command(flatten)]
     pub speed: Speed,
     #[command(flatten)]

@@ -50,6 +50,45 @@ pub struct Output {
     pub quiet: bool,
 }
 
+/// Runs over many images.
+#[derive(Args)]
+#[command(next_help_heading = "Many images")]
+pub struct Many {
+    /// Take only the images of part I of N, such as 2/8, of equal parts of the list: for several machines, which write into
+    /// one folder
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<Shard>,
+    /// Write to FILE what becomes of each image, with the model, its SHA-256, all options and the seconds of each stage
+    #[arg(long, alias = "run_json", value_name = "FILE")]
+    pub run_json: Option<PathBuf>,
+    /// Go on with a run that was stopped: leave out the images that the file of --run-json says are done
+    #[arg(long, requires = "run_json")]
+    pub resume: bool,
+}
+
+/// Part `index`, from 0, of `count` equal parts of the images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    /// Whether the image at this place of the list is in this part.
+    pub fn has(self, place: usize) -> bool {
+        place % self.count == self.index
+    }
+}
+
+/// Reads a part such as 2/8.
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').map(|(index, count)| (index.parse::<usize>(), count.parse()));
+    match parts {
+        Some((Ok(index), Ok(count))) if (1..=count).contains(&index) => Ok(Shard { index: index - 1, count }),
+        _ => Err("must be I/N, such as 2/8: part I of N, from 1 to N".into()),
+    }
+}
+
 /// Where outputs lie, and what label files are called.
 #[derive(Args, Clone, Default)]
 pub struct Places {

@@ -36,10 +36,10 @@ pub fn run(args: &Cellpose) -> anyhow::Result<ExitCode> {
 fn version() -> anyhow::Result<()> {
     let own = env!("CARGO_PKG_VERSION");
     messages::print("")?;
-    messages::print(&format!("cellpose version: \t{VERSION}"))?;
-    messages::print(&format!("platform:       \t{}", std::env::consts::OS))?;
-    messages::print("python version: \tnone")?;
-    messages::print(&format!("torch version:  \tnone (flowmask {own})"))
+    messages::print(&format!("cellpose version: {VERSION}"))?;
+    messages::print(&format!("platform: {}", std::env::consts::OS))?;
+    messages::print("python version: none")?;
+    messages::print(&format!("torch version: none (flowmask {own})"))
 }
 
 /// What `flowmask segment` makes of these words.
