@@ -3,23 +3,23 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 use flowmask::image::{Layout, Note, ReadOptions};
-use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
-use ndarray::{ArrayView2, ArrayView3};
+use flowmask::{Diameter, Error, Image, Model, Options, Stack, Stitching, image};
 
+mod many;
 mod restored;
 mod volumes;
+mod write;
 
 use super::args::{self, Wanted};
 use super::cellpose::Original;
-use super::cells::{Cells, Writer};
+use super::cells::Writer;
 use super::inputs;
-use super::messages::{Done, Messages, Stages};
+use super::messages::Messages;
 use super::outputs::{Names, Outputs, of_series};
 use super::record::Record;
 use super::restore;
@@ -102,7 +102,6 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
         channels: [args.input.chan, args.input.chan2],
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
-        fault: Mutex::default(),
     };
     if args.volumes.do_3d {
         volumes::run(&run, &segmenter, &options)?;
@@ -113,27 +112,8 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
         restored::run(&run, &segmenter, &options)?;
         return Ok(run.finish());
     }
-    let stop = AtomicBool::new(false);
-    let loads = run.files.iter().map(|file| || run.load(file));
-    let mut progress = |images| {
-        lock(&run.messages).progress(images);
-        !stop.load(Ordering::Relaxed)
-    };
     let options = run.stitching.as_ref().map_or(options, Stitching::options);
-    let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
-        match run.done(&run.files[i], found) {
-            Ok(written) => written.into_iter().for_each(|found| segmenter.recycle(found)),
-            Err(error) => {
-                // Nothing can be printed. Errors of an image are printed, and the next go on.
-                lock(&run.fault).get_or_insert(error);
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    });
-    if let Some(error) = lock(&run.fault).take() {
-        return Err(error);
-    }
-    segmented?;
+    many::run(&run, &segmenter, &options)?;
     Ok(run.finish())
 }
 
@@ -200,45 +180,10 @@ struct Run {
     channels: [usize; 2],
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
-    /// The error that stopped the run.
-    fault: Mutex<Option<anyhow::Error>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
-/// What was found in an image of a file.
-struct Found<'a> {
-    /// The labels of each plane.
-    masks: Vec<ArrayView2<'a, u32>>,
-    /// The flows of each plane, if they are wanted.
-    flows: Vec<ArrayView3<'a, f32>>,
-    cellprob: Vec<ArrayView2<'a, f32>>,
-    cells: usize,
-    /// How many planes have the same labels for the same cells.
-    together: usize,
-    /// The mean of the planes, in pixels.
-    diameter: f64,
-    segmenting: Duration,
-    /// With `--verbose`: how it was cut.
-    about: Option<String>,
-}
-
-impl<'a> Found<'a> {
-    /// Of planes that were segmented one by one.
-    fn of_planes(planes: &[Image], found: &'a [Segmentation], verbose: Option<&(f32, Options)>) -> Self {
-        Found {
-            masks: found.iter().map(|found| found.masks.view()).collect(),
-            flows: found.iter().map(|found| found.flows.view()).collect(),
-            cellprob: found.iter().map(|found| found.cellprob.view()).collect(),
-            cells: found.iter().map(Segmentation::cells).sum(),
-            together: 1,
-            diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
-            segmenting: Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum()),
-            about: verbose.map(|(diam_mean, options)| verbose::image(planes, found, *diam_mean, options)),
-        }
-    }
 }
 
 /// The planes of all volumes of a stack, as they are segmented.
@@ -331,106 +276,5 @@ impl Run {
         };
         outputs.of_planes(&image, planes, &mut names)?;
         Ok(names)
-    }
-
-    /// Writes the outputs of a file, or prints why there are none. Returns what is not needed any more. An error, which
-    /// stops the run, is one of printing.
-    fn done(
-        &self,
-        file: &File,
-        found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
-    ) -> anyhow::Result<Vec<Segmentation>> {
-        let (all_planes, mut all_found) = match found {
-            Ok(found) => found,
-            Err(error) => {
-                lock(&self.messages).failed(&file.image, &file.guessed(error))?;
-                return Ok(Vec::new());
-            }
-        };
-        let (mut planes, mut found) = (&all_planes[..], &mut all_found[..]);
-        for part in file.parts.get().into_iter().flatten() {
-            let (own, others) = planes.split_at(part.planes.min(planes.len()));
-            let (own_found, other_found) = found.split_at_mut(own.len().min(found.len()));
-            match self.stitched(file, part, own, own_found) {
-                Ok(done) => lock(&self.messages).done(&file.image, &done)?,
-                Err(error) => lock(&self.messages).failed(&file.image, &error)?,
-            }
-            (planes, found) = (others, other_found);
-        }
-        Ok(all_found)
-    }
-
-    /// Joins the masks of the planes of each volume, if that is wanted, and writes the outputs of an image.
-    fn stitched(
-        &self,
-        file: &File,
-        part: &Part,
-        planes: &[Image],
-        found: &mut [Segmentation],
-    ) -> anyhow::Result<Done> {
-        let start = Instant::now();
-        let mut cells = None;
-        if let (Some(stitching), Some(depth)) = (&self.stitching, part.depth) {
-            let volumes = found.chunks_mut(depth).map(|volume| stitching.finish(volume));
-            cells = Some(volumes.sum::<Result<u32, _>>()? as usize);
-        }
-        let mut found = Found::of_planes(planes, found, self.verbose.as_ref());
-        found.cells = cells.unwrap_or(found.cells);
-        found.together = part.depth.unwrap_or(1);
-        self.write(file, part, planes, found, start)
-    }
-
-    fn write(
-        &self,
-        file: &File,
-        part: &Part,
-        planes: &[Image],
-        found: Found,
-        start: Instant,
-    ) -> anyhow::Result<Done> {
-        let Part { names, stack, .. } = part;
-        let shown = if part.originals.is_empty() { planes } else { &part.originals };
-        let resized;
-        let Found { mut masks, flows, cellprob, mut cells, together, mut diameter, segmenting, about } =
-            found;
-        if let Some(size) = part.size {
-            (resized, cells) = restored::at_size(&masks, size, together);
-            masks = resized.iter().map(|plane| plane.view()).collect();
-            diameter /= self.restoring.as_ref().map_or(1.0, Restoring::ratio);
-        }
-        let size = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
-        let (file_name, layout, channels) = (&file.image, &stack.layout, self.channels);
-        let (images, masks) = (shown, &masks[..]);
-        let all = Cells { file: file_name, images, masks, flows, cellprob, layout, size, diameter, channels };
-        // Of several outputs, none is there unless all are.
-        let mut names = names.clone();
-        if let Some(original) = &self.original {
-            let (kept, note) = original.kept(&names, masks.len(), cells);
-            note.iter()
-                .for_each(|note| lock(&self.messages).note(&format!("{}: {note}", file.image.display())));
-            names = kept;
-        }
-        let group = output::Group::default();
-        self.writer.write(&all, &names, |path| Ok(lock(&self.outputs).destination(path)?.group(&group)))?;
-        group.place()?;
-        if let Some(about) = about {
-            lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
-        }
-        let (height, width) = size;
-        Ok(Done {
-            names,
-            cells,
-            series: stack.series,
-            planes: planes.len(),
-            layout: stack.layout.clone(),
-            notes: stack.notes.clone(),
-            height,
-            width,
-            diameter,
-            diameter_from: self.diameter,
-            images: file.parts.get().map_or(1, Vec::len),
-            scale: if diameter > 0.0 { self.diam_mean / diameter } else { 1.0 },
-            stages: Stages { read: *lock(&file.loading), segment: segmenting, write: start.elapsed() },
-        })
     }
 }

@@ -6,7 +6,9 @@ use flowmask::image::Layout;
 use flowmask::{Error, Image, Options, Segmenter, VolumeSegmentation};
 use ndarray::Axis;
 
-use super::{File, Found, Part, Run, lock};
+use super::write::Found;
+use super::{File, Part, Run, lock};
+use crate::cli::messages::Done;
 use crate::cli::verbose;
 
 /// Segments the volumes of all files. An error, which stops the run, is one of printing.
@@ -100,7 +102,7 @@ fn write(
     planes: &[Image],
     volumes: &[Volume],
     options: &Options,
-) -> anyhow::Result<super::Done> {
+) -> anyhow::Result<Done> {
     let start = Instant::now();
     let mut places: Vec<_> = volumes
         .iter()
