@@ -1,10 +1,12 @@
 //! The outlines of cells as chains of pixels, as OpenCV finds them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(feature = "files")]
 use ndarray::Array2;
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use super::starts::{Plane, Rows};
 
@@ -37,12 +39,11 @@ const MIN_POINTS: usize = 5;
 /// assert_eq!(contours[0].points, [[1, 0], [1, 1], [2, 1], [3, 1], [3, 0], [2, 0]]);
 /// ```
 pub fn contours(masks: ArrayView2<u32>) -> Vec<Contour> {
-    let plane = Plane::new(&masks);
     let mut longest = BTreeMap::<u32, Vec<[u32; 2]>>::new();
-    trace_all(&plane, |label, points| {
+    trace_all(&Plane::new(masks), |label, points| {
         // OpenCV lists the outlines from the last to the first.
         if longest.get(&label).is_none_or(|other| points.len() >= other.len()) {
-            longest.insert(label, points.to_vec());
+            longest.insert(label, points);
         }
     });
     let long = |points: Vec<_>| if points.len() < MIN_POINTS { Vec::new() } else { points };
@@ -52,25 +53,29 @@ pub fn contours(masks: ArrayView2<u32>) -> Vec<Contour> {
 /// The pixels on the outlines of all parts of all cells, `[height, width]`, as cellpose's `utils.masks_to_outlines`.
 #[cfg(feature = "files")]
 pub(super) fn traced(masks: ArrayView2<u32>) -> Array2<bool> {
-    let plane = Plane::new(&masks);
-    let passed = trace_all(&plane, |_, _| {});
-    Array2::from_shape_fn(masks.dim(), |(y, x)| passed[y * plane.width + x])
+    let mut passed = Array2::from_elem(masks.dim(), false);
+    let mut mark = |&[x, y]: &[u32; 2]| passed[(y as usize, x as usize)] = true;
+    trace_all(&Plane::new(masks), |_, points| points.iter().for_each(&mut mark));
+    passed
 }
 
-/// Traces the outlines of all parts that are not in a hole of their label, and tells which pixels they passed.
-fn trace_all<'a>(plane: &'a Plane<'a>, mut found: impl FnMut(u32, &[[u32; 2]])) -> Vec<bool> {
-    let mut tracer = Tracer::new(plane);
-    let (mut seen, mut points) = (HashSet::new(), Vec::new());
-    for start in plane.starts(is_top) {
-        let label = plane.labels()[start];
-        if tracer.passed[start] || seen.contains(&label) && !tracer.is_outside(start) {
-            continue;
+/// Traces the outlines of all parts that are not in a hole of their label. Those of a label come in row-major order of their
+/// first pixels.
+fn trace_all(plane: &Plane, mut found: impl FnMut(u32, Vec<[u32; 2]>)) {
+    let tracer = Tracer::new(plane);
+    let starts = plane.starts(is_top);
+    // The first part of each label is in no hole.
+    let mut seen = HashSet::new();
+    let first: Vec<usize> = starts.iter().copied().filter(|&at| seen.insert(plane.labels[at])).collect();
+    let outlines: Vec<_> = first.par_iter().map(|&start| tracer.trace(start)).collect();
+    first.into_iter().zip(outlines).for_each(|(start, points)| found(plane.labels[start], points));
+    // Of the others there are few: further parts, and starts that lie in holes.
+    let mut ends = Ends::default();
+    for start in starts {
+        if !tracer.has(start, PASSED) && tracer.is_outside(start, &mut ends) {
+            found(plane.labels[start], tracer.trace(start));
         }
-        seen.insert(label);
-        tracer.trace(start, &mut points);
-        found(label, &points);
     }
-    tracer.passed
 }
 
 /// Whether the pixel may be the first of a part in row-major order: neither to its left nor above it is a pixel of its label.
@@ -85,15 +90,17 @@ const RING: [[isize; 2]; 8] = [[1, 0], [1, -1], [0, -1], [-1, -1], [-1, 0], [-1,
 const RIGHT: usize = 0;
 const LEFT: usize = 4;
 
+/// A traced outline passed the pixel.
+const PASSED: u8 = 1;
+/// And its neighbour to the right is outside of all parts.
+const EXIT: u8 = 2;
+
 /// Traces outlines by the border following of Suzuki and Abe, "Topological structural analysis of digitized binary images by
 /// border following" (1985).
 struct Tracer<'a> {
     plane: &'a Plane<'a>,
-    /// Which pixels a traced outline passed.
-    passed: Vec<bool>,
-    /// Those of them whose neighbour to the right is outside of all parts.
-    exits: Vec<bool>,
-    ends: Ends,
+    /// What is known of each pixel. Threads trace different labels, so each pixel is written by one.
+    marks: Vec<AtomicU8>,
 }
 
 /// The ends of the runs of equal labels in a row, as far as they were looked at.
@@ -107,14 +114,23 @@ struct Ends {
 
 impl<'a> Tracer<'a> {
     fn new(plane: &'a Plane<'a>) -> Self {
-        let [passed, exits] = [0, 1].map(|_| vec![false; plane.labels().len()]);
-        Tracer { plane, passed, exits, ends: Ends::default() }
+        let marks = (0..plane.labels.len()).into_par_iter().map(|_| AtomicU8::new(0)).collect();
+        Tracer { plane, marks }
+    }
+
+    fn mark(&self, pixel: usize, mark: u8) {
+        let marks = &self.marks[pixel];
+        marks.store(marks.load(Ordering::Relaxed) | mark, Ordering::Relaxed);
+    }
+
+    fn has(&self, pixel: usize, mark: u8) -> bool {
+        self.marks[pixel].load(Ordering::Relaxed) & mark != 0
     }
 
     /// Whether the pixels to the left of a run that begins at `start` are outside of all parts of its label, rather than in a
     /// hole of one. They are as the pixel that follows the label's run before.
-    fn is_outside(&mut self, start: usize) -> bool {
-        let (labels, ends) = (self.plane.labels(), &mut self.ends);
+    fn is_outside(&self, start: usize, ends: &mut Ends) -> bool {
+        let labels = &self.plane.labels;
         let (row, columns) = (start / self.plane.width, start % self.plane.width);
         if ends.row != row {
             *ends = Ends { row, ..Ends::default() };
@@ -126,37 +142,35 @@ impl<'a> Tracer<'a> {
             }
         }
         ends.columns = columns;
-        ends.of.get(&labels[start]).is_none_or(|&end| self.exits[end])
+        ends.of.get(&labels[start]).is_none_or(|&end| self.has(end, EXIT))
     }
 
-    /// Puts the outline of the part whose first pixel is `start` into `points`.
-    fn trace(&mut self, start: usize, points: &mut Vec<[u32; 2]>) {
-        points.clear();
+    /// The outline of the part whose first pixel is `start`.
+    fn trace(&self, start: usize) -> Vec<[u32; 2]> {
         let width = self.plane.width;
         let first = [start % width, start / width];
-        let label = self.plane.labels()[start];
+        let label = self.plane.labels[start];
         let is_of = |at: [usize; 2]| self.plane.is_of(at, label);
         // The last pixel of the outline is the first one clockwise from the left.
         let Some(way_back) = (1..8).map(|turn| (LEFT + 8 - turn) % 8).find(|&way| is_of(step(first, way)))
         else {
-            (self.passed[start], self.exits[start]) = (true, true);
-            points.push(first.map(|v| v as u32));
-            return;
+            self.mark(start, PASSED | EXIT);
+            return vec![first.map(|v| v as u32)];
         };
         let last = step(first, way_back);
-        let (mut at, mut back) = (first, way_back);
+        let (mut at, mut back, mut points) = (first, way_back, Vec::new());
         loop {
             points.push(at.map(|v| v as u32));
-            let here = at[1] * width + at[0];
-            self.passed[here] = true;
             let mut way = (back + 1) % 8;
+            let mut mark = PASSED;
             while !is_of(step(at, way)) {
-                self.exits[here] |= way == RIGHT;
+                mark |= if way == RIGHT { EXIT } else { 0 };
                 way = (way + 1) % 8;
             }
+            self.mark(at[1] * width + at[0], mark);
             let next = step(at, way);
             if next == first && at == last {
-                return;
+                return points;
             }
             (at, back) = (next, (way + 4) % 8);
         }

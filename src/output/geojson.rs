@@ -99,10 +99,8 @@ pub fn save_geojson(
         let mut separator = "\n";
         for (index, masks) in masks.iter().enumerate() {
             let plane = plane(&planes::place(layout, index));
-            let mut found = polygons(*masks);
-            found.sort_by_key(|polygon| polygon.label);
-            let cells: Vec<&[Polygon]> = found.chunk_by(|a, b| a.label == b.label).collect();
-            let encode = |cell: &&[Polygon]| feature(cell, &plane, properties);
+            let cells = polygons::of_each_cell(*masks);
+            let encode = |cell: &Vec<Polygon>| feature(cell, &plane, properties);
             batches::in_order(&cells, encode, |text: Vec<u8>| {
                 writer.write_all(separator.as_bytes())?;
                 separator = ",\n";

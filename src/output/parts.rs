@@ -29,6 +29,11 @@ pub(super) fn parts(polygons: &[Polygon]) -> Vec<Vec<Ring>> {
 /// Cuts a line at the corners that it passes twice. There, two pixels of the part touch at a corner, and what lies between the
 /// passes goes around a hole.
 fn loops(points: &[[u32; 2]]) -> Vec<Ring> {
+    let mut sorted = points.to_vec();
+    sorted.sort_unstable();
+    if sorted.windows(2).all(|pair| pair[0] != pair[1]) {
+        return vec![points.to_vec()];
+    }
     let (mut rings, mut line, mut passed) = (Vec::new(), Vec::new(), HashMap::new());
     for &point in points {
         if let Some(&first) = passed.get(&point) {

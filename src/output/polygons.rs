@@ -1,6 +1,7 @@
 //! The outlines of cells as polygons.
 
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use super::starts::{Plane, Rows};
 
@@ -30,36 +31,65 @@ const STEPS: [[isize; 2]; 4] = [[1, 0], [0, 1], [-1, 0], [0, -1]];
 /// assert_eq!(polygons[0].points, [[1, 0], [3, 0], [3, 2], [1, 2]]);
 /// ```
 pub fn polygons(masks: ArrayView2<u32>) -> Vec<Polygon> {
-    let plane = Plane::new(&masks);
-    // Every border runs along the top of at least one pixel. Tops that a traced border has passed are marked.
-    let mut passed = vec![false; masks.len()];
-    let mut found = Vec::new();
-    for start in plane.starts(starts_a_top) {
-        if !passed[start] {
-            found.push(trace(&plane, &mut passed, start));
-        }
-    }
+    let mut found: Vec<Polygon> = of_each_cell(masks).into_iter().flatten().collect();
+    found.par_sort_unstable_by_key(first_corner);
     found
 }
 
-/// Whether the pixel belongs to a cell whose border runs along its top, and begins to do so there.
-fn starts_a_top(Rows { row, above }: &Rows, x: usize) -> bool {
-    let is_top = |x: usize| row[x] != 0 && above[x] != row[x];
-    is_top(x) && !(x > 0 && row[x - 1] == row[x] && is_top(x - 1))
+/// The polygons of each cell in ascending order of the labels.
+pub(super) fn of_each_cell(masks: ArrayView2<u32>) -> Vec<Vec<Polygon>> {
+    let plane = Plane::new(masks);
+    let mut starts = plane.starts(is_peak_or_pit);
+    starts.par_sort_unstable_by_key(|&start| (plane.labels[start], start));
+    let cells: Vec<&[usize]> = starts.chunk_by(|&a, &b| plane.labels[a] == plane.labels[b]).collect();
+    cells.into_par_iter().map(|starts| of_cell(&plane, starts)).collect()
 }
 
-/// Traces a border, which starts at the upper left corner of the pixel `first` and goes to the right.
-fn trace(plane: &Plane, passed: &mut [bool], first: usize) -> Polygon {
-    let label = plane.labels()[first];
+/// The polygons of a cell, of which each passes at least one of `starts`; in row-major order of their first pixels.
+fn of_cell(plane: &Plane, starts: &[usize]) -> Vec<Polygon> {
+    let mut passed = vec![false; starts.len()];
+    let mut found = Vec::new();
+    for i in 0..starts.len() {
+        if !passed[i] {
+            found.push(trace(plane, starts[i], |pixel| {
+                if let Ok(start) = starts.binary_search(&pixel) {
+                    passed[start] = true;
+                }
+            }));
+        }
+    }
+    found.sort_unstable_by_key(first_corner);
+    found
+}
+
+/// Row and column of the first pixel of a polygon.
+fn first_corner(polygon: &Polygon) -> [u32; 2] {
+    [polygon.points[0][1], polygon.points[0][0]]
+}
+
+/// Whether a border begins at the pixel to run along tops, and does so at an uppermost place of a cell or at a lowermost of a
+/// hole: the pixels to the left and to the right of the tops are both of the cell or both not. Every border of a cell has
+/// an uppermost place, and every border of a hole a lowermost.
+fn is_peak_or_pit(Rows { row, above }: &Rows, x: usize) -> bool {
+    let label = row[x];
+    let is_top = |x: &usize| row[*x] == label && above[*x] != label;
+    if label == 0 || x > 0 && is_top(&(x - 1)) {
+        return false;
+    }
+    let end = (x..row.len()).take_while(is_top).count() + x;
+    (x > 0 && row[x - 1] == label) == (row.get(end) == Some(&label))
+}
+
+/// Traces the border that runs to the right from the upper left corner of the pixel `first`, and hands over each pixel where
+/// it begins to run along tops.
+fn trace(plane: &Plane, first: usize, mut begins: impl FnMut(usize)) -> Polygon {
+    let label = plane.labels[first];
     let start = [first % plane.width, first / plane.width].map(|v| v as isize);
     // A negative coordinate becomes a very large one, which is outside too.
     let is_in = |at: [isize; 2]| plane.is_of(at.map(|v| v as usize), label);
     let (mut at, mut way, mut points) = (start, 0, Vec::new());
     loop {
         let [dx, dy] = STEPS[way];
-        if way == 0 {
-            passed[at[1] as usize * plane.width + at[0] as usize] = true;
-        }
         at = [at[0] + dx, at[1] + dy];
         // The pixels ahead, to the right and to the left of the border.
         let right = [at[0] + (dx - dy - 1) / 2, at[1] + (dx + dy - 1) / 2];
@@ -72,13 +102,17 @@ fn trace(plane: &Plane, passed: &mut [bool], first: usize) -> Polygon {
         if turn != 0 {
             points.push(at.map(|v| v as u32));
             way = (way + turn) % 4;
+            if way == 0 {
+                begins(at[1] as usize * plane.width + at[0] as usize);
+            }
         }
         if at == start && way == 0 {
             break;
         }
     }
-    // The start was added last.
-    points.rotate_right(1);
+    let runs_right = |&i: &usize| points[(i + 1) % points.len()][0] > points[i][0];
+    let first = (0..points.len()).filter(runs_right).min_by_key(|&i| [points[i][1], points[i][0]]);
+    points.rotate_left(first.unwrap_or(0));
     Polygon { label, points }
 }
 

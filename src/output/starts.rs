@@ -1,6 +1,8 @@
 //! Where the tracing of borders begins.
 
-use ndarray::{ArrayView2, CowArray, Ix2};
+use std::borrow::Cow;
+
+use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 /// So many pixels are compared with those above them at once.
@@ -8,7 +10,8 @@ const WIDE: usize = 16;
 
 /// Labels whose rows lie one after the other.
 pub(super) struct Plane<'a> {
-    labels: CowArray<'a, u32, Ix2>,
+    /// Row after row.
+    pub labels: Cow<'a, [u32]>,
     pub height: usize,
     pub width: usize,
 }
@@ -21,25 +24,21 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Plane<'a> {
     /// Labels `[height, width]`; they are copied only if they are not in C order.
-    pub fn new(masks: &'a ArrayView2<u32>) -> Self {
+    pub fn new(masks: ArrayView2<'a, u32>) -> Self {
         let (height, width) = masks.dim();
-        Plane { labels: masks.as_standard_layout(), height, width }
-    }
-
-    /// The labels, row after row.
-    pub fn labels(&self) -> &[u32] {
-        self.labels.as_slice().expect("the layout is the standard one")
+        let labels = masks.to_slice().map_or_else(|| masks.iter().copied().collect(), Cow::Borrowed);
+        Plane { labels, height, width }
     }
 
     /// Whether the pixel at `[x, y]` is inside and has this label.
     pub fn is_of(&self, [x, y]: [usize; 2], label: u32) -> bool {
-        x < self.width && y < self.height && self.labels()[y * self.width + x] == label
+        x < self.width && y < self.height && self.labels[y * self.width + x] == label
     }
 
     /// The pixels, as indices in C order, that have another label than the pixel above them and for whose column
     /// `is_start` says so. The rows are searched on all threads.
     pub fn starts(&self, is_start: impl Fn(&Rows, usize) -> bool + Sync) -> Vec<usize> {
-        let (labels, width) = (self.labels(), self.width);
+        let (labels, width) = (&self.labels, self.width);
         let outside = vec![0; width];
         let of_row = |y: usize| {
             let row = &labels[y * width..][..width];
