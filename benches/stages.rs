@@ -11,6 +11,8 @@ use criterion::{
 use flowmask::cpu::{
     blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, parts, resize,
 };
+use flowmask::image::Layout;
+use flowmask::output::{self, CellProperties};
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
 use ndarray::Array2;
@@ -139,6 +141,33 @@ fn stitched(c: &mut Criterion) {
     group.finish();
 }
 
+/// 24,964 cells of an image of 8192 by 8192 pixels, as outlines and their files.
+fn outputs(c: &mut Criterion) {
+    const SIDE: usize = 8192;
+    const PITCH: usize = 52;
+    let label = |(y, x): (usize, usize)| {
+        let (row, column) = (y / PITCH, x / PITCH);
+        let (dy, dx) = ((y % PITCH) as i32 - 26, (x % PITCH) as i32 - 26);
+        let square = 576 + (row * 7919 + column * 104_729) as i32 % 97;
+        if dy * dy + dx * dx < square { (row * 158 + column + 1) as u32 } else { 0 }
+    };
+    let masks = Array2::from_shape_fn((SIDE, SIDE), label);
+    let (planes, layout) = ([masks.view()], Layout::default());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let mut group = c.benchmark_group("outputs");
+    group.sample_size(10).throughput(Throughput::Elements((SIDE * SIDE) as u64));
+    group.bench_function("contours", |b| b.iter(|| output::contours(masks.view())));
+    group.bench_function("polygons", |b| b.iter(|| output::polygons(masks.view())));
+    group.bench_function("outlines", |b| b.iter(|| output::save_outline_text(&path, masks.view()).unwrap()));
+    group.bench_function("rois", |b| b.iter(|| output::save_rois(&path, &planes, &layout).unwrap()));
+    let properties = CellProperties::default();
+    group.bench_function("geojson", |b| {
+        b.iter(|| output::save_geojson(&path, &planes, &layout, &properties).unwrap());
+    });
+    group.finish();
+}
+
 fn whole_images(c: &mut Criterion) {
     let segmenter = segmenter();
     let mut group = c.benchmark_group("segment");
@@ -170,6 +199,7 @@ criterion_group!(
     the_network,
     after_the_network,
     stitched,
+    outputs,
     whole_images
 );
 criterion_main!(benches);

@@ -182,3 +182,52 @@ fn step([x, y]: [usize; 2], way: usize) -> [usize; 2] {
     let [dx, dy] = RING[way];
     [x.wrapping_add_signed(dx), y.wrapping_add_signed(dy)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, array};
+
+    fn points(masks: Array2<u32>) -> Vec<(u32, Vec<[u32; 2]>)> {
+        contours(masks.view()).into_iter().map(|contour| (contour.label, contour.points)).collect()
+    }
+
+    #[test]
+    fn lines_are_passed_on_both_sides() {
+        let line = vec![[0, 0], [1, 1], [2, 2], [3, 2], [2, 2], [1, 1]];
+        assert_eq!(points(array![[8, 0, 0, 0], [0, 8, 0, 0], [0, 0, 8, 8]]), [(8, line)]);
+    }
+
+    #[test]
+    fn few_points_are_none() {
+        assert_eq!(points(array![[3, 0, 2, 2], [0, 0, 2, 2]]), [(2, vec![]), (3, vec![])]);
+        assert_eq!(points(Array2::zeros((3, 0))), []);
+    }
+
+    #[test]
+    fn the_last_of_the_longest_parts_counts() {
+        let masks = array![
+            [1, 1, 1, 0, 1, 1, 1],
+            [1, 1, 1, 0, 1, 1, 1],
+            [0, 0, 0, 0, 0, 0, 0],
+            [1, 1, 1, 1, 0, 0, 0]
+        ];
+        let second = vec![[4, 0], [4, 1], [5, 1], [6, 1], [6, 0], [5, 0]];
+        let line = vec![[0, 3], [1, 3], [2, 3], [3, 3], [2, 3], [1, 3]];
+        assert_eq!(points(masks.clone()), [(1, line)]);
+        assert_eq!(points(masks.slice(ndarray::s![..2, ..]).to_owned()), [(1, second)]);
+    }
+
+    /// The part inside has more points than the ring around it.
+    #[test]
+    fn parts_in_holes_do_not_count() {
+        let mut masks = Array2::from_elem((13, 13), 5);
+        masks.slice_mut(ndarray::s![1..12, 1..12]).fill(0);
+        for comb in [2, 4, 6, 8, 10] {
+            masks.slice_mut(ndarray::s![2..11, comb]).fill(5);
+        }
+        masks.slice_mut(ndarray::s![10, 2..11]).fill(5);
+        let found = points(masks);
+        assert_eq!((found.len(), found[0].1.len(), found[0].1[0]), (1, 48, [0, 0]));
+    }
+}

@@ -149,6 +149,7 @@ mod tests {
                     (state >> 16) % labels
                 });
                 let found = polygons(masks.view());
+                assert!(found.is_sorted_by(|a, b| first_corner(a) < first_corner(b)));
                 for label in 1..labels {
                     let sum = found
                         .iter()
