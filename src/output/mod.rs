@@ -31,6 +31,7 @@ mod rois;
 #[cfg(feature = "files")]
 mod seg;
 mod starts;
+mod tracer;
 
 pub use crate::atomic::{Destination, Discarded, Group, discard_unfinished};
 pub use crate::mark::is_own;
