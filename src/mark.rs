@@ -1,7 +1,7 @@
 //! The mark by which flowmask knows the files that it wrote.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::regular;
@@ -12,18 +12,22 @@ pub(crate) const SOFTWARE: &str = concat!("flowmask ", env!("CARGO_PKG_VERSION")
 /// The mark is within the first bytes of a file, except in a TIFF, whose directory is at its end.
 const HEAD: u64 = 4096;
 
+/// The end of a Parquet file is shorter in those of flowmask.
+const MAX_FOOTER: u32 = 1 << 20;
+
 /// What flowmask's files begin with, and what follows within the first [`HEAD`] bytes. A CSV file has no place for a
 /// mark, so its columns stand for one.
-const MARKS: [(&[u8], &[u8]); 6] = [
+const MARKS: [(&[u8], &[u8]); 7] = [
     (b"\x89PNG", b"tEXtSoftware\0flowmask "),
     (b"<svg", b"<metadata>flowmask "),
     (b"<!doctype html>", b"<meta name=\"generator\" content=\"flowmask "),
     (b"{", b"\"created_by\": \"flowmask "),
     (b"method,image,truth_cells,pred_cells,mean_ap,", b""),
     (b"file,style_0,style_1,", b""),
+    (b"label,", b",euler_number,touches_edge"),
 ];
 
-/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page or a JSON file names,
+/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page, a JSON or a Parquet file names,
 /// or by the columns of a CSV file. NPY files and models have no mark. A file that cannot be read says nothing.
 ///
 /// ```
@@ -41,6 +45,7 @@ pub fn is_own(path: &Path) -> bool {
     }
     match head.get(..2) {
         Some(b"II" | b"MM") => is_own_tiff(file),
+        Some(b"PA") => is_own_parquet(file).unwrap_or(false),
         _ => MARKS.iter().any(|(start, mark)| head.starts_with(start) && contains(&head, mark)),
     }
 }
@@ -49,9 +54,21 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
+/// The end of a Parquet file: what the file holds and who wrote it, the length of that, and four letters.
+fn is_own_parquet(mut file: File) -> io::Result<bool> {
+    let mut end = [0; 8];
+    file.seek(SeekFrom::End(-8))?;
+    file.read_exact(&mut end)?;
+    let length = u32::from_le_bytes([end[0], end[1], end[2], end[3]]).min(MAX_FOOTER);
+    file.seek(SeekFrom::End(-8 - i64::from(length)))?;
+    let mut footer = Vec::new();
+    file.take(length.into()).read_to_end(&mut footer)?;
+    Ok(end.ends_with(b"PAR1") && contains(&footer, b"flowmask "))
+}
+
 #[cfg(feature = "files")]
 fn is_own_tiff(mut file: File) -> bool {
-    use std::io::{BufReader, Seek};
+    use std::io::BufReader;
     let software = || {
         file.rewind().ok()?;
         let mut decoder = tiff::decoder::Decoder::new(BufReader::new(file)).ok()?;
