@@ -27,8 +27,12 @@ const MARKS: [(&[u8], &[u8]); 7] = [
     (b"label,", b",euler_number,touches_edge"),
 ];
 
-/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page, a JSON or a Parquet file names,
-/// or by the columns of a CSV file. NPY files and models have no mark. A file that cannot be read says nothing.
+/// The last record of a zip file without its comment: where it says so, the comment names flowmask.
+const ZIP_END: usize = 22;
+
+/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page, a JSON file, a
+/// Parquet file or the comment of a zip file names, or by the columns of a CSV file. NPY files, texts of outlines and models
+/// have no mark. A file that cannot be read says nothing.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -46,6 +50,7 @@ pub fn is_own(path: &Path) -> bool {
     match head.get(..2) {
         Some(b"II" | b"MM") => is_own_tiff(file),
         Some(b"PA") => is_own_parquet(file).unwrap_or(false),
+        Some(b"PK") => is_own_zip(file).unwrap_or(false),
         _ => MARKS.iter().any(|(start, mark)| head.starts_with(start) && contains(&head, mark)),
     }
 }
@@ -64,6 +69,22 @@ fn is_own_parquet(mut file: File) -> io::Result<bool> {
     let mut footer = Vec::new();
     file.take(length.into()).read_to_end(&mut footer)?;
     Ok(end.ends_with(b"PAR1") && contains(&footer, b"flowmask "))
+}
+
+/// The comment is at the end of the file, after its length.
+fn is_own_zip(mut file: File) -> io::Result<bool> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(HEAD)))?;
+    let mut tail = Vec::new();
+    file.take(HEAD).read_to_end(&mut tail)?;
+    let ends_with_comment = |record: &[u8]| {
+        let comment = &record[ZIP_END..];
+        record.starts_with(b"PK\x05\x06")
+            && record[ZIP_END - 2..ZIP_END] == (comment.len() as u16).to_le_bytes()
+            && comment.starts_with(b"flowmask ")
+    };
+    let last = tail.len().saturating_sub(ZIP_END);
+    Ok((0..last).any(|start| ends_with_comment(&tail[start..])))
 }
 
 #[cfg(feature = "files")]
