@@ -1,7 +1,6 @@
 //! Cells as runs of pixels: everything that is measured is computed from them, so the labels are read once.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
@@ -32,11 +31,6 @@ impl Run {
     /// The row's place in a volume.
     pub fn line(&self) -> (u32, u32) {
         (self.z, self.y)
-    }
-
-    /// The columns.
-    pub fn columns(&self) -> Range<usize> {
-        self.start as usize..self.end as usize
     }
 }
 
