@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::scene::{NUCLEI, Scene, decode_png};
+use crate::scene::{BIN, NUCLEI, Scene, decode_png};
 
 /// The file of the weights of `nuclei`.
 fn weights() -> String {
@@ -130,4 +130,40 @@ fn workflows_read_the_version() {
     let run = Scene::new().run("cellpose --version").done();
     let line = run.stdout.lines().nth(1).unwrap();
     assert_eq!(line.split_whitespace().nth(2), Some("3.1.1"), "{run:?}");
+}
+
+/// The script of nf-core's module `cellpose` (with a model, without a GPU), with `cellpose` replaced.
+#[cfg(unix)]
+#[test]
+fn the_module_of_nf_core_runs() {
+    let scene = Scene::new();
+    scene.nuclei("tile.ome.png");
+    let script = r#"
+        set -e
+        cellpose() { "$FLOWMASK" cellpose "$@"; }
+        export OMP_NUM_THREADS=2
+        export HOME=$PWD
+        export CELLPOSE_LOCAL_MODELS_PATH=$PWD/.cellpose
+        mkdir -p $CELLPOSE_LOCAL_MODELS_PATH
+        cellpose \
+            --image_path tile.ome.png \
+            --save_tif \
+            --verbose \
+             \
+            --pretrained_model "$MODEL" \
+            --diameter 19.48 --save_flows
+        mkdir -p test
+        mv *masks.tif test/
+        mv *flows.tif test/ 2>/dev/null || true
+        mv *seg.npy test/ 2>/dev/null || true
+        cellpose --version | sed -n 's/cellpose version:[[:space:]]*//p' | tr -d '[:space:]'
+    "#;
+    let mut shell = std::process::Command::new("bash");
+    let model = format!("{}/weights/nuclei.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let run = scene.output(shell.args(["-c", script]).env("FLOWMASK", BIN).env("MODEL", model));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.ends_with("3.1.1"), "{run:?}");
+    let flows = ["tile.ome_dP_cp_masks.tif", "tile.ome_flows_cp_masks.tif"];
+    assert_eq!(scene.names("test"), ["tile.ome_cp_masks.tif", flows[0], flows[1], "tile.ome_seg.npy"]);
+    assert_eq!(scene.labels("test/tile.ome_cp_masks.tif"), (1, 37));
 }
