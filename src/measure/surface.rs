@@ -5,7 +5,7 @@ use super::windows::Windows;
 /// The triangles that marching cubes put into a window, for one of each 48 windows that are the same but for turning and
 /// mirroring: the components of their normals along z, y and x, whose length is twice the area, in quarters and without signs.
 /// They follow from the rule (Lewiner et al., Journal of Graphics Tools 8, 2003) with vertices in the middle of edges;
-/// `tests/data/measure/make.py` lists them from scikit-image 0.26.
+/// `tests/readers/test_measure.py` compares them with scikit-image.
 const TRIANGLES: [(u8, &[[u8; 3]]); 20] = [
     (1, &[[1, 1, 1]]),
     (3, &[[2, 2, 0], [2, 2, 0]]),
