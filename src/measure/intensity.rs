@@ -87,7 +87,9 @@ mod tests {
         assert_eq!((one.sum, one.min, one.max), (13.0, 0.0, 12.0));
         assert_eq!(one.mean, 13.0 / 3.0);
         assert!((one.std - ((145.0 / 3.0) - (13.0_f64 / 3.0).powi(2)).sqrt()).abs() < 1e-12);
-        assert_eq!((two.sum, two.min, two.max, two.std), (313.0, 100.0, 112.0, one.std));
+        assert_eq!((two.sum, two.min, two.max), (313.0, 100.0, 112.0));
+        // The means are rounded differently.
+        assert!((two.std - one.std).abs() < 1e-12);
         let map = Array2::from_shape_fn((2, 3), |(y, x)| y as f32 - x as f32);
         assert_eq!(mean(&cell, &[map.view()]), -2.0 / 3.0);
         // A map in another order of memory.
