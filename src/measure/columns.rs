@@ -32,8 +32,8 @@ pub struct About {
     pub voxel: Option<[f64; 3]>,
 }
 
-/// A name, and the number of a cell that the column has.
-type Floats<'a> = (&'a str, fn(&Measured) -> f64);
+/// A name, and the number that the column has of a cell or of a channel of it.
+type Floats<'a, T = Measured> = (&'a str, fn(&T) -> f64);
 
 /// The table of cells.
 pub fn table(cells: &[Measured], about: &About) -> Table {
@@ -111,7 +111,7 @@ fn ellipse(cell: &Measured, voxel: [f64; 3]) -> Ellipse {
 }
 
 fn intensities(table: &mut Table, cells: &[Measured], about: &About) {
-    let of: [(&str, fn(&Intensity) -> f64); 5] = [
+    let of: [Floats<Intensity>; 5] = [
         ("mean", |channel| channel.mean),
         ("min", |channel| channel.min),
         ("max", |channel| channel.max),
