@@ -22,7 +22,8 @@ use super::record::Record;
 /// The result of one image, for its line.
 pub struct Done {
     pub names: Names,
-    pub cells: usize,
+    /// `None` if only maps were wanted.
+    pub cells: Option<usize>,
     /// The number of the image, if its file has several.
     pub series: Option<usize>,
     pub planes: usize,
@@ -304,7 +305,8 @@ pub fn several(count: usize, noun: &str) -> String {
 
 fn summary(input: &Path, done: &Done) -> String {
     let (input, masks) = (input.display(), done.names.first().display());
-    format!("{:5} cells  {:.2} s  {input} -> {masks}", done.cells, done.stages.sum())
+    let found = done.cells.map_or("maps       ".into(), |cells| format!("{cells:5} cells"));
+    format!("{found}  {:.2} s  {input} -> {masks}", done.stages.sum())
 }
 
 /// What the JSON of an image and of a label file have in common: the file and its axes.

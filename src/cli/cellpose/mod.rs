@@ -19,6 +19,9 @@ pub use names::Original;
 /// The version whose command line this is.
 const VERSION: &str = "3.1.1";
 
+/// Of the files of a folder, the original takes these; it reads others too that flowmask does not read.
+const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "tif", "tiff"];
+
 pub fn run(args: &Cellpose) -> anyhow::Result<ExitCode> {
     if args.version {
         return version().map(|()| ExitCode::SUCCESS);
@@ -110,7 +113,10 @@ impl Cellpose {
         let (filter, masks) = (self.img_filter.as_deref().unwrap_or(""), &self.training.mask_filter);
         images.retain(|image| {
             let stem = super::kinds::stem(image);
-            stem.ends_with(filter) && !(stem.len() > masks.len() && stem.ends_with(masks.as_str()))
+            let extension = image.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            EXTENSIONS.contains(&extension.as_str())
+                && stem.ends_with(filter)
+                && !(stem.len() > masks.len() && stem.ends_with(masks.as_str()))
         });
         images.sort_by(|a, b| natord::compare(&a.to_string_lossy(), &b.to_string_lossy()));
         ensure!(!images.is_empty(), "{} has no images", dir.display());

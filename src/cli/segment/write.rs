@@ -104,10 +104,13 @@ impl Run {
         let resized;
         let Found { mut masks, flows, cellprob, mut cells, together, mut diameter, segmenting, about } =
             found;
+        let has_masks = masks.iter().any(|plane| !plane.is_empty());
         if let Some(size) = part.size {
-            (resized, cells) = restored::at_size(&masks, size, together);
-            masks = resized.iter().map(|plane| plane.view()).collect();
             diameter /= self.restoring.as_ref().map_or(1.0, Restoring::ratio);
+            if has_masks {
+                (resized, cells) = restored::at_size(&masks, size, together);
+                masks = resized.iter().map(|plane| plane.view()).collect();
+            }
         }
         let size = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
         let (file_name, layout, channels) = (&file.image, &stack.layout, self.channels);
@@ -141,7 +144,7 @@ impl Run {
         let (height, width) = size;
         Ok(Done {
             names,
-            cells,
+            cells: has_masks.then_some(cells),
             series: stack.series,
             planes: planes.len(),
             layout: stack.layout.clone(),
