@@ -14,7 +14,7 @@ use flowmask::cpu::{
 use flowmask::image::Layout;
 use flowmask::output::{self, CellProperties};
 use flowmask::plan::grid::Grid;
-use flowmask::{Compat, Error, Model, Normalize, Options, Sampling, Segmentation, Segmenter};
+use flowmask::{Compat, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter, measure};
 use ndarray::Array2;
 
 /// Height and width of the images for the stages before and after the network.
@@ -192,6 +192,24 @@ fn whole_images(c: &mut Criterion) {
     group.finish();
 }
 
+/// 25,600 cells of an image with one channel.
+fn measured(c: &mut Criterion) {
+    const SIDE: usize = 8192;
+    let label = |(y, x): (usize, usize)| {
+        let (dy, dx) = ((y % 51) as f32 - 25.0, (x % 51) as f32 - 25.0);
+        let inside = dy * dy + dx * dx < 400.0 && y / 51 < 160 && x / 51 < 160;
+        if inside { (y / 51 * 160 + x / 51 + 1) as u32 } else { 0 }
+    };
+    let labels = Array2::from_shape_fn((SIDE, SIDE), label);
+    let pixels = Array2::from_shape_fn((SIDE, SIDE), |(y, x)| ((y * 7919 + x * 104_729) % 4099) as u16);
+    let images = [Image::from_gray(pixels.view()).unwrap()];
+    let inputs = measure::Inputs { images: &images, ..Default::default() };
+    let mut group = c.benchmark_group("outputs");
+    group.throughput(Throughput::Elements((SIDE * SIDE) as u64)).sample_size(10);
+    group.bench_function("measure", |b| b.iter(|| measure::measure(labels.view(), &inputs).unwrap()));
+    group.finish();
+}
+
 criterion_group!(
     benches,
     before_the_first_image,
@@ -200,6 +218,7 @@ criterion_group!(
     after_the_network,
     stitched,
     outputs,
+    measured,
     whole_images
 );
 criterion_main!(benches);

@@ -45,6 +45,7 @@ pub mod image;
 mod lanes;
 mod many;
 mod mark;
+pub mod measure;
 mod memory;
 pub mod metrics;
 pub mod model;

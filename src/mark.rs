@@ -12,23 +12,27 @@ pub(crate) const SOFTWARE: &str = concat!("flowmask ", env!("CARGO_PKG_VERSION")
 /// The mark is within the first bytes of a file, except in a TIFF, whose directory is at its end.
 const HEAD: u64 = 4096;
 
+/// The end of a Parquet file is shorter in those of flowmask.
+const MAX_FOOTER: u32 = 1 << 20;
+
 /// What flowmask's files begin with, and what follows within the first [`HEAD`] bytes. A CSV file has no place for a
 /// mark, so its columns stand for one.
-const MARKS: [(&[u8], &[u8]); 6] = [
+const MARKS: [(&[u8], &[u8]); 7] = [
     (b"\x89PNG", b"tEXtSoftware\0flowmask "),
     (b"<svg", b"<metadata>flowmask "),
     (b"<!doctype html>", b"<meta name=\"generator\" content=\"flowmask "),
     (b"{", b"\"created_by\": \"flowmask "),
     (b"method,image,truth_cells,pred_cells,mean_ap,", b""),
     (b"file,style_0,style_1,", b""),
+    (b"label,", b",euler_number,touches_edge"),
 ];
 
 /// The last record of a zip file without its comment: where it says so, the comment names flowmask.
 const ZIP_END: usize = 22;
 
-/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page, a JSON file or the
-/// comment of a zip file names, or by the columns of a CSV file. NPY files, texts of outlines and models have no mark. A file that
-/// cannot be read says nothing.
+/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page, a JSON file, a
+/// Parquet file or the comment of a zip file names, or by the columns of a CSV file. NPY files, texts of outlines and models
+/// have no mark. A file that cannot be read says nothing.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -45,6 +49,7 @@ pub fn is_own(path: &Path) -> bool {
     }
     match head.get(..2) {
         Some(b"II" | b"MM") => is_own_tiff(file),
+        Some(b"PA") => is_own_parquet(file).unwrap_or(false),
         Some(b"PK") => is_own_zip(file).unwrap_or(false),
         _ => MARKS.iter().any(|(start, mark)| head.starts_with(start) && contains(&head, mark)),
     }
@@ -52,6 +57,18 @@ pub fn is_own(path: &Path) -> bool {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
+}
+
+/// The end of a Parquet file: what the file holds and who wrote it, the length of that, and four letters.
+fn is_own_parquet(mut file: File) -> io::Result<bool> {
+    let mut end = [0; 8];
+    file.seek(SeekFrom::End(-8))?;
+    file.read_exact(&mut end)?;
+    let length = u32::from_le_bytes([end[0], end[1], end[2], end[3]]).min(MAX_FOOTER);
+    file.seek(SeekFrom::End(-8 - i64::from(length)))?;
+    let mut footer = Vec::new();
+    file.take(length.into()).read_to_end(&mut footer)?;
+    Ok(end.ends_with(b"PAR1") && contains(&footer, b"flowmask "))
 }
 
 /// The comment is at the end of the file, after its length.

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use flowmask::image::Layout;
-use flowmask::output::{self, CellProperties, Destination, Format, Seg};
+use flowmask::measure;
+use flowmask::output::{self, Destination, Format, Seg};
 use flowmask::{Image, Result};
 use ndarray::{ArrayView2, ArrayView3, Axis};
 
 use super::args::{self, Wanted};
+use super::measured;
 use super::outputs::Names;
 use super::restore::pixel_size;
 
@@ -24,6 +26,8 @@ pub struct Cells<'a> {
     pub flows: Vec<ArrayView3<'a, f32>>,
     pub cellprob: Vec<ArrayView2<'a, f32>>,
     pub layout: &'a Layout,
+    /// Whether the planes along Z have the same labels for the same cells.
+    pub volumes: bool,
     /// (height, width) of the image. Maps may have another size.
     pub size: (usize, usize),
     pub diameter: f64,
@@ -73,8 +77,11 @@ impl Writer {
             }
             Wanted::Rois => one(files, |to| output::save_rois(to, masks, layout)),
             Wanted::Geojson => {
-                one(files, |to| output::save_geojson(to, masks, layout, &CellProperties::default()))
+                one(files, |to| output::save_geojson(to, masks, layout, &measured::properties(cells)?))
             }
+            Wanted::Csv => one(files, |to| measure::save_csv(to, &measured::table(cells)?)),
+            #[cfg(feature = "parquet")]
+            Wanted::Parquet => one(files, |to| measure::save_parquet(to, &measured::table(cells)?)),
             Wanted::Flows => self.flows(cells, files),
             Wanted::FlowMaps => one(files, |to| self.maps(to, cells, cells.flows.clone())),
             Wanted::FlowColors => {
@@ -140,10 +147,26 @@ fn one(
 
 impl<'a> Cells<'a> {
     /// Labels alone.
-    pub fn of_labels(file: &'a Path, masks: &'a [ArrayView2<'a, u32>], layout: &'a Layout) -> Self {
+    pub fn of_labels(
+        file: &'a Path,
+        masks: &'a [ArrayView2<'a, u32>],
+        layout: &'a Layout,
+        volumes: bool,
+    ) -> Self {
         let size = masks.first().map(|plane| plane.dim()).unwrap_or_default();
         let (flows, cellprob) = Default::default();
-        Cells { file, images: &[], masks, flows, cellprob, layout, size, diameter: 0.0, channels: [0, 0] }
+        Cells {
+            file,
+            images: &[],
+            masks,
+            flows,
+            cellprob,
+            layout,
+            volumes,
+            size,
+            diameter: 0.0,
+            channels: [0, 0],
+        }
     }
 
     fn seg(&self) -> Seg<'_> {

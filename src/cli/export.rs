@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail};
-use flowmask::image::{self, LabelStack, Layout, Note, ReadOptions, read_label_stack};
+use flowmask::image::{self, LabelStack, Layout, Note, PixelSize, ReadOptions, Stack, read_label_stack};
 use flowmask::{Image, output};
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub fn run(args: &args::Export) -> anyhow::Result<ExitCode> {
         writer: Writer::new(&args.output),
         outputs: Outputs::new(&args.output, &inputs.images).below(inputs.below),
         images: args.images.as_deref(),
+        volumes: args.volumes,
         read,
     };
     let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
@@ -49,13 +50,14 @@ struct Run<'a> {
     writer: Writer,
     outputs: Outputs,
     images: Option<&'a Path>,
+    volumes: bool,
     read: ReadOptions,
 }
 
 impl Run<'_> {
     fn file(&mut self, input: &Path, messages: &Messages) -> anyhow::Result<Done> {
         let start = Instant::now();
-        let LabelStack { labels, layout, notes, .. } = read_label_stack(input, &self.read)?;
+        let LabelStack { labels, mut layout, notes, .. } = read_label_stack(input, &self.read)?;
         messages.warn(input, &notes);
         let (volumes, depth, height, width) = labels.dim();
         let planes = labels.into_shape_with_order((volumes * depth, height, width))?;
@@ -64,35 +66,42 @@ impl Run<'_> {
         let mut names = self.outputs.of_all(&image)?;
         self.outputs.of_planes(&image, masks.len(), &mut names)?;
         let file = self.images.map(|path| image_of(path, &image)).transpose()?;
-        let images = file.as_ref().map(|file| self.pixels(file, &masks)).transpose()?.unwrap_or_default();
-        let cells = Cells::of_labels(file.as_deref().unwrap_or(&image), &masks, &layout);
-        let cells = Cells { images: &images, ..cells };
+        let stack = file.as_ref().map(|file| pixels(file, &masks)).transpose()?;
+        let images = stack.as_ref().map_or(&[][..], |stack| &stack.planes);
+        if let Some(stack) = stack.as_ref().filter(|_| layout.pixel_size == PixelSize::default()) {
+            layout.pixel_size = stack.layout.pixel_size.clone();
+        }
+        if self.volumes {
+            layout.volumes()?;
+        }
+        let cells = Cells::of_labels(file.as_deref().unwrap_or(&image), &masks, &layout, self.volumes);
+        let cells = Cells { images, ..cells };
         let group = output::Group::default();
         self.writer.write(&cells, &names, |path| Ok(self.outputs.destination(path)?.group(&group)))?;
         group.place()?;
         let cells = count(&masks, &layout);
         Ok(Done { names, cells, layout, notes, size: [height, width], planes: masks.len(), start })
     }
+}
 
-    /// The planes of an image, which have the labels `masks`.
-    fn pixels(&self, file: &Path, masks: &[ArrayView2<u32>]) -> anyhow::Result<Vec<Image>> {
-        let stack = image::read(file)?;
-        let fits = |(image, labels): (&Image, &ArrayView2<u32>)| image.size() == labels.dim();
-        if stack.planes.len() != masks.len() || !stack.planes.iter().zip(masks).all(fits) {
-            let size = stack.planes.first().map(Image::size).unwrap_or_default();
-            bail!(
-                "the labels have {} of {} by {} pixels, but {} has {} of {} by {}",
-                several(masks.len(), "plane"),
-                masks[0].dim().0,
-                masks[0].dim().1,
-                file.display(),
-                several(stack.planes.len(), "plane"),
-                size.0,
-                size.1
-            );
-        }
-        Ok(stack.planes)
+/// An image whose planes have the labels `masks`.
+fn pixels(file: &Path, masks: &[ArrayView2<u32>]) -> anyhow::Result<Stack> {
+    let stack = image::read(file)?;
+    let fits = |(image, labels): (&Image, &ArrayView2<u32>)| image.size() == labels.dim();
+    if stack.planes.len() != masks.len() || !stack.planes.iter().zip(masks).all(fits) {
+        let size = stack.planes.first().map(Image::size).unwrap_or_default();
+        bail!(
+            "the labels have {} of {} by {} pixels, but {} has {} of {} by {}",
+            several(masks.len(), "plane"),
+            masks[0].dim().0,
+            masks[0].dim().1,
+            file.display(),
+            several(stack.planes.len(), "plane"),
+            size.0,
+            size.1
+        );
     }
+    Ok(stack)
 }
 
 /// The file of an image: `path` itself, or the file in that folder that has the name of `image` and any extension that is

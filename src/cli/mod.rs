@@ -17,6 +17,8 @@ mod inputs;
 #[cfg(feature = "cuda")]
 mod kernels;
 mod kinds;
+mod measure;
+mod measured;
 mod messages;
 mod models;
 mod options;
@@ -75,6 +77,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => restore::run(args),
         Command::Stitch(args) => stitch::run(args),
         Command::Export(args) => export::run(args),
+        Command::Measure(args) => measure::run(args),
         Command::Cellpose(args) => cellpose::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),

@@ -11,6 +11,7 @@ pub use files::{
     read_label_stack, read_labels, read_with,
 };
 pub use pixel::{Pixel, PixelType, Pixels};
+pub(crate) use stack::metres;
 pub use stack::{Axis, Layout, Note, PixelSize, Stack};
 
 use ndarray::{Array3, ArrayView2, ArrayView3};

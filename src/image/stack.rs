@@ -130,6 +130,21 @@ crate::options::setters! {
     unit: Option<String>,
 }
 
+/// The length of a unit in metres, for units that occur in microscopy.
+pub(crate) fn metres(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "m" => 1.0,
+        "cm" => 1e-2,
+        "mm" => 1e-3,
+        "µm" | "\u{3bc}m" => 1e-6,
+        "nm" => 1e-9,
+        "Å" | "\u{212b}" => 1e-10,
+        "pm" => 1e-12,
+        "in" => 0.0254,
+        _ => return None,
+    })
+}
+
 /// One sentence on how a file was read.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]

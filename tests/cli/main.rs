@@ -17,6 +17,7 @@ mod intensities;
 mod kept;
 #[cfg(target_os = "linux")]
 mod killed;
+mod measure;
 #[cfg(target_os = "linux")]
 mod memory;
 mod outputs;

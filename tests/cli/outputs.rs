@@ -10,7 +10,7 @@ use crate::scene::{NUCLEI, Scene, decode_png};
 fn every_output_is_written_and_is_no_input() {
     let scene = Scene::new();
     scene.nuclei("in/a.png");
-    let words = "--outputs masks,overlay,rois,geojson,outlines,flows,prob,seg --overlay-scale 2";
+    let words = "--outputs masks,overlay,rois,geojson,csv,outlines,flows,prob,seg --overlay-scale 2";
     for overwrite in ["", "--overwrite"] {
         let run = scene.run(&format!("segment in {NUCLEI} {words} --json {overwrite}")).done();
         let [line] = &run.json()[..] else { panic!("{run:?}") };
@@ -19,6 +19,7 @@ fn every_output_is_written_and_is_no_input() {
     let files = [
         "a.png",
         "a_cellprob.tif",
+        "a_cells.csv",
         "a_cells.geojson",
         "a_flows.png",
         "a_flows.tif",

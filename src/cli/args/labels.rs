@@ -9,7 +9,7 @@ use super::outputs::{Output, Wanted};
 use super::values::memory;
 
 /// Which label files, and what their axes are.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Labels {
     /// Label files (TIFF, PNG, NPY, or _seg.npy of Cellpose), folders, quoted patterns such as 'a/*_masks.tif', or - for a
     /// list on standard input, with one name on each line
@@ -36,10 +36,13 @@ pub struct Labels {
 pub struct Export {
     #[command(flatten)]
     pub labels: Labels,
-    /// The images of the labels, for overlays: a file, or a folder with a file of the same name (cells.png for
+    /// The images of the labels, for overlays and intensities: a file, or a folder with a file of the same name (cells.png for
     /// cells_masks.tif)
     #[arg(long, value_name = "PATH")]
     pub images: Option<PathBuf>,
+    /// For tables: cells have the same label in all planes along Z, as after --do-3d or `flowmask stitch`
+    #[arg(long)]
+    pub volumes: bool,
     #[command(flatten)]
     pub output: Output,
 }

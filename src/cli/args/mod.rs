@@ -3,6 +3,7 @@
 
 mod groups;
 mod labels;
+mod measure;
 mod outputs;
 mod restoration;
 mod steps;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use super::usage::utf8;
 pub use groups::*;
 pub use labels::{Export, Labels};
+pub use measure::Measure;
 pub use outputs::{Many, Output, Places, Wanted};
 pub use restoration::{Chan2, Restoration, Restore};
 pub use steps::{Steps, Together};
@@ -119,6 +121,9 @@ pub enum Command {
     /// Write ROIs, polygons, outlines or overlays of label files
     #[command(after_help = EXPORT)]
     Export(Export),
+    /// Write a table of the cells of label files: their areas, places, shapes and intensities
+    #[command(after_help = measure::HELP)]
+    Measure(Measure),
     /// Take the command line of `python -m cellpose` 3.1.1, and write the files that it writes
     #[command(after_help = CELLPOSE)]
     Cellpose(Box<super::cellpose::Cellpose>),

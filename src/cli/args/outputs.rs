@@ -114,6 +114,11 @@ pub enum Wanted {
     Rois,
     /// NAME_cells.geojson: polygons for QuPath
     Geojson,
+    /// NAME_cells.csv: a row for each cell, with its area, place, shape and intensities
+    Csv,
+    /// NAME_cells.parquet: the same table as Parquet
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// NAME_outlines.txt: a line of coordinates for each cell
     Outlines,
     /// NAME_flows.png and NAME_flows.tif: the network's flows as colours, and as they are

@@ -59,6 +59,9 @@ impl Wanted {
             Wanted::Seg => Some("_seg.npy".into()),
             Wanted::Rois => Some("_rois.zip".into()),
             Wanted::Geojson => Some("_cells.geojson".into()),
+            Wanted::Csv => Some("_cells.csv".into()),
+            #[cfg(feature = "parquet")]
+            Wanted::Parquet => Some("_cells.parquet".into()),
             _ => None,
         }
     }
@@ -83,9 +86,14 @@ impl Wanted {
         matches!(self, Wanted::Flows | Wanted::FlowColors | Wanted::FlowMaps | Wanted::Seg)
     }
 
-    /// Whether it shows the pixels of the image.
+    /// Whether it shows or measures the pixels of the image.
     pub fn is_of_pixels(self) -> bool {
-        matches!(self, Wanted::Overlay | Wanted::Outlined)
+        matches!(self, Wanted::Overlay | Wanted::Outlined | Wanted::Geojson) || self.is_table()
+    }
+
+    /// Whether it is a table of the cells.
+    fn is_table(self) -> bool {
+        self.folder() == "tables"
     }
 
     /// As the user writes it.
@@ -101,6 +109,9 @@ impl Wanted {
             Wanted::Outlines => "txt_outlines",
             Wanted::Flows | Wanted::FlowColors | Wanted::FlowMaps | Wanted::Prob => "flows",
             Wanted::Rois | Wanted::Geojson => "rois",
+            Wanted::Csv => "tables",
+            #[cfg(feature = "parquet")]
+            Wanted::Parquet => "tables",
             Wanted::Seg => "seg",
         }
     }

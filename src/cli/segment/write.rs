@@ -115,7 +115,18 @@ impl Run {
         let size = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
         let (file_name, layout, channels) = (&file.image, &stack.layout, self.channels);
         let (images, masks) = (shown, &masks[..]);
-        let all = Cells { file: file_name, images, masks, flows, cellprob, layout, size, diameter, channels };
+        let all = Cells {
+            file: file_name,
+            images,
+            masks,
+            flows,
+            cellprob,
+            layout,
+            volumes: together > 1,
+            size,
+            diameter,
+            channels,
+        };
         // Of several outputs, none is there unless all are.
         let mut names = names.clone();
         if let Some(original) = &self.original {

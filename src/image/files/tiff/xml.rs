@@ -6,7 +6,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::super::samples::Decoded;
-use crate::image::PixelSize;
+use crate::image::{PixelSize, metres};
 
 /// What the elements `OME`, `BinaryOnly` and `Image` say.
 #[derive(Debug, Default)]
@@ -155,21 +155,6 @@ fn pixel_size(element: &BytesStart) -> Option<PixelSize> {
     let (y, z) = (other("Y").unwrap_or(None), other("Z").unwrap_or(None));
     let unit = (x.is_some() || y.is_some() || z.is_some()).then_some(unit);
     Some(PixelSize { x, y, z, unit })
-}
-
-/// The length of a unit in metres, for units that occur in microscopy.
-fn metres(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "m" => 1.0,
-        "cm" => 1e-2,
-        "mm" => 1e-3,
-        "µm" | "\u{3bc}m" => 1e-6,
-        "nm" => 1e-9,
-        "Å" | "\u{212b}" => 1e-10,
-        "pm" => 1e-12,
-        "in" => 0.0254,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
