@@ -146,7 +146,6 @@ impl Error {
         Error::Write { path: path.into(), source }
     }
 
-    #[cfg(feature = "files")]
     pub(crate) fn labels(path: &Path, reason: impl ToString) -> Self {
         Error::Labels { path: path.into(), reason: reason.to_string() }
     }

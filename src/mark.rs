@@ -1,7 +1,7 @@
 //! The mark by which flowmask knows the files that it wrote.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::regular;
@@ -23,8 +23,12 @@ const MARKS: [(&[u8], &[u8]); 6] = [
     (b"file,style_0,style_1,", b""),
 ];
 
-/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page or a JSON file names,
-/// or by the columns of a CSV file. NPY files and models have no mark. A file that cannot be read says nothing.
+/// The last record of a zip file without its comment: where it says so, the comment names flowmask.
+const ZIP_END: usize = 22;
+
+/// Whether the file says that flowmask wrote it: by the software that a TIFF, a PNG, an SVG, a page, a JSON file or the
+/// comment of a zip file names, or by the columns of a CSV file. NPY files, texts of outlines and models have no mark. A file that
+/// cannot be read says nothing.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -41,6 +45,7 @@ pub fn is_own(path: &Path) -> bool {
     }
     match head.get(..2) {
         Some(b"II" | b"MM") => is_own_tiff(file),
+        Some(b"PK") => is_own_zip(file).unwrap_or(false),
         _ => MARKS.iter().any(|(start, mark)| head.starts_with(start) && contains(&head, mark)),
     }
 }
@@ -49,9 +54,25 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
+/// The comment is at the end of the file, after its length.
+fn is_own_zip(mut file: File) -> io::Result<bool> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(HEAD)))?;
+    let mut tail = Vec::new();
+    file.take(HEAD).read_to_end(&mut tail)?;
+    let ends_with_comment = |record: &[u8]| {
+        let comment = &record[ZIP_END..];
+        record.starts_with(b"PK\x05\x06")
+            && record[ZIP_END - 2..ZIP_END] == (comment.len() as u16).to_le_bytes()
+            && comment.starts_with(b"flowmask ")
+    };
+    let last = tail.len().saturating_sub(ZIP_END);
+    Ok((0..last).any(|start| ends_with_comment(&tail[start..])))
+}
+
 #[cfg(feature = "files")]
 fn is_own_tiff(mut file: File) -> bool {
-    use std::io::{BufReader, Seek};
+    use std::io::BufReader;
     let software = || {
         file.rewind().ok()?;
         let mut decoder = tiff::decoder::Decoder::new(BufReader::new(file)).ok()?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Group;
 use crate::mark::is_own;
 use crate::{Error, Result, regular};
 
@@ -24,12 +25,13 @@ use crate::{Error, Result, regular};
 pub struct Destination {
     path: PathBuf,
     overwrite: bool,
+    group: Option<Group>,
 }
 
 impl Destination {
     /// The file at `path`, which replaces any file that is there.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Destination { path: path.into(), overwrite: true }
+        Destination { path: path.into(), overwrite: true, group: None }
     }
 
     /// Whether the output replaces any file. With `false` it replaces only a file that flowmask wrote, by
@@ -37,6 +39,12 @@ impl Destination {
     /// computed.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
+        self
+    }
+
+    /// Makes the output one of `group`: it gets its name when that is placed.
+    pub fn group(mut self, group: &Group) -> Self {
+        self.group = Some(group.clone());
         self
     }
 
@@ -67,6 +75,11 @@ impl Destination {
             Err(error) if !matches!(error.kind(), InvalidInput | NotFound) => Error::read(&self.path, error),
             _ => Error::Exists { path: self.path.clone() },
         }
+    }
+
+    /// The group, which the destination then does not belong to any more.
+    pub(super) fn take_group(&mut self) -> Option<Group> {
+        self.group.take()
     }
 
     /// Whether any file may be replaced.

@@ -1,6 +1,7 @@
 //! Writes files as a whole or not at all.
 
 mod destination;
+mod group;
 mod temporary;
 
 use std::fs::File;
@@ -8,6 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 pub use destination::Destination;
+pub use group::Group;
 pub(crate) use temporary::together;
 pub use temporary::{Discarded, discard_unfinished};
 
@@ -25,7 +27,15 @@ pub(crate) fn write_atomic(
     to: impl Into<Destination>,
     content: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
 ) -> Result<()> {
-    Written::new(to, content)?.place()
+    let mut written = Written::new(to, content)?;
+    // Else the group would hold itself, and never be dropped.
+    match written.to.take_group() {
+        Some(group) => {
+            group.add(written);
+            Ok(())
+        }
+        None => written.place(),
+    }
 }
 
 /// A complete output that still has a temporary name.

@@ -39,8 +39,18 @@ pub fn find_some(inputs: &[PathBuf], args: &args::Input) -> anyhow::Result<Found
 }
 
 /// Lists the label files that the inputs stand for. To find none is an error.
-pub fn find_labels(args: &args::Stitch) -> anyhow::Result<Found> {
+pub fn find_labels(args: &args::Labels) -> anyhow::Result<Found> {
     some(&args.inputs, Choice { labels: true, suffix: args.img_filter.as_deref(), recursive: args.recursive })
+}
+
+/// The images of a folder, without the outputs of flowmask and cellpose.
+pub fn images_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    Ok(folder(dir)?.into_iter().filter(|path| kinds::of(path) == Kind::Image).collect())
+}
+
+/// The folders in a folder, except hidden ones.
+pub fn folders_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    Ok(folder(dir)?.into_iter().filter(|path| path.is_dir() && !kinds::stem(path).starts_with('.')).collect())
 }
 
 fn some(inputs: &[PathBuf], choice: Choice) -> anyhow::Result<Found> {

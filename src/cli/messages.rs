@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -11,15 +12,18 @@ use flowmask::image::{Layout, Note};
 use flowmask::text::{self, printable};
 use flowmask::{Diameter, Error, Stack};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::args::{self, Wanted};
+use super::flags;
 use super::outputs::Names;
-use super::{args, flags};
+use super::record::Record;
 
 /// The result of one image, for its line.
 pub struct Done {
     pub names: Names,
-    pub cells: usize,
+    /// `None` if only maps were wanted.
+    pub cells: Option<usize>,
     /// The number of the image, if its file has several.
     pub series: Option<usize>,
     pub planes: usize,
@@ -31,7 +35,31 @@ pub struct Done {
     pub diameter: f64,
     /// Where it is from: the option, the model or an estimate.
     pub diameter_from: Diameter,
-    pub time: Duration,
+    /// How many images the file has.
+    pub images: usize,
+    /// How many times larger the network saw the image.
+    pub scale: f64,
+    pub stages: Stages,
+}
+
+/// How long an image took: to be read, to be segmented, and to be stitched and written.
+#[derive(Clone, Copy, Default)]
+pub struct Stages {
+    pub read: Duration,
+    pub segment: Duration,
+    pub write: Duration,
+}
+
+impl Stages {
+    fn sum(self) -> f64 {
+        (self.read + self.segment + self.write).as_secs_f64()
+    }
+
+    fn json(self) -> Value {
+        let [read, segment, write] =
+            [self.read, self.segment, self.write].map(|time| round(time.as_secs_f64()));
+        json!({ "read": read, "segment": segment, "write": write })
+    }
 }
 
 /// What is printed for each image.
@@ -51,6 +79,8 @@ pub struct Messages {
     /// Where the bar was when the run began that reports its progress itself.
     start: Option<u64>,
     failed: bool,
+    /// What becomes of each image is written here too.
+    record: Option<Mutex<Record>>,
 }
 
 /// The length of the bar for one image.
@@ -94,7 +124,7 @@ impl Messages {
             bar.set_style(style.with_key("images", images).with_key("rate", rate));
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Messages { style, verbose: false, bar, start: None, failed: false }
+        Messages { style, verbose: false, bar, start: None, failed: false, record: None }
     }
 
     pub fn begin(&self, input: &Path) {
@@ -122,7 +152,21 @@ impl Messages {
         }
     }
 
+    /// Also keeps what becomes of each image.
+    pub fn recorded(self, record: Option<Record>) -> Self {
+        Messages { record: record.map(Mutex::new), ..self }
+    }
+
+    fn record(&self, image: &Value) -> anyhow::Result<()> {
+        let record = self.record.as_ref().map(|record| record.lock().unwrap_or_else(|e| e.into_inner()));
+        record.map_or(Ok(()), |mut record| record.add(image))
+    }
+
     pub fn done(&self, input: &Path, done: &Done) -> anyhow::Result<()> {
+        if self.record.is_some() {
+            let status = json!({ "status": "done", "images": done.images });
+            self.record(&joined(to_json(input, done), status))?;
+        }
         self.result(|| summary(input, done), || to_json(input, done))
     }
 
@@ -178,6 +222,7 @@ impl Messages {
             self.bar.inc(IMAGE);
         }
         let message = about(input, error);
+        self.record(&json!({ "input": name(input), "status": "failed", "error": message }))?;
         self.bar.suspend(|| notice(&message));
         match self.style {
             Style::Json => self.print(&json!({ "input": name(input), "error": message }).to_string()),
@@ -187,6 +232,11 @@ impl Messages {
 
     pub fn finish(self) -> ExitCode {
         self.bar.finish_and_clear();
+        let record = self.record.map(|record| record.into_inner().unwrap_or_else(|e| e.into_inner()));
+        if let Some(Err(error)) = record.map(Record::finish) {
+            notice(&error.to_string());
+            return ExitCode::from(1);
+        }
         ExitCode::from(u8::from(self.failed))
     }
 
@@ -254,8 +304,9 @@ pub fn several(count: usize, noun: &str) -> String {
 }
 
 fn summary(input: &Path, done: &Done) -> String {
-    let (input, masks) = (input.display(), done.names.masks.display());
-    format!("{:5} cells  {:.2} s  {input} -> {masks}", done.cells, done.time.as_secs_f64())
+    let (input, masks) = (input.display(), done.names.first().display());
+    let found = done.cells.map_or("maps       ".into(), |cells| format!("{cells:5} cells"));
+    format!("{found}  {:.2} s  {input} -> {masks}", done.stages.sum())
 }
 
 /// What the JSON of an image and of a label file have in common: the file and its axes.
@@ -277,6 +328,13 @@ pub fn of_file(input: &Path, layout: &Layout, notes: &[Note], [height, width]: [
     })
 }
 
+/// The files of each kind of output.
+pub fn outputs(names: &Names) -> Value {
+    let files = |kind| Value::from(names.of(kind).map(name).collect::<Vec<_>>());
+    let kinds = names.kinds().into_iter().map(|kind| (kind.name(), files(kind)));
+    kinds.collect::<Map<_, _>>().into()
+}
+
 /// One object of two, with the keys of both.
 pub fn joined(mut one: Value, other: Value) -> Value {
     if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
@@ -294,8 +352,9 @@ fn to_json(input: &Path, done: &Done) -> Value {
     let file = of_file(input, &done.layout, &done.notes, [done.height, done.width]);
     let found = json!({
         "series": done.series,
-        "masks": name(&done.names.masks),
-        "overlays": done.names.overlays.iter().map(|path: &PathBuf| name(path)).collect::<Vec<_>>(),
+        "masks": done.names.masks().map(name),
+        "overlays": done.names.of(Wanted::Overlay).map(name).collect::<Vec<_>>(),
+        "outputs": outputs(&done.names),
         "cells": done.cells,
         "planes": done.planes,
         "diameter": round(done.diameter),
@@ -304,7 +363,9 @@ fn to_json(input: &Path, done: &Done) -> Value {
             Diameter::Pixels(_) | Diameter::Scale(_) => "option",
             Diameter::Auto => "estimate",
         },
-        "seconds": round(done.time.as_secs_f64()),
+        "scale": round(done.scale),
+        "seconds": round(done.stages.sum()),
+        "stages": done.stages.json(),
     });
     joined(file, found)
 }

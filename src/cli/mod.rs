@@ -2,12 +2,15 @@
 //! `inputs`, `outputs`), one file for each sub-command, and everything that is printed (`messages`, `flags`).
 
 mod args;
+mod cellpose;
+mod cells;
 mod compared;
 mod config;
 mod convert;
 #[cfg(feature = "cuda")]
 mod devices;
 mod evaluate;
+mod export;
 mod flags;
 mod generate;
 mod inputs;
@@ -24,6 +27,7 @@ mod pattern;
 mod plots;
 #[cfg(feature = "pull")]
 mod pull;
+mod record;
 mod reports;
 mod restore;
 mod segment;
@@ -70,6 +74,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Segment(args) => segment::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Stitch(args) => stitch::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Cellpose(args) => cellpose::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Styles(args) => styles::run(args),
         Command::Models(args) => models::run(args),

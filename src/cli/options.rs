@@ -7,7 +7,8 @@ use flowmask::{
     output,
 };
 
-use super::{args, messages};
+use super::args::{self, Wanted};
+use super::messages;
 
 impl args::Segment {
     /// The options, with every range checked.
@@ -27,10 +28,17 @@ impl args::Segment {
             .flow3d_smooth(self.volumes.flow3d_smooth.unwrap_or_default())
             .flow3d_threshold(cells.flow_threshold.filter(|_| self.volumes.do_3d).unwrap_or(0.0))
             .compat(args::Compat::of_library(cells.compat));
-        // Only the masks are written.
-        let options = options.flows(false);
         options.check()?;
         Ok(options)
+    }
+}
+
+impl Wanted {
+    /// The options for these outputs: only what they take is computed.
+    pub fn options(all: &[Wanted], options: Options) -> Options {
+        options
+            .flows(all.iter().any(|kind| kind.is_of_flows()))
+            .compute_masks(all.iter().any(|kind| !kind.is_of_maps() || *kind == Wanted::Seg))
     }
 }
 
@@ -162,6 +170,15 @@ impl args::StackFormat {
     }
 }
 
+impl args::Labels {
+    /// How the files are read.
+    pub fn read_options(&self) -> flowmask::Result<ReadOptions> {
+        let read = ReadOptions::default().axes(self.axes.clone()).z_axis(self.z_axis).memory(self.memory);
+        read.check()?;
+        Ok(read)
+    }
+}
+
 impl args::Format {
     /// The format in the library, and the extension of its files.
     pub fn of_library(self) -> (output::Format, &'static str) {
@@ -190,7 +207,7 @@ mod tests {
 
     #[test]
     fn no_flags_are_the_defaults_of_the_library() {
-        assert_eq!(options("").unwrap(), Options::default().flows(false));
+        assert_eq!(options("").unwrap(), Options::default());
     }
 
     #[test]
@@ -231,8 +248,7 @@ mod tests {
             .tile_overlap(0.25)
             .bsize(256)
             .compat(Compat::V3_1_1)
-            .memory(Some(2_000_000_000))
-            .flows(false);
+            .memory(Some(2_000_000_000));
         assert_eq!(options(flags).unwrap(), wanted);
         assert_eq!(options("--no-interp").unwrap().sampling, Sampling::Nearest);
         assert!(!options("--no-norm").unwrap().normalize.enabled);

@@ -28,7 +28,6 @@ use Answer::{Gpu, GpuNumber, Input, No, Same, Words};
 
 const TRAINING: Answer =
     No("training is not there yet; --model FILE takes a network that cellpose 1 to 3 has trained");
-const FOLDERS: Answer = No("all outputs of a run go into one folder; write -o DIR to name it");
 
 /// All flags of the original's, and of version 4 those that are new, in the order of its `cli.py`.
 const FLAGS: [(&str, Answer); 68] = [
@@ -71,19 +70,16 @@ const FLAGS: [(&str, Answer); 68] = [
     ("augment", Same),
     ("save_png", Words(&["--format", "png"])),
     ("save_tif", Words(&["--format", "tif"])),
-    ("output_name", No("label files are named NAME_masks; write -o DIR to keep them apart")),
-    // Only the original writes a `_seg.npy` unless it is told not to.
+    ("output_name", Same),
+    // Only the original and `flowmask cellpose` write a `_seg.npy` unless they are told not to.
     ("no_npy", Words(&[])),
     ("savedir", Same),
-    ("dir_above", FOLDERS),
-    ("in_folders", FOLDERS),
-    ("save_flows", No("files of flows are not there yet; the library and the C interface return flows")),
+    ("dir_above", Same),
+    ("in_folders", Same),
+    ("save_flows", No("write --outputs masks,flows, or `flowmask cellpose` in place of `flowmask segment`")),
     ("save_outlines", Words(&["--overlay"])),
-    ("save_rois", No("ImageJ's ROI files are not there yet; ImageJ and QuPath make ROIs of a label file")),
-    (
-        "save_txt",
-        No("text files of outlines are not there yet; write --overlay for a picture of the outlines"),
-    ),
+    ("save_rois", No("write --outputs masks,rois, or `flowmask cellpose` in place of `flowmask segment`")),
+    ("save_txt", No("write --outputs masks,outlines, or `flowmask cellpose` in place of `flowmask segment`")),
     ("save_mpl", No("there is no figure of all steps; write --overlay for a picture of the outlines")),
     ("train", TRAINING),
     ("train_size", TRAINING),

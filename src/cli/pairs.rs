@@ -108,6 +108,13 @@ fn alone(path: &Path, what: &str, dir: &Path) -> String {
     format!("{}: no {what} with this name in {}", path.display(), dir.display())
 }
 
+/// The name of the image that a label file belongs to: that of the file without one of [`SUFFIXES`].
+pub fn image_name(labels: &Path) -> String {
+    let stem = stem(labels);
+    let short = SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(suffix)).filter(|name| !name.is_empty());
+    short.map_or(stem.clone(), String::from)
+}
+
 /// Whether the name of a file ends as those of label images do.
 pub fn is_named_labels(path: &Path) -> bool {
     SUFFIXES.iter().any(|suffix| stem(path).ends_with(suffix))

@@ -154,8 +154,8 @@ impl Run<'_> {
     }
 }
 
-/// The size of the pixels of an image that may have become larger.
-fn pixel_size(pixel: PixelSize, from: Option<(usize, usize)>, to: Option<(usize, usize)>) -> PixelSize {
+/// The size of the pixels of an image that may have another size now.
+pub fn pixel_size(pixel: PixelSize, from: Option<(usize, usize)>, to: Option<(usize, usize)>) -> PixelSize {
     let (Some(from), Some(to)) = (from, to) else { return pixel };
     let y = pixel.y.map(|y| y * from.0 as f64 / to.0 as f64);
     let x = pixel.x.map(|x| x * from.1 as f64 / to.1 as f64);

@@ -3,22 +3,25 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use flowmask::image::{Layout, Note, ReadOptions};
-use flowmask::{Diameter, Error, Image, Model, Options, Segmentation, Stack, Stitching, image, output};
-use ndarray::ArrayView2;
+use flowmask::{Diameter, Error, Image, Model, Options, Stack, Stitching, image};
 
+mod many;
 mod restored;
 mod volumes;
+mod write;
 
-use super::args;
+use super::args::{self, Wanted};
+use super::cellpose::Original;
+use super::cells::Writer;
 use super::inputs;
-use super::messages::{Done, Messages};
+use super::messages::Messages;
 use super::outputs::{Names, Outputs, of_series};
+use super::record::Record;
 use super::restore;
 use super::stitch;
 use super::verbose;
@@ -27,7 +30,16 @@ pub use volumes::in_volume;
 
 /// Checks everything that does not depend on an image, then segments the images.
 pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
-    let options = args.options()?;
+    run_as(args, None)
+}
+
+/// The same, with the outputs of the original.
+pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Result<ExitCode> {
+    let wanted = original.as_ref().map_or_else(|| args.output.wanted(), Original::wanted);
+    let options = Wanted::options(&wanted, args.options()?);
+    if args.volumes.do_3d && args.cells.no_resample && wanted.iter().any(|kind| kind.is_of_maps()) {
+        bail!("--no-resample: with --do-3d, flows, prob and seg are written at the size of the volume only");
+    }
     let restoring = Restoring::of(args, &options)?;
     let options = restoring.as_ref().map_or(options, Restoring::options);
     // As in the original, planes that are one volume are not stitched.
@@ -46,9 +58,14 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     if let Some(dir) = &args.output.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
-    let (format, _) = args.output.format.of_library();
-    let mut outputs = Outputs::new(&args.output, &inputs.images).below(inputs.below);
-    let mut messages = Messages::new(&args.output, inputs.images.len() + inputs.failed.len());
+    let writer = Writer::new(&args.output);
+    let mut outputs =
+        Outputs::new(&args.output, &inputs.images).below(inputs.below).named_by(original.clone());
+    let shard = |&(place, _): &(usize, PathBuf)| args.many.shard.is_none_or(|shard| shard.has(place));
+    let images = inputs.images.into_iter().enumerate().filter(shard).map(|(_, image)| image);
+    let (record, finished) = Record::begin(args, segmenter.model())?;
+    let images: Vec<PathBuf> = images.filter(|image| !finished.has(image)).collect();
+    let mut messages = Messages::new(&args.output, images.len() + inputs.failed.len()).recorded(record);
     if args.output.verbose {
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
     }
@@ -59,15 +76,15 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     }
     // In the order of the inputs, so that the first of two images with the same output gets it.
     let mut files = Vec::new();
-    for image in inputs.images {
+    for image in images {
         if let Some(masks) = args.output.skip_existing.then(|| outputs.existing(&image)).flatten() {
             messages.skipped(&image, &masks)?;
             continue;
         }
-        match outputs.masks(&image) {
-            Ok(masks) => {
+        match outputs.of_all(&image) {
+            Ok(names) => {
                 let (number, parts) = (files.len(), OnceLock::new());
-                files.push(File { number, image, masks, parts, loading: Mutex::default() });
+                files.push(File { number, image, names, parts, loading: Mutex::default() });
             }
             Err(error) => messages.failed(&image, &error)?,
         }
@@ -75,14 +92,16 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
     let run = Run {
         files,
         read,
+        diam_mean: segmenter.model().diam_mean().into(),
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
         restoring,
         stitching,
-        format,
+        writer,
+        original,
+        channels: [args.input.chan, args.input.chan2],
         outputs: Mutex::new(outputs),
         messages: Mutex::new(messages),
-        fault: Mutex::default(),
     };
     if args.volumes.do_3d {
         volumes::run(&run, &segmenter, &options)?;
@@ -93,27 +112,8 @@ pub fn run(args: &args::Segment) -> anyhow::Result<ExitCode> {
         restored::run(&run, &segmenter, &options)?;
         return Ok(run.finish());
     }
-    let stop = AtomicBool::new(false);
-    let loads = run.files.iter().map(|file| || run.load(file));
-    let mut progress = |images| {
-        lock(&run.messages).progress(images);
-        !stop.load(Ordering::Relaxed)
-    };
     let options = run.stitching.as_ref().map_or(options, Stitching::options);
-    let segmented = segmenter.segment_many_with_progress(loads, &options, &mut progress, |i, found| {
-        match run.done(&run.files[i], found) {
-            Ok(written) => written.into_iter().for_each(|found| segmenter.recycle(found)),
-            Err(error) => {
-                // Nothing can be printed. Errors of an image are printed, and the next go on.
-                lock(&run.fault).get_or_insert(error);
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    });
-    if let Some(error) = lock(&run.fault).take() {
-        return Err(error);
-    }
-    segmented?;
+    many::run(&run, &segmenter, &options)?;
     Ok(run.finish())
 }
 
@@ -124,7 +124,8 @@ const RESTORED: f64 = 0.5;
 struct File {
     number: usize,
     image: PathBuf,
-    masks: PathBuf,
+    /// The outputs that have all its planes.
+    names: Names,
     /// Known when the file was read.
     parts: OnceLock<Vec<Part>>,
     /// How long it took to load.
@@ -164,49 +165,25 @@ struct Part {
 struct Run {
     files: Vec<File>,
     read: ReadOptions,
+    /// The diameter of cells that the network was trained for.
+    diam_mean: f64,
     /// With `--verbose`: what the tiles depend on.
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
     restoring: Option<Restoring>,
     stitching: Option<Stitching>,
-    format: output::Format,
+    writer: Writer,
+    /// The rules of the original on what is written, if they hold.
+    original: Option<Original>,
+    /// The channels of the cells and of the nuclei.
+    channels: [usize; 2],
     outputs: Mutex<Outputs>,
     messages: Mutex<Messages>,
-    /// The error that stopped the run.
-    fault: Mutex<Option<anyhow::Error>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
-/// What was found in an image of a file.
-struct Found<'a> {
-    /// The labels of each plane.
-    masks: Vec<ArrayView2<'a, u32>>,
-    cells: usize,
-    /// How many planes have the same labels for the same cells.
-    together: usize,
-    /// The mean of the planes, in pixels.
-    diameter: f64,
-    segmenting: Duration,
-    /// With `--verbose`: how it was cut.
-    about: Option<String>,
-}
-
-impl<'a> Found<'a> {
-    /// Of planes that were segmented one by one.
-    fn of_planes(planes: &[Image], found: &'a [Segmentation], verbose: Option<&(f32, Options)>) -> Self {
-        Found {
-            masks: found.iter().map(|found| found.masks.view()).collect(),
-            cells: found.iter().map(Segmentation::cells).sum(),
-            together: 1,
-            diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
-            segmenting: Duration::from_secs_f64(found.iter().map(|found| found.seconds).sum()),
-            about: verbose.map(|(diam_mean, options)| verbose::image(planes, found, *diam_mean, options)),
-        }
-    }
 }
 
 /// The planes of all volumes of a stack, as they are segmented.
@@ -249,9 +226,14 @@ impl Run {
             let mut part = std::mem::take(&mut stack.planes);
             // Before the planes are segmented, since a name may be in the way of another file.
             let names = self.names(file, stack.series, part.len())?;
-            self.format.check(&names.masks, part.len())?;
+            match &self.original {
+                Some(original) => original.check(part.len())?,
+                None => names.masks().map_or(Ok(()), |masks| self.writer.format.check(masks, part.len()))?,
+            }
             let (mut depth, mut originals, mut size) = (None, Vec::new(), None);
-            if !names.overlays.is_empty() && (self.restoring.is_some() || self.stitching.is_some()) {
+            if names.kinds().into_iter().any(Wanted::is_of_pixels)
+                && (self.restoring.is_some() || self.stitching.is_some())
+            {
                 originals = part.clone();
             }
             if let Some(restoring) = &self.restoring {
@@ -284,98 +266,15 @@ impl Run {
     /// The outputs of an image. That of a file with several has its number in the names.
     fn names(&self, file: &File, series: Option<usize>, planes: usize) -> anyhow::Result<Names> {
         let mut outputs = lock(&self.outputs);
-        let Some(series) = series else {
-            return Ok(Names { masks: file.masks.clone(), overlays: outputs.overlays(&file.image, planes)? });
-        };
-        let image = of_series(&file.image, series);
-        Ok(Names { masks: outputs.masks(&image)?, overlays: outputs.overlays(&image, planes)? })
-    }
-
-    /// Writes the outputs of a file, or prints why there are none. Returns what is not needed any more. An error, which
-    /// stops the run, is one of printing.
-    fn done(
-        &self,
-        file: &File,
-        found: anyhow::Result<(Vec<Image>, Vec<Segmentation>)>,
-    ) -> anyhow::Result<Vec<Segmentation>> {
-        let (all_planes, mut all_found) = match found {
-            Ok(found) => found,
-            Err(error) => {
-                lock(&self.messages).failed(&file.image, &file.guessed(error))?;
-                return Ok(Vec::new());
+        let (image, mut names) = match series {
+            None => (file.image.clone(), file.names.clone()),
+            Some(number) => {
+                let image = of_series(&file.image, number);
+                let names = outputs.of_all(&image)?;
+                (image, names)
             }
         };
-        let (mut planes, mut found) = (&all_planes[..], &mut all_found[..]);
-        for part in file.parts.get().into_iter().flatten() {
-            let (own, others) = planes.split_at(part.planes.min(planes.len()));
-            let (own_found, other_found) = found.split_at_mut(own.len().min(found.len()));
-            match self.stitched(file, part, own, own_found) {
-                Ok(done) => lock(&self.messages).done(&file.image, &done)?,
-                Err(error) => lock(&self.messages).failed(&file.image, &error)?,
-            }
-            (planes, found) = (others, other_found);
-        }
-        Ok(all_found)
-    }
-
-    /// Joins the masks of the planes of each volume, if that is wanted, and writes the outputs of an image.
-    fn stitched(
-        &self,
-        file: &File,
-        part: &Part,
-        planes: &[Image],
-        found: &mut [Segmentation],
-    ) -> anyhow::Result<Done> {
-        let start = Instant::now();
-        let mut cells = None;
-        if let (Some(stitching), Some(depth)) = (&self.stitching, part.depth) {
-            let volumes = found.chunks_mut(depth).map(|volume| stitching.finish(volume));
-            cells = Some(volumes.sum::<Result<u32, _>>()? as usize);
-        }
-        let mut found = Found::of_planes(planes, found, self.verbose.as_ref());
-        found.cells = cells.unwrap_or(found.cells);
-        found.together = part.depth.unwrap_or(1);
-        self.write(file, part, planes, found, start)
-    }
-
-    fn write(
-        &self,
-        file: &File,
-        part: &Part,
-        planes: &[Image],
-        found: Found,
-        start: Instant,
-    ) -> anyhow::Result<Done> {
-        let Part { names, stack, .. } = part;
-        let shown = if part.originals.is_empty() { planes } else { &part.originals };
-        let to = |path| lock(&self.outputs).destination(path);
-        let resized;
-        let Found { mut masks, mut cells, together, mut diameter, segmenting, about } = found;
-        if let Some(size) = part.size {
-            (resized, cells) = restored::at_size(&masks, size, together);
-            masks = resized.iter().map(|plane| plane.view()).collect();
-            diameter /= self.restoring.as_ref().map_or(1.0, Restoring::ratio);
-        }
-        output::save_labels_as(to(&names.masks)?, &masks, self.format, &stack.layout)?;
-        for ((path, plane), masks) in names.overlays.iter().zip(shown).zip(masks) {
-            output::save_overlay(to(path)?, plane, masks)?;
-        }
-        if let Some(about) = about {
-            lock(&self.messages).note(&format!("{}: {about}", file.image.display()));
-        }
-        let (height, width) = part.size.or(planes.first().map(Image::size)).unwrap_or_default();
-        Ok(Done {
-            names: names.clone(),
-            cells,
-            series: stack.series,
-            planes: planes.len(),
-            layout: stack.layout.clone(),
-            notes: stack.notes.clone(),
-            height,
-            width,
-            diameter,
-            diameter_from: self.diameter,
-            time: *lock(&file.loading) + segmenting + start.elapsed(),
-        })
+        outputs.of_planes(&image, planes, &mut names)?;
+        Ok(names)
     }
 }

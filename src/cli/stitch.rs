@@ -19,9 +19,8 @@ use super::{args, inputs};
 /// Checks everything that does not depend on a file, then stitches the files.
 pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
     Stitching::new(args.stitch_threshold, &Options::default())?;
-    let read = ReadOptions::default().axes(args.axes.clone()).z_axis(args.z_axis).memory(args.memory);
-    read.check()?;
-    let inputs = inputs::find_labels(args)?;
+    let read = args.labels.read_options()?;
+    let inputs = inputs::find_labels(&args.labels)?;
     if let Some(dir) = &args.dir {
         fs::create_dir_all(dir).map_err(|e| anyhow!("cannot create the folder {}: {e}", dir.display()))?;
     }
@@ -32,8 +31,8 @@ pub fn run(args: &args::Stitch) -> anyhow::Result<ExitCode> {
     }
     for input in inputs.images {
         messages.begin(&input);
-        let done = outputs.masks(&input).and_then(|output| {
-            let to = outputs.destination(&output)?;
+        let done = outputs.of_all(&input).and_then(|names| {
+            let to = outputs.destination(names.first())?;
             one(args, &read, (&input, to), &messages)
         });
         match done {
@@ -72,7 +71,7 @@ fn one(
     let mut planes: Vec<_> =
         stack.labels.outer_iter_mut().flat_map(|volume| volume.into_outer_iter_mut()).collect();
     for volume in planes.chunks_mut(depth) {
-        cells += match stitch_within(volume, args.stitch_threshold, compat, args.memory)? {
+        cells += match stitch_within(volume, args.stitch_threshold, compat, args.labels.memory)? {
             cells if min_size == 0 => cells,
             _ => drop_small(volume, min_size),
         };

@@ -50,7 +50,7 @@ pub fn argument(error: &clap::Error) -> Option<&str> {
 }
 
 /// Clap's error in one line.
-fn sentence(error: &clap::Error, words: &[OsString]) -> String {
+pub fn sentence(error: &clap::Error, words: &[OsString]) -> String {
     let unknown = (error.kind() == ErrorKind::UnknownArgument).then(|| argument(error)).flatten();
     if let Some(sentence) = unknown.and_then(original::sentence) {
         return sentence;

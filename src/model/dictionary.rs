@@ -1,8 +1,12 @@
 //! Dictionaries that `np.save` pickles into an NPY file, such as size models and `_seg.npy` of the original.
 
+mod write;
+
 use std::borrow::Cow;
 
-use super::pickle::{self, Pickle, Value, Writer};
+pub(crate) use write::Writer;
+
+use super::pickle::{self, Pickle, Value};
 use crate::npy::Array;
 
 const ARRAY: &[&str] = &["numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"];
@@ -115,39 +119,6 @@ impl<'a> Dictionary<'a> {
             _ => None,
         }
     }
-}
-
-/// Writes a file from which `np.load(file, allow_pickle=True).item()` reads a dictionary of arrays and numbers.
-pub(super) fn write(arrays: &[(&str, &[f64])], numbers: &[(&str, f64)]) -> Vec<u8> {
-    // Protocol 3 is the first with bytes. NumPy finds `numpy.core` both before and after version 2.0.
-    let mut pickle = Writer::new(3);
-    begin_array(&mut pickle, &[], "O8", "|");
-    pickle.raw(b"](}(");
-    for (key, values) in arrays {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        pickle.text(key);
-        begin_array(&mut pickle, &[values.len()], "f8", "<");
-        pickle.bytes(&bytes).raw(b"tb");
-    }
-    for &(key, value) in numbers {
-        pickle.text(key).float(value);
-    }
-    pickle.raw(b"uetb");
-
-    let mut header = b"\x93NUMPY\x01\0\x76\0{'descr': '|O', 'fortran_order': False, 'shape': (), }".to_vec();
-    header.resize(127, b' ');
-    header.push(b'\n');
-    [header, pickle.finish()].concat()
-}
-
-/// Writes `_reconstruct(ndarray, (0,), b"b")` and its state up to the data: `(1, shape, dtype, False, `.
-fn begin_array(pickle: &mut Writer, shape: &[usize], dtype: &str, order: &str) {
-    pickle.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray");
-    pickle.tuple(&[0]).bytes(b"b").raw(b"\x87R(").integer(1).tuple(shape);
-    pickle.global("numpy", "dtype").text(dtype).raw(b"\x89\x88\x87R(").integer(3).text(order);
-    // There are no subtype, names or fields; -1 means the type's own size and alignment; flags of 63 mark objects.
-    let flags = if dtype == "O8" { 63 } else { 0 };
-    pickle.raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff").integer(flags).raw(b"tb\x89");
 }
 
 #[cfg(test)]

@@ -55,6 +55,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// The SHA-256 of the model's file, in hexadecimal digits. A size model that is a file of its own does not count.
+    pub fn sha256(&self) -> String {
+        hashes::of(&self.file.0)
+    }
+
     /// Loads a built-in model (`cyto`, `nuclei`), a model of the original (such as `cellpose:cyto3`, from the folder
     /// where the original keeps it), or the file with this path.
     ///

@@ -1,6 +1,7 @@
 //! The size model: a linear map from the style vector to the logarithm of the cells' diameter.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use super::dictionary;
 use super::tensors::{Tensor, Tensors};
@@ -117,10 +118,16 @@ impl SizeModel {
 
     /// The content of a file that the original can read.
     pub(super) fn to_npy(&self) -> Vec<u8> {
-        dictionary::write(
-            &[("A", &self.a), ("smean", &self.smean)],
-            &[("diam_mean", self.diam_mean), ("ymean", self.ymean)],
-        )
+        let write = || {
+            let mut file = dictionary::Writer::new(Vec::new())?;
+            for (key, values) in [("A", &self.a), ("smean", &self.smean)] {
+                file.key(key).array(&[values.len()], values.iter().copied())?;
+            }
+            file.key("diam_mean").float(self.diam_mean);
+            file.key("ymean").float(self.ymean);
+            file.finish()
+        };
+        write().unwrap_or_else(|e: io::Error| unreachable!("memory takes every byte: {e}"))
     }
 }
 

@@ -19,7 +19,7 @@ pub trait Number: Copy + sealed::Sealed {
     const KIND: &'static str;
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed: Sized {
         /// Reads the number from exactly its `bytes`.
         fn read(bytes: &[u8], big_endian: bool) -> Self;

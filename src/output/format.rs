@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 
-use super::labels;
+use super::{labels, planes};
 use crate::atomic::{Destination, write_atomic};
 use crate::image::{Axis, Layout};
 use crate::{Error, Result};
@@ -97,17 +97,7 @@ pub fn save_labels_as(
     layout: &Layout,
 ) -> Result<()> {
     let to = to.into();
-    let size = masks.first().map_or((0, 0), |plane| plane.dim());
-    if size.0 == 0 || size.1 == 0 {
-        return Err(Error::Image("no labels to write".into()));
-    }
-    if masks.iter().any(|plane| plane.dim() != size) {
-        return Err(Error::Image("planes of different sizes cannot be written to one file".into()));
-    }
-    if layout.planes() != Some(masks.len()) {
-        let reason = format!("{} planes do not fill the axes {}", masks.len(), layout.letters());
-        return Err(Error::Image(reason));
-    }
+    planes::check(masks, layout)?;
     format.check(to.path(), masks.len())?;
     let max_label = masks.iter().flatten().copied().max().unwrap_or(0);
     if format == Format::Png && max_label > u32::from(u16::MAX) {

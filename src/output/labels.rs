@@ -73,6 +73,26 @@ where
     Ok(())
 }
 
+/// Writes red, green and blue of 16 bits.
+pub(super) fn rgb_tif(
+    writer: impl Write + Seek,
+    (height, width): (usize, usize),
+    values: &[u16],
+) -> io::Result<()> {
+    let write = || {
+        let mut encoder =
+            TiffEncoder::new(writer)?.with_compression(Compression::Deflate(DeflateLevel::Fast));
+        let size = (u32::try_from(width)?, u32::try_from(height)?);
+        let mut page = encoder.new_image::<tiff::encoder::colortype::RGB16>(size.0, size.1)?;
+        page.encoder().write_tag(Tag::Software, SOFTWARE)?;
+        page.write_data(values)
+    };
+    write().map_err(|e| match e {
+        TiffError::IoError(e) => e,
+        e => io::Error::other(e),
+    })
+}
+
 /// Writes a 16-bit grey PNG. Labels must fit: [`super::save_labels`] checks it.
 pub(super) fn png(writer: impl Write, plane: ArrayView2<u32>) -> io::Result<()> {
     let bytes: Vec<u8> = plane.iter().flat_map(|&label| (label as u16).to_be_bytes()).collect();

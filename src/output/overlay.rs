@@ -11,20 +11,35 @@ use crate::{Error, Image, PixelType, Pixels, Result};
 ///
 /// One channel is shown in grey, two channels in green and magenta. Of three or more, the first three are shown in red,
 /// green and blue. In each channel the 1st percentile becomes black and the 99th white; 8-bit images with three or more
-/// channels have one range for all, so that a photograph keeps its colours. Images up to 1024 pixels are enlarged two to
-/// four times, so that outlines do not cover small cells. Cells with neighbouring numbers have different colours.
+/// channels have one range for all, so that a photograph keeps its colours. Cells with neighbouring numbers have different
+/// colours. The picture has the size of the image; [`save_overlay_scaled`] enlarges it.
 ///
 /// # Errors
 /// [`Error::Image`] when `masks` and the image differ in size, [`Error::Write`] when the file cannot be written,
 /// [`Error::Exists`] when one there must not be replaced.
 pub fn save_overlay(to: impl Into<Destination>, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
+    save_overlay_scaled(to, image, masks, 1)
+}
+
+/// Like [`save_overlay`], enlarged by `factor` (1 to 8), so that outlines do not cover small cells.
+///
+/// # Errors
+/// Those of [`save_overlay`]; [`Error::Option`] for another factor.
+pub fn save_overlay_scaled(
+    to: impl Into<Destination>,
+    image: &Image,
+    masks: ArrayView2<u32>,
+    factor: usize,
+) -> Result<()> {
+    if !(1..=8).contains(&factor) {
+        return Err(Error::option("overlay scale", "must be from 1 to 8"));
+    }
     let (height, width) = masks.dim();
     if image.size() != (height, width) {
         let sizes = format!("{height} by {width} instead of {} by {}", image.height(), image.width());
         return Err(Error::Image(format!("the labels have another size: {sizes}")));
     }
     let colors = colors(image);
-    let factor = factor(height, width);
     let large = (height * factor, width * factor);
     let masks = ndarray::Array2::from_shape_fn(large, |(y, x)| masks[(y / factor, x / factor)]);
     // In an enlarged image, an outline of two pixels is at most one pixel of the original wide.
@@ -42,9 +57,29 @@ pub fn save_overlay(to: impl Into<Destination>, image: &Image, masks: ArrayView2
     })
 }
 
-/// How many times an image is enlarged: at most four times, and to at most 2048 pixels in height and width.
-fn factor(height: usize, width: usize) -> usize {
-    (2048 / height.max(width)).clamp(1, 4)
+/// Writes red, green and blue, `[height, width, 3]`, as a PNG or, where the path ends in `.tif`, as a TIFF with 16 bits.
+///
+/// # Errors
+/// [`Error::Image`] when there are no pixels, [`Error::Write`] when the file cannot be written, [`Error::Exists`] when one
+/// there must not be replaced.
+pub fn save_colors(to: impl Into<Destination>, colors: ArrayView3<u8>) -> Result<()> {
+    let to = to.into();
+    let (height, width, channels) = colors.dim();
+    if colors.is_empty() || channels != 3 {
+        return Err(Error::Image(format!(
+            "{height} by {width} pixels of {channels} colours cannot be written"
+        )));
+    }
+    let size = (height, width);
+    if to.path().extension().is_some_and(|extension| extension == "tif") {
+        // The brightest of 8 bits is the brightest of 16.
+        let values: Vec<u16> = colors.iter().map(|&v| u16::from(v) * 257).collect();
+        return write_atomic(to, |writer| labels::rgb_tif(writer, size, &values));
+    }
+    let bytes: Vec<u8> = colors.iter().copied().collect();
+    write_atomic(to, |writer| {
+        labels::encode_png(writer, size, png::ColorType::Rgb, png::BitDepth::Eight, &bytes)
+    })
 }
 
 /// The image as red, green and blue, `[height, width, 3]`.
@@ -104,10 +139,10 @@ mod tests {
     use crate::image::read;
     use ndarray::{Array2, s};
 
-    fn overlay(image: &Image, masks: ArrayView2<u32>) -> Array3<u8> {
+    fn overlay(image: &Image, masks: ArrayView2<u32>, factor: usize) -> Array3<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("overlay.png");
-        save_overlay(&path, image, masks).unwrap();
+        save_overlay_scaled(&path, image, masks, factor).unwrap();
         match read(&path).unwrap().planes[0].pixels() {
             Pixels::U8(colors) => colors.clone(),
             other => panic!("{other:?}"),
@@ -121,7 +156,7 @@ mod tests {
         let mut masks = Array2::zeros((40, 1025));
         masks.slice_mut(s![10..20, 10..20]).fill(1);
         masks.slice_mut(s![10..20, 20..30]).fill(2);
-        let picture = overlay(&image, masks.view());
+        let picture = overlay(&image, masks.view(), 1);
         assert_eq!(picture.dim(), (40, 1025, 3));
         let edge = super::super::outlines(masks.view());
         for ((y, x), &label) in masks.indexed_iter() {
@@ -136,12 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn small_images_are_enlarged_and_odd_values_shown() {
+    fn pictures_are_enlarged_and_odd_values_shown() {
         let mut pixels = Array3::from_elem((5, 6, 2), 3.0_f32);
         pixels[(0, 0, 0)] = f32::NAN;
         pixels[(0, 1, 1)] = f32::INFINITY;
         let image = Image::from_channels(pixels.view()).unwrap();
-        let picture = overlay(&image, Array2::zeros((5, 6)).view());
+        let picture = overlay(&image, Array2::zeros((5, 6)).view(), 4);
         assert_eq!(picture.dim(), (20, 24, 3));
         // Channel 0 is green, channel 1 is red and blue.
         assert_eq!([0, 1, 2].map(|c| picture[(0, 4, c)]), [255, 0, 255]);

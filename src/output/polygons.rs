@@ -1,6 +1,8 @@
 //! The outlines of cells as polygons.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
+
+use super::starts::{Plane, Rows};
 
 /// A closed line between the pixels of one label and those of others.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,29 +30,35 @@ const STEPS: [[isize; 2]; 4] = [[1, 0], [0, 1], [-1, 0], [0, -1]];
 /// assert_eq!(polygons[0].points, [[1, 0], [3, 0], [3, 2], [1, 2]]);
 /// ```
 pub fn polygons(masks: ArrayView2<u32>) -> Vec<Polygon> {
+    let plane = Plane::new(&masks);
     // Every border runs along the top of at least one pixel. Tops that a traced border has passed are marked.
-    let mut passed = Array2::from_elem(masks.dim(), false);
+    let mut passed = vec![false; masks.len()];
     let mut found = Vec::new();
-    for ((y, x), &label) in masks.indexed_iter() {
-        let starts = label != 0 && (y == 0 || masks[(y - 1, x)] != label);
-        if starts && !passed[(y, x)] {
-            found.push(trace(masks, &mut passed, [x as isize, y as isize], label));
+    for start in plane.starts(starts_a_top) {
+        if !passed[start] {
+            found.push(trace(&plane, &mut passed, start));
         }
     }
     found
 }
 
-/// Traces a border, which starts at the upper left corner `start` of a pixel and goes to the right.
-fn trace(masks: ArrayView2<u32>, passed: &mut Array2<bool>, start: [isize; 2], label: u32) -> Polygon {
-    let is_in = |[x, y]: [isize; 2]| {
-        // A negative coordinate becomes a very large one, which is outside too.
-        masks.get((y as usize, x as usize)) == Some(&label)
-    };
+/// Whether the pixel belongs to a cell whose border runs along its top, and begins to do so there.
+fn starts_a_top(Rows { row, above }: &Rows, x: usize) -> bool {
+    let is_top = |x: usize| row[x] != 0 && above[x] != row[x];
+    is_top(x) && !(x > 0 && row[x - 1] == row[x] && is_top(x - 1))
+}
+
+/// Traces a border, which starts at the upper left corner of the pixel `first` and goes to the right.
+fn trace(plane: &Plane, passed: &mut [bool], first: usize) -> Polygon {
+    let label = plane.labels()[first];
+    let start = [first % plane.width, first / plane.width].map(|v| v as isize);
+    // A negative coordinate becomes a very large one, which is outside too.
+    let is_in = |at: [isize; 2]| plane.is_of(at.map(|v| v as usize), label);
     let (mut at, mut way, mut points) = (start, 0, Vec::new());
     loop {
         let [dx, dy] = STEPS[way];
         if way == 0 {
-            passed[(at[1] as usize, at[0] as usize)] = true;
+            passed[at[1] as usize * plane.width + at[0] as usize] = true;
         }
         at = [at[0] + dx, at[1] + dy];
         // The pixels ahead, to the right and to the left of the border.
@@ -77,7 +85,7 @@ fn trace(masks: ArrayView2<u32>, passed: &mut Array2<bool>, start: [isize; 2], l
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
+    use ndarray::{Array2, array};
 
     /// How often the border goes around the middle of each pixel, clockwise.
     fn windings(polygon: &Polygon, size: (usize, usize)) -> Array2<i32> {

@@ -21,7 +21,7 @@ fn flags_of_the_original_are_taken_or_answered() {
     for (flag, says) in [
         ("--train", "not there yet"),
         ("--look_one_level_down", "--recursive"),
-        ("--in_folders", "-o DIR"),
+        ("--save_rois", "--outputs masks,rois"),
         ("--save_tif --save_png", "--format"),
     ] {
         let said = refused(&scene, &format!("segment scans {flag}"));

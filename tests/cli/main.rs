@@ -2,6 +2,7 @@
 
 mod axes;
 mod bad;
+mod cellpose;
 mod devices;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -18,6 +19,7 @@ mod kept;
 mod killed;
 #[cfg(target_os = "linux")]
 mod memory;
+mod outputs;
 #[cfg(unix)]
 mod progress;
 mod pull;

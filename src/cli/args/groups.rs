@@ -181,35 +181,6 @@ pub struct Cells {
 }
 
 #[derive(Args)]
-#[command(next_help_heading = "Output")]
-pub struct Output {
-    /// Folder for the outputs, created if missing [default: beside each image]
-    #[arg(short = 'o', long = "output", alias = "savedir", value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// Format of the label image NAME_masks
-    #[arg(long, value_enum, default_value_t = Format::Tif, value_name = "FORMAT")]
-    pub format: Format,
-    /// Also write NAME_overlay.png, the image with the outlines of the cells
-    #[arg(long)]
-    pub overlay: bool,
-    /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Skip images whose outputs are all there already
-    #[arg(long, alias = "skip_existing")]
-    pub skip_existing: bool,
-    /// Print one line of JSON for each image
-    #[arg(long)]
-    pub json: bool,
-    /// Also print the model, the device and, for each image, its axes, scale and tiles
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub verbose: bool,
-    /// Print errors only
-    #[arg(short, long, conflicts_with = "json")]
-    pub quiet: bool,
-}
-
-#[derive(Args)]
 #[command(next_help_heading = "Speed")]
 pub struct Speed {
     /// Number of threads; 0 takes one for each core

@@ -2,6 +2,8 @@
 //! accepted too.
 
 mod groups;
+mod labels;
+mod outputs;
 mod restoration;
 mod steps;
 mod values;
@@ -13,9 +15,10 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
+pub use labels::{Export, Labels};
+pub use outputs::{Many, Output, Places, Wanted};
 pub use restoration::{Chan2, Restoration, Restore};
 pub use steps::{Steps, Together};
-use values::memory;
 pub use volumes::Volumes;
 
 const EXAMPLES: &str = "Examples:
@@ -61,6 +64,24 @@ Examples:
 
 Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
 
+const CELLPOSE: &str = "\
+Masks are those of cellpose 3.1.1, with its bugs (`flowmask segment --compat 3.1.1`). Files that are there are replaced, as by \
+cellpose. `flowmask segment` has more options and outputs.
+
+Example:
+  flowmask cellpose --dir scans --pretrained_model cyto3 --diameter 0 --save_tif --save_rois
+
+Exit codes: 0 all images are done, 1 some images failed, 2 nothing could be started.";
+
+const EXPORT: &str = "\
+Writes of label files what `flowmask segment --outputs` writes of images: NAME_overlay.png and so on, where NAME is that of \
+the label file without _masks, _labels or the like.
+
+Examples:
+  flowmask export results --outputs seg --images scans
+
+Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
+
 const RESTORE: &str = "\
 Writes NAME_restored.tif, with 32-bit floats: the channels that --chan and --chan2 choose, of each plane. Images keep their \
 size; networks whose names begin with upsample_ enlarge them. `flowmask segment --restore MODEL` restores and segments.
@@ -88,13 +109,19 @@ pub struct Cli {
 pub enum Command {
     /// Find the cells in images and write label images: 0 is background, cells are 1 to n
     #[command(after_help = EXAMPLES)]
-    Segment(Segment),
+    Segment(Box<Segment>),
     /// Remove noise or blur from images, or enlarge them, with a network of Cellpose 3
     #[command(after_help = RESTORE)]
     Restore(Restore),
     /// Join the masks of neighbouring planes in label files to cells of a volume
     #[command(after_help = STITCH)]
     Stitch(Stitch),
+    /// Write ROIs, polygons, outlines or overlays of label files
+    #[command(after_help = EXPORT)]
+    Export(Export),
+    /// Take the command line of `python -m cellpose` 3.1.1, and write the files that it writes
+    #[command(after_help = CELLPOSE)]
+    Cellpose(Box<super::cellpose::Cellpose>),
     /// Score label images against the truth: average precision, F1, AJI, boundaries and more
     #[command(after_help = EVALUATE)]
     Evaluate(Evaluate),
@@ -135,6 +162,8 @@ pub struct Segment {
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]
+    pub many: Many,
+    #[command(flatten)]
     pub speed: Speed,
     #[command(flatten)]
     pub config: Config,
@@ -142,22 +171,8 @@ pub struct Segment {
 
 #[derive(Args)]
 pub struct Stitch {
-    /// Label files (TIFF, NPY, or _seg.npy of Cellpose), folders, quoted patterns such as 'a/*_masks.tif', or - for a list on
-    /// standard input, with one name on each line
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
-    /// Take the label files of all folders below a folder too, except hidden ones
-    #[arg(short, long)]
-    pub recursive: bool,
-    /// Use only files whose name, without the extension, ends in SUFFIX
-    #[arg(long, alias = "img_filter", value_name = "SUFFIX", value_parser = utf8())]
-    pub img_filter: Option<String>,
-    /// What each axis of the files is, slowest first, such as ZYX or TZYX [default: what the file says]
-    #[arg(long, value_name = "LETTERS", conflicts_with = "z_axis")]
-    pub axes: Option<String>,
-    /// Axis of the depth, counted from 0, or from -1 at the end
-    #[arg(long, alias = "z_axis", value_name = "N", allow_negative_numbers = true)]
-    pub z_axis: Option<isize>,
+    #[command(flatten)]
+    pub labels: Labels,
     /// Join masks of neighbouring planes whose IoU is at least this, from 0 to 1
     #[arg(
         long,
@@ -188,9 +203,6 @@ pub struct Stitch {
     /// Replace any file; left out, only files that say that flowmask wrote them (NPY cannot) are replaced
     #[arg(long)]
     pub overwrite: bool,
-    /// The most memory for a file, for its labels and for stitching each, such as 4GB [default: what is free]
-    #[arg(long, value_parser = memory, value_name = "SIZE")]
-    pub memory: Option<u64>,
     /// Print one line of JSON for each file
     #[arg(long)]
     pub json: bool,

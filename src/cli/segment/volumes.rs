@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use flowmask::image::Layout;
 use flowmask::{Error, Image, Options, Segmenter, VolumeSegmentation};
+use ndarray::Axis;
 
-use super::{File, Found, Part, Run, lock};
+use super::write::Found;
+use super::{File, Part, Run, lock};
+use crate::cli::messages::Done;
 use crate::cli::verbose;
 
 /// Segments the volumes of all files. An error, which stops the run, is one of printing.
@@ -84,6 +87,14 @@ pub fn in_volume(error: Error, layout: &Layout, volume: usize) -> Error {
     Error::Image(if places.is_empty() { reason } else { format!("at {}: {reason}", places.join(", ")) })
 }
 
+/// A view of each plane, where there is one.
+fn planes_of<'a, V>(
+    places: &[(&usize, usize, &'a VolumeSegmentation)],
+    view: impl Fn(&'a VolumeSegmentation, usize) -> Option<V>,
+) -> Vec<V> {
+    places.iter().filter_map(|&(_, z, found)| view(found, z)).collect()
+}
+
 fn write(
     run: &Run,
     file: &File,
@@ -91,18 +102,28 @@ fn write(
     planes: &[Image],
     volumes: &[Volume],
     options: &Options,
-) -> anyhow::Result<super::Done> {
+) -> anyhow::Result<Done> {
     let start = Instant::now();
-    let mut masks: Vec<_> =
-        volumes.iter().flat_map(|(places, found)| places.iter().zip(found.masks.outer_iter())).collect();
-    masks.sort_by_key(|(place, _)| **place);
+    let mut places: Vec<_> = volumes
+        .iter()
+        .flat_map(|(places, found)| places.iter().enumerate().map(move |(z, place)| (place, z, found)))
+        .collect();
+    places.sort_by_key(|(place, ..)| **place);
     let about = run
         .verbose
         .as_ref()
         .map(|(diam_mean, _)| verbose::volumes(volumes.iter().map(|(_, found)| found), *diam_mean, options));
     let seconds = volumes.iter().map(|(_, found)| found.seconds).sum();
     let found = Found {
-        masks: masks.into_iter().map(|(_, plane)| plane).collect(),
+        masks: planes_of(&places, |found, z| {
+            (z < found.masks.dim().0).then(|| found.masks.index_axis(Axis(0), z))
+        }),
+        flows: planes_of(&places, |found, z| {
+            (z < found.flows.dim().1).then(|| found.flows.index_axis(Axis(1), z))
+        }),
+        cellprob: planes_of(&places, |found, z| {
+            (z < found.cellprob.dim().0).then(|| found.cellprob.index_axis(Axis(0), z))
+        }),
         cells: volumes.iter().map(|(_, found)| found.cells()).sum(),
         together: planes.len() / volumes.len().max(1),
         diameter: volumes.first().map_or(0.0, |(_, found)| found.diameter),

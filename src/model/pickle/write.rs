@@ -24,9 +24,17 @@ impl Writer {
         self.raw(b"X").raw(&(text.len() as u32).to_le_bytes()).raw(text.as_bytes())
     }
 
-    /// At most 4 GiB of bytes; needs protocol 3.
+    /// Bytes; needs protocol 3, and 4 for 4 GiB or more.
     pub(in crate::model) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.raw(b"B").raw(&(bytes.len() as u32).to_le_bytes()).raw(bytes)
+        self.bytes_begin(bytes.len()).raw(bytes)
+    }
+
+    /// What comes before so many bytes.
+    pub(in crate::model) fn bytes_begin(&mut self, length: usize) -> &mut Self {
+        match u32::try_from(length) {
+            Ok(length) => self.raw(b"B").raw(&length.to_le_bytes()),
+            Err(_) => self.raw(b"\x8e").raw(&(length as u64).to_le_bytes()),
+        }
     }
 
     /// An integer that is not negative.
@@ -49,6 +57,11 @@ impl Writer {
             self.integer(value);
         }
         self.raw(b"t")
+    }
+
+    /// Takes what was written until now.
+    pub(in crate::model) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
     }
 
     pub(in crate::model) fn finish(mut self) -> Vec<u8> {

@@ -1,0 +1,212 @@
+//! `_seg.npy`: what the original's window opens.
+
+use std::io::{self, Write};
+
+use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis};
+
+use super::contours::traced;
+use super::flow_colors::{flow_colors, range};
+use crate::atomic::{Destination, write_atomic};
+use crate::model::dictionary::Writer;
+use crate::npy::Number;
+use crate::{Error, Result};
+
+/// What goes into a `_seg.npy`. All planes have the size of the masks, but the maps may be smaller (`resample: false`).
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Seg<'a> {
+    /// The masks of each plane, `[height, width]`. Of one plane, the file has an array of two axes.
+    pub masks: &'a [ArrayView2<'a, u32>],
+    /// The flows of each plane, `[2, height, width]` or, of a volume, `[3, height, width]`; none if they are not known.
+    pub flows: &'a [ArrayView3<'a, f32>],
+    /// The logit of the probability of a cell in each plane, `[height, width]`; none if it is not known.
+    pub cellprob: &'a [ArrayView2<'a, f32>],
+    /// The channels of the cells and of the nuclei, as for [`Options::channels`](crate::Options::channels).
+    pub channels: [usize; 2],
+    /// The file of the image, from which the window reads the pixels.
+    pub filename: &'a str,
+    /// The diameter of the cells in pixels.
+    pub diameter: f64,
+}
+
+impl<'a> Seg<'a> {
+    /// Masks alone.
+    pub fn new(masks: &'a [ArrayView2<'a, u32>], filename: &'a str, diameter: f64) -> Self {
+        Seg { masks, flows: &[], cellprob: &[], channels: [0, 0], filename, diameter }
+    }
+
+    /// With the maps of the network, for each plane.
+    pub fn maps(mut self, flows: &'a [ArrayView3<'a, f32>], cellprob: &'a [ArrayView2<'a, f32>]) -> Self {
+        (self.flows, self.cellprob) = (flows, cellprob);
+        self
+    }
+
+    /// With the channels that the network got.
+    pub fn channels(mut self, channels: [usize; 2]) -> Self {
+        self.channels = channels;
+        self
+    }
+}
+
+/// Writes the file that the original's `io.masks_flows_to_seg` writes: a dictionary that its window opens and
+/// `numpy.load(file, allow_pickle=True).item()` reads, with the same keys, types and shapes. They are `outlines` and `masks`
+/// (16 bits, or 32), `chan_choose`, `ismanual` (false for each cell), `filename`, `flows` and `diameter`. The list `flows`
+/// has the flows as colours ([`flow_colors`]), the probability and the flows along z in 8 bits (zeros in an image), an empty
+/// list, and the maps themselves, `[3, …]` or `[4, …]`: the flows and then the probability.
+///
+/// # Errors
+/// [`Error::Image`] when there are no planes or arrays do not fit together, [`Error::Write`] when the file cannot be
+/// written, [`Error::Exists`] when one there must not be replaced.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("cells_seg.npy");
+/// use flowmask::output::{Seg, save_seg};
+/// let masks = ndarray::array![[0_u32, 1, 1], [2, 2, 0]];
+/// save_seg(&path, &Seg::new(&[masks.view()], "cells.tif", 30.0))?;
+/// let labels = flowmask::image::read_label_stack(&path, &Default::default())?.labels;
+/// assert_eq!(labels.iter().copied().collect::<Vec<_>>(), [0, 1, 1, 2, 2, 0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn save_seg(to: impl Into<Destination>, seg: &Seg) -> Result<()> {
+    seg.check()?;
+    write_atomic(to, |writer| seg.write(writer))
+}
+
+impl Seg<'_> {
+    fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Image(format!("{what} do not fit the masks")));
+        let Some(size) = self.masks.first().map(|plane| plane.dim()) else {
+            return Err(Error::Image("no labels to write".into()));
+        };
+        let maps = self.cellprob.first().map(|plane| plane.dim()).unwrap_or_default();
+        let axes = self.flows.first().map_or(2, |plane| plane.dim().0);
+        if self.masks.iter().any(|plane| plane.dim() != size) {
+            return Err(Error::Image("planes of different sizes cannot be written to one file".into()));
+        }
+        if !self.flows.is_empty() && self.flows.len() != self.masks.len() {
+            return wrong("the flows");
+        }
+        if self.flows.iter().any(|plane| plane.dim() != (axes, maps.0, maps.1)) || !matches!(axes, 2 | 3) {
+            return wrong("the flows");
+        }
+        match self.cellprob.len() == self.flows.len() && self.cellprob.iter().all(|plane| plane.dim() == maps)
+        {
+            true => Ok(()),
+            false => wrong("the probabilities"),
+        }
+    }
+
+    fn write(&self, out: impl Write) -> io::Result<()> {
+        let outlines: Vec<Array2<u32>> = self.masks.iter().map(outlined).collect();
+        let cells = self.masks.iter().flatten().copied().max().unwrap_or(0);
+        let mut file = Writer::new(out)?;
+        let narrow = cells < u32::from(u16::MAX);
+        labels(file.key("outlines"), self, outlines.iter().flatten(), narrow)?;
+        labels(file.key("masks"), self, self.masks.iter().flatten(), narrow)?;
+        file.key("chan_choose").list(|file| {
+            self.channels.into_iter().for_each(|channel| file.integer(channel));
+            Ok(())
+        })?;
+        file.key("ismanual").falses(cells as usize)?;
+        file.key("filename").text(self.filename);
+        file.key("flows").list(|file| self.write_maps(file))?;
+        file.key("diameter").float(self.diameter);
+        file.finish()?.flush()
+    }
+
+    /// The five entries of `flows`; those of the original's window without flows, if there are none.
+    fn write_maps<W: Write>(&self, file: &mut Writer<W>) -> io::Result<()> {
+        let (Some(flows), Some(first)) = (self.flows.first(), self.masks.first()) else {
+            (0..4).try_for_each(|_| file.list(|_| Ok(())))?;
+            return file.list(|file| file.list(|_| Ok(())));
+        };
+        let (planes, (height, width)) = (self.masks.len(), first.dim());
+        let one = planes == 1;
+        let nearest = Nearest { from: (flows.dim().1, flows.dim().2), to: (height, width) };
+        let colors = flow_colors(self.flows);
+        file.array(&[planes, height, width, 3], nearest.colors(&colors))?;
+        file.array(&[planes, height, width], nearest.planes(self.cellprob, bytes(self.cellprob)))?;
+        match one {
+            true => file.array(&[1, height, width, 3], std::iter::repeat_n(0_u8, 3 * height * width))?,
+            false => {
+                let first: Vec<_> = self.flows.iter().map(|plane| plane.index_axis(Axis(0), 0)).collect();
+                file.array(
+                    &[planes, height, width],
+                    nearest.planes(&first, |v| (v / 10.0 * 127.0 + 127.0) as u8),
+                )?;
+            }
+        }
+        file.list(|_| Ok(()))?;
+        let (axes, rows, columns) = flows.dim();
+        let along =
+            |axis| self.flows.iter().flat_map(move |plane| plane.index_axis_move(Axis(0), axis).into_iter());
+        let all = (0..axes).flat_map(along).chain(self.cellprob.iter().flatten()).copied();
+        match one {
+            true => file.array(&[axes + 1, rows, columns], all),
+            false => file.array(&[axes + 1, planes, rows, columns], all),
+        }
+    }
+}
+
+/// The labels of the pixels on outlines; 0 elsewhere.
+fn outlined(masks: &ArrayView2<u32>) -> Array2<u32> {
+    let traced = traced(*masks);
+    let mut labels = masks.to_owned();
+    labels.zip_mut_with(&traced, |label, &traced| *label *= u32::from(traced));
+    labels
+}
+
+/// Labels of all planes, which are one axis less if there is one.
+fn labels<'a, W: Write>(
+    file: &mut Writer<W>,
+    seg: &Seg,
+    labels: impl Iterator<Item = &'a u32>,
+    narrow: bool,
+) -> io::Result<()> {
+    let (height, width) = seg.masks[0].dim();
+    let shape = [seg.masks.len(), height, width];
+    let shape = if seg.masks.len() == 1 { &shape[1..] } else { &shape[..] };
+    match narrow {
+        true => file.array(shape, labels.map(|&label| label as u16)),
+        false => file.array(shape, labels.copied()),
+    }
+}
+
+/// From the logit of a cell to 8 bits: the 1st percentile is 0, the 99th 255.
+fn bytes(cellprob: &[ArrayView2<f32>]) -> impl Fn(f32) -> u8 + Copy + use<> {
+    let [low, high] = range(cellprob.iter().flatten().copied());
+    let gain = if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 };
+    move |v| (((v - low) * gain).clamp(0.0, 1.0) * 255.0) as u8
+}
+
+/// Brings planes to another size, as OpenCV does with `INTER_NEAREST`.
+#[derive(Clone, Copy)]
+struct Nearest {
+    from: (usize, usize),
+    to: (usize, usize),
+}
+
+impl Nearest {
+    /// The pixels of a plane at the new size, in row-major order, by their places at the old size.
+    fn places(self) -> impl Iterator<Item = (usize, usize)> + Clone {
+        let Nearest { from, to } = self;
+        (0..to.0).flat_map(move |y| (0..to.1).map(move |x| (y * from.0 / to.0, x * from.1 / to.1)))
+    }
+
+    fn planes<'a, T: Number + 'a>(
+        self,
+        planes: &'a [ArrayView2<f32>],
+        convert: impl Fn(f32) -> T + Copy + 'a,
+    ) -> impl Iterator<Item = T> + 'a {
+        let places = self.places();
+        planes.iter().flat_map(move |plane| places.clone().map(move |at| convert(plane[at])))
+    }
+
+    fn colors<'a>(self, colors: &'a Array4<u8>) -> impl Iterator<Item = u8> + 'a {
+        let places = self.places();
+        (0..colors.dim().0).flat_map(move |plane| {
+            places.clone().flat_map(move |(y, x)| [0, 1, 2].map(|c| colors[(plane, y, x, c)]))
+        })
+    }
+}
