@@ -44,7 +44,7 @@ impl Builder {
     }
 
     /// Of volumes: the model that sees the planes across y and x (cellpose's `pretrained_model_ortho`). Left out, one model sees
-    /// the planes of all orientations. Volumes with a second model run on the processor.
+    /// the planes of all orientations.
     pub fn model_ortho(mut self, model: Model) -> Self {
         self.ortho = Some(model);
         self
@@ -158,17 +158,12 @@ impl Builder {
         Ok(pool)
     }
 
-    /// The lanes of a model on the devices.
+    /// The lanes of a model, and of another one for the planes of volumes across y and x, on the devices.
     fn lanes(&self, model: &Model, ortho: Option<&Model>, pool: &Pool) -> Result<Lanes> {
         Device::check(&self.devices)?;
         let gpus: Vec<usize> = self.devices.iter().filter_map(|device| device.ordinal()).collect();
         if let Some(name) = &self.kernels {
             check_kernels(name, gpus.is_empty(), self.precision)?;
-        }
-        if let (Some(ortho), Some(gpu)) = (ortho, self.devices.iter().find(|device| **device != Device::Cpu))
-        {
-            let reason = format!("a second model for volumes ({}) runs on the processor only", ortho.name());
-            return Err(Error::device(gpu, reason));
         }
         match gpus.is_empty() {
             true => {
@@ -178,7 +173,8 @@ impl Builder {
             false => {
                 let quiet: &dyn Fn(usize, usize) = &|_, _| {};
                 let compiling = self.compiling.as_deref().map_or(quiet, |compiling| compiling);
-                cuda::lanes(model, &gpus, self.precision, self.kernels.as_deref(), compiling, pool.clone())
+                let kernels = self.kernels.as_deref();
+                cuda::lanes(model, ortho, &gpus, self.precision, kernels, compiling, pool.clone())
             }
         }
     }

@@ -12,6 +12,7 @@ pub(crate) fn count() -> Result<usize> {
 
 pub(crate) fn lanes(
     _: &Model,
+    _: Option<&Model>,
     gpus: &[usize],
     _: Precision,
     _: Option<&str>,

@@ -40,6 +40,8 @@ const STATES: usize = 4;
 pub(crate) struct Cuda {
     pub(super) gpu: Gpu,
     pub(super) unet: Arc<Unet>,
+    /// The network of the planes of a volume across y and x, if that is another one.
+    pub(super) ortho: Option<Arc<Unet>>,
     /// What results are copied to.
     spares: Arc<Spares>,
     /// The network's memory for each size of tiles, in the order of their last use.
@@ -123,8 +125,8 @@ struct Run {
 }
 
 impl Cuda {
-    pub fn new(gpu: Gpu, unet: Arc<Unet>, spares: Arc<Spares>) -> Self {
-        Cuda { gpu, unet, spares, states: Vec::new(), max_bytes: 0, scratch: Scratch::default() }
+    pub fn new(gpu: Gpu, unet: Arc<Unet>, ortho: Option<Arc<Unet>>, spares: Arc<Spares>) -> Self {
+        Cuda { gpu, unet, ortho, spares, states: Vec::new(), max_bytes: 0, scratch: Scratch::default() }
     }
 
     /// The GPU that the backend runs on.

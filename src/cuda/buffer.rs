@@ -128,6 +128,11 @@ impl<T: DeviceRepr> Buffer<T> {
         self.len
     }
 
+    /// The bytes of the values.
+    pub fn bytes(&self) -> usize {
+        self.len * size_of::<T>()
+    }
+
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len == 0

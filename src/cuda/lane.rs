@@ -19,15 +19,16 @@ const STREAMS: usize = 2;
 /// A lane that runs on one stream of a GPU.
 pub(super) struct CudaLane(pub(super) Engine<Cuda>);
 
-/// Opens the GPUs with these indices, copies the model to each, and makes their lanes. `kernels` names the variant of the
-/// convolutions in half precision, which otherwise is chosen by measurement, once for all GPUs of a kind. `compiling` is
-/// called while the kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all). `pool`
-/// prepares images.
+/// Opens the GPUs with these indices, copies the model to each, and the one for the planes of volumes across y and x, if that
+/// is another one, and makes their lanes. `kernels` names the variant of the convolutions in half precision, which otherwise
+/// is chosen by measurement, once for all GPUs of a kind. `compiling` is called while
+/// the kernels are compiled, as in [`Compiler::compile_all`](super::nvrtc::Compiler::compile_all). `pool` prepares images.
 ///
 /// # Errors
 /// [`Error::Device`](crate::Error::Device), and [`Error::Option`](crate::Error::Option) for kernels that cannot be used.
 pub(crate) fn lanes(
     model: &Model,
+    ortho: Option<&Model>,
     gpus: &[usize],
     precision: Precision,
     kernels: Option<&str>,
@@ -43,11 +44,12 @@ pub(crate) fn lanes(
             Precision::F16 => choosing(gpu, kernels, &mut known)?,
             Precision::F32 => gpu,
         };
-        let unet = Arc::new(network::Unet::new(&gpu, model.network(), precision)?);
+        let unet = |model: &Model| Ok(Arc::new(network::Unet::new(&gpu, model.network(), precision)?));
+        let (unet, ortho) = (unet(model)?, ortho.map(unet).transpose()?);
         // The streams of the lanes do not wait for the stream that copies the weights.
         gpu.synchronize()?;
         for _ in 0..STREAMS {
-            let backend = Cuda::new(gpu.fork()?, unet.clone(), spares.clone());
+            let backend = Cuda::new(gpu.fork()?, unet.clone(), ortho.clone(), spares.clone());
             lanes.push(Box::new(CudaLane(Engine::new(model.clone(), backend))));
         }
     }

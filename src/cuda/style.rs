@@ -48,6 +48,11 @@ impl Linears {
         self.bias.len()
     }
 
+    /// The bytes that they take on the GPU.
+    pub fn bytes(&self) -> usize {
+        self.weight.bytes() + self.bias.bytes()
+    }
+
     /// The length of the style vector.
     pub fn length(&self) -> usize {
         self.length

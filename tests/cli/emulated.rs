@@ -3,6 +3,8 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+use flowmask::Model;
+
 use super::gpu::command;
 use super::scene::{BIN, Run, Scene};
 
@@ -53,6 +55,28 @@ fn a_volume_runs_on_the_gpu() {
     let run = emulated(&scene, &format!("{words} --device cuda --diameter 1"), &little);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stderr.contains("a volume of 3 planes of 20 by 30 pixels"), "{run:?}");
+}
+
+#[test]
+fn a_volume_with_a_second_model_runs_on_the_gpu() {
+    let scene = Scene::new();
+    let pixels: Vec<u8> = (0..3 * 20 * 30).map(|i: usize| (i * i % 251) as u8).collect();
+    scene.npy("stack.npy", "|u1", "(3, 20, 30)", &pixels);
+    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models/tiny.pth");
+    let mut params = Model::open(tiny).unwrap().params().unwrap();
+    params.output.conv.weight.reverse();
+    Model::from_params("other", params, None).unwrap().save(scene.path("other.pth").as_path(), false).unwrap();
+    let words = "stack.npy --do-3d --z-axis 0 --precision f32 --cellprob-threshold=-1e30 --min-size 1";
+    let masks = |device: &str, ortho: &str| {
+        let ortho = format!("{words} --device {device} -o {device} --overwrite {ortho}");
+        let run = emulated(&scene, &ortho, &[]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        std::fs::read(scene.path(&format!("{device}/stack_masks.tif"))).unwrap()
+    };
+    let two = masks("cuda", "--pretrained-model-ortho other.pth");
+    assert!(two == masks("cpu", "--pretrained-model-ortho other.pth") && two != masks("cuda", ""));
+    let run = emulated(&scene, &format!("{words} --device cuda --pretrained-model-ortho nuclei"), &[]);
+    assert!(run.code == Some(2) && run.stderr.contains("nuclei: is built otherwise"), "{run:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,18 @@ class Reading(unittest.TestCase):
         self.assertIn("Invalid __global__ read of size 4 bytes", why)
         unable = "========= Error: Device not supported. Please refer to the documentation\n"
         self.assertEqual(sanitizer.judge(done(unable, code=1), ["a::b"])[0], "not measured")
+
+    def test_every_kernel_is_under_the_sanitizers(self):
+        root = Path(__file__).resolve().parents[2]
+        files = [path.stem for path in (root / "kernels").glob("*.cu")]
+        self.assertIn("volume_tiles", files)
+        stages = {re.sub("^volume_", "volume::", re.sub("^conv_.*", "conv", name)) for name in files}
+        self.assertEqual(stages - set(sanitizer.MODULES), set())
+        for module in sanitizer.MODULES:
+            text = (root / "tests/cuda" / (module.replace("::", "/") + ".rs")).read_text()
+            tests = set(re.findall(r"#\[test\]\n(?:#.*\n)*fn (\w+)", text))
+            self.assertTrue(tests, module)
+            self.assertEqual(set(sanitizer.FEW.get(module, [])) - tests, set(), module)
 
     def test_times_of_benches(self):
         said = (

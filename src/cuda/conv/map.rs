@@ -72,6 +72,14 @@ impl Map {
         }
     }
 
+    /// The bytes of the values.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Map::F16(buffer) => buffer.bytes(),
+            Map::F32(buffer) => buffer.bytes(),
+        }
+    }
+
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

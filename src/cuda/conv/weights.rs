@@ -111,6 +111,11 @@ impl Weights {
         self.values.iter().find(|(of, _)| *of == layout).map(|(_, values)| values)
     }
 
+    /// The bytes that they take on the GPU, in all orders.
+    pub fn bytes(&self) -> usize {
+        self.values.iter().map(|(_, values)| values.bytes()).sum::<usize>() + self.bias.bytes()
+    }
+
     /// The number of stored channels of the result.
     pub fn outputs(&self) -> usize {
         self.outputs
@@ -182,6 +187,11 @@ impl Act {
         };
         Ok(Act { scale: map(&affine.scale)?, shift: map(&affine.shift)? })
     }
+
+    /// The bytes that it takes on the GPU.
+    pub fn bytes(&self) -> usize {
+        self.scale.bytes() + self.shift.bytes()
+    }
 }
 
 /// The network's last layer: a batch norm, ReLU and a 1×1 convolution.
@@ -220,5 +230,10 @@ impl Last {
             bias: Buffer::of(gpu, &conv.bias)?,
             outputs: conv.outputs,
         })
+    }
+
+    /// The bytes that it takes on the GPU.
+    pub fn bytes(&self) -> usize {
+        [&self.scale, &self.shift, &self.weight, &self.bias].map(Buffer::bytes).iter().sum()
     }
 }

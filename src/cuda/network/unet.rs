@@ -101,6 +101,13 @@ impl Unet {
     pub fn precision(&self) -> Precision {
         self.0.precision
     }
+
+    /// The bytes of GPU memory that the weights take.
+    pub fn bytes(&self) -> usize {
+        let Parts { down, up, linears, last, .. } = &*self.0;
+        let down: usize = down.iter().map(Down::bytes).sum();
+        down + up.iter().map(Up::bytes).sum::<usize>() + linears.bytes() + last.bytes()
+    }
 }
 
 /// The number of channels that a map of `channels` channels is stored with.
@@ -120,6 +127,11 @@ impl Down {
             conv3: weights(&block.conv3, outputs, None)?,
         })
     }
+
+    fn bytes(&self) -> usize {
+        let convolutions = [&self.conv0, &self.conv1, &self.conv2, &self.conv3].map(Weights::bytes);
+        convolutions.iter().sum::<usize>() + self.before0.bytes() + self.before2.bytes()
+    }
 }
 
 impl Up {
@@ -134,5 +146,11 @@ impl Up {
             conv2: weights(&block.conv2, outputs, None)?,
             conv3: weights(&block.conv3, outputs, None)?,
         })
+    }
+
+    fn bytes(&self) -> usize {
+        let convolutions = [&self.conv0, &self.conv1, &self.conv2, &self.conv3].map(Weights::bytes);
+        let others = self.before0.bytes() + self.skip_scale.bytes() + self.scale2.bytes();
+        convolutions.iter().sum::<usize>() + others
     }
 }

@@ -52,6 +52,8 @@ impl Volumes for Cuda {
         // The first step of a volume, perhaps on a new thread.
         self.gpu.context().bind_to_thread().map_err(|e| self.gpu.error(e))?;
         let &Job { planes, image, small } = job;
+        let networks = [Some(&self.unet), self.ortho.as_ref()].into_iter().flatten();
+        let weights = networks.map(|unet| unet.bytes() as u64).sum();
         let plan = OnGpu {
             plane: planes.first().map_or(0, |plane| pixels_of(plane)),
             image,
@@ -60,6 +62,7 @@ impl Volumes for Cuda {
             nout: self.unet.nout() as u64,
             style: self.unet.style_length() as u64,
             batch: self.batch(options) as u64,
+            weights,
         };
         if plan.most_voxels(options) > OnGpu::MAX_VOXELS {
             let reason = format!("{}, has more voxels than a GPU can number", job.describe());
@@ -70,7 +73,8 @@ impl Volumes for Cuda {
             Some(limit) => limit,
             None => {
                 self.forget_images()?;
-                self.gpu.free_memory()? as u64
+                // The weights are there.
+                self.gpu.free_memory()? as u64 + weights
             }
         };
         match needed > limit {

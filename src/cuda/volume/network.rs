@@ -1,13 +1,15 @@
 //! The planes of a volume go through the network: `tiles`, `network`, `blend`, an orientation at a time.
 
+use std::sync::Arc;
+
 use super::blend::add_plane;
 use super::tiles::tiles;
 use super::{Size, voxels};
 use crate::cuda::backend::{Ahead, Cuda};
-use crate::cuda::network::{State, forward};
+use crate::cuda::network::{State, Unet, forward};
 use crate::cuda::{Buffer, Gpu, blend};
 use crate::plan::grid::Grid;
-use crate::plan::volume::{MAPS, Orientation};
+use crate::plan::volume::{MAPS, ORIENTATIONS, Orientation};
 use crate::watch::Watch;
 use crate::{Error, Options, Result};
 
@@ -64,6 +66,14 @@ impl Outputs {
 }
 
 impl Cuda {
+    /// The network for the planes of a volume in an orientation.
+    fn unet_of(&self, orientation: Orientation) -> &Arc<Unet> {
+        match &self.ortho {
+            Some(ortho) if orientation != ORIENTATIONS[0] => ortho,
+            _ => &self.unet,
+        }
+    }
+
     /// Runs the planes of an orientation through the network: adds their outputs to `maps`, which become zeros if they are
     /// empty, and writes their style vectors, one behind the other, to `styles`.
     pub(super) fn add_orientation(
@@ -74,7 +84,7 @@ impl Cuda {
         options: &Options,
         watch: &Watch,
     ) -> Result<()> {
-        let (gpu, unet) = (self.gpu.clone(), self.unet.clone());
+        let (gpu, unet) = (self.gpu.clone(), self.unet_of(orientation).clone());
         let (count, plane) = orientation.planes(size);
         let grid = Grid::of(plane, options);
         let (all, total) = (grid.tiles(), count * grid.count());

@@ -19,6 +19,8 @@ pub(crate) struct OnGpu {
     pub style: u64,
     /// Tiles that go through the network together.
     pub batch: u64,
+    /// The bytes of the weights of all networks.
+    pub weights: u64,
 }
 
 /// Bytes for each voxel that the stages take on a GPU beside the maps: `follow` and `cluster`, the points, the seeds with
@@ -47,7 +49,7 @@ impl OnGpu {
         [self.image, self.small, checked].map(voxels).into_iter().max().unwrap_or(0)
     }
 
-    /// The bytes at the fullest moment, without the network's own memory.
+    /// The bytes at the fullest moment, without the feature maps of the network.
     pub fn bytes(&self, options: &Options) -> u64 {
         let bytes = |count: u64, each: u64| count.saturating_mul(each);
         let (image, small, maps) = (voxels(self.image), voxels(self.small), MAPS as u64 * NUMBER);
@@ -61,7 +63,7 @@ impl OnGpu {
         };
         let components = bytes(maps + NUMBER, followed).saturating_add(bytes(COMPONENTS, image));
         let stages = [self.input(), network, resize, cluster, check, components];
-        stages.into_iter().max().unwrap_or(0)
+        stages.into_iter().max().unwrap_or(0).saturating_add(self.weights)
     }
 
     /// The channels, and beside them a plane on its way, the sample of the percentiles, or the channels at the other size.
@@ -115,11 +117,11 @@ mod tests {
     fn a_gpu_holds_the_fullest_stage() {
         let volume = |image: [usize; 3], anisotropy: f64| {
             let small = scaled_size(image, 1.0, anisotropy);
-            OnGpu { plane: 512 * 512, image, small, nchan: 2, nout: 3, style: 256, batch: 64 }
+            OnGpu { plane: 512 * 512, image, small, nchan: 2, nout: 3, style: 256, batch: 64, weights: 1 }
         };
         let (options, voxels) = (Options::default(), 64 * 512 * 512);
         let flat = volume([64, 512, 512], 1.0);
-        assert_eq!(flat.bytes(&options), (16 + 42) * voxels);
+        assert_eq!(flat.bytes(&options), (16 + 42) * voxels + 1);
         let checked = options.clone().flow3d_threshold(1.0);
         assert!(flat.bytes(&checked) > (16 + 4 + 28 + 28) * voxels);
         // The outputs of a batch of 64 tiles of the nine of a plane take 190 MB.
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn the_flow_check_stretches_a_volume_that_the_network_gets_smaller() {
         let (image, small) = ([1000, 1000, 1000], [500, 100, 100]);
-        let volume = OnGpu { plane: 1, image, small, nchan: 2, nout: 3, style: 256, batch: 64 };
+        let volume = OnGpu { plane: 1, image, small, nchan: 2, nout: 3, style: 256, batch: 64, weights: 1 };
         let options = Options::default().anisotropy(5.0);
         assert_eq!(volume.most_voxels(&options), 1_000_000_000);
         let checked = options.flow3d_threshold(1.0);

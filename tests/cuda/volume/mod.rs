@@ -6,6 +6,7 @@ pub mod components;
 pub mod flow_error;
 pub mod follow;
 mod normalize;
+mod ortho;
 pub mod parts;
 mod pipeline;
 mod resize;

@@ -1,6 +1,8 @@
 //! Whole volumes: on the device as on the processor, and the same bytes for any batch.
 
-use flowmask::{Device, Diameter, Error, Image, Model, Options, Precision, Sampling, Segmenter};
+use flowmask::{
+    Device, Diameter, Error, Image, Model, Options, Precision, Sampling, Segmenter, VolumeSegmentation,
+};
 use ndarray::{Array2, Array3};
 
 use crate::device::gpu;
@@ -10,8 +12,24 @@ fn segmenter(model: Model, device: Device, precision: Precision) -> Segmenter {
     Segmenter::builder().model(model).devices([device]).precision(precision).build().unwrap()
 }
 
+/// The network's outputs are within its bounds of those of the processor, and the masks are the same.
+pub fn close(what: &str, got: &VolumeSegmentation, want: &VolumeSegmentation) {
+    assert_eq!((got.flows.dim(), got.style.dim()), (want.flows.dim(), want.style.dim()));
+    let pairs = |a: &[f32], b: &[f32]| a.iter().copied().zip(b.iter().copied()).collect::<Vec<_>>();
+    let maps = [
+        pairs(want.flows.as_slice().unwrap(), got.flows.as_slice().unwrap()),
+        pairs(want.cellprob.as_slice().unwrap(), got.cellprob.as_slice().unwrap()),
+        pairs(want.style.as_slice().unwrap(), got.style.as_slice().unwrap()),
+    ];
+    for (w, g) in maps.concat() {
+        assert!((w - g).abs() <= 3e-4 + 1e-4 * w.abs(), "{what}: {g}, not {w}");
+    }
+    assert!(got.masks == want.masks, "{what}: {} cells, not {}", got.cells(), want.cells());
+    assert_eq!(got.diameter, want.diameter, "{what}");
+}
+
 /// A bright ball with soft edges on a noisy ground, in two channels. Planes lie twice as far apart as pixels.
-fn ball([depth, height, width]: [usize; 3]) -> Vec<Image> {
+pub fn ball([depth, height, width]: [usize; 3]) -> Vec<Image> {
     let middle = [depth as f32, height as f32 / 2.0, width as f32 / 2.0];
     let value = |z: usize, (y, x, c): (usize, usize, usize)| {
         let place = [2.0 * z as f32, y as f32, x as f32];
@@ -40,24 +58,13 @@ fn single_precision_finds_what_the_processor_finds() {
     for (i, options) in all.iter().enumerate() {
         let want = cpu.segment_volume(&planes, options).unwrap();
         let got = cuda.segment_volume(&planes, options).unwrap();
-        assert_eq!((got.flows.dim(), got.style.dim()), (want.flows.dim(), want.style.dim()));
-        let pairs = |a: &[f32], b: &[f32]| a.iter().copied().zip(b.iter().copied()).collect::<Vec<_>>();
-        let maps = [
-            pairs(want.flows.as_slice().unwrap(), got.flows.as_slice().unwrap()),
-            pairs(want.cellprob.as_slice().unwrap(), got.cellprob.as_slice().unwrap()),
-            pairs(want.style.as_slice().unwrap(), got.style.as_slice().unwrap()),
-        ];
-        for (w, g) in maps.concat() {
-            assert!((w - g).abs() <= 3e-4 + 1e-4 * w.abs(), "case {i}: {g}, not {w}");
-        }
-        assert!(got.masks == want.masks, "case {i}: {} cells, not {}", got.cells(), want.cells());
-        assert_eq!(got.diameter, want.diameter);
+        close(&format!("case {i}"), &got, &want);
         assert!(got.cells() > 0, "case {i}");
     }
 }
 
 /// Random weights, with which there are masks where nothing is dropped.
-fn options() -> Options {
+pub fn options() -> Options {
     Options::default().diameter(Diameter::Pixels(24.0)).bsize(32).cellprob_threshold(-1e30).min_size(1)
 }
 

@@ -9,7 +9,7 @@ from hour.verdict import FAILED, PASSED, UNMEASURED, Part
 # Modules of other parts, and those that test no kernel of the card.
 # Seconds after which a test, or a module of small ones, is taken to hang.
 LIMIT = 240.0
-BIG, IMAGES = ["big"], ["golden", "pipeline", "volume::pipeline"]
+BIG, IMAGES = ["big"], ["golden", "pipeline", "volume::pipeline", "volume::ortho"]
 NOT_KERNELS = {"names", ""}
 
 

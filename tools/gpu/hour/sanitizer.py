@@ -13,6 +13,19 @@ FEW = {
     "blend": ["average_of_tiles"],
     "network": ["network_of_a_small_model"],
     "follow": ["flows_of_a_kind"],
+    "volume::tiles": ["tiles_of_each_orientation"],
+    "volume::blend": ["planes_of_each_orientation", "styles_of_planes", "outputs_that_are_not_finite_are_found"],
+    "volume::normalize": ["small_volumes", "the_voxels_of_a_grid"],
+    "volume::follow": ["flows_of_a_kind", "flows_that_look_random"],
+    "volume::cluster": ["plateaus_and_borders", "peaks_side_by_side"],
+    "volume::flow_error": ["errors_of_random_masks", "errors_in_odd_volumes"],
+    "volume::components": [
+        "boxes_and_volumes",
+        "masks_at_the_border",
+        "masks_in_holes_of_masks",
+        "ways_out_of_a_hole",
+        "holes_and_small_masks",
+    ],
 }
 MODULES = [
     "fill",
@@ -32,6 +45,16 @@ MODULES = [
     "flow_error",
     "parts",
     "components",
+    "volume::tiles",
+    "volume::blend",
+    "volume::normalize",
+    "volume::resize",
+    "volume::smooth",
+    "volume::follow",
+    "volume::cluster",
+    "volume::flow_error",
+    "volume::parts",
+    "volume::components",
 ]
 # What says that the tool cannot work on this machine, which is no fault of a kernel.
 UNABLE = [
