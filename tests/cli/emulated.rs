@@ -65,7 +65,10 @@ fn a_volume_with_a_second_model_runs_on_the_gpu() {
     let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models/tiny.pth");
     let mut params = Model::open(tiny).unwrap().params().unwrap();
     params.output.conv.weight.reverse();
-    Model::from_params("other", params, None).unwrap().save(scene.path("other.pth").as_path(), false).unwrap();
+    Model::from_params("other", params, None)
+        .unwrap()
+        .save(scene.path("other.pth").as_path(), false)
+        .unwrap();
     let words = "stack.npy --do-3d --z-axis 0 --precision f32 --cellprob-threshold=-1e30 --min-size 1";
     let masks = |device: &str, ortho: &str| {
         let ortho = format!("{words} --device {device} -o {device} --overwrite {ortho}");
