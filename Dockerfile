@@ -12,9 +12,9 @@ COPY --from=build /flowmask/target/release/flowmask /usr/local/bin/
 WORKDIR /data
 ENTRYPOINT ["flowmask"]
 
-# The runtime image has NVRTC, which compiles the kernels at the first use of a kind of card. A mount at /root/.cache keeps
-# them.
+# The runtime image has NVRTC, which compiles the kernels at the first use of a kind of card. A mount at /cache keeps them.
 FROM nvidia/cuda:12.9.1-runtime-ubuntu24.04 AS cuda
+ENV XDG_CACHE_HOME=/cache
 COPY --from=build /flowmask/target/release/flowmask /usr/local/bin/
 WORKDIR /data
 ENTRYPOINT ["flowmask"]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowmask::image::Layout;
-use flowmask::measure;
+use flowmask::measure::{self, Table};
 use flowmask::output::{self, Destination, Format, Seg};
 use flowmask::{Image, Result};
 use ndarray::{ArrayView2, ArrayView3, Axis};
@@ -53,15 +53,16 @@ impl Writer {
         names: &Names,
         to: impl Fn(&Path) -> anyhow::Result<Destination>,
     ) -> anyhow::Result<()> {
+        let table = measured::for_outputs(cells, &names.kinds())?;
         for kind in names.kinds() {
             let files = names.of(kind).map(&to).collect::<anyhow::Result<Vec<_>>>()?;
-            self.kind(kind, cells, files)?;
+            self.kind(kind, cells, &table, files)?;
         }
         Ok(())
     }
 
     /// Writes the files of a kind: one, or one for each plane.
-    fn kind(&self, kind: Wanted, cells: &Cells, files: Vec<Destination>) -> Result<()> {
+    fn kind(&self, kind: Wanted, cells: &Cells, table: &Table, files: Vec<Destination>) -> Result<()> {
         let Cells { masks, images, layout, .. } = *cells;
         match kind {
             Wanted::Masks => files.into_iter().try_for_each(|to| {
@@ -77,34 +78,25 @@ impl Writer {
             }
             Wanted::Rois => one(files, |to| output::save_rois(to, masks, layout)),
             Wanted::Geojson => {
-                one(files, |to| output::save_geojson(to, masks, layout, &measured::properties(cells)?))
+                one(files, |to| output::save_geojson(to, masks, layout, &measured::properties(cells, table)?))
             }
-            Wanted::Csv => one(files, |to| measure::save_csv(to, &measured::table(cells)?)),
+            Wanted::Csv => one(files, |to| measure::save_csv(to, table)),
             #[cfg(feature = "parquet")]
-            Wanted::Parquet => one(files, |to| measure::save_parquet(to, &measured::table(cells)?)),
-            Wanted::Flows => self.flows(cells, files),
-            Wanted::FlowMaps => one(files, |to| self.maps(to, cells, cells.flows.clone())),
-            Wanted::FlowColors => {
-                let colors = output::flow_colors(&cells.flows);
-                files
-                    .into_iter()
-                    .zip(colors.outer_iter())
-                    .try_for_each(|(to, plane)| output::save_colors(to, plane))
+            Wanted::Parquet => one(files, |to| measure::save_parquet(to, table)),
+            Wanted::Flows => {
+                // The flows as they are, and then the colours of each plane.
+                let mut files = files.into_iter();
+                one(files.by_ref().take(1), |to| self.maps(to, cells, cells.flows.clone()))?;
+                flow_colors(cells, files)
             }
+            Wanted::FlowMaps => one(files, |to| self.maps(to, cells, cells.flows.clone())),
+            Wanted::FlowColors => flow_colors(cells, files),
             Wanted::Prob => {
                 let planes = cells.cellprob.iter().map(|plane| plane.insert_axis(Axis(0)));
                 one(files, |to| self.maps(to, cells, planes.collect()))
             }
             Wanted::Seg => one(files, |to| output::save_seg(to, &cells.seg())),
         }
-    }
-
-    /// The flows as they are, and then the colours of each plane.
-    fn flows(&self, cells: &Cells, files: Vec<Destination>) -> Result<()> {
-        let mut files = files.into_iter();
-        one(files.by_ref().take(1), |to| self.maps(to, cells, cells.flows.clone()))?;
-        let colors = output::flow_colors(&cells.flows);
-        files.zip(colors.outer_iter()).try_for_each(|(to, plane)| output::save_colors(to, plane))
     }
 
     /// Maps of each plane, `[channels, height, width]`, in single precision.
@@ -125,6 +117,12 @@ fn format_of(path: &Path) -> Format {
     let all = [Format::Png, Format::Npy];
     let has = |format: &Format| path.extension().is_some_and(|extension| extension == format.extension());
     all.into_iter().find(has).unwrap_or(Format::Tif)
+}
+
+/// The flows of each plane as colours.
+fn flow_colors(cells: &Cells, files: impl IntoIterator<Item = Destination>) -> Result<()> {
+    let colors = output::flow_colors(&cells.flows);
+    files.into_iter().zip(colors.outer_iter()).try_for_each(|(to, plane)| output::save_colors(to, plane))
 }
 
 /// Pictures, one of each plane.

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use flowmask::image::Axis;
 use flowmask::measure::{Column, Inputs, Table, measure, measure_volume};
 use flowmask::metrics::flow_error;
 use flowmask::output::{CellProperties, Measurement};
 use flowmask::{Image, Result};
 use ndarray::ArrayView2;
 
+use super::args::Wanted;
 use super::cells::Cells;
 
 /// Columns, and what QuPath calls such measurements.
@@ -32,7 +32,7 @@ const INTENSITIES: [(&str, &str); 4] =
     [("mean", "Mean"), ("std", "Std.Dev."), ("min", "Min"), ("max", "Max")];
 
 /// The table of the cells of all planes, or of all volumes. Of several, columns tell the place.
-pub fn table(cells: &Cells) -> Result<Table> {
+fn table(cells: &Cells) -> Result<Table> {
     let mut all = Table::default();
     for (number, places) in parts(cells)?.iter().enumerate() {
         all.append(part(cells, places)?.placed(&place(cells, number)))?;
@@ -40,13 +40,24 @@ pub fn table(cells: &Cells) -> Result<Table> {
     Ok(all)
 }
 
-/// What polygons say of their cells: what follows from labels and pixels. In several planes a label stands for several
-/// cells, of which nothing is said.
-pub fn properties(cells: &Cells) -> Result<CellProperties> {
-    let parts = parts(cells)?;
-    let [places] = &parts[..] else { return Ok(CellProperties::default()) };
-    let pixels = Cells { flows: Vec::new(), cellprob: Vec::new(), ..cells.clone() };
-    let table = part(&pixels, places)?;
+/// The tables that outputs of these kinds are made of, which are measured once for all of them. Polygons alone take nothing
+/// of the maps, so that they are the same as those of label files.
+pub fn for_outputs(cells: &Cells, kinds: &[Wanted]) -> Result<Table> {
+    match (kinds.iter().any(|kind| kind.is_table()), kinds.contains(&Wanted::Geojson)) {
+        (true, _) => table(cells),
+        (false, true) if parts(cells)?.len() == 1 => {
+            table(&Cells { flows: Vec::new(), cellprob: Vec::new(), ..cells.clone() })
+        }
+        _ => Ok(Table::default()),
+    }
+}
+
+/// What polygons say of their cells, of which this is the table: what follows from labels and pixels. In several planes a
+/// label stands for several cells, of which nothing is said.
+pub fn properties(cells: &Cells, table: &Table) -> Result<CellProperties> {
+    if parts(cells)?.len() != 1 {
+        return Ok(CellProperties::default());
+    }
     let area = if cells.volumes { "Volume px^3" } else { "Area px^2" };
     let names = [("area".into(), area.into())].into_iter();
     let names = names.chain(NAMES.map(|(column, name)| (column.to_string(), name.to_string())));
@@ -56,7 +67,7 @@ pub fn properties(cells: &Cells) -> Result<CellProperties> {
             .map(|(column, name)| (format!("intensity_{column}-{c}"), format!("Channel {}: {name}", c + 1)))
     });
     let measurement = |(column, name): (String, String)| {
-        Some(Measurement { name, values: by_label(&table, table.column(&column)?) })
+        Some(Measurement { name, values: by_label(table, table.column(&column)?) })
     };
     Ok(CellProperties::default().measurements(names.chain(intensities).filter_map(measurement).collect()))
 }
@@ -82,23 +93,14 @@ fn parts(cells: &Cells) -> Result<Vec<Vec<usize>>> {
 /// Where a plane or volume lies: the axes by their letters, and the place on each. Letters that several axes have are
 /// numbered.
 fn place(cells: &Cells, number: usize) -> Vec<(String, usize)> {
-    let kept = |axis: &&Axis| !(cells.volumes && axis.letter == 'Z');
-    let axes: Vec<&Axis> = cells.layout.axes.iter().filter(kept).collect();
-    let mut rest = number;
-    let mut places: Vec<_> = axes
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(i, axis)| {
-            let place = rest % axis.length.max(1);
-            rest /= axis.length.max(1);
-            let many = axes.iter().filter(|other| other.letter == axis.letter).count() > 1;
-            let letter = axis.letter.to_lowercase();
-            (if many { format!("{letter}{i}") } else { letter.to_string() }, place)
-        })
-        .collect();
-    places.reverse();
-    places
+    let layout = if cells.volumes { cells.layout.of_volumes() } else { cells.layout.clone() };
+    let place = layout.place(number);
+    let named = |(i, &(letter, index)): (usize, &(char, usize))| {
+        let many = place.iter().filter(|(other, _)| *other == letter).count() > 1;
+        let name = letter.to_lowercase();
+        (if many { format!("{name}{i}") } else { name.to_string() }, index)
+    };
+    place.iter().enumerate().map(named).collect()
 }
 
 /// The table of one plane or volume.

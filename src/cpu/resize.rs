@@ -91,14 +91,16 @@ pub(super) fn between(
     }
 }
 
+/// The source index of each index along an axis whose length `from` becomes `to`, by the rule of [`nearest`].
+pub(crate) fn nearest_index(from: usize, to: usize) -> impl Fn(usize) -> usize + Copy {
+    let step = step(from, to);
+    move |i: usize| ((i as f64 * step) as usize).min(from - 1)
+}
+
 /// Resizes labels, `[height, width]`: the source index is `floor(i · from / to)` (`INTER_NEAREST`). `from` and `to` are
 /// (height, width).
 pub fn nearest(source: &[u32], from: (usize, usize), to: (usize, usize)) -> Vec<u32> {
-    let index = |from: usize, to: usize| {
-        let step = step(from, to);
-        move |i: usize| ((i as f64 * step) as usize).min(from - 1)
-    };
-    let (y_of, x_of) = (index(from.0, to.0), index(from.1, to.1));
+    let (y_of, x_of) = (nearest_index(from.0, to.0), nearest_index(from.1, to.1));
     let columns: Vec<usize> = (0..to.1).map(x_of).collect();
     let mut out = room(to.0 * to.1);
     out.extend(

@@ -93,6 +93,35 @@ impl Layout {
         Ok((0..count / depth).map(|v| (0..depth).map(|plane| first(v) + plane * inner).collect()).collect())
     }
 
+    /// Where a plane lies: for each axis, slowest first, its letter and the index on it, from 0.
+    ///
+    /// ```
+    /// use flowmask::image::{Axis, Layout};
+    /// let axes = vec![Axis { letter: 'T', length: 2 }, Axis { letter: 'Z', length: 3 }];
+    /// assert_eq!(Layout::default().axes(axes).place(4), [('T', 1), ('Z', 1)]);
+    /// ```
+    pub fn place(&self, plane: usize) -> Vec<(char, usize)> {
+        let mut rest = plane;
+        let mut place: Vec<_> = self
+            .axes
+            .iter()
+            .rev()
+            .map(|axis| {
+                let length = axis.length.max(1);
+                let index = rest % length;
+                rest /= length;
+                (axis.letter, index)
+            })
+            .collect();
+        place.reverse();
+        place
+    }
+
+    /// The axes of the volumes: those of the planes without Z.
+    pub fn of_volumes(&self) -> Layout {
+        self.clone().axes(self.axes.iter().copied().filter(|axis| axis.letter != 'Z').collect())
+    }
+
     /// The letters of the axes of the planes, slowest first, such as `TZ`.
     pub fn letters(&self) -> String {
         self.axes.iter().map(|axis| axis.letter).collect()

@@ -3,7 +3,7 @@
 use ndarray::{Array4, ArrayView1, ArrayView3, Axis};
 use rayon::prelude::*;
 
-use crate::plan::percentiles::rank;
+use crate::cpu::normalize::percentile;
 
 /// The flows of planes as red, green and blue, `[planes, height, width, 3]`: the hue is the direction, the brightness the
 /// length. The flows of each plane are `[2, height, width]` along y and x, or `[3, height, width]` along z, y and x.
@@ -48,16 +48,11 @@ fn hue(flow: ArrayView1<f32>) -> [f64; 3] {
     [cos, -0.5 * cos - third * sin, -0.5 * cos + third * sin]
 }
 
-/// The 1st and the 99th percentile, between two values by their distance from both.
+/// The 1st and the 99th percentile; 0 of no values.
 pub(super) fn range(values: impl Iterator<Item = f32>) -> [f32; 2] {
     let mut values: Vec<f32> = values.collect();
-    [1.0, 99.0].map(|percent| {
-        let (index, part) = rank(values.len().max(1), percent);
-        if index >= values.len() {
-            return 0.0;
-        }
-        let (_, &mut low, above) = values.select_nth_unstable_by(index, f32::total_cmp);
-        let high = above.iter().copied().min_by(f32::total_cmp).unwrap_or(low);
-        (f64::from(low) + (f64::from(high) - f64::from(low)) * part) as f32
-    })
+    match values.is_empty() {
+        true => [0.0; 2],
+        false => [1.0, 99.0].map(|percent| percentile(&mut values, percent)),
+    }
 }

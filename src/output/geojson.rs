@@ -89,7 +89,7 @@ pub fn save_geojson(
 ) -> Result<()> {
     let to = to.into();
     planes::check(masks, layout)?;
-    if layout.axes.len() > 1 && !planes::are_known(&planes::place(layout, 0)) {
+    if layout.axes.len() > 1 && !planes::are_known(&layout.place(0)) {
         let reason = format!("QuPath knows planes along Z, T and C, not along {}", layout.letters());
         return Err(Error::labels(to.path(), reason));
     }
@@ -98,7 +98,7 @@ pub fn save_geojson(
         write!(writer, "{{\"type\":\"FeatureCollection\",\n\"created_by\": \"{SOFTWARE}\",\n\"features\":[")?;
         let mut separator = "\n";
         for (index, masks) in masks.iter().enumerate() {
-            let plane = plane(&planes::place(layout, index));
+            let plane = plane(&layout.place(index));
             let cells = polygons::of_each_cell(*masks);
             let encode = |cell: &Vec<Polygon>| feature(cell, &plane, properties);
             batches::in_order(&cells, encode, |text: Vec<u8>| {

@@ -34,10 +34,7 @@ where
     } else {
         TiffEncoder::new_big(writer).and_then(|encoder| pages::<_, _, _, C>(encoder, masks, layout, narrow))
     };
-    result.map_err(|e| match e {
-        TiffError::IoError(e) => e,
-        e => io::Error::other(e),
-    })
+    result.map_err(of_tiff)
 }
 
 fn pages<W: Write + Seek, K: TiffKind, T: Copy, C: ColorType>(
@@ -73,6 +70,13 @@ where
     Ok(())
 }
 
+fn of_tiff(error: TiffError) -> io::Error {
+    match error {
+        TiffError::IoError(e) => e,
+        e => io::Error::other(e),
+    }
+}
+
 /// Writes red, green and blue of 16 bits.
 pub(super) fn rgb_tif(
     writer: impl Write + Seek,
@@ -87,10 +91,7 @@ pub(super) fn rgb_tif(
         page.encoder().write_tag(Tag::Software, SOFTWARE)?;
         page.write_data(values)
     };
-    write().map_err(|e| match e {
-        TiffError::IoError(e) => e,
-        e => io::Error::other(e),
-    })
+    write().map_err(of_tiff)
 }
 
 /// Writes a 16-bit grey PNG. Labels must fit: [`super::save_labels`] checks it.

@@ -4,10 +4,10 @@ use ndarray::{Array3, ArrayView2, Axis};
 
 use super::contours::traced;
 use super::flow_colors::range;
-use super::overlay::save_colors;
+use super::overlay::{check_size, save_colors};
 use crate::atomic::Destination;
 use crate::image::pixel::each;
-use crate::{Error, Image, Pixels, Result};
+use crate::{Image, Pixels, Result};
 
 /// Writes the image with the outlines of the cells in red, as the original's `--save_outlines`: a PNG with 8-bit colours.
 /// `masks` is `[height, width]`.
@@ -17,14 +17,11 @@ use crate::{Error, Image, Pixels, Result};
 /// makes these nearly black, by clipping them to 1 of 255.
 ///
 /// # Errors
-/// [`Error::Image`] when `masks` and the image differ in size, [`Error::Write`] when the file cannot be written,
-/// [`Error::Exists`] when one there must not be replaced.
+/// [`Error::Image`](crate::Error::Image) when `masks` and the image differ in size, [`Error::Write`](crate::Error::Write) when the file cannot be written,
+/// [`Error::Exists`](crate::Error::Exists) when one there must not be replaced.
 pub fn save_outlined(to: impl Into<Destination>, image: &Image, masks: ArrayView2<u32>) -> Result<()> {
+    check_size(image, masks)?;
     let (height, width) = masks.dim();
-    if image.size() != (height, width) {
-        let sizes = format!("{height} by {width} instead of {} by {}", image.height(), image.width());
-        return Err(Error::Image(format!("the labels have another size: {sizes}")));
-    }
     let pixels: Array3<f32> = each!(image.pixels(), Pixels(array) => array.mapv(f32::from));
     let mut pixels = scaled(pixels);
     if image.channels() < 3 {

@@ -34,11 +34,8 @@ pub fn save_overlay_scaled(
     if !(1..=8).contains(&factor) {
         return Err(Error::option("overlay scale", "must be from 1 to 8"));
     }
+    check_size(image, masks)?;
     let (height, width) = masks.dim();
-    if image.size() != (height, width) {
-        let sizes = format!("{height} by {width} instead of {} by {}", image.height(), image.width());
-        return Err(Error::Image(format!("the labels have another size: {sizes}")));
-    }
     let colors = colors(image);
     let large = (height * factor, width * factor);
     let masks = ndarray::Array2::from_shape_fn(large, |(y, x)| masks[(y / factor, x / factor)]);
@@ -55,6 +52,17 @@ pub fn save_overlay_scaled(
     write_atomic(to, |writer| {
         labels::encode_png(writer, large, png::ColorType::Rgb, png::BitDepth::Eight, &bytes)
     })
+}
+
+/// # Errors
+/// [`Error::Image`] when the labels and the image differ in size.
+pub(super) fn check_size(image: &Image, masks: ArrayView2<u32>) -> Result<()> {
+    let (height, width) = masks.dim();
+    if image.size() != (height, width) {
+        let sizes = format!("{height} by {width} instead of {} by {}", image.height(), image.width());
+        return Err(Error::Image(format!("the labels have another size: {sizes}")));
+    }
+    Ok(())
 }
 
 /// Writes red, green and blue, `[height, width, 3]`, as a PNG or, where the path ends in `.tif`, as a TIFF with 16 bits.

@@ -22,23 +22,6 @@ pub(super) fn check(masks: &[ArrayView2<u32>], layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Where a plane lies: for each axis, slowest first, its letter and the index on it, from 0.
-pub(super) fn place(layout: &Layout, plane: usize) -> Vec<(char, usize)> {
-    let mut rest = plane;
-    let mut place: Vec<_> = layout
-        .axes
-        .iter()
-        .rev()
-        .map(|axis| {
-            let index = rest % axis.length;
-            rest /= axis.length;
-            (axis.letter, index)
-        })
-        .collect();
-    place.reverse();
-    place
-}
-
 /// Whether all axes are time, depth or channels, each at most once: what ImageJ and QuPath know.
 pub(super) fn are_known(place: &[(char, usize)]) -> bool {
     let count = |letter| place.iter().filter(|(other, _)| *other == letter).count();
@@ -59,9 +42,9 @@ mod tests {
     fn the_last_axis_is_the_fastest() {
         let axis = |(letter, length)| Axis { letter, length };
         let layout = Layout::default().axes([('T', 2), ('Z', 3)].map(axis).to_vec());
-        assert_eq!(place(&layout, 4), [('T', 1), ('Z', 1)]);
-        assert_eq!((index(&place(&layout, 5), 'Z'), index(&place(&layout, 5), 'C')), (Some(2), None));
-        assert!(are_known(&place(&layout, 4)) && are_known(&[]));
+        assert_eq!(layout.place(4), [('T', 1), ('Z', 1)]);
+        assert_eq!((index(&layout.place(5), 'Z'), index(&layout.place(5), 'C')), (Some(2), None));
+        assert!(are_known(&layout.place(4)) && are_known(&[]));
         assert!(!are_known(&[('T', 0), ('T', 0)]) && !are_known(&[('P', 0)]));
     }
 }

@@ -61,7 +61,7 @@ pub fn save_rois(to: impl Into<Destination>, masks: &[ArrayView2<u32>], layout: 
                 refused = Some(Error::labels(&path, reason));
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            add(&mut archive, &contours, &planes::place(layout, index), index)?;
+            add(&mut archive, &contours, &layout.place(index), index)?;
         }
         archive.finish()?;
         Ok(())

@@ -7,6 +7,7 @@ use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis};
 use super::contours::traced;
 use super::flow_colors::{flow_colors, range};
 use crate::atomic::{Destination, write_atomic};
+use crate::cpu::resize::nearest_index;
 use crate::model::dictionary::Writer;
 use crate::npy::Number;
 use crate::{Error, Result};
@@ -191,7 +192,8 @@ impl Nearest {
     /// The pixels of a plane at the new size, in row-major order, by their places at the old size.
     fn places(self) -> impl Iterator<Item = (usize, usize)> + Clone {
         let Nearest { from, to } = self;
-        (0..to.0).flat_map(move |y| (0..to.1).map(move |x| (y * from.0 / to.0, x * from.1 / to.1)))
+        let (y_of, x_of) = (nearest_index(from.0, to.0), nearest_index(from.1, to.1));
+        (0..to.0).flat_map(move |y| (0..to.1).map(move |x| (y_of(y), x_of(x))))
     }
 
     fn planes<'a, T: Number + 'a>(

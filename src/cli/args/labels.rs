@@ -32,8 +32,9 @@ pub struct Labels {
     pub memory: Option<u64>,
 }
 
-#[derive(Args)]
-pub struct Export {
+/// Label files, and what they are measured with.
+#[derive(Args, Clone)]
+pub struct Pictured {
     #[command(flatten)]
     pub labels: Labels,
     /// The images of the labels, for overlays and intensities: a file, or a folder with a file of the same name (cells.png for
@@ -43,6 +44,12 @@ pub struct Export {
     /// For tables: cells have the same label in all planes along Z, as after --do-3d or `flowmask stitch`
     #[arg(long)]
     pub volumes: bool,
+}
+
+#[derive(Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub pictured: Pictured,
     #[command(flatten)]
     pub output: Output,
 }
@@ -57,7 +64,7 @@ impl Export {
             }
         }
         anyhow::ensure!(!self.output.outputs.is_empty(), "say what to write, such as --outputs rois,geojson");
-        if wanted.contains(&Wanted::Overlay) && self.images.is_none() {
+        if wanted.contains(&Wanted::Overlay) && self.pictured.images.is_none() {
             anyhow::bail!("--outputs overlay: name the images too: --images PATH");
         }
         Ok(())

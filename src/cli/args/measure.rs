@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Export, Format, Labels, Output, Places, Wanted};
+use super::{Export, Format, Output, Pictured, Places, Wanted};
 
 pub const HELP: &str = "\
 Writes NAME_cells.csv, with a row for each cell, where NAME is that of the label file without _masks, _labels or the like. \
@@ -23,14 +23,7 @@ Exit codes: 0 all files are done, 1 some failed, 2 nothing could be started.";
 #[derive(Args)]
 pub struct Measure {
     #[command(flatten)]
-    pub labels: Labels,
-    /// The images of the labels, for intensities: a file, or a folder with a file of the same name (cells.png for
-    /// cells_masks.tif)
-    #[arg(long, value_name = "PATH")]
-    pub images: Option<PathBuf>,
-    /// Cells have the same label in all planes along Z, as after --do-3d or `flowmask stitch`
-    #[arg(long)]
-    pub volumes: bool,
+    pub pictured: Pictured,
     /// Folder for the tables, created if missing [default: beside each label file]
     #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -84,6 +77,6 @@ impl Measure {
             verbose: false,
             quiet: self.quiet,
         };
-        Export { labels: self.labels.clone(), images: self.images.clone(), volumes: self.volumes, output }
+        Export { pictured: self.pictured.clone(), output }
     }
 }

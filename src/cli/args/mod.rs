@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::usage::utf8;
 pub use groups::*;
-pub use labels::{Export, Labels};
+pub use labels::{Export, Labels, Pictured};
 pub use measure::Measure;
 pub use outputs::{Many, Output, Places, Wanted};
 pub use restoration::{Chan2, Restoration, Restore};

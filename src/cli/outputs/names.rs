@@ -76,6 +76,16 @@ impl Wanted {
         }
     }
 
+    /// Whether it is a table of the cells.
+    pub fn is_table(self) -> bool {
+        match self {
+            Wanted::Csv => true,
+            #[cfg(feature = "parquet")]
+            Wanted::Parquet => true,
+            _ => false,
+        }
+    }
+
     /// Whether it has the maps of the network.
     pub fn is_of_maps(self) -> bool {
         self.is_of_flows() || self == Wanted::Prob
@@ -89,11 +99,6 @@ impl Wanted {
     /// Whether it shows or measures the pixels of the image.
     pub fn is_of_pixels(self) -> bool {
         matches!(self, Wanted::Overlay | Wanted::Outlined | Wanted::Geojson) || self.is_table()
-    }
-
-    /// Whether it is a table of the cells.
-    fn is_table(self) -> bool {
-        self.folder() == "tables"
     }
 
     /// As the user writes it.

@@ -78,12 +78,8 @@ fn of_part(
 /// Tells of which volume of an image an error is, where there are several: at which time point, or place on another axis.
 pub fn in_volume(error: Error, layout: &Layout, volume: usize) -> Error {
     let Error::Image(reason) = error else { return error };
-    let mut rest = volume;
-    let mut places: Vec<String> = Vec::new();
-    for axis in layout.axes.iter().rev().filter(|axis| axis.letter != 'Z') {
-        places.insert(0, format!("{} {}", axis.letter, rest % axis.length));
-        rest /= axis.length;
-    }
+    let places = layout.of_volumes().place(volume).into_iter();
+    let places: Vec<String> = places.map(|(letter, index)| format!("{letter} {index}")).collect();
     Error::Image(if places.is_empty() { reason } else { format!("at {}: {reason}", places.join(", ")) })
 }
 
