@@ -52,7 +52,7 @@ pub enum Compat {
     /// the small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes
     /// zeros; sharpening and smoothing stretch images that are not square; tiles that are normalised by themselves are
     /// not inverted; a channel that is not there is scaled by `lowhigh`; [`Normalize::norm3d`] has no effect on
-    /// volumes.
+    /// volumes; [`Options::channels`] has none on images of one channel.
     V3_1_1,
 }
 

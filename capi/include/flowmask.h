@@ -154,7 +154,8 @@ typedef enum {
   // Those of cellpose 3.1.1: after the flow check has dropped masks, its filter of small masks removes others than
   // the small ones; a mask may have several parts; a channel whose percentiles differ by at most 0.001 becomes
   // zeros; sharpening and smoothing stretch images that are not square; tiles that are normalised by themselves are
-  // not inverted; a channel that is not there is scaled by lowhigh; norm3d has no effect on volumes.
+  // not inverted; a channel that is not there is scaled by lowhigh; norm3d has no effect on volumes; channels has none on
+  // images of one channel.
   FLOWMASK_COMPAT_3_1_1 = 1,
 } flowmask_compat;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 use flowmask::image::{Layout, Note, ReadOptions};
-use flowmask::{Diameter, Error, Image, Model, Options, Stack, Stitching, image};
+use flowmask::{Compat, Diameter, Error, Image, Model, Options, Stack, Stitching, image};
 
 mod many;
 mod restored;
@@ -95,6 +95,7 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
         diam_mean: segmenter.model().diam_mean().into(),
         verbose: args.output.verbose.then(|| (segmenter.model().diam_mean(), options.clone())),
         diameter: options.diameter,
+        compat: options.compat,
         restoring,
         stitching,
         writer,
@@ -171,6 +172,7 @@ struct Run {
     verbose: Option<(f32, Options)>,
     /// What the options say about the diameter.
     diameter: Diameter,
+    compat: Compat,
     restoring: Option<Restoring>,
     stitching: Option<Stitching>,
     writer: Writer,
@@ -217,7 +219,8 @@ impl Run {
     fn load(&self, file: &File) -> anyhow::Result<Vec<Image>> {
         lock(&self.messages).begin(&file.image);
         let start = Instant::now();
-        let stacks = image::read_with(&file.image, &self.read)?;
+        let mut stacks = image::read_with(&file.image, &self.read)?;
+        stacks.iter_mut().for_each(|stack| self.tell_of_channels(stack));
         *lock(&file.loading) = start.elapsed();
         lock(&self.messages).read(&file.image, &stacks);
         let (mut planes, mut parts) = (Vec::new(), Vec::new());
@@ -261,6 +264,14 @@ impl Run {
         }
         file.parts.get_or_init(|| parts);
         Ok(planes)
+    }
+
+    /// Notes that the channels that were chosen have no effect.
+    fn tell_of_channels(&self, stack: &mut Stack) {
+        let only = stack.planes.first().is_some_and(|plane| plane.channels() == 1);
+        if only && self.compat == Compat::V3_1_1 && self.channels != [0, 0] {
+            stack.notes.push(Note::Warning("has one channel, so --chan and --chan2 have no effect".into()));
+        }
     }
 
     /// The outputs of an image. That of a file with several has its number in the names.

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView3;
 
-use crate::{Error, Options, Result};
+use crate::{Compat, Error, Options, Result};
 
 /// The largest size of a pixel. Beyond it, sums over channels and differences of pixels would leave single precision;
 /// numbers like -3.4e38 stand for missing pixels. `kernels/pixels.cuh` has the same number.
@@ -17,9 +17,12 @@ pub(crate) fn present(has: usize, choice: [usize; 2]) -> Result<()> {
 }
 
 /// The channels, as [`present`] has them, that a network with `nchan` channels gets of an image that `has` so many.
+///
+/// cellpose 3.1.1 gives the network the only channel of an image whatever was chosen (`transforms.reshape`).
 pub(crate) fn chosen(options: &Options, has: usize, nchan: usize) -> Result<[usize; 2]> {
     if !options.all_channels {
-        return Ok(options.channels);
+        let only = has == 1 && options.compat == Compat::V3_1_1;
+        return Ok(if only { [0, 0] } else { options.channels });
     }
     match has > nchan {
         true => Err(Error::Image(format!(

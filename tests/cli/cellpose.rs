@@ -102,6 +102,26 @@ fn what_is_written_when_follows_the_original() {
 }
 
 #[test]
+fn channels_of_an_image_that_has_one_have_no_effect() {
+    let scene = Scene::new();
+    scene.tiled("a.png", 256);
+    let run = |flags: &str| {
+        let flags = format!("{flags} --diameter 19.48 --save_tif {}", weights());
+        let run = scene.run(&format!("cellpose --image_path a.png --no_npy {flags}"));
+        (run, fs::read(scene.path("a_cp_masks.tif")).unwrap())
+    };
+    let (plain, masks) = run("");
+    plain.done();
+    let (quiet, same) = run("--chan 2 --chan2 3");
+    quiet.done();
+    assert!(masks == same, "other masks");
+    scene
+        .run(&format!("segment a.png {NUCLEI} --compat 3.1.1 --chan 2"))
+        .failed(0, "warning: a.png: has one channel, so --chan and --chan2 have no effect");
+    scene.run("segment a.png --overwrite --chan 2").failed(1, "a.png: has 1 channels, channel 2 is not there");
+}
+
+#[test]
 fn stacks_are_written_as_tiff_only() {
     let scene = Scene::new();
     scene.hyperstack("z.tif", "slices", 2);
