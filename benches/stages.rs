@@ -12,10 +12,10 @@ use flowmask::cpu::{
     blend, channels, cluster, components, conv, flow_error, follow, input, network, normalize, parts, resize,
 };
 use flowmask::image::Layout;
-use flowmask::output::{self, CellProperties};
+use flowmask::output::{self, CellProperties, Format, Seg};
 use flowmask::plan::grid::Grid;
 use flowmask::{Compat, Error, Image, Model, Normalize, Options, Sampling, Segmentation, Segmenter, measure};
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 
 /// Height and width of the images for the stages before and after the network.
 const SIDE: usize = 1024;
@@ -161,6 +161,13 @@ fn outputs(c: &mut Criterion) {
     group.bench_function("polygons", |b| b.iter(|| output::polygons(masks.view())));
     group.bench_function("outlines", |b| b.iter(|| output::save_outline_text(&path, masks.view()).unwrap()));
     group.bench_function("rois", |b| b.iter(|| output::save_rois(&path, &planes, &layout).unwrap()));
+    group.bench_function("masks", |b| b.iter(|| output::save_labels(&path, &planes, Format::Tif).unwrap()));
+    let (flows, cellprob) = (Array3::zeros((2, SIDE, SIDE)), Array2::zeros((SIDE, SIDE)));
+    let (flows, cellprob) = ([flows.view()], [cellprob.view()]);
+    let seg = Seg::new(&planes, "file.tif", 30.0);
+    group.bench_function("seg", |b| b.iter(|| output::save_seg(&path, &seg).unwrap()));
+    let seg = seg.maps(&flows, &cellprob);
+    group.bench_function("seg with maps", |b| b.iter(|| output::save_seg(&path, &seg).unwrap()));
     let properties = CellProperties::default();
     group.bench_function("geojson", |b| {
         b.iter(|| output::save_geojson(&path, &planes, &layout, &properties).unwrap());

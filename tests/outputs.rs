@@ -7,11 +7,11 @@ use std::path::Path;
 
 use flowmask::image::{Axis, Layout, read_labels};
 use flowmask::output::{
-    CellProperties, Classification, Destination, Measurement, is_own, save_geojson, save_outline_text,
-    save_rois,
+    CellProperties, Classification, Destination, Measurement, Seg, flow_colors, is_own, save_geojson,
+    save_outline_text, save_outlined, save_rois, save_seg,
 };
-use flowmask::{Error, Pool};
-use ndarray::{Array2, s};
+use flowmask::{Error, Image, Pixels, Pool};
+use ndarray::{Array2, Array3, array, s};
 use serde_json::{Value, json};
 use zip::ZipArchive;
 
@@ -244,4 +244,78 @@ fn what_a_file_cannot_hold_is_refused() {
         assert!(matches!(refused, Err(Error::Image(_))), "{refused:?}");
     }
     assert!(!path.exists());
+}
+
+/// Directions of flow by the colours of `plot.dx_to_circ`: the hue turns with the angle of (y, x), the length is the
+/// brightness, between the 1st and the 99th percentile.
+#[test]
+fn colors_of_flows_tell_direction_and_length() {
+    // Columns flow down, up, right, left; rows are longer and longer. Red is the cosine of the angle plus half a turn,
+    // green and blue those a third and two thirds of a turn further.
+    let unit = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]];
+    let flows = Array3::from_shape_fn((2, 201, 4), |(axis, y, x)| unit[x][axis] * y as f32);
+    let colors = flow_colors(&[flows.view()]);
+    assert_eq!(colors.dim(), (1, 201, 4, 3));
+    let pixel = |y: usize, x: usize| [0, 1, 2].map(|c| colors[(0, y, x, c)]);
+    // Lengths up to the 1st percentile are black, from the 99th on they are bright.
+    assert!((0..4).all(|x| pixel(2, x) == [0; 3] && pixel(198, x) == pixel(200, x)));
+    let bright: Vec<_> = (0..4).map(|x| pixel(200, x)).collect();
+    assert_eq!(bright, [[0, 191, 191], [255, 63, 63], [127, 237, 17], [127, 17, 237]]);
+    // Half of the length is half of the brightness.
+    let half = pixel(100, 1).map(f64::from);
+    assert!(half.iter().zip(bright[1]).all(|(half, full)| (half - f64::from(full) / 2.0).abs() <= 1.0));
+    // Lengths that do not differ tell nothing.
+    let same = Array3::ones((2, 5, 5));
+    assert!(flow_colors(&[same.view()]).iter().all(|&c| c == 0));
+}
+
+#[test]
+fn outlines_are_red_on_the_scaled_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.png");
+    let mut masks = Array2::zeros((20, 30));
+    masks.slice_mut(s![5..15, 5..15]).fill(1_u32);
+    // From left to right brighter and brighter, in two channels of which the mean is shown.
+    let pixels = Array3::from_shape_fn((20, 30, 2), |(_, x, c)| (1000 + 10 * x + 100 * c) as u16);
+    let image = Image::new(Pixels::U16(pixels)).unwrap();
+    save_outlined(&path, &image, masks.view()).unwrap();
+    let shown = flowmask::image::read(&path).unwrap().planes.remove(0).pixels().to_f32();
+    let pixel = |y, x| [0, 1, 2].map(|c| shown[(y, x, c)] as u8);
+    for (y, x) in [(5, 5), (14, 14), (5, 10), (10, 5)] {
+        assert_eq!(pixel(y, x), [255, 0, 0], "({y}, {x}) is on the outline");
+    }
+    assert_eq!((pixel(0, 0), pixel(0, 29)), ([0; 3], [255; 3]));
+    assert!((1..30).all(|x| pixel(0, x) >= pixel(0, x - 1)));
+    assert_eq!(pixel(10, 10), pixel(0, 10));
+
+    let error = save_outlined(&path, &image, masks.slice(s![..19, ..])).unwrap_err();
+    assert!(matches!(error, Error::Image(_)), "{error}");
+}
+
+#[test]
+fn arrays_that_do_not_fit_are_no_seg_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a_seg.npy");
+    let masks = array![[0_u32, 1, 1], [2, 2, 0]];
+    let (flows, cellprob) = (Array3::<f32>::zeros((2, 2, 3)), Array2::<f32>::zeros((2, 3)));
+    let planes = [masks.view()];
+    let refused = |seg: &Seg, part: &str| {
+        let error = save_seg(&path, seg).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    };
+    let uneven = [masks.view(), masks.slice(s![..1, ..])];
+    refused(&Seg::new(&[], "a.tif", 30.0), "no labels");
+    refused(&Seg::new(&uneven, "a.tif", 30.0), "planes of different sizes");
+    let four = Array3::zeros((4, 2, 3));
+    let (two, four, one) = ([flows.view(), flows.view()], [four.view()], [cellprob.view()]);
+    let narrow = [cellprob.slice(s![.., ..2])];
+    let seg = Seg::new(&planes, "a.tif", 30.0);
+    refused(&seg.clone().maps(&two, &one), "the flows do not fit the masks");
+    refused(&seg.clone().maps(&two[..1], &narrow), "the flows do not fit the masks");
+    refused(&seg.clone().maps(&four, &one), "the flows do not fit the masks");
+    refused(&seg.clone().maps(&two[..1], &[]), "the flows do not fit the masks");
+    save_seg(&path, &seg.maps(&two[..1], &one).channels([2, 1])).unwrap();
+    let labels = flowmask::image::read_label_stack(&path, &Default::default()).unwrap().labels;
+    assert!(labels.iter().eq(&masks));
 }

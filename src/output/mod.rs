@@ -9,6 +9,8 @@ mod contours;
 mod csv;
 #[cfg(feature = "files")]
 mod describe;
+#[cfg(feature = "files")]
+mod eight_bits;
 mod flow_colors;
 #[cfg(feature = "files")]
 mod format;

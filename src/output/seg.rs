@@ -2,14 +2,13 @@
 
 use std::io::{self, Write};
 
-use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
 use super::contours::traced;
-use super::flow_colors::{flow_colors, range};
+use super::eight_bits::{Nearest, bytes};
+use super::flow_colors::flow_colors;
 use crate::atomic::{Destination, write_atomic};
-use crate::cpu::resize::nearest_index;
 use crate::model::dictionary::Writer;
-use crate::npy::Number;
 use crate::{Error, Result};
 
 /// What goes into a `_seg.npy`. All planes have the size of the masks, but the maps may be smaller (`resample: false`).
@@ -124,7 +123,7 @@ impl Seg<'_> {
         };
         let (planes, (height, width)) = (self.masks.len(), first.dim());
         let one = planes == 1;
-        let nearest = Nearest { from: (flows.dim().1, flows.dim().2), to: (height, width) };
+        let nearest = Nearest::new((flows.dim().1, flows.dim().2), (height, width));
         let colors = flow_colors(self.flows);
         file.array(&[planes, height, width, 3], nearest.colors(&colors))?;
         file.array(&[planes, height, width], nearest.planes(self.cellprob, bytes(self.cellprob)))?;
@@ -171,44 +170,5 @@ fn labels<'a, W: Write>(
     match narrow {
         true => file.array(shape, labels.map(|&label| label as u16)),
         false => file.array(shape, labels.copied()),
-    }
-}
-
-/// From the logit of a cell to 8 bits: the 1st percentile is 0, the 99th 255.
-fn bytes(cellprob: &[ArrayView2<f32>]) -> impl Fn(f32) -> u8 + Copy + use<> {
-    let [low, high] = range(cellprob.iter().flatten().copied());
-    let gain = if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 };
-    move |v| (((v - low) * gain).clamp(0.0, 1.0) * 255.0) as u8
-}
-
-/// Brings planes to another size, as OpenCV does with `INTER_NEAREST`.
-#[derive(Clone, Copy)]
-struct Nearest {
-    from: (usize, usize),
-    to: (usize, usize),
-}
-
-impl Nearest {
-    /// The pixels of a plane at the new size, in row-major order, by their places at the old size.
-    fn places(self) -> impl Iterator<Item = (usize, usize)> + Clone {
-        let Nearest { from, to } = self;
-        let (y_of, x_of) = (nearest_index(from.0, to.0), nearest_index(from.1, to.1));
-        (0..to.0).flat_map(move |y| (0..to.1).map(move |x| (y_of(y), x_of(x))))
-    }
-
-    fn planes<'a, T: Number + 'a>(
-        self,
-        planes: &'a [ArrayView2<f32>],
-        convert: impl Fn(f32) -> T + Copy + 'a,
-    ) -> impl Iterator<Item = T> + 'a {
-        let places = self.places();
-        planes.iter().flat_map(move |plane| places.clone().map(move |at| convert(plane[at])))
-    }
-
-    fn colors<'a>(self, colors: &'a Array4<u8>) -> impl Iterator<Item = u8> + 'a {
-        let places = self.places();
-        (0..colors.dim().0).flat_map(move |plane| {
-            places.clone().flat_map(move |(y, x)| [0, 1, 2].map(|c| colors[(plane, y, x, c)]))
-        })
     }
 }

@@ -118,7 +118,9 @@ fn channels_of_an_image_that_has_one_have_no_effect() {
     scene
         .run(&format!("segment a.png {NUCLEI} --compat 3.1.1 --chan 2"))
         .failed(0, "warning: a.png: has one channel, so --chan and --chan2 have no effect");
-    scene.run("segment a.png --overwrite --chan 2").failed(1, "a.png: has 1 channels, channel 2 is not there");
+    scene
+        .run("segment a.png --overwrite --chan 2")
+        .failed(1, "a.png: has 1 channels, channel 2 is not there");
 }
 
 #[test]
