@@ -3,7 +3,7 @@
 use ndarray::{Array4, ArrayView1, ArrayView3, Axis};
 use rayon::prelude::*;
 
-use crate::cpu::normalize::percentile;
+use super::range::range;
 
 /// The flows of planes as red, green and blue, `[planes, height, width, 3]`: the hue is the direction, the brightness the
 /// length. The flows of each plane are `[2, height, width]` along y and x, or `[3, height, width]` along z, y and x.
@@ -21,18 +21,41 @@ pub fn flow_colors(flows: &[ArrayView3<f32>]) -> Array4<u8> {
     if axes < 2 || colors.is_empty() {
         return colors;
     }
-    let [low, high] = range(flows.iter().flat_map(|plane| plane.lanes(Axis(0)).into_iter().map(length)));
-    // As in the original, lengths that hardly differ are all black.
-    let gain = if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 };
+    let shown = Colors::of(flows);
     let rows = colors.as_slice_mut().unwrap_or_default().par_chunks_mut(3 * width).enumerate();
     rows.for_each(|(row, colors)| {
         let flows = flows[row / height].index_axis(Axis(1), row % height);
         for (pixel, flow) in colors.chunks_mut(3).zip(flows.axis_iter(Axis(1))) {
-            let brightness = 127.5 * f64::from((length(flow) - low) * gain).clamp(0.0, 1.0);
-            pixel.iter_mut().zip(hue(flow)).for_each(|(c, hue)| *c = (brightness * (hue + 1.0)) as u8);
+            pixel.copy_from_slice(&shown.color(flow));
         }
     });
     colors
+}
+
+/// How lengths become brightness.
+pub(super) struct Colors {
+    low: f32,
+    gain: f32,
+}
+
+impl Colors {
+    /// Those of the flows of all planes.
+    pub fn of(flows: &[ArrayView3<f32>]) -> Self {
+        let height = flows.first().map_or(0, |plane| plane.dim().1);
+        let lengths = |row: usize| {
+            let flows = flows[row / height].index_axis_move(Axis(1), row % height);
+            (0..flows.dim().1).map(move |x| length(flows.index_axis(Axis(1), x)))
+        };
+        let [low, high] = range(flows.len() * height, lengths);
+        // As in the original, lengths that hardly differ are all black.
+        Colors { low, gain: if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 } }
+    }
+
+    /// Red, green and blue of a flow.
+    pub fn color(&self, flow: ArrayView1<f32>) -> [u8; 3] {
+        let brightness = 127.5 * f64::from((length(flow) - self.low) * self.gain).clamp(0.0, 1.0);
+        hue(flow).map(|hue| (brightness * (hue + 1.0)) as u8)
+    }
 }
 
 fn length(flow: ArrayView1<f32>) -> f32 {
@@ -42,17 +65,9 @@ fn length(flow: ArrayView1<f32>) -> f32 {
 /// The cosine of the direction plus half a turn, and of the angles a third and two thirds of a turn further.
 fn hue(flow: ArrayView1<f32>) -> [f64; 3] {
     let (a, b) = (f64::from(flow[0]), f64::from(flow[1]));
-    let length = a.hypot(b);
+    // Squares of single precision stay within the range of double precision.
+    let length = (a * a + b * b).sqrt();
     let (cos, sin) = if length > 0.0 { (-a / length, -b / length) } else { (-1.0, 0.0) };
     let third = 0.75_f64.sqrt();
     [cos, -0.5 * cos - third * sin, -0.5 * cos + third * sin]
-}
-
-/// The 1st and the 99th percentile; 0 of no values.
-pub(super) fn range(values: impl Iterator<Item = f32>) -> [f32; 2] {
-    let mut values: Vec<f32> = values.collect();
-    match values.is_empty() {
-        true => [0.0; 2],
-        false => [1.0, 99.0].map(|percent| percentile(&mut values, percent)),
-    }
 }

@@ -28,6 +28,7 @@ mod overlay;
 mod parts;
 mod planes;
 mod polygons;
+mod range;
 mod roi;
 mod rois;
 #[cfg(feature = "files")]

@@ -3,8 +3,8 @@
 use ndarray::{Array3, ArrayView2, Axis};
 
 use super::contours::traced;
-use super::flow_colors::range;
 use super::overlay::{check_size, save_colors};
+use super::range::range;
 use crate::atomic::Destination;
 use crate::image::pixel::each;
 use crate::{Image, Pixels, Result};
@@ -42,7 +42,7 @@ pub fn save_outlined(to: impl Into<Destination>, image: &Image, masks: ArrayView
 
 /// The 1st percentile becomes 0, the 99th 1. What hardly differs becomes 0.
 fn scaled(mut pixels: Array3<f32>) -> Array3<f32> {
-    let [low, high] = range(pixels.iter().copied());
+    let [low, high] = range(pixels.dim().0, |y| pixels.index_axis(Axis(0), y).into_iter().copied());
     match high - low > 1e-3 {
         true => pixels.mapv_inplace(|v| (v - low) / (high - low)),
         false => pixels.fill(0.0),

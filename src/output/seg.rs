@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, Axis, s};
 
 use super::contours::traced;
 use super::eight_bits::{Nearest, bytes};
-use super::flow_colors::flow_colors;
+use super::flow_colors::Colors;
 use crate::atomic::{Destination, write_atomic};
 use crate::model::dictionary::Writer;
 use crate::{Error, Result};
@@ -51,7 +51,7 @@ impl<'a> Seg<'a> {
 /// Writes the file that the original's `io.masks_flows_to_seg` writes: a dictionary that its window opens and
 /// `numpy.load(file, allow_pickle=True).item()` reads, with the same keys, types and shapes. They are `outlines` and `masks`
 /// (16 bits, or 32), `chan_choose`, `ismanual` (false for each cell), `filename`, `flows` and `diameter`. The list `flows`
-/// has the flows as colours ([`flow_colors`]), the probability and the flows along z in 8 bits (zeros in an image), an empty
+/// has the flows as colours ([`flow_colors`](super::flow_colors)), the probability and the flows along z in 8 bits (zeros in an image), an empty
 /// list, and the maps themselves, `[3, …]` or `[4, …]`: the flows and then the probability.
 ///
 /// # Errors
@@ -102,8 +102,9 @@ impl Seg<'_> {
         let cells = self.masks.iter().flatten().copied().max().unwrap_or(0);
         let mut file = Writer::new(out)?;
         let narrow = cells < u32::from(u16::MAX);
-        labels(file.key("outlines"), self, outlines.iter().flatten(), narrow)?;
-        labels(file.key("masks"), self, self.masks.iter().flatten(), narrow)?;
+        let outlines: Vec<_> = outlines.iter().map(|outlines| outlines.view()).collect();
+        labels(file.key("outlines"), &outlines, narrow)?;
+        labels(file.key("masks"), self.masks, narrow)?;
         file.key("chan_choose").list(|file| {
             self.channels.into_iter().for_each(|channel| file.integer(channel));
             Ok(())
@@ -124,29 +125,40 @@ impl Seg<'_> {
         let (planes, (height, width)) = (self.masks.len(), first.dim());
         let one = planes == 1;
         let nearest = Nearest::new((flows.dim().1, flows.dim().2), (height, width));
-        let colors = flow_colors(self.flows);
-        file.array(&[planes, height, width, 3], nearest.colors(&colors))?;
-        file.array(&[planes, height, width], nearest.planes(self.cellprob, bytes(self.cellprob)))?;
+        let (shown, bytes) = (Colors::of(self.flows), bytes(self.cellprob));
+        file.rows(&[planes, height, width, 3], 3 * width, |row, out: &mut [u8]| {
+            nearest.row(row, out.chunks_exact_mut(3), |out, plane, y, x| {
+                out.copy_from_slice(&shown.color(self.flows[plane].slice(s![.., y, x])));
+            });
+        })?;
+        file.rows(&[planes, height, width], width, |row, out: &mut [u8]| {
+            nearest.row(row, out.iter_mut(), |out, plane, y, x| *out = bytes(self.cellprob[plane][(y, x)]));
+        })?;
         match one {
-            true => file.array(&[1, height, width, 3], std::iter::repeat_n(0_u8, 3 * height * width))?,
-            false => {
-                let first: Vec<_> = self.flows.iter().map(|plane| plane.index_axis(Axis(0), 0)).collect();
-                file.array(
-                    &[planes, height, width],
-                    nearest.planes(&first, |v| (v / 10.0 * 127.0 + 127.0) as u8),
-                )?;
-            }
+            true => file.rows(&[1, height, width, 3], 3 * width, |_, out: &mut [u8]| out.fill(0))?,
+            false => file.rows(&[planes, height, width], width, |row, out: &mut [u8]| {
+                nearest.row(row, out.iter_mut(), |out, plane, y, x| {
+                    *out = (self.flows[plane][(0, y, x)] / 10.0 * 127.0 + 127.0) as u8;
+                });
+            })?,
         }
         file.list(|_| Ok(()))?;
         let (axes, rows, columns) = flows.dim();
-        let along =
-            |axis| self.flows.iter().flat_map(move |plane| plane.index_axis_move(Axis(0), axis).into_iter());
-        let all = (0..axes).flat_map(along).chain(self.cellprob.iter().flatten()).copied();
-        match one {
-            true => file.array(&[axes + 1, rows, columns], all),
-            false => file.array(&[axes + 1, planes, rows, columns], all),
-        }
+        let shape = [axes + 1, planes, rows, columns];
+        let shape = if one { &[axes + 1, rows, columns] } else { &shape[..] };
+        file.rows(shape, columns, |row, out: &mut [f32]| {
+            let (axis, plane, y) = (row / (planes * rows), row / rows % planes, row % rows);
+            match axis < axes {
+                true => copy(self.flows[plane].slice(s![axis, y, ..]), out),
+                false => copy(self.cellprob[plane].row(y), out),
+            }
+        })
     }
+}
+
+/// Copies a row.
+fn copy(row: ArrayView1<f32>, out: &mut [f32]) {
+    out.iter_mut().zip(row).for_each(|(out, value)| *out = *value);
 }
 
 /// The labels of the pixels on outlines; 0 elsewhere.
@@ -158,17 +170,17 @@ fn outlined(masks: &ArrayView2<u32>) -> Array2<u32> {
 }
 
 /// Labels of all planes, which are one axis less if there is one.
-fn labels<'a, W: Write>(
-    file: &mut Writer<W>,
-    seg: &Seg,
-    labels: impl Iterator<Item = &'a u32>,
-    narrow: bool,
-) -> io::Result<()> {
-    let (height, width) = seg.masks[0].dim();
-    let shape = [seg.masks.len(), height, width];
-    let shape = if seg.masks.len() == 1 { &shape[1..] } else { &shape[..] };
+fn labels<W: Write>(file: &mut Writer<W>, planes: &[ArrayView2<u32>], narrow: bool) -> io::Result<()> {
+    let (height, width) = planes[0].dim();
+    let shape = [planes.len(), height, width];
+    let shape = if planes.len() == 1 { &shape[1..] } else { &shape[..] };
+    let labels = |row: usize| planes[row / height].index_axis_move(Axis(0), row % height).into_iter();
     match narrow {
-        true => file.array(shape, labels.map(|&label| label as u16)),
-        false => file.array(shape, labels.copied()),
+        true => file.rows(shape, width, |row, out: &mut [u16]| {
+            out.iter_mut().zip(labels(row)).for_each(|(out, &label)| *out = label as u16);
+        }),
+        false => file.rows(shape, width, |row, out: &mut [u32]| {
+            out.iter_mut().zip(labels(row)).for_each(|(out, &label)| *out = label);
+        }),
     }
 }

@@ -2,8 +2,15 @@
 
 use std::io::{self, Write};
 
+#[cfg(feature = "files")]
+use rayon::prelude::*;
+
 use crate::model::pickle;
 use crate::npy::Number;
+
+/// About so many bytes of an array are in memory at once.
+#[cfg(feature = "files")]
+const BATCH: usize = 1 << 23;
 
 /// Writes a file from which `np.load(file, allow_pickle=True).item()` reads a dictionary, entry after entry. Arrays go to
 /// the file without being copied.
@@ -82,11 +89,7 @@ impl<W: Write> Writer<W> {
         shape: &[usize],
         numbers: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
-        let bytes = shape.iter().product::<usize>() * size_of::<T>();
-        begin_array(&mut self.pickle, shape, kind, if size_of::<T>() == 1 { "|" } else { "<" });
-        self.pickle.bytes_begin(bytes);
-        self.out.write_all(&self.pickle.take())?;
-        let mut left = bytes;
+        let mut left = self.begin::<T>(kind, shape)?;
         for number in numbers {
             self.out.write_all(number.bytes().as_ref())?;
             left = left.wrapping_sub(size_of::<T>());
@@ -97,6 +100,45 @@ impl<W: Write> Writer<W> {
         }
         self.pickle.raw(b"tb");
         Ok(())
+    }
+
+    /// An array of this shape, in C order, in rows of `length` numbers. `fill` writes a row; many are made at once, on all
+    /// threads.
+    #[cfg(feature = "files")]
+    pub(crate) fn rows<T: Number + Default>(
+        &mut self,
+        shape: &[usize],
+        length: usize,
+        fill: impl Fn(usize, &mut [T]) + Sync,
+    ) -> io::Result<()> {
+        let left = self.begin::<T>(T::KIND, shape)?;
+        let bytes = length * size_of::<T>();
+        let rows = left.checked_div(bytes).unwrap_or(0);
+        let mut batch = vec![0; (BATCH / bytes.max(1)).clamp(1, rows.max(1)) * bytes];
+        let numbers = || vec![T::default(); length];
+        let mut first = 0;
+        while first < rows {
+            let count = rows.min(first + batch.len() / bytes) - first;
+            let batch = &mut batch[..count * bytes];
+            batch.par_chunks_exact_mut(bytes).enumerate().for_each_init(numbers, |numbers, (row, out)| {
+                fill(first + row, numbers);
+                let bytes = out.chunks_exact_mut(size_of::<T>());
+                bytes.zip(&*numbers).for_each(|(out, number)| out.copy_from_slice(number.bytes().as_ref()));
+            });
+            self.out.write_all(batch)?;
+            first += count;
+        }
+        self.pickle.raw(b"tb");
+        Ok(())
+    }
+
+    /// Writes what comes before the data of an array. Returns how many bytes of data follow.
+    fn begin<T: Number>(&mut self, kind: &str, shape: &[usize]) -> io::Result<usize> {
+        let bytes = shape.iter().product::<usize>() * size_of::<T>();
+        begin_array(&mut self.pickle, shape, kind, if size_of::<T>() == 1 { "|" } else { "<" });
+        self.pickle.bytes_begin(bytes);
+        self.out.write_all(&self.pickle.take())?;
+        Ok(bytes)
     }
 
     /// Ends the file.
