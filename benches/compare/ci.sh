@@ -5,5 +5,5 @@ set -euo pipefail
 cd "$(dirname "$0")"
 export PYTHONDONTWRITEBYTECODE=1
 python=$(python3 environment.py)
-"$python" -m unittest -v test_compare test_gpu
+"$python" -m unittest -v test_compare test_gpu test_command
 python3 compare.py --quick "$@"

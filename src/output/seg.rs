@@ -124,7 +124,8 @@ impl Seg<'_> {
         };
         let (planes, (height, width)) = (self.masks.len(), first.dim());
         let one = planes == 1;
-        let nearest = Nearest::new((flows.dim().1, flows.dim().2), (height, width));
+        let maps = (flows.dim().1, flows.dim().2);
+        let nearest = Nearest::new(maps, (height, width));
         let (shown, bytes) = (Colors::of(self.flows), bytes(self.cellprob));
         file.rows(&[planes, height, width, 3], 3 * width, |row, out: &mut [u8]| {
             nearest.row(row, out.chunks_exact_mut(3), |out, plane, y, x| {
@@ -135,7 +136,8 @@ impl Seg<'_> {
             nearest.row(row, out.iter_mut(), |out, plane, y, x| *out = bytes(self.cellprob[plane][(y, x)]));
         })?;
         match one {
-            true => file.rows(&[1, height, width, 3], 3 * width, |_, out: &mut [u8]| out.fill(0))?,
+            // As in the original, these zeros alone have the size of the maps.
+            true => file.rows(&[1, maps.0, maps.1, 3], 3 * maps.1, |_, out: &mut [u8]| out.fill(0))?,
             false => file.rows(&[planes, height, width], width, |row, out: &mut [u8]| {
                 nearest.row(row, out.iter_mut(), |out, plane, y, x| {
                     *out = (self.flows[plane][(0, y, x)] / 10.0 * 127.0 + 127.0) as u8;

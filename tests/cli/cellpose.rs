@@ -81,6 +81,8 @@ fn what_is_written_when_follows_the_original() {
     assert_eq!(scene.names("in"), ["a.png", "a_cp_masks.tif", "a_seg.npy"]);
     assert_eq!(scene.labels("in/a_cp_masks.tif"), (1, 0));
     run("--save_outlines --no_npy").failed(0, "--save_outlines has no effect without --save_png");
+    run("--invert --norm_percentile 1 99 --no_npy")
+        .failed(0, "--invert has no effect with --norm_percentile");
     run("--savedir away --save_tif").failed(2, "--savedir: the folder away is not there");
     run("--train").failed(2, "training is not there yet");
 

@@ -82,6 +82,10 @@ impl Cellpose {
         let saves = files.save_png || files.save_tif || files.save_flows || files.save_txt;
         let all = [
             (self.zstack, "--Zstack has no effect: flowmask has no windows"),
+            (
+                self.invert && self.norm_percentile.is_some(),
+                "--invert has no effect with --norm_percentile, as in cellpose 3.1.1",
+            ),
             (self.check_mkl, "--check_mkl has no effect: flowmask does not use MKL"),
             (
                 self.chan2_restore,
@@ -149,7 +153,7 @@ impl Cellpose {
             add(flag, Some(value));
         }
         for (flag, given) in [
-            ("invert", self.invert),
+            ("invert", self.invert && self.norm_percentile.is_none()),
             ("all-channels", self.all_channels),
             ("no-resample", self.no_resample),
             ("no-interp", self.no_interp),
