@@ -115,6 +115,7 @@ fn part(cells: &Cells, places: &[usize]) -> Result<Table> {
         images: &images(cells.images, places),
         cellprob: if fits { &cellprob } else { &[] },
         flow_error: errors.as_deref(),
+        sums: &[],
         pixel_size: cells.layout.pixel_size.clone(),
         memory: None,
     };
