@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::measure::Sums;
 use crate::options::{Compat, Options};
 use crate::watch::Watch;
 use crate::{Image, Result};
@@ -112,6 +113,10 @@ pub(crate) trait Backend: Sized {
 
     /// Copies the labels, `[height, width]`, to the host.
     fn labels(&mut self, work: &mut Self::Work) -> Result<Vec<u32>>;
+
+    /// `measure`: what is summed over each cell of the image. `labels` are those that [`Backend::labels`] copied.
+    fn measure(&mut self, work: &mut Self::Work, input: Self::Input<'_>, labels: &[u32])
+    -> Result<Vec<Sums>>;
 }
 
 /// An image on its way through the stages.

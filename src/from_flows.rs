@@ -57,8 +57,9 @@ impl Segmenter {
         };
         let masks = enough(what, || self.pool().install(run))?;
         watch.finish();
-        let (flows, cellprob, style) = Default::default();
-        let found = Segmented { size, flows, cellprob, style, masks, diameter: 0.0, time: start.elapsed() };
+        let (flows, cellprob, style, sums) = Default::default();
+        let found =
+            Segmented { size, flows, cellprob, style, masks, sums, diameter: 0.0, time: start.elapsed() };
         Ok(found.into_segmentation(size))
     }
 

@@ -154,6 +154,9 @@ pub struct Options {
     pub compat: Compat,
     /// Whether `flows` and `cellprob` are returned with the masks. Without them, less is copied from a GPU.
     pub flows: bool,
+    /// Whether the sums over each cell are returned with the masks, for [`measure`](crate::measure::Inputs::sums): a GPU
+    /// computes them where the masks are. Volumes and stitched planes have none.
+    pub sums: bool,
     /// Whether masks are computed. `false` leaves them out: the result has the maps and the style vector only.
     pub compute_masks: bool,
     /// The most bytes of memory that the segmentation of an image may take, with its pixels, its result and the network's
@@ -187,6 +190,7 @@ impl Default for Options {
             flow3d_threshold: 0.0,
             compat: Compat::default(),
             flows: true,
+            sums: false,
             compute_masks: true,
             memory: None,
         }
@@ -216,6 +220,7 @@ setters!(
     flow3d_threshold: f64,
     compat: Compat,
     flows: bool,
+    sums: bool,
     compute_masks: bool,
     memory: Option<u64>,
 );

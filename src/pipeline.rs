@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Input, Job, Size};
+use crate::measure::Sums;
 use crate::memory::enough;
 use crate::model::Model;
 use crate::plan::scale::{known, scaled};
@@ -26,6 +27,8 @@ pub(crate) struct Segmented {
     pub style: Vec<f32>,
     /// `[height, width]` of the image; empty when the masks stay on the device.
     pub masks: Vec<u32>,
+    /// Of each cell; empty unless the options ask for it.
+    pub sums: Vec<Sums>,
     pub diameter: f64,
     /// How long it took. Of what several images did together, this is the image's share.
     pub time: Duration,
@@ -55,6 +58,9 @@ impl<B: Backend> Engine<B> {
             let mut found = engine.find(job, options, watch)?;
             if options.compute_masks {
                 found.masks = engine.backend.labels(&mut job.work)?;
+            }
+            if options.compute_masks && options.sums {
+                found.sums = engine.backend.measure(&mut job.work, job.input, &found.masks)?;
             }
             Ok(found)
         })
@@ -180,7 +186,7 @@ impl<B: Backend> Engine<B> {
         }
         let style = self.style_of(job)?;
         let (diameter, time) = (job.diameter, job.time + job.begun.elapsed());
-        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), diameter, time })
+        Ok(Segmented { size, flows, cellprob, style, masks: Vec::new(), sums: Vec::new(), diameter, time })
     }
 
     fn masks(&mut self, job: &mut Job<B>, options: &Options, watch: &Watch) -> Result<Size> {

@@ -3,6 +3,7 @@
 use ndarray::{Array, Array1, Array2, Array3, Dimension};
 
 use crate::backend::Size;
+use crate::measure::Sums;
 use crate::pipeline::Segmented;
 
 /// What was found in an image. The default is empty: the place for a result of
@@ -20,6 +21,10 @@ pub struct Segmentation {
     pub cellprob: Array2<f32>,
     /// The style vector: unit length, one number for each channel of the network's deepest map (256).
     pub style: Array1<f32>,
+    /// What is summed over each cell of the image that was given, in the order of the labels; empty unless
+    /// [`Options::sums`](crate::Options::sums) asks for it. Of an image whose pixels are sharpened, smoothed or scaled in blocks
+    /// before, intensities are left out.
+    pub sums: Vec<Sums>,
     /// The diameter of the cells in pixels that the image was scaled by.
     pub diameter: f64,
     /// How long the segmentation of this image took in seconds, without loading it and without waiting for other images.
@@ -30,11 +35,12 @@ pub struct Segmentation {
 /// Two segmentations are equal when the same was found. How long it took does not count.
 impl PartialEq for Segmentation {
     fn eq(&self, other: &Self) -> bool {
-        let Segmentation { masks, flows, cellprob, style, diameter, seconds: _ } = self;
+        let Segmentation { masks, flows, cellprob, style, sums, diameter, seconds: _ } = self;
         *masks == other.masks
             && *flows == other.flows
             && *cellprob == other.cellprob
             && *style == other.style
+            && *sums == other.sums
             && *diameter == other.diameter
     }
 }
@@ -56,6 +62,7 @@ impl Segmented {
             flows: array((2, height, width), self.flows),
             cellprob: array((height, width), self.cellprob),
             style: Array1::from(self.style),
+            sums: self.sums,
             diameter: self.diameter,
             seconds: self.time.as_secs_f64(),
         }

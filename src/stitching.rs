@@ -89,6 +89,8 @@ impl Stitching {
         if !self.options.compute_masks {
             return Ok(0);
         }
+        // The sums of planes are not those of the cells that are joined.
+        planes.iter_mut().for_each(|found| found.sums.clear());
         let mut masks: Vec<ArrayViewMut2<u32>> =
             planes.iter_mut().map(|found| found.masks.view_mut()).collect();
         stitch_within(&mut masks, self.threshold, self.options.compat, self.options.memory)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowmask::image::Layout;
-use flowmask::measure::{self, Table};
+use flowmask::measure::{self, Sums, Table};
 use flowmask::output::{self, Destination, Format, Seg};
 use flowmask::{Image, Result};
 use ndarray::{ArrayView2, ArrayView3, Axis};
@@ -25,6 +25,8 @@ pub struct Cells<'a> {
     /// The flows of each plane, `[2, height, width]`, or `[3, height, width]` of volumes; none if there are only labels.
     pub flows: Vec<ArrayView3<'a, f32>>,
     pub cellprob: Vec<ArrayView2<'a, f32>>,
+    /// What is summed over the cells of each plane already; none if nothing is.
+    pub sums: Vec<&'a [Sums]>,
     pub layout: &'a Layout,
     /// Whether the planes along Z have the same labels for the same cells.
     pub volumes: bool,
@@ -152,13 +154,14 @@ impl<'a> Cells<'a> {
         volumes: bool,
     ) -> Self {
         let size = masks.first().map(|plane| plane.dim()).unwrap_or_default();
-        let (flows, cellprob) = Default::default();
+        let (flows, cellprob, sums) = Default::default();
         Cells {
             file,
             images: &[],
             masks,
             flows,
             cellprob,
+            sums,
             layout,
             volumes,
             size,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use flowmask::measure::{Column, Inputs, Table, measure, measure_volume};
+use flowmask::measure::{Column, Inputs, Sums, Table, measure, measure_volume};
 use flowmask::metrics::flow_error;
 use flowmask::output::{CellProperties, Measurement};
 use flowmask::{Image, Result};
@@ -115,12 +115,21 @@ fn part(cells: &Cells, places: &[usize]) -> Result<Table> {
         images: &images(cells.images, places),
         cellprob: if fits { &cellprob } else { &[] },
         flow_error: errors.as_deref(),
+        sums: sums(cells, places),
         pixel_size: cells.layout.pixel_size.clone(),
         memory: None,
     };
     match &masks[..] {
         [plane] if !cells.volumes => measure(*plane, &inputs),
         planes => measure_volume(planes, &inputs),
+    }
+}
+
+/// What is summed over the cells of a plane already.
+fn sums<'a>(cells: &Cells<'a>, places: &[usize]) -> &'a [Sums] {
+    match places {
+        &[plane] if !cells.volumes => cells.sums.get(plane).copied().unwrap_or_default(),
+        _ => &[],
     }
 }
 

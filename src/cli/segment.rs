@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 use flowmask::image::{Layout, Note, ReadOptions};
-use flowmask::{Compat, Diameter, Error, Image, Model, Options, Stack, Stitching, image};
+use flowmask::{Compat, Device, Diameter, Error, Image, Model, Options, Stack, Stitching, image};
 
 mod many;
 mod restored;
@@ -114,7 +114,11 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
         return Ok(run.finish());
     }
     let options = run.stitching.as_ref().map_or(options, Stitching::options);
-    many::run(&run, &segmenter, &options)?;
+    // Where a GPU has the labels and the pixels, it sums over the cells; of stitched planes it would be in vain.
+    let on_gpu = Device::list(&args.speed.device)?.iter().any(|device| matches!(device, Device::Cuda(_)));
+    let of_cells = |kind: &Wanted| kind.is_table() || *kind == Wanted::Geojson;
+    let sums = on_gpu && run.stitching.is_none() && wanted.iter().any(of_cells);
+    many::run(&run, &segmenter, &options.sums(sums))?;
     Ok(run.finish())
 }
 

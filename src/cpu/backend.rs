@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ndarray::ArrayView2;
+
 use super::batch::{Arena, run_tiles};
 use super::channels::Channels;
 use super::cluster::cluster_while;
@@ -9,17 +11,19 @@ use super::components;
 use super::flow_error::drop_bad_flows_while;
 use super::follow::{Points, follow_while};
 use super::input::Input;
+use super::measure::measure;
 use super::network::{State, Unet};
 use super::normalize::{Levels, levels};
 use super::parts::keep_largest_parts_while;
 use super::resize;
 use crate::backend::{Backend, Job, Size};
+use crate::measure::Sums;
 use crate::options::{Compat, Options};
 use crate::plan::grid::{Grid, Shape};
 use crate::plan::memory::{self, Network, Plan};
 use crate::plan::volume::{ORIENTATIONS, Orientation};
 use crate::watch::Watch;
-use crate::{Image, Result};
+use crate::{Error, Image, Result};
 
 /// The default number of tiles that go through the network together, as in cellpose. With more threads than this, each
 /// thread gets a tile, because the deep maps of one tile are too small to be shared by many threads.
@@ -229,5 +233,11 @@ impl Backend for Cpu {
 
     fn labels(&mut self, work: &mut Work) -> Result<Vec<u32>> {
         Ok(std::mem::take(&mut work.labels))
+    }
+
+    fn measure(&mut self, _: &mut Work, image: &Image, labels: &[u32]) -> Result<Vec<Sums>> {
+        let plane = ArrayView2::from_shape(image.size(), labels);
+        let plane = plane.map_err(|e| Error::Image(e.to_string()))?;
+        Ok(measure(&[plane], std::slice::from_ref(image)))
     }
 }

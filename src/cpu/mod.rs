@@ -17,6 +17,7 @@ pub mod flow_error;
 pub mod follow;
 pub mod input;
 pub(crate) mod lane;
+pub mod measure;
 mod memory;
 pub mod network;
 pub mod normalize;

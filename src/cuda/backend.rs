@@ -12,12 +12,14 @@ use super::components::{self, diameter, drop_edges, fill_holes_and_drop_small};
 use super::flow_error::{self, drop_bad_flows};
 use super::follow::{self, Points, follow};
 use super::handover::{self, DeviceImage, copy_pixels, write_labels};
+use super::measure::{self, measure};
 use super::network::{State, Unet, forward};
 use super::normalize::{self, normalize, scale};
 use super::parts::{self, keep_largest_parts};
 use super::tiles::tiles;
 use super::{Buffer, Gpu, Pinned, resize};
 use crate::backend::{Backend, Input, Job, Size};
+use crate::measure::Sums;
 use crate::memory::zeros;
 use crate::options::{Compat, Options};
 use crate::plan::channels::chosen;
@@ -61,6 +63,7 @@ struct Scratch {
     flow_error: flow_error::Scratch,
     parts: parts::Scratch,
     components: components::Scratch,
+    measure: measure::Scratch,
     handover: handover::Scratch,
 }
 
@@ -143,6 +146,12 @@ impl Cuda {
     /// next. Returns the number of cells.
     pub fn write_labels(&mut self, work: &mut Work, image: &DeviceImage, to: (u64, isize)) -> Result<u32> {
         write_labels(&self.gpu, &work.labels, image, to, &mut self.scratch.handover)
+    }
+
+    /// What is summed over each cell of the image, of which there are so many.
+    pub fn sums(&mut self, work: &Work, image: Source, cells: u32) -> Result<Vec<Sums>> {
+        let ((height, width), raw) = (image.size(), (&work.raw, image.channels()));
+        measure(&self.gpu, &work.labels, [1, height, width], cells, raw, &mut self.scratch.measure)
     }
 
     /// Frees the memory that is kept from image to image: a volume may need all of it.
@@ -262,6 +271,8 @@ fn on_gpu(job: &Job<Cuda>, unet: &Unet, options: &Options) -> OnGpu {
         pixels: memory::pixels(job.image, channels, kind),
         image: job.image,
         small: job.small,
+        sums: options.sums && options.compute_masks,
+        channels: channels as u64,
         nchan: unet.nchan() as u64,
         nout: unet.nout() as u64,
         resample: options.resample,
@@ -451,5 +462,9 @@ impl Backend for Cuda {
         let mut labels = self.spares.labels(work.labels.len());
         work.pinned.download_to(&self.gpu, &work.labels, &mut [&mut labels])?;
         Ok(labels)
+    }
+
+    fn measure(&mut self, work: &mut Work, image: Source, labels: &[u32]) -> Result<Vec<Sums>> {
+        self.sums(work, image, labels.iter().copied().max().unwrap_or(0))
     }
 }

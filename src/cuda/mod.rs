@@ -23,6 +23,7 @@ pub mod follow;
 mod handover;
 pub(crate) mod kernels;
 mod lane;
+pub mod measure;
 pub mod network;
 pub mod normalize;
 pub mod nvrtc;

@@ -115,6 +115,10 @@ impl CudaLane {
                 }
                 _ => found.masks = engine.backend.labels(&mut job.work)?,
             }
+            if options.compute_masks && options.sums {
+                let most = cells.or_else(|| found.masks.iter().copied().max());
+                found.sums = engine.backend.sums(&job.work, job.input, most.unwrap_or(0))?;
+            }
             let segmentation = found.into_segmentation(job.image);
             let cells = cells.map_or(segmentation.cells(), |cells| cells as usize);
             Ok(OnDevice { cells, segmentation })

@@ -3,8 +3,9 @@
 use ndarray::{Array3, ArrayView2};
 
 use super::runs::Run;
-use crate::Image;
+use super::sums::{ChannelSums, Sums};
 use crate::image::{Pixels, pixel::each};
+use crate::{Image, PixelType};
 
 /// The intensities of one channel over the pixels of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,10 +18,42 @@ pub struct Intensity {
     pub std: f64,
 }
 
-/// The intensities of a cell in each channel of the planes of an image.
-pub fn intensities(cell: &[Run], planes: &[Image]) -> Vec<Intensity> {
-    let channels = planes.first().map_or(0, Image::channels);
-    (0..channels).map(|channel| intensity(cell, planes, channel)).collect()
+/// The intensities of a cell in each channel of the planes of an image. `sums` has those of whole numbers.
+pub fn intensities(cell: &[Run], sums: &Sums, planes: &[Image]) -> Vec<Intensity> {
+    match are_integers(planes) {
+        true => sums.channels.iter().map(|channel| channel.intensity(sums.pixels)).collect(),
+        false => (0..channels(planes)).map(|channel| intensity(cell, planes, channel)).collect(),
+    }
+}
+
+/// The sums of a cell in each channel of the planes of an image, if all of their pixels are whole numbers; else none.
+pub fn integers(cell: &[Run], planes: &[Image]) -> Vec<ChannelSums> {
+    let mut sums = vec![ChannelSums::NONE; integer_channels(planes)];
+    for (channel, sums) in sums.iter_mut().enumerate() {
+        for run in cell {
+            match planes.get(run.z as usize).map(Image::pixels) {
+                Some(Pixels::U8(array)) => {
+                    of_run(array, run, channel).for_each(|value| sums.add(value.into()))
+                }
+                Some(Pixels::U16(array)) => of_run(array, run, channel).for_each(|value| sums.add(value)),
+                _ => (),
+            }
+        }
+    }
+    sums
+}
+
+fn are_integers(planes: &[Image]) -> bool {
+    planes.iter().all(|plane| plane.pixels().kind() != PixelType::F32)
+}
+
+fn channels(planes: &[Image]) -> usize {
+    planes.first().map_or(0, Image::channels)
+}
+
+/// How many channels [`integers`] has sums of.
+pub fn integer_channels(planes: &[Image]) -> usize {
+    if are_integers(planes) { channels(planes) } else { 0 }
 }
 
 fn intensity(cell: &[Run], planes: &[Image], channel: usize) -> Intensity {
@@ -76,13 +109,30 @@ mod tests {
     use super::*;
     use ndarray::{Array2, array};
 
+    fn of(cell: &[Run], planes: &[Image]) -> Vec<Intensity> {
+        intensities(cell, &Sums::of(cell, planes), planes)
+    }
+
+    /// The same numbers as pixels of single precision, whose sums are rounded.
+    #[test]
+    fn whole_numbers_are_summed_exactly() {
+        let cell = drawn(&["##.", "..#"]);
+        let pixels =
+            Array3::from_shape_fn((2, 3, 2), |(y, x, c)| (65_535 - 7001 * c - 130 * y - 11 * x) as u16);
+        let exact = of(&cell, &[Image::from_channels(pixels.view()).unwrap()]);
+        let rounded = of(&cell, &[Image::from_channels(pixels.mapv(f32::from).view()).unwrap()]);
+        for (a, b) in exact.iter().zip(&rounded) {
+            assert_eq!((a.sum, a.min, a.max, a.mean), (b.sum, b.min, b.max, b.mean));
+            assert!((a.std - b.std).abs() < 1e-10 * b.std, "{} {}", a.std, b.std);
+        }
+        assert_eq!(exact.len(), 2);
+    }
+
     #[test]
     fn every_channel_has_its_numbers() {
         let cell = drawn(&["##.", "..#"]);
         let pixels = Array3::from_shape_fn((2, 3, 2), |(y, x, c)| (100 * c + 10 * y + x) as u16);
-        let [one, two] = intensities(&cell, &[Image::from_channels(pixels.view()).unwrap()])[..] else {
-            panic!()
-        };
+        let [one, two] = of(&cell, &[Image::from_channels(pixels.view()).unwrap()])[..] else { panic!() };
         // 0, 1 and 12.
         assert_eq!((one.sum, one.min, one.max), (13.0, 0.0, 12.0));
         assert_eq!(one.mean, 13.0 / 3.0);
@@ -95,6 +145,6 @@ mod tests {
         // A map in another order of memory.
         let turned = array![[0.5_f32, 9.0], [1.5, 9.0], [9.0, 4.0]];
         assert_eq!(mean(&cell, &[turned.t()]), 2.0);
-        assert!(intensities(&cell, &[]).is_empty());
+        assert!(of(&cell, &[]).is_empty());
     }
 }

@@ -18,7 +18,8 @@ mod moments;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod perimeter;
-mod runs;
+pub(crate) mod runs;
+mod sums;
 mod surface;
 mod table;
 mod windows;
@@ -26,7 +27,10 @@ mod windows;
 pub use csv::save_csv;
 #[cfg(feature = "parquet")]
 pub use parquet::save_parquet;
+pub use sums::{ChannelSums, Sums};
 pub use table::{Column, Table};
+
+use std::borrow::Cow;
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -49,6 +53,9 @@ pub struct Inputs<'a> {
     /// The error of the flow check of each label, in the order of the labels, as [`flow_error`](crate::metrics::flow_error)
     /// returns it. A label that is missing gets `NaN`.
     pub flow_error: Option<&'a [(u32, f64)]>,
+    /// What is summed over each cell already, in the order of the labels: it is not summed again. Those of other labels or
+    /// images must not be here. A cell that is missing is summed.
+    pub sums: &'a [Sums],
     /// The size of a pixel, for the columns in µm.
     pub pixel_size: PixelSize,
     /// The most memory in bytes beside the labels and images; `None` takes what is free.
@@ -141,14 +148,15 @@ fn one(cell: &[Run], inputs: &Inputs, volume: bool, areas: &[Areas; 2]) -> Measu
     let error = |errors: &[(u32, f64)]| {
         errors.binary_search_by_key(&label, |error| error.0).map_or(f64::NAN, |place| errors[place].1)
     };
+    let sums = sums_of(cell, inputs);
     let flat = Measured {
         label,
-        moments: Moments::of(cell),
+        moments: Moments::of(cell, &sums),
         euler_number: 0,
         perimeter: 0.0,
         convex_pixels: 0,
         surface: [0.0; 2],
-        channels: intensity::intensities(cell, inputs.images),
+        channels: intensity::intensities(cell, &sums, inputs.images),
         cellprob: if inputs.cellprob.is_empty() { f64::NAN } else { intensity::mean(cell, inputs.cellprob) },
         flow_error: inputs.flow_error.map_or(f64::NAN, error),
     };
@@ -162,6 +170,16 @@ fn one(cell: &[Run], inputs: &Inputs, volume: bool, areas: &[Areas; 2]) -> Measu
         perimeter: perimeter::perimeter(&lines),
         convex_pixels: hull::convex_pixels(&lines),
         ..flat
+    }
+}
+
+/// The sums that are given for a cell, if they fit what is measured.
+fn sums_of<'a>(cell: &[Run], inputs: &Inputs<'a>) -> Cow<'a, Sums> {
+    let place = inputs.sums.binary_search_by_key(&cell[0].label, |sums| sums.label);
+    let fits = |sums: &&Sums| sums.channels.len() == intensity::integer_channels(inputs.images);
+    match place.ok().and_then(|place| inputs.sums.get(place)).filter(fits) {
+        Some(sums) => Cow::Borrowed(sums),
+        None => Cow::Owned(Sums::of(cell, inputs.images)),
     }
 }
 

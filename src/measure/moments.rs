@@ -1,6 +1,7 @@
 //! Where a cell is, how large, and how its pixels are spread.
 
 use super::runs::Run;
+use super::sums::Sums;
 
 /// The box of a cell and the moments of its pixels, by the axes z, y, x. Sums are whole numbers, so they are exact.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,27 +19,26 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Of the runs of a cell.
-    pub fn of(cell: &[Run]) -> Self {
-        let (start, end) = bounds(cell);
-        let mut moments =
-            Moments { pixels: 0, start, end, sums: Default::default(), products: Default::default() };
+    /// Of the runs of a cell, and what is summed over them.
+    pub fn of(cell: &[Run], sums: &Sums) -> Self {
+        let Sums { pixels, start, end, coordinates, .. } = *sums;
+        let from_start =
+            |axis: usize| i128::from(coordinates[axis]) - i128::from(pixels) * i128::from(start[axis]);
+        let sums = [0, 1, 2].map(from_start);
+        let mut moments = Moments { pixels, start, end, sums, products: Default::default() };
         cell.iter().for_each(|run| moments.add(run));
         moments
     }
 
     fn add(&mut self, run: &Run) {
-        let [z, y, start] = [run.z, run.y, run.start];
-        let from = |coordinate: u32, axis: usize| i128::from(coordinate - self.start[axis]);
-        let (z, y, first) = (from(z, 0), from(y, 1), from(start, 2));
+        let from = |coordinate: u32, axis: usize| i128::from(coordinate) - i128::from(self.start[axis]);
+        let (z, y, first) = (from(run.z, 0), from(run.y, 1), from(run.start, 2));
         let (count, last) = (i128::from(run.pixels()), first + i128::from(run.pixels()) - 1);
         let sum = (first + last) * count / 2;
         // The sum of the squares of the whole numbers up to n.
         let squares = |n: i128| n * (n + 1) * (2 * n + 1) / 6;
         let square = squares(last) - squares(first - 1);
         let plus = [[z * z * count, z * y * count, z * sum], [0, y * y * count, y * sum], [0, 0, square]];
-        self.pixels += run.pixels();
-        self.sums.iter_mut().zip([z * count, y * count, sum]).for_each(|(to, plus)| *to += plus);
         let products = self.products.iter_mut().flatten();
         products.zip(plus.into_iter().flatten()).for_each(|(to, plus)| *to += plus);
     }
@@ -60,23 +60,19 @@ impl Moments {
     }
 }
 
-fn bounds(cell: &[Run]) -> ([u32; 3], [u32; 3]) {
-    let add = |(low, high): ([u32; 3], [u32; 3]), run: &Run| {
-        let (first, end) = ([run.z, run.y, run.start], [run.z + 1, run.y + 1, run.end]);
-        (std::array::from_fn(|i| low[i].min(first[i])), std::array::from_fn(|i| high[i].max(end[i])))
-    };
-    cell.iter().fold(([u32::MAX; 3], [0; 3]), add)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::runs::tests::drawn;
     use super::*;
 
+    fn of(cell: &[Run]) -> Moments {
+        Moments::of(cell, &Sums::of(cell, &[]))
+    }
+
     #[test]
     fn sums_over_runs_are_those_over_pixels() {
         let rows = ["......", "..##.#", ".####.", "...#.."];
-        let moments = Moments::of(&drawn(&rows));
+        let moments = of(&drawn(&rows));
         let mut pixels = Vec::new();
         for (y, row) in rows.iter().enumerate() {
             pixels.extend(

@@ -123,6 +123,10 @@ pub(crate) struct OnGpu {
     pub image: (usize, usize),
     /// (height, width) of the network's input.
     pub small: (usize, usize),
+    /// Whether the sums over each cell are returned.
+    pub sums: bool,
+    /// Channels of the image.
+    pub channels: u64,
     /// Channels that the network reads.
     pub nchan: u64,
     /// Maps that the network returns.
@@ -137,6 +141,14 @@ pub(crate) struct OnGpu {
 #[cfg(feature = "cuda")]
 const STAGES: u64 = 83;
 
+/// Bytes of the sums over a cell, and over one of its channels (`measure`).
+#[cfg(feature = "cuda")]
+const SUMS: (u64, u64) = (56, 24);
+
+/// A mask has at least as many pixels where flows are followed: more than ten walks end in its seed (`cluster`).
+#[cfg(feature = "cuda")]
+const SMALLEST: u64 = 11;
+
 #[cfg(feature = "cuda")]
 impl OnGpu {
     /// The bytes of all arrays of the image, which stay there from its first stage to its last.
@@ -145,6 +157,7 @@ impl OnGpu {
         let maps = self.nout * NUMBER;
         let followed = area(if self.resample { self.image } else { self.small });
         let tiles = grid.count().saturating_mul(area(grid.tile()));
+        let of_cell = SUMS.0 + self.channels * SUMS.1;
         let arrays = [
             self.pixels,
             area(self.image).saturating_mul(self.nchan * NUMBER),
@@ -152,6 +165,7 @@ impl OnGpu {
             area(self.small).saturating_mul(maps),
             followed.saturating_mul(maps + if self.nout == 1 { 0 } else { NUMBER + STAGES }),
             area(self.image).saturating_mul(NUMBER),
+            if self.sums { (followed / SMALLEST).saturating_mul(of_cell) } else { 0 },
         ];
         arrays.into_iter().fold(0, u64::saturating_add)
     }

@@ -17,6 +17,7 @@ mod flow_error;
 mod follow;
 mod golden;
 mod handover;
+mod measure;
 mod names;
 mod network;
 mod normalize;

@@ -120,6 +120,7 @@ fn write(
         cellprob: planes_of(&places, |found, z| {
             (z < found.cellprob.dim().0).then(|| found.cellprob.index_axis(Axis(0), z))
         }),
+        sums: Vec::new(),
         cells: volumes.iter().map(|(_, found)| found.cells()).sum(),
         together: planes.len() / volumes.len().max(1),
         diameter: volumes.first().map_or(0.0, |(_, found)| found.diameter),

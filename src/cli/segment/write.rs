@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use flowmask::measure::Sums;
 use flowmask::{Image, Options, Segmentation, output};
 use ndarray::{ArrayView2, ArrayView3};
 
@@ -17,6 +18,8 @@ pub struct Found<'a> {
     /// The flows of each plane, if they are wanted.
     pub flows: Vec<ArrayView3<'a, f32>>,
     pub cellprob: Vec<ArrayView2<'a, f32>>,
+    /// What a GPU summed over the cells of each plane; empty if nothing.
+    pub sums: Vec<&'a [Sums]>,
     pub cells: usize,
     /// How many planes have the same labels for the same cells.
     pub together: usize,
@@ -34,6 +37,7 @@ impl<'a> Found<'a> {
             masks: found.iter().map(|found| found.masks.view()).collect(),
             flows: found.iter().map(|found| found.flows.view()).collect(),
             cellprob: found.iter().map(|found| found.cellprob.view()).collect(),
+            sums: found.iter().map(|found| &found.sums[..]).collect(),
             cells: found.iter().map(Segmentation::cells).sum(),
             together: 1,
             diameter: found.iter().map(|found| found.diameter).sum::<f64>() / planes.len().max(1) as f64,
@@ -102,7 +106,7 @@ impl Run {
         let Part { names, stack, .. } = part;
         let shown = if part.originals.is_empty() { planes } else { &part.originals };
         let resized;
-        let Found { mut masks, flows, cellprob, mut cells, together, mut diameter, segmenting, about } =
+        let Found { mut masks, flows, cellprob, sums, mut cells, together, mut diameter, segmenting, about } =
             found;
         let has_masks = masks.iter().any(|plane| !plane.is_empty());
         if let Some(size) = part.size {
@@ -121,6 +125,7 @@ impl Run {
             masks,
             flows,
             cellprob,
+            sums,
             layout,
             volumes: together > 1,
             size,
