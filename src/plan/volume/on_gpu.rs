@@ -27,6 +27,8 @@ pub(crate) struct OnGpu {
 /// their counts and volumes, and the labels; `components`, two arrays of labels, their boxes and their holes.
 const CLUSTER: u64 = 42;
 const COMPONENTS: u64 = 26;
+/// For each row and column of a padded plane, a line of 16 bytes, at most a weight, and at most the first row of a tile.
+const TABLES: u64 = 16 + 8 + 4;
 /// Of the flow check, bytes for each stretched voxel (the flows, and the labels and the network's flows once more), for each
 /// pixel of the planes that are computed together, and for each label of a volume and of these planes.
 const CHECK: [u64; 4] = [28, 28, 36, 72];
@@ -63,7 +65,14 @@ impl OnGpu {
         };
         let components = bytes(maps + NUMBER, followed).saturating_add(bytes(COMPONENTS, image));
         let stages = [self.input(), network, resize, cluster, check, components];
-        stages.into_iter().max().unwrap_or(0).saturating_add(self.weights)
+        let fullest = stages.into_iter().max().unwrap_or(0);
+        fullest.saturating_add(self.weights).saturating_add(self.styles())
+    }
+
+    /// The style vectors of the planes of an orientation, which are there from the network to the end.
+    fn styles(&self) -> u64 {
+        let planes = self.small.into_iter().max().unwrap_or(0) as u64;
+        planes.saturating_mul(self.style * NUMBER)
     }
 
     /// The channels, and beside them a plane on its way, the sample of the percentiles, or the channels at the other size.
@@ -78,7 +87,8 @@ impl OnGpu {
         bytes(self.image).saturating_add(plane.max(sample).max(other))
     }
 
-    /// The outputs for the planes that a batch has tiles of, and the style vectors of all tiles of an orientation.
+    /// The outputs for the planes that a batch has tiles of, the style vectors of all tiles of an orientation, and the tables
+    /// of a plane's tiles.
     fn outputs(&self, options: &Options) -> u64 {
         let outputs = |orientation: &Orientation| {
             let (planes, plane) = orientation.planes(self.small);
@@ -87,7 +97,9 @@ impl OnGpu {
             let tiles = (self.batch.div_ceil(count) + 1).saturating_mul(count);
             let values = tiles.saturating_mul(voxels([1, height, width])).saturating_mul(self.nout * NUMBER);
             let styles = (planes as u64).saturating_mul(count).saturating_mul(self.style * NUMBER);
-            values.saturating_add(styles)
+            let (rows, columns) = shape.padded();
+            let tables = (rows as u64).saturating_add(columns as u64).saturating_mul(TABLES);
+            values.saturating_add(styles).saturating_add(tables)
         };
         ORIENTATIONS.iter().map(outputs).max().unwrap_or(0)
     }
@@ -121,7 +133,7 @@ mod tests {
         };
         let (options, voxels) = (Options::default(), 64 * 512 * 512);
         let flat = volume([64, 512, 512], 1.0);
-        assert_eq!(flat.bytes(&options), (16 + 42) * voxels + 1);
+        assert_eq!(flat.bytes(&options), (16 + 42) * voxels + 1 + 512 * 256 * 4);
         let checked = options.clone().flow3d_threshold(1.0);
         assert!(flat.bytes(&checked) > (16 + 4 + 28 + 28) * voxels);
         // The outputs of a batch of 64 tiles of the nine of a plane take 190 MB.
