@@ -23,10 +23,16 @@ pub(crate) struct OnGpu {
     pub weights: u64,
 }
 
-/// Bytes for each voxel that the stages take on a GPU beside the maps: `follow` and `cluster`, the points, the seeds with
-/// their counts and volumes, and the labels; `components`, two arrays of labels, their boxes and their holes.
+/// Bytes for each voxel that `follow` and `cluster` take on a GPU beside the maps: the points, the seeds with their counts and
+/// volumes, and the labels.
 const CLUSTER: u64 = 42;
-const COMPONENTS: u64 = 26;
+/// Bytes for each voxel that `components` takes for the labels and the sizes of their parts, and later for the labels, as
+/// they are and as they were, and their new numbers; then bytes for each label.
+const PARTS: u64 = 12;
+const FILLED: u64 = 9;
+const LABEL: u64 = 90;
+/// Bytes for every 32 voxels of a row that the holes of large labels take: two words for each of `LARGE_BLOCKS` blocks.
+const HOLES: u64 = 64;
 /// For each row and column of a padded plane, a line of 16 bytes, at most a weight, and at most the first row of a tile.
 const TABLES: u64 = 16 + 8 + 4;
 /// Of the flow check, bytes for each stretched voxel (the flows, and the labels and the network's flows once more), for each
@@ -63,10 +69,20 @@ impl OnGpu {
             true => bytes(maps + NUMBER, followed).saturating_add(self.check(options)),
             false => 0,
         };
-        let components = bytes(maps + NUMBER, followed).saturating_add(bytes(COMPONENTS, image));
+        let components = bytes(maps + NUMBER, followed).saturating_add(self.components(followed));
         let stages = [self.input(), network, resize, cluster, check, components];
         let fullest = stages.into_iter().max().unwrap_or(0);
         fullest.saturating_add(self.weights).saturating_add(self.styles())
+    }
+
+    /// `components`, at the size of the volume, of as many labels as there may be at the size at which they were found.
+    fn components(&self, followed: u64) -> u64 {
+        let [depth, height, width] = self.image;
+        let image = voxels(self.image);
+        let holes = voxels([depth, height, width.div_ceil(32)]).saturating_mul(HOLES);
+        let filled = image.saturating_mul(FILLED).saturating_add(holes);
+        let labels = (followed / SEED).saturating_mul(LABEL);
+        image.saturating_mul(PARTS).max(filled).saturating_add(labels)
     }
 
     /// The style vectors of the planes of an orientation, which are there from the network to the end.

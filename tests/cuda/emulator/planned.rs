@@ -78,8 +78,9 @@ fn coarse() -> Options {
 volumes! {
     a_volume_that_is_stretched: [8, 32, 32], options().anisotropy(2.0), InNetwork, 0.98;
     a_volume_that_becomes_large: [6, 20, 20], options().diameter(Diameter::Pixels(12.0)), InNetwork, 0.98;
-    a_volume_that_is_followed_at_its_size: [32, 64, 64], coarse(), Later, 0.8;
-    a_volume_that_is_smoothed: [32, 64, 64], coarse().flow3d_smooth([1.0; 3]), Later, 0.8;
-    a_volume_whose_flows_are_checked: [32, 64, 64], coarse().flow3d_threshold(1.0), Later, 0.4;
-    a_volume_whose_labels_become_large: [32, 64, 64], coarse().resample(false), Later, 0.4;
+    a_volume_that_is_followed_at_its_size: [32, 64, 64], coarse(), Later, 0.9;
+    a_volume_that_is_smoothed: [32, 64, 64], coarse().flow3d_smooth([1.0; 3]), Later, 0.9;
+    a_volume_whose_flows_are_checked: [32, 64, 64], coarse().flow3d_threshold(1.0), Later, 0.8;
+    a_volume_whose_labels_become_large: [32, 64, 64], coarse().resample(false), Later, 0.9;
+    a_narrow_volume_whose_labels_become_large: [32, 80, 33], coarse().resample(false), Later, 0.9;
 }
