@@ -23,10 +23,18 @@ pub(crate) struct OnGpu {
     pub weights: u64,
 }
 
-/// Bytes for each voxel that the stages take on a GPU beside the maps: `follow` and `cluster`, the points, the seeds with
-/// their counts and volumes, and the labels; `components`, two arrays of labels, their boxes and their holes.
+/// Bytes for each voxel that `follow` and `cluster` take on a GPU beside the maps: the points, the seeds with their counts and
+/// volumes, and the labels.
 const CLUSTER: u64 = 42;
-const COMPONENTS: u64 = 26;
+/// Bytes for each voxel that `components` takes for the labels and the sizes of their parts, and later for the labels, as
+/// they are and as they were, and their new numbers; then bytes for each label.
+const PARTS: u64 = 12;
+const FILLED: u64 = 9;
+const LABEL: u64 = 90;
+/// Bytes for every 32 voxels of a row that the holes of large labels take: two words for each of `LARGE_BLOCKS` blocks.
+const HOLES: u64 = 64;
+/// For each row and column of a padded plane, a line of 16 bytes, at most a weight, and at most the first row of a tile.
+const TABLES: u64 = 16 + 8 + 4;
 /// Of the flow check, bytes for each stretched voxel (the flows, and the labels and the network's flows once more), for each
 /// pixel of the planes that are computed together, and for each label of a volume and of these planes.
 const CHECK: [u64; 4] = [28, 28, 36, 72];
@@ -61,9 +69,26 @@ impl OnGpu {
             true => bytes(maps + NUMBER, followed).saturating_add(self.check(options)),
             false => 0,
         };
-        let components = bytes(maps + NUMBER, followed).saturating_add(bytes(COMPONENTS, image));
+        let components = bytes(maps + NUMBER, followed).saturating_add(self.components(followed));
         let stages = [self.input(), network, resize, cluster, check, components];
-        stages.into_iter().max().unwrap_or(0).saturating_add(self.weights)
+        let fullest = stages.into_iter().max().unwrap_or(0);
+        fullest.saturating_add(self.weights).saturating_add(self.styles())
+    }
+
+    /// `components`, at the size of the volume, of as many labels as there may be at the size at which they were found.
+    fn components(&self, followed: u64) -> u64 {
+        let [depth, height, width] = self.image;
+        let image = voxels(self.image);
+        let holes = voxels([depth, height, width.div_ceil(32)]).saturating_mul(HOLES);
+        let filled = image.saturating_mul(FILLED).saturating_add(holes);
+        let labels = (followed / SEED).saturating_mul(LABEL);
+        image.saturating_mul(PARTS).max(filled).saturating_add(labels)
+    }
+
+    /// The style vectors of the planes of an orientation, which are there from the network to the end.
+    fn styles(&self) -> u64 {
+        let planes = self.small.into_iter().max().unwrap_or(0) as u64;
+        planes.saturating_mul(self.style * NUMBER)
     }
 
     /// The channels, and beside them a plane on its way, the sample of the percentiles, or the channels at the other size.
@@ -78,7 +103,8 @@ impl OnGpu {
         bytes(self.image).saturating_add(plane.max(sample).max(other))
     }
 
-    /// The outputs for the planes that a batch has tiles of, and the style vectors of all tiles of an orientation.
+    /// The outputs for the planes that a batch has tiles of, the style vectors of all tiles of an orientation, and the tables
+    /// of a plane's tiles.
     fn outputs(&self, options: &Options) -> u64 {
         let outputs = |orientation: &Orientation| {
             let (planes, plane) = orientation.planes(self.small);
@@ -87,7 +113,9 @@ impl OnGpu {
             let tiles = (self.batch.div_ceil(count) + 1).saturating_mul(count);
             let values = tiles.saturating_mul(voxels([1, height, width])).saturating_mul(self.nout * NUMBER);
             let styles = (planes as u64).saturating_mul(count).saturating_mul(self.style * NUMBER);
-            values.saturating_add(styles)
+            let (rows, columns) = shape.padded();
+            let tables = (rows as u64).saturating_add(columns as u64).saturating_mul(TABLES);
+            values.saturating_add(styles).saturating_add(tables)
         };
         ORIENTATIONS.iter().map(outputs).max().unwrap_or(0)
     }
@@ -121,7 +149,7 @@ mod tests {
         };
         let (options, voxels) = (Options::default(), 64 * 512 * 512);
         let flat = volume([64, 512, 512], 1.0);
-        assert_eq!(flat.bytes(&options), (16 + 42) * voxels + 1);
+        assert_eq!(flat.bytes(&options), (16 + 42) * voxels + 1 + 512 * 256 * 4);
         let checked = options.clone().flow3d_threshold(1.0);
         assert!(flat.bytes(&checked) > (16 + 4 + 28 + 28) * voxels);
         // The outputs of a batch of 64 tiles of the nine of a plane take 190 MB.

@@ -3,6 +3,7 @@
 mod faults;
 mod layouts;
 mod memory;
+mod planned;
 mod planted;
 mod streams;
 mod threads;
