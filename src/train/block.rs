@@ -31,7 +31,8 @@ pub(super) fn res_down(block: &mut DownParams, x: Maps) -> (Maps, Kept) {
 /// The gradient of the block's input from that of its output.
 pub(super) fn res_down_backward(block: &DownParams, kept: &Kept, dy: Maps, grad: &mut DownParams) -> Maps {
     let DownParams { proj, conv: [conv0, conv1, conv2, conv3] } = block;
-    let Kept { inputs: [x, first, middle, third], stats: [stats_proj, stats0, stats1, stats2, stats3] } = kept;
+    let Kept { inputs: [x, first, middle, third], stats: [stats_proj, stats0, stats1, stats2, stats3] } =
+        kept;
     let [grad0, grad1, grad2, grad3] = &mut grad.conv;
     let mut dmiddle = dy;
     let dthird = layer::backward((conv3, stats3, true), third, &dmiddle, grad3);
@@ -71,7 +72,8 @@ pub(super) fn res_up_backward(
     grad: &mut UpParams,
     dstyles: &mut [Vec<f32>],
 ) -> (Maps, Maps) {
-    let Kept { inputs: [x, first, middle, third], stats: [stats_proj, stats0, stats1, stats2, stats3] } = kept;
+    let Kept { inputs: [x, first, middle, third], stats: [stats_proj, stats0, stats1, stats2, stats3] } =
+        kept;
     let UpParams { proj, conv0, styled: [styled1, styled2, styled3] } = block;
     let [grad1, grad2, grad3] = &mut grad.styled;
     let mut styled = |styled: &Styled, stats: &Stats, x: &Maps, dy: &Maps, grad: &mut Styled| {

@@ -1,8 +1,8 @@
 //! Batch norm, ReLU and a convolution.
 
+use super::conv;
 use super::maps::Maps;
 use super::norm::{self, Stats};
-use super::conv;
 use crate::model::params::Layer;
 
 /// The layer's output for a batch, and the statistics that [`backward`] needs. The running statistics move.

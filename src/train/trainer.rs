@@ -90,11 +90,14 @@ impl Trainer {
         let multiple = 1usize << (self.params.down.len() - 1);
         let Batch { images, height, width, pixels, labels } = *batch;
         if images == 0 || height == 0 || width == 0 || height % multiple + width % multiple != 0 {
-            let reason = format!("tiles of {height}×{width} pixels; sides have to be multiples of {multiple}");
+            let reason =
+                format!("tiles of {height}×{width} pixels; sides have to be multiples of {multiple}");
             return Err(Error::Image(reason));
         }
         let count = images.checked_mul(height).and_then(|n| n.checked_mul(width));
-        let fits = |values: &[f32], channels: usize| count.and_then(|n| n.checked_mul(channels)) == Some(values.len());
+        let fits = |values: &[f32], channels: usize| {
+            count.and_then(|n| n.checked_mul(channels)) == Some(values.len())
+        };
         if !fits(pixels, self.params.nbase[0]) || !fits(labels, 3) {
             return Err(Error::Image("a batch whose pixels or labels do not fit its size".into()));
         }
