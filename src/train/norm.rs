@@ -10,13 +10,14 @@ const EPS: f64 = 1e-5;
 /// By how much a batch moves the running statistics; the original's `momentum`.
 const MOMENTUM: f64 = 0.05;
 
-/// The statistics of a batch, which the backward pass needs.
+/// The statistics of a batch, which the backward pass needs. They are in double precision, as their rounding errors are
+/// the same at all pixels and do not cancel in the sums over them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stats {
     /// `[channel]`.
-    mean: Vec<f32>,
+    mean: Vec<f64>,
     /// `1 / √(var + eps)`, `[channel]`.
-    inverse: Vec<f32>,
+    inverse: Vec<f64>,
 }
 
 /// The statistics of `x`, summed in double precision. Moves the running statistics, whose variance is the unbiased one.
@@ -32,10 +33,8 @@ pub(super) fn stats(norm: &mut BatchNorm, x: &Maps) -> Stats {
         moved(&mut norm.running_mean[channel], *mean);
         moved(&mut norm.running_var[channel], var * unbiased);
     }
-    Stats {
-        mean: mean.iter().map(|mean| *mean as f32).collect(),
-        inverse: var.iter().map(|var| (1.0 / (var + EPS).sqrt()) as f32).collect(),
-    }
+    let inverse = var.iter().map(|var| 1.0 / (var + EPS).sqrt()).collect();
+    Stats { mean, inverse }
 }
 
 fn means(x: &Maps, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
@@ -52,8 +51,8 @@ pub(super) fn forward(norm: &BatchNorm, stats: &Stats, x: &Maps, relu: bool) -> 
     let mut y = x.clone();
     for pixel in y.data.chunks_exact_mut(x.channels) {
         for (channel, v) in pixel.iter_mut().enumerate() {
-            let y = (*v - stats.mean[channel]) * stats.inverse[channel] * norm.weight[channel];
-            *v = y + norm.bias[channel];
+            let unit = (f64::from(*v) - stats.mean[channel]) * stats.inverse[channel];
+            *v = (unit * f64::from(norm.weight[channel]) + f64::from(norm.bias[channel])) as f32;
             if relu {
                 *v = v.max(0.0);
             }
@@ -75,11 +74,11 @@ pub(super) fn backward(
         dy.data.iter_mut().zip(&y.data).filter(|(_, y)| **y <= 0.0).for_each(|(dy, _)| *dy = 0.0);
     }
     let (mut shifts, mut scales) = (vec![0.0f64; channels], vec![0.0f64; channels]);
-    let unit = |channel: usize, x: f32| (x - stats.mean[channel]) * stats.inverse[channel];
+    let unit = |channel: usize, x: f32| (f64::from(x) - stats.mean[channel]) * stats.inverse[channel];
     for (dy, x) in dy.data.chunks_exact(channels).zip(x.data.chunks_exact(channels)) {
         for (channel, (dy, x)) in dy.iter().zip(x).enumerate() {
             shifts[channel] += f64::from(*dy);
-            scales[channel] += f64::from(*dy) * f64::from(unit(channel, *x));
+            scales[channel] += f64::from(*dy) * unit(channel, *x);
         }
     }
     let count = x.pixels() as f64;
@@ -87,12 +86,11 @@ pub(super) fn backward(
         grad.bias[channel] += shifts[channel] as f32;
         grad.weight[channel] += scales[channel] as f32;
     }
-    let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum / count) as f32).collect::<Vec<f32>>();
-    let (shifts, scales) = (mean(shifts), mean(scales));
+    shifts.iter_mut().chain(&mut scales).for_each(|sum| *sum /= count);
     for (dy, x) in dy.data.chunks_exact_mut(channels).zip(x.data.chunks_exact(channels)) {
         for (channel, (dy, x)) in dy.iter_mut().zip(x).enumerate() {
-            let centred = *dy - shifts[channel] - unit(channel, *x) * scales[channel];
-            *dy = norm.weight[channel] * stats.inverse[channel] * centred;
+            let centred = f64::from(*dy) - shifts[channel] - unit(channel, *x) * scales[channel];
+            *dy = (f64::from(norm.weight[channel]) * stats.inverse[channel] * centred) as f32;
         }
     }
 }
