@@ -171,6 +171,13 @@ fn wrong_batches_are_refused() {
 }
 
 #[test]
+fn broken_parameters_are_refused() {
+    let mut params = Model::open(common::data("models/tiny.pth")).unwrap().params().unwrap();
+    params.output.conv.weight.pop();
+    assert!(Trainer::new(params, SGD).is_err());
+}
+
+#[test]
 fn schedule() {
     assert!(learning_rates(0, 0.2).is_empty());
     assert_eq!(learning_rates(5, 0.2).len(), 5);

@@ -3,7 +3,7 @@
 use super::maps::Maps;
 use super::optimizer::{Memory, Optimizer};
 use super::{loss, network};
-use crate::model::params::Params;
+use crate::model::params::{Parameter, Params};
 use crate::{Error, Result};
 
 /// A batch of tiles and their labels.
@@ -34,13 +34,19 @@ impl Trainer {
     /// Begins with these parameters.
     ///
     /// # Errors
-    /// [`Error::Option`] for a network that does not have the three outputs of a segmentation.
+    /// [`Error::Option`] for a network that does not have the three outputs of a segmentation, or an array of
+    /// another length than its shape has.
     pub fn new(params: Params, optimizer: Optimizer) -> Result<Self> {
         if params.nout != 3 {
             let reason = format!("has {} outputs; a network that segments has 3", params.nout);
             return Err(Error::option("params", reason));
         }
         let mut grads = params.clone();
+        let whole =
+            |p: &Parameter| p.shape.iter().product::<usize>() == p.values.len() && !p.values.is_empty();
+        if grads.down.is_empty() || !grads.parameters().iter().all(whole) {
+            return Err(Error::option("params", "has an array whose length is not that of its shape"));
+        }
         let memory = grads.parameters().iter().map(|_| Memory::default()).collect();
         Ok(Trainer { params, grads, optimizer, memory, steps: 0 })
     }
