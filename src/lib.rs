@@ -66,6 +66,7 @@ mod segmenter;
 mod spares;
 mod stitching;
 pub mod text;
+pub mod train;
 mod volume;
 mod watch;
 

@@ -1,0 +1,49 @@
+//! The feature maps of a batch.
+
+/// Feature maps `[image, height, width, channel]`, channels innermost.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Maps {
+    pub images: usize,
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    pub data: Vec<f32>,
+}
+
+impl Maps {
+    /// Maps of zeros.
+    pub fn zeros([images, height, width, channels]: [usize; 4]) -> Self {
+        Maps { images, height, width, channels, data: vec![0.0; images * height * width * channels] }
+    }
+
+    /// Maps of zeros of the same size, with this many channels.
+    pub fn like(&self, channels: usize) -> Self {
+        Maps::zeros([self.images, self.height, self.width, channels])
+    }
+
+    /// Makes maps of values `[image, channel, height, width]`.
+    pub fn from_planes(size: [usize; 4], planes: &[f32]) -> Self {
+        let mut maps = Maps::zeros(size);
+        let (pixels, channels) = (maps.height * maps.width, maps.channels);
+        for (i, value) in maps.data.iter_mut().enumerate() {
+            let (pixel, channel) = (i / channels, i % channels);
+            *value = planes[(pixel / pixels * channels + channel) * pixels + pixel % pixels];
+        }
+        maps
+    }
+
+    /// Pixels of all images.
+    pub fn pixels(&self) -> usize {
+        self.images * self.height * self.width
+    }
+
+    /// Values in a row of an image.
+    pub fn row_length(&self) -> usize {
+        self.width * self.channels
+    }
+
+    /// Adds other maps of the same shape.
+    pub fn add(&mut self, other: &Maps) {
+        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += b);
+    }
+}

@@ -1,0 +1,22 @@
+//! Training of a network on the CPU: the forward pass with batch statistics, the backward pass, the loss, optimisers
+//! and the schedule of the learning rate.
+//!
+//! The stages have the names of the forward code in [`crate::cpu`]. Maps are `[image, height, width, channel]`,
+//! channels innermost. Every sum has a fixed order, so the results have the same bytes with any number of threads.
+
+mod block;
+mod conv;
+mod layer;
+mod loss;
+mod maps;
+mod network;
+mod norm;
+mod optimizer;
+mod resample;
+mod schedule;
+mod style;
+mod trainer;
+
+pub use optimizer::Optimizer;
+pub use schedule::learning_rates;
+pub use trainer::{Batch, Trainer};
