@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{anyhow, bail, ensure};
 use flowmask::image::{self, Layout, PixelSize, ReadOptions};
-use flowmask::{Image, Model, Options, Restorer, output};
+use flowmask::{Error, Image, Model, Options, Restorer, output};
 
 use super::args;
 use super::inputs;
@@ -96,18 +96,39 @@ pub fn planes(
     let each = || (0..planes.len()).map(|plane| vec![plane]).collect();
     let groups = layout.volumes().unwrap_or_else(|_| each());
     let count = groups.len();
+    let sizes: Vec<u64> = planes.iter().map(|plane| larger(plane, restorer, options)).collect();
+    let all: u64 = sizes.iter().sum();
     for (v, places) in groups.into_iter().enumerate() {
+        // Beside a volume, the others of the file are in memory, restored or still to be restored.
+        let others = all - places.iter().map(|&place| sizes[place]).sum::<u64>();
+        let mut options = options.clone();
+        options.memory = options.memory.map(|memory| memory.saturating_sub(others));
         let mut progress = |part: f64| {
             progress((v as f64 + part) / count as f64);
             true
         };
         let own = places.iter().map(|&place| &planes[place]);
-        let restored = restorer.restore_volume_with_progress(own, options, &mut progress);
-        let restored =
-            restored.map_err(|error| if places.len() > 1 { in_volume(error, layout, v) } else { error })?;
+        let restored = restorer.restore_volume_with_progress(own, &options, &mut progress);
+        let restored = restored.map_err(|error| match error {
+            Error::Memory { what, needed, limit } if options.memory.is_some() && others > 0 => {
+                let what = format!("{what}, beside the file's other planes,");
+                Error::Memory { what, needed: needed + others, limit: limit + others }
+            }
+            error if places.len() > 1 => in_volume(error, layout, v),
+            error => error,
+        })?;
         places.into_iter().zip(restored).for_each(|(place, restored)| planes[place] = restored);
     }
     Ok(planes)
+}
+
+/// The bytes of a plane, or of the restored one if that is larger.
+fn larger(plane: &Image, restorer: &Restorer, options: &Options) -> u64 {
+    let numbers =
+        |size: f64, channels: usize| size.powi(2) * (plane.height() * plane.width() * channels) as f64;
+    let channels = if options.channels[1] > 0 || options.all_channels { 2 } else { 1 };
+    let own = numbers(1.0, plane.channels()) * plane.pixels().kind().bytes() as f64;
+    own.max(numbers(restorer.ratio(options), channels) * size_of::<f32>() as f64) as u64
 }
 
 fn is_restored(path: &Path) -> bool {
