@@ -37,6 +37,7 @@ pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
     let mut messages = Messages::bar(args.quiet, inputs.images.len() + inputs.failed.len());
     let steps = args.input.steps.unused(args::Together::Chosen).map(String::from);
     let unused = unused(&args.chan2, args.input.chan2).into_iter().chain(steps);
+    let unused = unused.chain(not_enlarged(&run.restorer, &run.options));
     inputs.notes.iter().cloned().chain(unused).for_each(|note| messages.note(&note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
@@ -82,6 +83,14 @@ fn second(first: &str, name: &str) -> anyhow::Result<String> {
 pub fn unused(chan2: &args::Chan2, channel: usize) -> Option<String> {
     (chan2.chan2_restore.is_some() && channel == 0)
         .then(|| "without --chan2 there is no second channel, so --chan2-restore changes nothing".into())
+}
+
+/// Tells that a network that enlarges images leaves them at their size.
+pub fn not_enlarged(restorer: &Restorer, options: &Options) -> Option<String> {
+    (restorer.enlarges() && restorer.ratio(options) == 1.0).then(|| {
+        let most = restorer.diam_mean();
+        format!("images are not enlarged: write a --diameter from 3 to less than {most} pixels")
+    })
 }
 
 /// The planes of an image restored. As in the original, those along Z are scaled together. `progress` is called with the part
