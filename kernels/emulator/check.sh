@@ -52,7 +52,8 @@ planted() {
 for kind in "${kinds[@]}"; do
     unset CXX
     # Tests of whole images would take a quarter of an hour; each stage has tests of its own.
-    skip=(--skip pipeline::)
+    # What is planned is counted by the host, from runs that take minutes with a sanitizer.
+    skip=(--skip pipeline:: --skip emulator::planned)
     case $kind in
     address)
         command -v g++ >/dev/null || install g++
