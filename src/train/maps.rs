@@ -1,19 +1,21 @@
 //! The feature maps of a batch.
 
+use super::number::Number;
+
 /// Feature maps `[image, height, width, channel]`, channels innermost.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Maps {
+pub struct Maps<T> {
     pub images: usize,
     pub height: usize,
     pub width: usize,
     pub channels: usize,
-    pub data: Vec<f32>,
+    pub data: Vec<T>,
 }
 
-impl Maps {
+impl<T: Number> Maps<T> {
     /// Maps of zeros.
     pub fn zeros([images, height, width, channels]: [usize; 4]) -> Self {
-        Maps { images, height, width, channels, data: vec![0.0; images * height * width * channels] }
+        Maps { images, height, width, channels, data: vec![T::default(); images * height * width * channels] }
     }
 
     /// Maps of zeros of the same size, with this many channels.
@@ -27,7 +29,8 @@ impl Maps {
         let (pixels, channels) = (maps.height * maps.width, maps.channels);
         for (i, value) in maps.data.iter_mut().enumerate() {
             let (pixel, channel) = (i / channels, i % channels);
-            *value = planes[(pixel / pixels * channels + channel) * pixels + pixel % pixels];
+            let plane = pixel / pixels * channels + channel;
+            *value = T::round(planes[plane * pixels + pixel % pixels].into());
         }
         maps
     }
@@ -43,7 +46,7 @@ impl Maps {
     }
 
     /// Adds other maps of the same shape.
-    pub fn add(&mut self, other: &Maps) {
-        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += b);
+    pub fn add(&mut self, other: &Maps<T>) {
+        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += *b);
     }
 }

@@ -11,12 +11,14 @@ mod loss;
 mod maps;
 mod network;
 mod norm;
+mod number;
 mod optimizer;
 mod resample;
 mod schedule;
 mod style;
 mod trainer;
 
+pub use number::Number;
 pub use optimizer::Optimizer;
 pub use schedule::learning_rates;
 pub use trainer::{Batch, Trainer};
