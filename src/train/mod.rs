@@ -16,6 +16,8 @@ mod optimizer;
 mod resample;
 mod schedule;
 mod style;
+#[cfg(test)]
+mod tests;
 mod trainer;
 
 pub use number::Number;
