@@ -38,9 +38,10 @@ fn distance(got: &[f64], want: &Array) -> f64 {
 enum Bound {
     /// This share of its norm.
     Share(f64),
-    /// 1e-4 of its norm or, where that is more, this many times what the original's own single precision is away.
-    /// The rounding errors of one run are a sample of what they may be, so the factor is more than 1.
-    Rounding(f64),
+    /// 1e-4 of its norm or, where that is more, twice what the original's own single precision is away at most, in
+    /// eight runs whose last bits were moved: two gradients are what remains of sums whose terms cancel, a thousandth in
+    /// the original, and eight runs do not show the most.
+    Rounding,
 }
 
 impl Bound {
@@ -48,7 +49,7 @@ impl Bound {
     fn of(self, length: f64, rounding: f64) -> f64 {
         match self {
             Bound::Share(share) => share * length,
-            Bound::Rounding(factor) => (1e-4 * length).max(factor * rounding),
+            Bound::Rounding => (1e-4 * length).max(2.0 * rounding),
         }
     }
 }
@@ -126,7 +127,7 @@ impl Scene {
             let loss = trainer.step(&self.batch(), rate).unwrap();
             self.check_loss(&format!("{name}_losses"), step, loss, bound);
             if step == 0 || step == 4 {
-                let whole = matches!(bound, Bound::Rounding(_));
+                let whole = matches!(bound, Bound::Rounding);
                 self.check(&format!("{name}{}", step + 1), trainer.params(), bound, whole);
             }
         }
@@ -135,23 +136,23 @@ impl Scene {
 
 #[test]
 fn gradients() {
-    Scene::new().gradients(params().map(f64::from), Bound::Share(1e-11));
+    Scene::new().gradients(params().map(f64::from), Bound::Share(1e-9));
 }
 
 #[test]
 fn gradients_in_single_precision() {
-    Scene::new().gradients(params(), Bound::Rounding(2.0));
+    Scene::new().gradients(params(), Bound::Rounding);
 }
 
 #[test]
 fn sgd() {
-    Scene::new().steps("sgd", params().map(f64::from), (SGD, 0.1), Bound::Share(1e-11));
+    Scene::new().steps("sgd", params().map(f64::from), (SGD, 0.1), Bound::Share(1e-9));
 }
 
 /// At this rate rounding errors grow up to a hundredfold a step, in the original too.
 #[test]
 fn sgd_in_single_precision() {
-    Scene::new().steps("sgd", params(), (SGD, 0.1), Bound::Rounding(3.0));
+    Scene::new().steps("sgd", params(), (SGD, 0.1), Bound::Rounding);
 }
 
 /// AdamW divides a gradient by its size, so one of zero becomes a step of rounding errors: after five steps 4e-8 of an
@@ -163,7 +164,7 @@ fn adamw() {
 
 #[test]
 fn adamw_in_single_precision() {
-    Scene::new().steps("adamw", params(), (ADAMW, 0.005), Bound::Rounding(3.0));
+    Scene::new().steps("adamw", params(), (ADAMW, 0.005), Bound::Rounding);
 }
 
 #[test]

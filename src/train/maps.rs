@@ -1,6 +1,11 @@
 //! The feature maps of a batch.
 
+use rayon::prelude::*;
+
 use super::number::Number;
+
+/// Pixels of which a thread sums the values. The sums of all pieces are added in their order.
+const PIECE: usize = 4096;
 
 /// Feature maps `[image, height, width, channel]`, channels innermost.
 #[derive(Clone, Debug, Default)]
@@ -48,5 +53,22 @@ impl<T: Number> Maps<T> {
     /// Adds other maps of the same shape.
     pub fn add(&mut self, other: &Maps<T>) {
         self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += *b);
+    }
+
+    /// For each channel, the sum over all pixels of what `of` makes of the channel's number and of the value.
+    pub fn sums(&self, of: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f64> {
+        let mut total = vec![0.0f64; self.channels];
+        let pieces = self.data.par_chunks(PIECE * self.channels).map(|piece| {
+            let mut sums = vec![0.0f64; self.channels];
+            for pixel in piece.chunks_exact(self.channels) {
+                let values = sums.iter_mut().zip(pixel).enumerate();
+                values.for_each(|(channel, (sum, v))| *sum += of(channel, (*v).into()));
+            }
+            sums
+        });
+        for sums in pieces.collect::<Vec<_>>() {
+            total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        }
+        total
     }
 }

@@ -38,12 +38,8 @@ pub(super) fn stats<T: Number>(norm: &mut BatchNorm<T>, x: &Maps<T>) -> Stats {
     Stats { mean, inverse }
 }
 
-fn means<T: Number>(x: &Maps<T>, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
-    let mut sums = vec![0.0; x.channels];
-    for pixel in x.data.chunks_exact(x.channels) {
-        let values = sums.iter_mut().zip(pixel).enumerate();
-        values.for_each(|(channel, (sum, v))| *sum += of(channel, (*v).into()));
-    }
+fn means<T: Number>(x: &Maps<T>, of: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f64> {
+    let sums = x.sums(of);
     sums.iter().map(|sum| sum / x.pixels() as f64).collect()
 }
 

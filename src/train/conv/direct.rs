@@ -37,11 +37,7 @@ pub(super) fn weight_gradient<T: Number>(x: &Maps<T>, dy: &Maps<T>, grad: &mut C
             grad.weight[(output * inputs + input) * taps + tap] += T::round(sum);
         }
     }
-    let mut sums = vec![0.0f64; outputs];
-    for pixel in dy.data.chunks_exact(outputs) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += (*v).into());
-    }
-    grad.bias.iter_mut().zip(sums).for_each(|(g, sum)| *g += T::round(sum));
+    grad.bias.iter_mut().zip(dy.sums(|_, dy| dy)).for_each(|(g, sum)| *g += T::round(sum));
 }
 
 /// The gradients of the weights from one input at one tap, one for each output.

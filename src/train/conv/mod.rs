@@ -1,6 +1,7 @@
 //! 3×3 convolutions with zeros around the map, and 1×1 convolutions: forward, data gradient and weight gradient.
 
 mod direct;
+mod fast;
 
 use super::maps::Maps;
 use crate::model::params::Conv;
@@ -19,15 +20,15 @@ pub trait Convolve: Sized {
 
 impl Convolve for f32 {
     fn forward(conv: &Conv, x: &Maps<f32>) -> Maps<f32> {
-        direct::forward(conv, x)
+        fast::forward(conv, x)
     }
 
     fn data_gradient(conv: &Conv, dy: &Maps<f32>) -> Maps<f32> {
-        direct::data_gradient(conv, dy)
+        fast::data_gradient(conv, dy)
     }
 
     fn weight_gradient(x: &Maps<f32>, dy: &Maps<f32>, grad: &mut Conv) {
-        direct::weight_gradient(x, dy, grad);
+        fast::weight_gradient(x, dy, grad);
     }
 }
 
