@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::number::Number;
 
-/// Pixels of which a thread sums the values. The sums of all pieces are added in their order.
-const PIECE: usize = 4096;
+/// Pixels that a thread takes at a time. Sums of pieces are added in their order.
+pub(super) const PIECE: usize = 4096;
 
 /// Feature maps `[image, height, width, channel]`, channels innermost.
 #[derive(Clone, Debug, Default)]
@@ -52,20 +52,49 @@ impl<T: Number> Maps<T> {
 
     /// Adds other maps of the same shape.
     pub fn add(&mut self, other: &Maps<T>) {
-        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += *b);
+        self.change(other, |a, b| a.iter_mut().zip(b).for_each(|(a, b)| *a += *b));
+    }
+
+    /// Calls `f` with each pixel and that of other maps of the same shape.
+    pub fn change(&mut self, other: &Maps<T>, f: impl Fn(&mut [T], &[T]) + Sync) {
+        let (length, channels) = (PIECE * self.channels, self.channels);
+        let pieces = self.data.par_chunks_mut(length).zip(other.data.par_chunks(length));
+        pieces.for_each(|(a, b)| {
+            a.chunks_exact_mut(channels).zip(b.chunks_exact(channels)).for_each(|(a, b)| f(a, b));
+        });
     }
 
     /// For each channel, the sum over all pixels of what `of` makes of the channel's number and of the value.
     pub fn sums(&self, of: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f64> {
-        let mut total = vec![0.0f64; self.channels];
-        let pieces = self.data.par_chunks(PIECE * self.channels).map(|piece| {
-            let mut sums = vec![0.0f64; self.channels];
+        self.total(|_, piece, sums| {
             for pixel in piece.chunks_exact(self.channels) {
                 let values = sums.iter_mut().zip(pixel).enumerate();
                 values.for_each(|(channel, (sum, v))| *sum += of(channel, (*v).into()));
             }
+        })
+    }
+
+    /// For each channel, the sum over all pixels of the values times those of `other` less `mean`.
+    pub fn products(&self, other: &Maps<T>, mean: &[f64]) -> Vec<f64> {
+        self.total(|first, piece, sums| {
+            let other = &other.data[first..][..piece.len()];
+            for (a, b) in piece.chunks_exact(self.channels).zip(other.chunks_exact(self.channels)) {
+                for ((sum, mean), (a, b)) in sums.iter_mut().zip(mean).zip(a.iter().zip(b)) {
+                    *sum += (*a).into() * ((*b).into() - mean);
+                }
+            }
+        })
+    }
+
+    /// The sums of channels to which `add` adds those of a piece; the first number is where the piece begins.
+    fn total(&self, add: impl Fn(usize, &[T], &mut [f64]) + Sync) -> Vec<f64> {
+        let length = PIECE * self.channels;
+        let pieces = self.data.par_chunks(length).enumerate().map(|(i, piece)| {
+            let mut sums = vec![0.0f64; self.channels];
+            add(i * length, piece, &mut sums);
             sums
         });
+        let mut total = vec![0.0f64; self.channels];
         for sums in pieces.collect::<Vec<_>>() {
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
         }

@@ -45,14 +45,18 @@ fn means<T: Number>(x: &Maps<T>, of: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f
 
 /// The norm of `x`, and its ReLU if `relu`.
 pub(super) fn forward<T: Number>(norm: &BatchNorm<T>, stats: &Stats, x: &Maps<T>, relu: bool) -> Maps<T> {
-    let mut y = x.clone();
-    for pixel in y.data.chunks_exact_mut(x.channels) {
-        for (channel, v) in pixel.iter_mut().enumerate() {
-            let unit = ((*v).into() - stats.mean[channel]) * stats.inverse[channel];
-            let y = unit * norm.weight[channel].into() + norm.bias[channel].into();
-            *v = T::round(if relu { y.max(0.0) } else { y });
+    let least = if relu { 0.0 } else { f64::NEG_INFINITY };
+    let of = |channel: usize| {
+        let scale = stats.inverse[channel] * norm.weight[channel].into();
+        (scale, norm.bias[channel].into() - stats.mean[channel] * scale)
+    };
+    let affine: Vec<(f64, f64)> = (0..x.channels).map(of).collect();
+    let mut y = x.like(x.channels);
+    y.change(x, |y, x| {
+        for ((y, x), (scale, shift)) in y.iter_mut().zip(x).zip(&affine) {
+            *y = T::round(((*x).into() * scale + shift).max(least));
         }
-    }
+    });
     y
 }
 
@@ -64,32 +68,30 @@ pub(super) fn backward<T: Number>(
     dy: &mut Maps<T>,
     grad: &mut BatchNorm<T>,
 ) {
-    let channels = x.channels;
     if relu {
-        dy.data
-            .iter_mut()
-            .zip(&y.data)
-            .filter(|(_, y)| **y <= T::default())
-            .for_each(|(dy, _)| *dy = T::default());
+        dy.change(y, |dy, y| {
+            dy.iter_mut().zip(y).for_each(|(dy, y)| *dy = if *y > T::default() { *dy } else { T::default() });
+        });
     }
-    let (mut shifts, mut scales) = (vec![0.0f64; channels], vec![0.0f64; channels]);
-    let unit = |channel: usize, x: T| (x.into() - stats.mean[channel]) * stats.inverse[channel];
-    for (dy, x) in dy.data.chunks_exact(channels).zip(x.data.chunks_exact(channels)) {
-        for (channel, (dy, x)) in dy.iter().zip(x).enumerate() {
-            shifts[channel] += (*dy).into();
-            scales[channel] += (*dy).into() * unit(channel, *x);
-        }
-    }
+    let shifts = dy.sums(|_, dy| dy);
+    let scales = dy.products(x, &stats.mean);
     let count = x.pixels() as f64;
-    for channel in 0..channels {
+    // The gradient of the input is `weight · inverse · (dy − mean of dy − unit · mean of dy · unit)`, where `unit` is
+    // `(x − mean) · inverse`: a linear map of `dy` and `x`.
+    let of = |channel: usize| {
+        let (mean, inverse) = (stats.mean[channel], stats.inverse[channel]);
+        let scale = norm.weight[channel].into() * inverse;
+        let slope = -scale * inverse * inverse * scales[channel] / count;
+        (scale, slope, -scale * shifts[channel] / count - slope * mean)
+    };
+    let linear: Vec<(f64, f64, f64)> = (0..x.channels).map(of).collect();
+    for channel in 0..x.channels {
         grad.bias[channel] += T::round(shifts[channel]);
-        grad.weight[channel] += T::round(scales[channel]);
+        grad.weight[channel] += T::round(scales[channel] * stats.inverse[channel]);
     }
-    shifts.iter_mut().chain(&mut scales).for_each(|sum| *sum /= count);
-    for (dy, x) in dy.data.chunks_exact_mut(channels).zip(x.data.chunks_exact(channels)) {
-        for (channel, (dy, x)) in dy.iter_mut().zip(x).enumerate() {
-            let centred = (*dy).into() - shifts[channel] - unit(channel, *x) * scales[channel];
-            *dy = T::round(norm.weight[channel].into() * stats.inverse[channel] * centred);
+    dy.change(x, |dy, x| {
+        for ((dy, x), (scale, slope, shift)) in dy.iter_mut().zip(x).zip(&linear) {
+            *dy = T::round((*dy).into() * scale + ((*x).into() * slope + shift));
         }
-    }
+    });
 }

@@ -1,5 +1,7 @@
 //! The style vector: the mean of the deepest map over its pixels, divided by its norm; and the linear maps of it.
 
+use rayon::prelude::*;
+
 use super::maps::Maps;
 use super::number::Number;
 use crate::model::params::Linear;
@@ -31,7 +33,7 @@ pub(super) fn forward<T: Number>(deepest: &Maps<T>) -> Styles<T> {
 /// `(d − unit (unit · d)) / length / pixels` at each pixel.
 pub(super) fn backward<T: Number>(styles: &Styles<T>, dstyles: &[Vec<T>], dx: &mut Maps<T>) {
     let (pixels, channels) = (dx.height * dx.width, dx.channels);
-    for (image, dx) in dx.data.chunks_exact_mut(pixels * channels).enumerate() {
+    dx.data.par_chunks_exact_mut(pixels * channels).enumerate().for_each(|(image, dx)| {
         let (unit, d, length) = (&styles.units[image], &dstyles[image], styles.lengths[image]);
         if length > 0.0 {
             let pairs = || unit.iter().zip(d).map(|(u, d)| ((*u).into(), (*d).into()));
@@ -42,20 +44,20 @@ pub(super) fn backward<T: Number>(styles: &Styles<T>, dstyles: &[Vec<T>], dx: &m
                 pixel.iter_mut().zip(&part).for_each(|(v, part)| *v += *part);
             }
         }
-    }
+    });
 }
 
 /// Adds `linear(style)` to every pixel of each image.
 pub(super) fn shift<T: Number>(linear: &Linear<T>, styles: &Styles<T>, x: &mut Maps<T>) {
     let image = x.height * x.width * x.channels;
-    for (x, unit) in x.data.chunks_exact_mut(image).zip(&styles.units) {
+    x.data.par_chunks_exact_mut(image).zip(&styles.units).for_each(|(x, unit)| {
         let rows = linear.weight.chunks_exact(unit.len()).zip(&linear.bias);
         let shift: Vec<T> =
             rows.map(|(row, bias)| row.iter().zip(unit).fold(*bias, |sum, (w, s)| sum + *w * *s)).collect();
         for pixel in x.chunks_exact_mut(shift.len()) {
             pixel.iter_mut().zip(&shift).for_each(|(v, shift)| *v += *shift);
         }
-    }
+    });
 }
 
 /// Adds the gradients of [`shift`]: those of its parameters to `grad`, that of the styles to `dstyles`.
@@ -67,8 +69,10 @@ pub(super) fn shift_backward<T: Number>(
     dstyles: &mut [Vec<T>],
 ) {
     let image = dx.height * dx.width * dx.channels;
-    for ((dx_image, unit), dstyle) in dx.data.chunks_exact(image).zip(&styles.units).zip(dstyles) {
-        for (row, sum) in sums(dx_image, dx.channels).into_iter().map(T::round).enumerate() {
+    let of_images: Vec<Vec<f64>> =
+        dx.data.par_chunks_exact(image).map(|image| sums(image, dx.channels)).collect();
+    for ((sums, unit), dstyle) in of_images.into_iter().zip(&styles.units).zip(dstyles) {
+        for (row, sum) in sums.into_iter().map(T::round).enumerate() {
             grad.bias[row] += sum;
             let span = row * unit.len()..(row + 1) * unit.len();
             grad.weight[span.clone()].iter_mut().zip(unit).for_each(|(g, s)| *g += sum * *s);

@@ -1,5 +1,7 @@
 //! Steps of training on batches.
 
+use rayon::prelude::*;
+
 use super::maps::Maps;
 use super::number::Number;
 use super::optimizer::{Memory, Optimizer};
@@ -85,11 +87,11 @@ impl<T: Number> Trainer<T> {
         let loss = self.gradient(batch)?;
         self.steps = self.steps.saturating_add(1);
         let arrays = self.params.parameters().into_iter().zip(self.grads.parameters());
-        for ((array, grad), memory) in arrays.zip(&mut self.memory) {
-            if !array.name.contains(".running_") {
-                self.optimizer.step((rate, self.steps), memory, array.values, grad.values);
-            }
-        }
+        let learned =
+            arrays.zip(&mut self.memory).filter(|((array, _), _)| !array.name.contains(".running_"));
+        learned.collect::<Vec<_>>().into_par_iter().for_each(|((array, grad), memory)| {
+            self.optimizer.step((rate, self.steps), memory, array.values, grad.values);
+        });
         Ok(loss)
     }
 
