@@ -5,7 +5,9 @@ mod common;
 use common::{Array, Golden};
 use flowmask::Model;
 use flowmask::model::params::Params;
-use flowmask::train::{Batch, Number, Optimizer, Trainer, learning_rates};
+use flowmask::train::{
+    Augmentation, Batch, Number, Optimizer, Trainer, fit_size, flow_labels, learning_rates,
+};
 
 fn params() -> Params {
     Model::open(common::data("models/tiny.pth")).unwrap().params().unwrap()
@@ -216,4 +218,75 @@ fn schedule() {
         assert_eq!(got.len(), want.len());
         got.iter().zip(want).for_each(|(g, w)| assert!((g - w).abs() < 1e-15, "{name}: {g}, {w}"));
     }
+}
+
+#[test]
+fn size_model() {
+    let golden = Golden::open("train_size");
+    let fit = fit_size(&golden.f32("styles"), &golden.f32("log_ratio")).unwrap();
+    let close = |got: &[f64], name: &str| {
+        let want = &golden.get(name).values;
+        assert_eq!(got.len(), want.len());
+        got.iter().zip(want).for_each(|(g, w)| assert!((g - w).abs() < 1e-6, "{name}: {g}, {w}"));
+    };
+    close(&fit.a, "A");
+    close(&fit.smean, "smean");
+    close(&[fit.ymean], "ymean");
+    assert_eq!(fit_size(&[], &[]), None);
+    assert_eq!(fit_size(&[1.0, 2.0, 3.0], &[1.0, 2.0]), None);
+    assert_eq!(fit_size(&[1.0, f32::NAN], &[1.0, 2.0]), None);
+}
+
+/// The original's tiles from its random numbers. OpenCV interpolates in single precision: places in the image have errors
+/// of some 1e-5 pixels.
+#[test]
+fn augmentation() {
+    let golden = Golden::open("train_augment");
+    let (size, cases) = (golden.get("image").size(), 4);
+    for case in 0..cases {
+        let array = |name: &str| golden.get(&format!("{case}_{name}"));
+        let [scale_range, rescale, random @ ..] = &array("options").values[..] else {
+            panic!("seven numbers")
+        };
+        let augmentation = Augmentation::new(random.try_into().unwrap(), *scale_range, *rescale);
+        assert_eq!(augmentation.scale, array("scale").values[0]);
+        let to = array("image").size();
+        let image = augmentation.image(&golden.f32("image"), size, to).unwrap();
+        let labels = augmentation.labels(&golden.f32("labels"), size, to).unwrap();
+        let (cells, flows) = labels.split_at(to.0 * to.1);
+        let (want_cells, want_flows) = array("labels").values.split_at(to.0 * to.1);
+        assert!(cells.iter().map(|v| f64::from(*v)).eq(want_cells.iter().copied()), "{case}");
+        for (name, got, want) in
+            [("image", &image[..], &array("image").values[..]), ("flows", flows, want_flows)]
+        {
+            assert_eq!(got.len(), want.len());
+            let error = got.iter().zip(want).map(|(g, w)| (f64::from(*g) - w).abs()).fold(0.0, f64::max);
+            assert!(error < 2e-5, "{case} {name}: {error:.1e}");
+        }
+    }
+}
+
+#[test]
+fn augmentation_of_broken_images() {
+    let of = |scale| Augmentation { flip: true, angle: 1.0, scale, shift: [0.5, -0.5] };
+    assert!(of(1.0).image(&[1.0; 6], (2, 3), (4, 4)).is_ok());
+    assert!(of(1.0).image(&[1.0; 5], (2, 3), (4, 4)).is_err());
+    assert!(of(1.0).image(&[], (0, 3), (4, 4)).is_err());
+    assert!(of(1.0).image(&[1.0; 6], (2, 3), (0, 4)).is_err());
+    assert!(of(f64::NAN).image(&[1.0; 6], (2, 3), (4, 4)).is_err());
+    assert!(of(1.0).labels(&[1.0; 6], (2, 3), (4, 4)).is_err());
+}
+
+/// Labels as the original makes them of numbered cells: whether a pixel is of a cell, and its flow.
+#[test]
+fn flows_of_cells() {
+    let golden = Golden::open("train_augment");
+    let width = golden.get("cells").size().1;
+    let got = flow_labels(&golden.u32("cells"), width).unwrap();
+    let want = &golden.get("labels").values;
+    assert_eq!(got.len(), want.len());
+    let error = got.iter().zip(want).map(|(g, w)| (f64::from(*g) - w).abs()).fold(0.0, f64::max);
+    assert!(error < 1e-6, "{error:.1e}");
+    assert!(flow_labels(&[1, 1, 1], 2).is_err());
+    assert!(flow_labels(&[1], 0).is_err());
 }
