@@ -74,7 +74,7 @@ impl Augmentation {
         to: (usize, usize),
     ) -> Result<[[f64; 3]; 2]> {
         let pixels = height.saturating_mul(width);
-        let whole = pixels > 0 && to.0 > 0 && to.1 > 0 && length % pixels == 0;
+        let whole = pixels > 0 && to.0 > 0 && to.1 > 0 && length.is_multiple_of(pixels);
         if !whole || !(0.001..1000.0).contains(&self.scale) || !self.angle.is_finite() {
             let reason =
                 format!("{length} values of {height}×{width} pixels, to be scaled by {}", self.scale);
