@@ -212,6 +212,17 @@ impl Error {
         Error::Memory { what: what.to_string(), needed, limit }
     }
 
+    /// Counts `held` bytes, which were taken off the limit before, to what is needed and allowed.
+    pub(crate) fn beside(self, held: u64) -> Self {
+        match self {
+            Error::Memory { what, needed, limit } => {
+                let [needed, limit] = [needed, limit].map(|bytes| bytes.saturating_add(held));
+                Error::Memory { what, needed, limit }
+            }
+            error => error,
+        }
+    }
+
     pub(crate) fn option(name: &'static str, reason: impl ToString) -> Self {
         Error::Option { name, reason: reason.to_string() }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{anyhow, bail, ensure};
 use flowmask::image::{self, Layout, PixelSize, ReadOptions};
-use flowmask::{Image, Model, Options, Restorer, output};
+use flowmask::{Error, Image, Model, Options, Restorer, output};
 
 use super::args;
 use super::inputs;
@@ -37,6 +37,7 @@ pub fn run(args: &args::Restore) -> anyhow::Result<ExitCode> {
     let mut messages = Messages::bar(args.quiet, inputs.images.len() + inputs.failed.len());
     let steps = args.input.steps.unused(args::Together::Chosen).map(String::from);
     let unused = unused(&args.chan2, args.input.chan2).into_iter().chain(steps);
+    let unused = unused.chain(not_enlarged(&run.restorer, &run.options));
     inputs.notes.iter().cloned().chain(unused).for_each(|note| messages.note(&note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;
@@ -84,6 +85,14 @@ pub fn unused(chan2: &args::Chan2, channel: usize) -> Option<String> {
         .then(|| "without --chan2 there is no second channel, so --chan2-restore changes nothing".into())
 }
 
+/// Tells that a network that enlarges images leaves them at their size.
+pub fn not_enlarged(restorer: &Restorer, options: &Options) -> Option<String> {
+    (restorer.enlarges() && restorer.ratio(options) == 1.0).then(|| {
+        let most = restorer.diam_mean();
+        format!("images are not enlarged: write a --diameter from 3 to less than {most} pixels")
+    })
+}
+
 /// The planes of an image restored. As in the original, those along Z are scaled together. `progress` is called with the part
 /// that is done.
 pub fn planes(
@@ -96,18 +105,39 @@ pub fn planes(
     let each = || (0..planes.len()).map(|plane| vec![plane]).collect();
     let groups = layout.volumes().unwrap_or_else(|_| each());
     let count = groups.len();
+    let sizes: Vec<u64> = planes.iter().map(|plane| larger(plane, restorer, options)).collect();
+    let all: u64 = sizes.iter().sum();
     for (v, places) in groups.into_iter().enumerate() {
+        // Beside a volume, the others of the file are in memory, restored or still to be restored.
+        let others = all - places.iter().map(|&place| sizes[place]).sum::<u64>();
+        let mut options = options.clone();
+        options.memory = options.memory.map(|memory| memory.saturating_sub(others));
         let mut progress = |part: f64| {
             progress((v as f64 + part) / count as f64);
             true
         };
         let own = places.iter().map(|&place| &planes[place]);
-        let restored = restorer.restore_volume_with_progress(own, options, &mut progress);
-        let restored =
-            restored.map_err(|error| if places.len() > 1 { in_volume(error, layout, v) } else { error })?;
+        let restored = restorer.restore_volume_with_progress(own, &options, &mut progress);
+        let restored = restored.map_err(|error| match error {
+            Error::Memory { what, needed, limit } if options.memory.is_some() && others > 0 => {
+                let what = format!("{what}, beside the file's other planes,");
+                Error::Memory { what, needed: needed + others, limit: limit + others }
+            }
+            error if places.len() > 1 => in_volume(error, layout, v),
+            error => error,
+        })?;
         places.into_iter().zip(restored).for_each(|(place, restored)| planes[place] = restored);
     }
     Ok(planes)
+}
+
+/// The bytes of a plane, or of the restored one if that is larger.
+fn larger(plane: &Image, restorer: &Restorer, options: &Options) -> u64 {
+    let numbers =
+        |size: f64, channels: usize| size.powi(2) * (plane.height() * plane.width() * channels) as f64;
+    let channels = if options.channels[1] > 0 || options.all_channels { 2 } else { 1 };
+    let own = numbers(1.0, plane.channels()) * plane.pixels().kind().bytes() as f64;
+    own.max(numbers(restorer.ratio(options), channels) * size_of::<f32>() as f64) as u64
 }
 
 fn is_restored(path: &Path) -> bool {

@@ -70,6 +70,7 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
         verbose::run(&args.speed, &segmenter)?.iter().for_each(|line| messages.note(line));
     }
     let unused = args.unused().into_iter().chain(restore::unused(&args.restoration.chan2, args.input.chan2));
+    let unused = unused.chain(restoring.as_ref().and_then(Restoring::not_enlarged));
     inputs.notes.iter().cloned().chain(unused).for_each(|note| messages.note(&note));
     for (input, error) in inputs.failed {
         messages.failed(&input, &error.into())?;

@@ -12,7 +12,7 @@ const STEP: u64 = 8;
 /// Bytes of a pixel that is followed: its index and its end point.
 const POINT: u64 = 12;
 /// The program itself: 21 MB of its file that is mapped, most of it weights, and what its threads and tables take.
-pub(super) const PROGRAM: u64 = 24 << 20;
+pub(crate) const PROGRAM: u64 = 24 << 20;
 
 /// What the network of a model takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

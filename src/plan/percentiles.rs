@@ -20,6 +20,13 @@ pub(crate) fn steps_of_volume([depth, height, width]: [usize; 3]) -> [usize; 3] 
     }
 }
 
+/// The bytes of the sample of a volume.
+pub(crate) fn sample_of_volume(size: [usize; 3]) -> u64 {
+    let steps = steps_of_volume(size);
+    let voxels: u64 = size.iter().zip(steps).map(|(length, step)| length.div_ceil(step) as u64).product();
+    voxels.saturating_mul(size_of::<f32>() as u64)
+}
+
 /// The rank of the percentile `q` (0 to 100) in `len` sorted values: an index, and a fraction of the way to the next.
 pub(crate) fn rank(len: usize, q: f64) -> (usize, f64) {
     let rank = (len - 1) as f64 * q / 100.0;

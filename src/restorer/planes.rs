@@ -7,7 +7,8 @@ use crate::cpu::channels::channels;
 use crate::cpu::resize;
 use crate::memory::{enough, require, zeros};
 use crate::plan::channels::{chosen, present};
-use crate::plan::memory::{pixels, pixels_of};
+use crate::plan::memory::{PROGRAM, pixels, pixels_of};
+use crate::plan::percentiles::sample_of_volume;
 use crate::watch::Watch;
 use crate::{Compat, Device, Error, Image, Options, PixelType, Pixels, Result, prepare};
 
@@ -21,7 +22,7 @@ struct Group<'a> {
     chosen: &'a [usize],
     /// Of the restored planes.
     size: (usize, usize),
-    /// The bytes of other planes in the host's memory, and of those of the group.
+    /// The bytes in the host's memory of all planes as they are, and as they will be when all are restored.
     held: u64,
     options: &'a Options,
 }
@@ -39,50 +40,67 @@ impl Restorer {
         // Percentiles of blocks are smoothed along z even where each plane has its own.
         let together = how.enabled && (how.norm3d || how.tile_norm_blocksize > 0);
         let inputs: u64 = planes.iter().map(|plane| pixels_of(plane)).sum();
-        let mut all: Vec<Image> = Vec::new();
-        for group in planes.chunks(if together { planes.len() } else { 1 }) {
-            let held = inputs + all.iter().map(pixels_of).sum::<u64>();
-            let (before, count) = (all.len() * chosen.len(), planes.len() * chosen.len());
-            let begin = |step: usize| watch.begin(before + step, count);
+        let restored = pixels(size, chosen.len(), PixelType::F32).saturating_mul(planes.len() as u64);
+        // So that what does not fit at the end is refused at the start.
+        let held = inputs.saturating_add(restored);
+        let what = |count: usize| {
             let (height, width) = first.size();
-            let what = || match group.len() {
+            match count {
                 1 => format!("an image of {height} by {width} pixels to restore"),
-                count => format!("{count} planes of {height} by {width} pixels to restore"),
-            };
-            let group = Group { planes: group, chosen, size, held, options };
-            all.extend(enough(what, || self.group(&group, begin, watch))?);
+                _ => format!("{count} planes of {height} by {width} pixels to restore"),
+            }
+        };
+        // They are there before the arrays that come and go, between which they would leave gaps.
+        let room = || Ok(planes.iter().map(|_| zeros(size.0 * size.1 * chosen.len())).collect());
+        let mut all: Vec<Vec<f32>> = enough(|| what(planes.len()), room)?;
+        let steps = planes.len() * chosen.len();
+        let length = if together { planes.len() } else { 1 };
+        for (g, (planes, restored)) in planes.chunks(length).zip(all.chunks_mut(length)).enumerate() {
+            let (before, count) = (g * length * chosen.len(), steps);
+            let begin = |step: usize| watch.begin(before + step, count);
+            let group = Group { planes, chosen, size, held, options };
+            enough(|| what(planes.len()), || self.group(&group, restored, begin, watch))?;
         }
         watch.finish();
-        Ok(all)
+        all.into_iter().map(|values| image(values, size, chosen.len())).collect()
     }
 
     /// Restores a group of planes. `begin` is called with the number of each step, of which a channel of a plane is one.
-    fn group(&self, group: &Group, begin: impl Fn(usize), watch: &Watch) -> Result<Vec<Image>> {
+    fn group(
+        &self,
+        group: &Group,
+        restored: &mut [Vec<f32>],
+        begin: impl Fn(usize),
+        watch: &Watch,
+    ) -> Result<()> {
         let count = group.planes.len();
-        let mut maps = Vec::new();
-        for i in 0..group.chosen.len() {
+        (0..group.chosen.len()).try_for_each(|i| {
             let begin = |plane: usize| begin(i * count + plane);
-            maps.push(self.channel(group, i, begin, watch)?.into_iter());
-        }
-        let plane = |_| together(maps.iter_mut().filter_map(Iterator::next).collect(), group.size);
-        (0..count).map(plane).collect()
+            self.channel(group, i, restored, begin, watch)
+        })
     }
 
-    /// The chosen channel number `i` of each plane, restored.
+    /// Restores the chosen channel number `i` of each plane.
     fn channel(
         &self,
         group: &Group,
         i: usize,
+        restored: &mut [Vec<f32>],
         begin: impl Fn(usize),
         watch: &Watch,
-    ) -> Result<Vec<Vec<f32>>> {
+    ) -> Result<()> {
         let Group { planes, size, options, .. } = *group;
         let own = self.chan2.as_ref().filter(|_| i == 1 && options.compat == Compat::None);
         let net: &Net = own.unwrap_or(&self.net);
         let scale = self.scale(options) * if i == 1 { NUCLEI } else { 1.0 };
-        // The channel, and a copy of it at another size; of several planes, one more that is scaled.
+        // The channel before it is scaled and after it, and the sample of which percentiles are taken; of one plane, one
+        // after the other.
         let (map, count) = (pixels(size, 1, PixelType::F32), planes.len() as u64);
-        require(map.saturating_mul(if count > 1 { 3 * count } else { 2 }), options.memory);
+        let scaled = match planes.len() {
+            1 => map,
+            depth => map.saturating_mul(2 * count).saturating_add(sample_of_volume([depth, size.0, size.1])),
+        };
+        require(group.held.saturating_add(scaled).saturating_add(PROGRAM), options.memory);
         let mut own = options.clone().channels([1, 0]).all_channels(false).augment(false).resample(true);
         own.normalize.lowhigh = own.normalize.lowhigh.map(|of| [of[i]; 2]);
         let (ready, left) = self.pool.install(|| {
@@ -91,20 +109,21 @@ impl Restorer {
             if values.iter().flatten().all(|value| *value == first) {
                 return Ok((Vec::new(), own));
             }
-            let values = values.into_iter().map(|values| together(vec![values], size));
+            let values = values.into_iter().map(|values| image(values, size, 1));
             prepared(values.collect::<Result<_>>()?, own, watch)
         })?;
-        if ready.is_empty() {
-            return Ok(planes.iter().map(|_| zeros(size.0 * size.1)).collect());
-        }
-        let done = (i as u64 + 1) * count - 1;
-        let left = self.beside(left, group.held.saturating_add(map.saturating_mul(done)));
+        let held = self.on_host(group.held.saturating_add(map.saturating_mul(count)));
+        let left = Options { memory: left.memory.map(|memory| memory.saturating_sub(held)), ..left };
         let mut taken = net.lanes.take();
-        let restore = |(z, plane): (usize, Image)| {
+        for (z, (plane, restored)) in ready.into_iter().zip(restored).enumerate() {
             begin(z);
-            taken.lane().restore(&plane, scale, &left, watch)
-        };
-        ready.into_iter().enumerate().map(restore).collect()
+            let values = taken.lane().restore(&plane, scale, &left, watch);
+            let values =
+                values.map_err(|error| if left.memory.is_some() { error.beside(held) } else { error })?;
+            let places = restored.iter_mut().skip(i).step_by(group.chosen.len());
+            places.zip(values).for_each(|(place, value)| *place = value);
+        }
+        Ok(())
     }
 
     /// The values of the chosen channel number `i` of each plane, at the size of the restored planes.
@@ -120,12 +139,9 @@ impl Restorer {
         group.planes.iter().enumerate().map(of).collect()
     }
 
-    /// The options of the network's run, beside which `held` bytes are in the host's memory.
-    fn beside(&self, mut options: Options, held: u64) -> Options {
-        let on_host = self.net.lanes.devices().contains(&Device::Cpu);
-        options.memory =
-            options.memory.map(|memory| if on_host { memory.saturating_sub(held) } else { memory });
-        options
+    /// So many bytes of the host's memory, or none if the network runs elsewhere.
+    fn on_host(&self, held: u64) -> u64 {
+        if self.net.lanes.devices().contains(&Device::Cpu) { held } else { 0 }
     }
 }
 
@@ -154,20 +170,8 @@ fn alike(planes: &[&Image]) -> Result<()> {
     Err(Error::Image(reason))
 }
 
-/// An image of these channels, each `[height, width]`.
-fn together(mut channels: Vec<Vec<f32>>, (height, width): (usize, usize)) -> Result<Image> {
-    let count = channels.len();
-    let values = match count {
-        1 => channels.remove(0),
-        _ => {
-            let mut values = zeros(height * width * count);
-            for (c, channel) in channels.iter().enumerate() {
-                let places = values.iter_mut().skip(c).step_by(count);
-                places.zip(channel).for_each(|(place, value)| *place = *value);
-            }
-            values
-        }
-    };
-    let pixels = Array3::from_shape_vec((height, width, count), values);
+/// An image of these values, `[height, width, channels]`.
+fn image(values: Vec<f32>, (height, width): (usize, usize), channels: usize) -> Result<Image> {
+    let pixels = Array3::from_shape_vec((height, width, channels), values);
     Image::new(Pixels::F32(pixels.map_err(|error| Error::Image(error.to_string()))?))
 }

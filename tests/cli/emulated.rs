@@ -36,6 +36,40 @@ fn gpus_share_the_images_and_the_masks_are_those_of_one() {
     assert_eq!(auto.code, Some(0), "{auto:?}");
 }
 
+/// Columns of a table but those of the network's maps, which differ in the last digits.
+fn of_pixels(table: &str) -> Vec<Vec<&str>> {
+    let of_maps: Vec<bool> = table
+        .lines()
+        .next()
+        .unwrap()
+        .split(',')
+        .map(|name| name.contains("cellprob") || name.contains("flow"))
+        .collect();
+    let cells = |line| {
+        str::split(line, ',').zip(&of_maps).filter(|(_, of_maps)| !**of_maps).map(|(cell, _)| cell).collect()
+    };
+    table.lines().map(cells).collect()
+}
+
+/// What a GPU sums over the cells has the digits of the processor's sums.
+#[test]
+fn tables_are_the_same_on_the_gpu() {
+    let scene = Scene::new();
+    let pixels: Vec<u8> = (0..40 * 50 * 2).map(|i: usize| (i * i % 251) as u8).collect();
+    scene.npy("a.npy", "|u1", "(40, 50, 2)", &pixels);
+    let words = "a.npy --outputs csv,masks --precision f32 --cellprob-threshold=-1e30 --flow-threshold 0 --min-size 1";
+    for device in ["cpu", "cuda"] {
+        let run = emulated(&scene, &format!("{words} -o {device} --device {device}"), &[]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+    }
+    let read = |name: &str| std::fs::read(scene.path(name)).unwrap();
+    assert!(read("cpu/a_masks.tif") == read("cuda/a_masks.tif"));
+    let [cpu, cuda] =
+        ["cpu", "cuda"].map(|folder| String::from_utf8(read(&format!("{folder}/a_cells.csv"))).unwrap());
+    assert!(cpu.lines().count() > 2 && cpu.contains("intensity_std-1"), "{cpu}");
+    assert_eq!(of_pixels(&cpu), of_pixels(&cuda));
+}
+
 /// The masks of the processor, in single precision; with too little memory, one sentence.
 #[test]
 fn a_volume_runs_on_the_gpu() {

@@ -144,7 +144,7 @@ fn the_plan_is_what_is_used() {
 }
 
 /// The most memory that a run has, in bytes.
-fn peak(scene: &Scene, words: &str) -> u64 {
+pub fn peak(scene: &Scene, words: &str) -> u64 {
     let mut child = Command::new(BIN).args(words.split(' ')).current_dir(scene.path("")).spawn().unwrap();
     let (status, mut most) = (format!("/proc/{}/status", child.id()), 0);
     while child.try_wait().unwrap().is_none() {

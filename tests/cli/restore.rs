@@ -8,6 +8,7 @@ use flowmask::image::{ReadOptions, read, read_with};
 use flowmask::{Builder, Diameter, Image, Model, Normalize, Options, Restorer, Segmenter};
 use ndarray::Axis;
 
+use crate::memory::peak;
 use crate::scene::{BIN, Run, Scene, decode_png, nuclei};
 
 const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/models");
@@ -59,7 +60,8 @@ fn stacks_keep_their_axes_and_channels() {
     let scene = scene();
     scene.hyperstack("z.tif", "slices", 3);
     scene.hyperstack("c.tif", "channels", 3);
-    scene.run("restore z.tif c.tif --model upsample_net --chan 1 -o one").done();
+    let run = scene.run("restore z.tif c.tif --model upsample_net --chan 1 -o one");
+    run.failed(0, "images are not enlarged: write a --diameter from 3 to less than 30 pixels");
     let stack = read(&scene.path("one/z_restored.tif")).unwrap();
     assert_eq!((stack.planes.len(), stack.layout.letters().as_str()), (3, "Z"));
     assert_eq!(stack.planes[0], stack.planes[2]);
@@ -243,4 +245,33 @@ fn what_cannot_be_restored_is_told_before_anything_starts() {
     scene.run("segment a.png --model nuclei --restore net --chan 4").failed(1, "channel 4");
     let little = scene.run("restore a.png --model upsample_net --diameter 3 --memory 30MB");
     assert!(little.failed(1, "a.png").stderr.contains("needs"));
+}
+
+/// What is asked for is more than what is used, and is asked for before anything is restored.
+#[test]
+fn stacks_are_restored_within_the_memory_or_refused_at_the_start() {
+    let scene = scene();
+    let values: Vec<u8> =
+        (0..24 * 500 * 500).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    scene.npy("stack.npy", "|u1", "(24, 500, 500)", &values);
+    for flags in ["--axes ZYX", "--axes TYX", "--axes ZYX --no-norm3d"] {
+        let words = format!("restore stack.npy --model net --diameter 30 --overwrite {flags}");
+        // Each sentence says what is needed until it is enough.
+        let mut memory = 40_000_000;
+        let enough = (0..4).any(|_| {
+            let run = scene.run(&format!("{words} --memory {memory}"));
+            if run.code == Some(0) {
+                return true;
+            }
+            let run = run.failed(1, "stack.npy: ");
+            let (_, needed) = run.stderr.split_once(" needs ").unwrap();
+            let needed: f64 = needed.split(' ').next().unwrap().parse().unwrap();
+            memory = (needed * 1e6) as u64 + 100_000;
+            false
+        });
+        let used = peak(&scene, &words);
+        let figures = format!("{flags}: {memory} bytes planned, {used} used");
+        println!("{figures}");
+        assert!(enough && used < memory && memory < used * 3 / 2, "{figures}");
+    }
 }

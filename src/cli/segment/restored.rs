@@ -36,6 +36,11 @@ impl Restoring {
         self.restorer.ratio(&self.options)
     }
 
+    /// See [`restore::not_enlarged`].
+    pub fn not_enlarged(&self) -> Option<String> {
+        restore::not_enlarged(&self.restorer, &self.options)
+    }
+
     /// The planes restored. `progress` is called with the part that is done.
     pub fn planes(
         &self,
