@@ -1,29 +1,31 @@
 //! The parameters of a network as training changes them and as files store them, before batch norms are folded.
 //!
 //! [`Model::params`](super::Model::params) returns the parameters of a model, and
-//! [`Model::from_params`](super::Model::from_params) makes a model of parameters.
+//! [`Model::from_params`](super::Model::from_params) makes a model of parameters. The numbers are in single precision
+//! unless stated otherwise; training can be judged in double precision.
 
 use std::collections::BTreeMap;
 
-use super::architecture::{self, Architecture};
-use super::tensors::{Tensor, Tensors};
-use crate::plan::diameter::DIAMETERS;
-use crate::{Error, Result};
+use super::architecture::Architecture;
+use super::tensors::Tensor;
+
+mod file;
+mod map;
 
 /// All parameters of a U-Net with residual blocks, style and added skips.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Params {
+pub struct Params<T = f32> {
     /// Channels of the image, then of each level from the finest to the deepest (2, 32, 64, 128, 256 in the original).
     /// The last is also the length of the style vector.
     pub nbase: Vec<usize>,
     /// Outputs for each pixel. A network that segments has 3: flow along y, flow along x and cell probability.
     pub nout: usize,
     /// The residual blocks of the way down, one for each level, finest first.
-    pub down: Vec<DownParams>,
+    pub down: Vec<DownParams<T>>,
     /// The residual blocks of the way up, one for each level, finest first.
-    pub up: Vec<UpParams>,
+    pub up: Vec<UpParams<T>>,
     /// The last layer, 1×1.
-    pub output: Layer,
+    pub output: Layer<T>,
     /// Tensors in the file that are not part of the network, by name. The original stores `diam_mean` and
     /// `diam_labels`, which are diameters in pixels.
     pub others: BTreeMap<String, Tensor>,
@@ -31,93 +33,93 @@ pub struct Params {
 
 /// A residual block of the way down: `x ← proj(x) + conv1(conv0(x))`, then `x ← x + conv3(conv2(x))`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DownParams {
+pub struct DownParams<T = f32> {
     /// The projection, 1×1, without ReLU.
-    pub proj: Layer,
+    pub proj: Layer<T>,
     /// `conv0` to `conv3`, 3×3.
-    pub conv: [Layer; 4],
+    pub conv: [Layer<T>; 4],
 }
 
 /// A residual block of the way up: `x ← proj(x) + conv1(conv0(x) + skip)`, then `x ← x + conv3(conv2(x))`, where a
 /// linear map of the style is added to the input of `conv1`, `conv2` and `conv3`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct UpParams {
+pub struct UpParams<T = f32> {
     /// The projection, 1×1, without ReLU.
-    pub proj: Layer,
+    pub proj: Layer<T>,
     /// `conv0`, 3×3.
-    pub conv0: Layer,
+    pub conv0: Layer<T>,
     /// `conv1` to `conv3`, 3×3.
-    pub styled: [Styled; 3],
+    pub styled: [Styled<T>; 3],
 }
 
 /// A layer with a linear map of the style, which is added to the layer's input (`batchconvstyle`).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Styled {
+pub struct Styled<T = f32> {
     /// The linear map: from the style to one number for each channel of the input.
-    pub full: Linear,
+    pub full: Linear<T>,
     /// The layer.
-    pub layer: Layer,
+    pub layer: Layer<T>,
 }
 
 /// Batch norm, ReLU and a convolution, in this order (`batchconv`).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
+pub struct Layer<T = f32> {
     /// The batch norm of the input.
-    pub norm: BatchNorm,
+    pub norm: BatchNorm<T>,
     /// The convolution.
-    pub conv: Conv,
+    pub conv: Conv<T>,
 }
 
 /// `y = weight · (x − running_mean) / √(running_var + 1e-5) + bias` for each channel.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct BatchNorm {
+pub struct BatchNorm<T = f32> {
     /// The learned factors, `[channel]`.
-    pub weight: Vec<f32>,
+    pub weight: Vec<T>,
     /// The learned summands, `[channel]`.
-    pub bias: Vec<f32>,
+    pub bias: Vec<T>,
     /// The mean of the inputs during training, `[channel]`. It has no gradient.
-    pub running_mean: Vec<f32>,
+    pub running_mean: Vec<T>,
     /// The variance of the inputs during training, `[channel]`, not negative. It has no gradient.
-    pub running_var: Vec<f32>,
+    pub running_var: Vec<T>,
 }
 
 /// A convolution with 9 taps (3×3) or one tap (1×1).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Conv {
+pub struct Conv<T = f32> {
     /// Channels of the input.
     pub inputs: usize,
     /// Channels of the output.
     pub outputs: usize,
     /// The weights, `[out, in, tap]`, the taps row by row.
-    pub weight: Vec<f32>,
+    pub weight: Vec<T>,
     /// The bias, `[out]`.
-    pub bias: Vec<f32>,
+    pub bias: Vec<T>,
 }
 
 /// `y = weight · style + bias`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Linear {
+pub struct Linear<T = f32> {
     /// The weights, `[out, in]`.
-    pub weight: Vec<f32>,
+    pub weight: Vec<T>,
     /// The bias, `[out]`.
-    pub bias: Vec<f32>,
+    pub bias: Vec<T>,
 }
 
 /// One array of parameters.
 #[derive(Debug, PartialEq)]
-pub struct Parameter<'a> {
+pub struct Parameter<'a, T = f32> {
     /// The name in the original's state dict, such as `output.2.weight`.
     pub name: String,
     /// Lengths of the axes, outermost first: `[out, in, 3, 3]` for a 3×3 convolution.
     pub shape: Vec<usize>,
     /// The values in C order.
-    pub values: &'a mut Vec<f32>,
+    pub values: &'a mut Vec<T>,
 }
 
-impl Params {
+impl<T> Params<T> {
     /// Every array of parameters, first those of the way down, then of the way up, then of the output. Changing the
     /// values changes the parameters.
-    pub fn parameters(&mut self) -> Vec<Parameter<'_>> {
+    pub fn parameters(&mut self) -> Vec<Parameter<'_, T>> {
         let style = self.nbase.last().copied().unwrap_or(0);
         let mut list = List(Vec::new());
         for (n, DownParams { proj, conv }) in self.down.iter_mut().enumerate() {
@@ -141,56 +143,8 @@ impl Params {
         list.0
     }
 
-    /// The diameter in pixels that is stored as `name`, if any.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] when it is not from 0.01 to 100,000; the message names the `model`.
-    pub(super) fn diameter(&self, model: &str, name: &str) -> Result<Option<f32>> {
-        match self.others.get(name).map(|tensor| &tensor.data[..]) {
-            Some(&[diameter]) if !DIAMETERS.contains(&f64::from(diameter)) => {
-                let reason =
-                    format!("is {diameter:?}, but the diameter of a cell is from 0.01 to 100000 pixels");
-                Err(Error::tensor(model, name, reason))
-            }
-            Some(&[diameter]) => Ok(Some(diameter)),
-            _ => Ok(None),
-        }
-    }
-
-    /// Makes parameters of all tensors of a model. They are moved, not copied.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when it is not a 2D U-Net of this kind; [`Error::Tensor`] for a missing tensor, a wrong shape,
-    /// or a negative variance.
-    pub(super) fn take(mut tensors: Tensors) -> Result<Self> {
-        let mut params = Params::empty(architecture::of(&tensors)?);
-        for Parameter { name, shape, values } in params.parameters() {
-            *values = tensors.take(&name, &shape)?;
-            if name.ends_with("running_var") && values.iter().any(|&variance| variance < 0.0) {
-                return Err(Error::tensor(tensors.model(), &name, "has a negative variance"));
-            }
-        }
-        params.others = tensors.rest();
-        Ok(params)
-    }
-
-    /// Makes tensors of the parameters, for a file. They are moved, not copied; messages name the `model`.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] for values that are not finite, or another number of values than the shape has.
-    pub(super) fn into_tensors(mut self, model: &str) -> Result<Tensors> {
-        let mut tensors = Tensors::new(model);
-        for (name, tensor) in std::mem::take(&mut self.others) {
-            tensors.insert(&name, tensor.shape, tensor.data)?;
-        }
-        for Parameter { name, shape, values } in self.parameters() {
-            tensors.insert(&name, shape, std::mem::take(values))?;
-        }
-        Ok(tensors)
-    }
-
     /// Parameters whose arrays are empty.
-    fn empty(Architecture { nbase, nout }: Architecture) -> Self {
+    pub(super) fn empty(Architecture { nbase, nout }: Architecture) -> Self {
         let levels = nbase.len() - 1;
         let down = |n: usize| {
             let (inputs, outputs) = (nbase[n], nbase[n + 1]);
@@ -200,7 +154,10 @@ impl Params {
         // The input of the deepest block is its own skip, which has the channels of the last level.
         let up = |n: usize| {
             let (inputs, outputs) = (nbase[(n + 2).min(levels)], nbase[n + 1]);
-            let styled = || Styled { full: Linear::default(), layer: Layer::empty(outputs, outputs) };
+            let styled = || Styled {
+                full: Linear { weight: Vec::new(), bias: Vec::new() },
+                layer: Layer::empty(outputs, outputs),
+            };
             UpParams {
                 proj: Layer::empty(inputs, outputs),
                 conv0: Layer::empty(inputs, outputs),
@@ -218,23 +175,24 @@ impl Params {
     }
 }
 
-impl Layer {
+impl<T> Layer<T> {
     fn empty(inputs: usize, outputs: usize) -> Self {
         let conv = Conv { inputs, outputs, weight: Vec::new(), bias: Vec::new() };
-        Layer { norm: BatchNorm::default(), conv }
+        let (weight, bias, running_mean, running_var) = Default::default();
+        Layer { norm: BatchNorm { weight, bias, running_mean, running_var }, conv }
     }
 }
 
 /// Collects the arrays.
-struct List<'a>(Vec<Parameter<'a>>);
+struct List<'a, T>(Vec<Parameter<'a, T>>);
 
-impl<'a> List<'a> {
-    fn add(&mut self, name: String, shape: &[usize], values: &'a mut Vec<f32>) {
+impl<'a, T> List<'a, T> {
+    fn add(&mut self, name: String, shape: &[usize], values: &'a mut Vec<T>) {
         self.0.push(Parameter { name, shape: shape.into(), values });
     }
 
     /// Adds the batch norm `at.0` and the convolution `at.index` with `side` by `side` taps.
-    fn layer(&mut self, at: &str, index: usize, Layer { norm, conv }: &'a mut Layer, side: usize) {
+    fn layer(&mut self, at: &str, index: usize, Layer { norm, conv }: &'a mut Layer<T>, side: usize) {
         let (inputs, outputs) = (conv.inputs, conv.outputs);
         self.add(format!("{at}.0.weight"), &[inputs], &mut norm.weight);
         self.add(format!("{at}.0.bias"), &[inputs], &mut norm.bias);
@@ -244,7 +202,7 @@ impl<'a> List<'a> {
         self.add(format!("{at}.{index}.bias"), &[outputs], &mut conv.bias);
     }
 
-    fn linear(&mut self, at: &str, linear: &'a mut Linear, inputs: usize, outputs: usize) {
+    fn linear(&mut self, at: &str, linear: &'a mut Linear<T>, inputs: usize, outputs: usize) {
         self.add(format!("{at}.weight"), &[outputs, inputs], &mut linear.weight);
         self.add(format!("{at}.bias"), &[outputs], &mut linear.bias);
     }

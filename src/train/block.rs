@@ -3,20 +3,21 @@
 use super::layer;
 use super::maps::Maps;
 use super::norm::Stats;
+use super::number::Number;
 use super::style::{self, Styles};
 use crate::model::params::{DownParams, Styled, UpParams};
 
 /// What the backward pass of a block needs: the inputs of its layers, and their statistics.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct Kept<T> {
     /// The inputs of `proj` and `conv0`, of `conv1`, `conv2` and `conv3`.
-    inputs: [Maps; 4],
+    inputs: [Maps<T>; 4],
     /// The statistics of `proj` and of `conv0` to `conv3`.
     stats: [Stats; 5],
 }
 
 /// The output of a block on the way down.
-pub(super) fn res_down(block: &mut DownParams, x: Maps) -> (Maps, Kept) {
+pub(super) fn res_down<T: Number>(block: &mut DownParams<T>, x: Maps<T>) -> (Maps<T>, Kept<T>) {
     let DownParams { proj, conv: [conv0, conv1, conv2, conv3] } = block;
     let (mut y, stats_proj) = layer::forward(proj, &x, false);
     let (first, stats0) = layer::forward(conv0, &x, true);
@@ -29,7 +30,12 @@ pub(super) fn res_down(block: &mut DownParams, x: Maps) -> (Maps, Kept) {
 }
 
 /// The gradient of the block's input from that of its output.
-pub(super) fn res_down_backward(block: &DownParams, kept: &Kept, dy: Maps, grad: &mut DownParams) -> Maps {
+pub(super) fn res_down_backward<T: Number>(
+    block: &DownParams<T>,
+    kept: &Kept<T>,
+    dy: Maps<T>,
+    grad: &mut DownParams<T>,
+) -> Maps<T> {
     let DownParams { proj, conv: [conv0, conv1, conv2, conv3] } = block;
     let Kept { inputs: [x, first, middle, third], stats: [stats_proj, stats0, stats1, stats2, stats3] } =
         kept;
@@ -44,7 +50,12 @@ pub(super) fn res_down_backward(block: &DownParams, kept: &Kept, dy: Maps, grad:
 }
 
 /// The output of a block on the way up.
-pub(super) fn res_up(block: &mut UpParams, x: Maps, skip: &Maps, styles: &Styles) -> (Maps, Kept) {
+pub(super) fn res_up<T: Number>(
+    block: &mut UpParams<T>,
+    x: Maps<T>,
+    skip: &Maps<T>,
+    styles: &Styles<T>,
+) -> (Maps<T>, Kept<T>) {
     let UpParams { proj, conv0, styled: [styled1, styled2, styled3] } = block;
     let (mut y, stats_proj) = layer::forward(proj, &x, false);
     let (mut first, stats0) = layer::forward(conv0, &x, true);
@@ -59,24 +70,28 @@ pub(super) fn res_up(block: &mut UpParams, x: Maps, skip: &Maps, styles: &Styles
 }
 
 /// Adds the style's shift to the input, then runs the layer.
-fn styled_forward(styled: &mut Styled, x: &mut Maps, styles: &Styles) -> (Maps, Stats) {
+fn styled_forward<T: Number>(
+    styled: &mut Styled<T>,
+    x: &mut Maps<T>,
+    styles: &Styles<T>,
+) -> (Maps<T>, Stats) {
     style::shift(&styled.full, styles, x);
     layer::forward(&mut styled.layer, x, true)
 }
 
 /// The gradients of the block's input and of its skip from that of its output. Adds to that of the styles.
-pub(super) fn res_up_backward(
-    block: &UpParams,
-    (kept, styles): (&Kept, &Styles),
-    dy: Maps,
-    grad: &mut UpParams,
-    dstyles: &mut [Vec<f32>],
-) -> (Maps, Maps) {
+pub(super) fn res_up_backward<T: Number>(
+    block: &UpParams<T>,
+    (kept, styles): (&Kept<T>, &Styles<T>),
+    dy: Maps<T>,
+    grad: &mut UpParams<T>,
+    dstyles: &mut [Vec<T>],
+) -> (Maps<T>, Maps<T>) {
     let Kept { inputs: [x, first, middle, third], stats: [stats_proj, stats0, stats1, stats2, stats3] } =
         kept;
     let UpParams { proj, conv0, styled: [styled1, styled2, styled3] } = block;
     let [grad1, grad2, grad3] = &mut grad.styled;
-    let mut styled = |styled: &Styled, stats: &Stats, x: &Maps, dy: &Maps, grad: &mut Styled| {
+    let mut styled = |styled: &Styled<T>, stats: &Stats, x: &Maps<T>, dy: &Maps<T>, grad: &mut Styled<T>| {
         let dx = layer::backward((&styled.layer, stats, true), x, dy, &mut grad.layer);
         style::shift_backward(&styled.full, styles, &dx, &mut grad.full, dstyles);
         dx

@@ -4,25 +4,26 @@ use super::block::{self, Kept};
 use super::layer;
 use super::maps::Maps;
 use super::norm::Stats;
+use super::number::Number;
 use super::resample;
 use super::style::{self, Styles};
 use crate::model::params::Params;
 
 /// What the backward pass needs.
-pub(super) struct Pass {
-    down: Vec<Kept>,
+pub(super) struct Pass<T> {
+    down: Vec<Kept<T>>,
     /// The outputs of the blocks on the way down.
-    skips: Vec<Maps>,
-    styles: Styles,
+    skips: Vec<Maps<T>>,
+    styles: Styles<T>,
     /// Deepest first.
-    up: Vec<Kept>,
-    last: Maps,
+    up: Vec<Kept<T>>,
+    last: Maps<T>,
     last_stats: Stats,
 }
 
 /// The network's output for a batch. The running statistics move.
-pub(super) fn forward(params: &mut Params, x: Maps) -> (Maps, Pass) {
-    let (mut down, mut skips, mut up): (Vec<_>, Vec<Maps>, Vec<_>) = Default::default();
+pub(super) fn forward<T: Number>(params: &mut Params<T>, x: Maps<T>) -> (Maps<T>, Pass<T>) {
+    let (mut down, mut skips, mut up): (Vec<_>, Vec<Maps<T>>, Vec<_>) = Default::default();
     let mut x = x;
     for block in &mut params.down {
         let input = skips.last().map_or_else(|| std::mem::take(&mut x), resample::pool);
@@ -43,10 +44,11 @@ pub(super) fn forward(params: &mut Params, x: Maps) -> (Maps, Pass) {
 }
 
 /// Adds the gradients of all parameters to `grad`, from that of the output.
-pub(super) fn backward(params: &Params, pass: &Pass, dy: &Maps, grad: &mut Params) {
+pub(super) fn backward<T: Number>(params: &Params<T>, pass: &Pass<T>, dy: &Maps<T>, grad: &mut Params<T>) {
     let output = (&params.output, &pass.last_stats, true);
     let mut dx = layer::backward(output, &pass.last, dy, &mut grad.output);
-    let mut dstyles: Vec<Vec<f32>> = pass.styles.units.iter().map(|unit| vec![0.0; unit.len()]).collect();
+    let mut dstyles: Vec<Vec<T>> =
+        pass.styles.units.iter().map(|unit| vec![T::default(); unit.len()]).collect();
     let levels = params.up.len();
     let mut dskips = Vec::new();
     for (n, (block, grad)) in params.up.iter().zip(&mut grad.up).enumerate() {

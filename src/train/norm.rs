@@ -2,6 +2,7 @@
 //! variance are those of the batch.
 
 use super::maps::Maps;
+use super::number::Number;
 use crate::model::params::BatchNorm;
 
 /// `eps` of `torch.nn.BatchNorm2d`.
@@ -21,14 +22,14 @@ pub(super) struct Stats {
 }
 
 /// The statistics of `x`, summed in double precision. Moves the running statistics, whose variance is the unbiased one.
-pub(super) fn stats(norm: &mut BatchNorm, x: &Maps) -> Stats {
+pub(super) fn stats<T: Number>(norm: &mut BatchNorm<T>, x: &Maps<T>) -> Stats {
     let count = x.pixels() as f64;
     let mean = means(x, |_, v| v);
     let var = means(x, |channel, v| (v - mean[channel]).powi(2));
     let unbiased = count / (count - 1.0).max(1.0);
     for (channel, (mean, var)) in mean.iter().zip(&var).enumerate() {
-        let moved = |running: &mut f32, new: f64| {
-            *running = (f64::from(*running) * (1.0 - MOMENTUM) + new * MOMENTUM) as f32;
+        let moved = |running: &mut T, new: f64| {
+            *running = T::round((*running).into() * (1.0 - MOMENTUM) + new * MOMENTUM);
         };
         moved(&mut norm.running_mean[channel], *mean);
         moved(&mut norm.running_var[channel], var * unbiased);
@@ -37,60 +38,60 @@ pub(super) fn stats(norm: &mut BatchNorm, x: &Maps) -> Stats {
     Stats { mean, inverse }
 }
 
-fn means(x: &Maps, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
-    let mut sums = vec![0.0; x.channels];
-    for pixel in x.data.chunks_exact(x.channels) {
-        let values = sums.iter_mut().zip(pixel).enumerate();
-        values.for_each(|(channel, (sum, v))| *sum += of(channel, f64::from(*v)));
-    }
+fn means<T: Number>(x: &Maps<T>, of: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f64> {
+    let sums = x.sums(of);
     sums.iter().map(|sum| sum / x.pixels() as f64).collect()
 }
 
 /// The norm of `x`, and its ReLU if `relu`.
-pub(super) fn forward(norm: &BatchNorm, stats: &Stats, x: &Maps, relu: bool) -> Maps {
-    let mut y = x.clone();
-    for pixel in y.data.chunks_exact_mut(x.channels) {
-        for (channel, v) in pixel.iter_mut().enumerate() {
-            let unit = (f64::from(*v) - stats.mean[channel]) * stats.inverse[channel];
-            *v = (unit * f64::from(norm.weight[channel]) + f64::from(norm.bias[channel])) as f32;
-            if relu {
-                *v = v.max(0.0);
-            }
+pub(super) fn forward<T: Number>(norm: &BatchNorm<T>, stats: &Stats, x: &Maps<T>, relu: bool) -> Maps<T> {
+    let least = if relu { 0.0 } else { f64::NEG_INFINITY };
+    let of = |channel: usize| {
+        let scale = stats.inverse[channel] * norm.weight[channel].into();
+        (scale, norm.bias[channel].into() - stats.mean[channel] * scale)
+    };
+    let affine: Vec<(f64, f64)> = (0..x.channels).map(of).collect();
+    let mut y = x.like(x.channels);
+    y.change(x, |y, x| {
+        for ((y, x), (scale, shift)) in y.iter_mut().zip(x).zip(&affine) {
+            *y = T::round(((*x).into() * scale + shift).max(least));
         }
-    }
+    });
     y
 }
 
 /// Turns the gradient of the output, `dy`, into that of the input, and adds the gradients of weight and bias to `grad`.
 /// `y` is the output, which tells where the ReLU was at work.
-pub(super) fn backward(
-    (norm, stats, relu): (&BatchNorm, &Stats, bool),
-    (x, y): (&Maps, &Maps),
-    dy: &mut Maps,
-    grad: &mut BatchNorm,
+pub(super) fn backward<T: Number>(
+    (norm, stats, relu): (&BatchNorm<T>, &Stats, bool),
+    (x, y): (&Maps<T>, &Maps<T>),
+    dy: &mut Maps<T>,
+    grad: &mut BatchNorm<T>,
 ) {
-    let channels = x.channels;
     if relu {
-        dy.data.iter_mut().zip(&y.data).filter(|(_, y)| **y <= 0.0).for_each(|(dy, _)| *dy = 0.0);
+        dy.change(y, |dy, y| {
+            dy.iter_mut().zip(y).for_each(|(dy, y)| *dy = if *y > T::default() { *dy } else { T::default() });
+        });
     }
-    let (mut shifts, mut scales) = (vec![0.0f64; channels], vec![0.0f64; channels]);
-    let unit = |channel: usize, x: f32| (f64::from(x) - stats.mean[channel]) * stats.inverse[channel];
-    for (dy, x) in dy.data.chunks_exact(channels).zip(x.data.chunks_exact(channels)) {
-        for (channel, (dy, x)) in dy.iter().zip(x).enumerate() {
-            shifts[channel] += f64::from(*dy);
-            scales[channel] += f64::from(*dy) * unit(channel, *x);
-        }
-    }
+    let shifts = dy.sums(|_, dy| dy);
+    let scales = dy.products(x, &stats.mean);
     let count = x.pixels() as f64;
-    for channel in 0..channels {
-        grad.bias[channel] += shifts[channel] as f32;
-        grad.weight[channel] += scales[channel] as f32;
+    // The gradient of the input is `weight · inverse · (dy − mean of dy − unit · mean of dy · unit)`, where `unit` is
+    // `(x − mean) · inverse`: a linear map of `dy` and `x`.
+    let of = |channel: usize| {
+        let (mean, inverse) = (stats.mean[channel], stats.inverse[channel]);
+        let scale = norm.weight[channel].into() * inverse;
+        let slope = -scale * inverse * inverse * scales[channel] / count;
+        (scale, slope, -scale * shifts[channel] / count - slope * mean)
+    };
+    let linear: Vec<(f64, f64, f64)> = (0..x.channels).map(of).collect();
+    for channel in 0..x.channels {
+        grad.bias[channel] += T::round(shifts[channel]);
+        grad.weight[channel] += T::round(scales[channel] * stats.inverse[channel]);
     }
-    shifts.iter_mut().chain(&mut scales).for_each(|sum| *sum /= count);
-    for (dy, x) in dy.data.chunks_exact_mut(channels).zip(x.data.chunks_exact(channels)) {
-        for (channel, (dy, x)) in dy.iter_mut().zip(x).enumerate() {
-            let centred = f64::from(*dy) - shifts[channel] - unit(channel, *x) * scales[channel];
-            *dy = (f64::from(norm.weight[channel]) * stats.inverse[channel] * centred) as f32;
+    dy.change(x, |dy, x| {
+        for ((dy, x), (scale, slope, shift)) in dy.iter_mut().zip(x).zip(&linear) {
+            *dy = T::round((*dy).into() * scale + ((*x).into() * slope + shift));
         }
-    }
+    });
 }

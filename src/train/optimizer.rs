@@ -1,5 +1,7 @@
 //! SGD and AdamW, as in PyTorch.
 
+use super::number::Number;
+
 /// How parameters follow their gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Optimizer {
@@ -29,13 +31,19 @@ const EPS: f64 = 1e-8;
 
 impl Optimizer {
     /// Takes step number `step`, counted from 1, on one array.
-    pub(super) fn step(&self, rate: f64, step: i32, memory: &mut Memory, values: &mut [f32], grad: &[f32]) {
+    pub(super) fn step<T: Number>(
+        &self,
+        (rate, step): (f64, i32),
+        memory: &mut Memory,
+        values: &mut [T],
+        grad: &[T],
+    ) {
         memory.first.resize(values.len(), 0.0);
         memory.second.resize(values.len(), 0.0);
         let moments = memory.first.iter_mut().zip(&mut memory.second);
         for ((value, grad), (first, second)) in values.iter_mut().zip(grad).zip(moments) {
-            let (p, g) = (f64::from(*value), f64::from(*grad));
-            *value = match *self {
+            let (p, g): (f64, f64) = ((*value).into(), (*grad).into());
+            *value = T::round(match *self {
                 Optimizer::Sgd { momentum, weight_decay } => {
                     *first = momentum * *first + g + weight_decay * p;
                     p - rate * *first
@@ -46,7 +54,7 @@ impl Optimizer {
                     let length = (*second / (1.0 - BETAS.1.powi(step))).sqrt() + EPS;
                     p * (1.0 - rate * weight_decay) - rate / (1.0 - BETAS.0.powi(step)) * *first / length
                 }
-            } as f32;
+            });
         }
     }
 }

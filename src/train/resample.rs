@@ -1,67 +1,70 @@
-//! 2×2 maxima and nearest upsampling, forward and backward.
+//! 2×2 maxima and nearest upsampling, forward and backward. A row of small maps goes with two rows of large ones.
+
+use rayon::prelude::*;
 
 use super::maps::Maps;
+use super::number::Number;
 
-/// The index of a value in maps.
-fn index(maps: &Maps, image: usize, y: usize, x: usize, channel: usize) -> usize {
-    ((image * maps.height + y) * maps.width + x) * maps.channels + channel
-}
-
-/// Calls `f(small, large)` with the index of each value of the small maps and of the four values of the large maps.
-fn quads(small: &Maps, large: &Maps, mut f: impl FnMut(usize, [usize; 4])) {
-    for image in 0..small.images {
-        for (y, x) in (0..small.height).flat_map(|y| (0..small.width).map(move |x| (y, x))) {
-            for channel in 0..small.channels {
-                let at = |j, i| index(large, image, 2 * y + j, 2 * x + i, channel);
-                f(index(small, image, y, x, channel), [at(0, 0), at(0, 1), at(1, 0), at(1, 1)]);
-            }
-        }
-    }
-}
-
-fn halved(x: &Maps) -> Maps {
+fn halved<T: Number>(x: &Maps<T>) -> Maps<T> {
     Maps::zeros([x.images, x.height / 2, x.width / 2, x.channels])
 }
 
-fn doubled(x: &Maps) -> Maps {
+fn doubled<T: Number>(x: &Maps<T>) -> Maps<T> {
     Maps::zeros([x.images, x.height * 2, x.width * 2, x.channels])
 }
 
+/// For each value of a row of small maps, its index, and the indices of its four values in two rows of large maps.
+fn quads(row_length: usize, channels: usize) -> impl Iterator<Item = (usize, [usize; 4])> {
+    (0..row_length).map(move |small| {
+        let (left, below) = (small / channels * channels + small, 2 * row_length);
+        (small, [left, left + channels, left + below, left + below + channels])
+    })
+}
+
 /// The first of the largest of four values, as in PyTorch.
-fn largest(x: &Maps, four: [usize; 4]) -> usize {
-    four.into_iter().reduce(|best, i| if x.data[i] > x.data[best] { i } else { best }).unwrap_or(0)
+fn largest<T: Number>(x: &[T], four: [usize; 4]) -> usize {
+    four.into_iter().reduce(|best, i| if x[i] > x[best] { i } else { best }).unwrap_or(0)
+}
+
+/// Writes each row of the `small` maps from two rows of the `large` ones.
+fn gather<T: Number>(large: &Maps<T>, of: impl Fn(&[T], [usize; 4]) -> T + Sync) -> Maps<T> {
+    let mut small = halved(large);
+    let (length, channels) = (small.row_length(), small.channels);
+    let rows = small.data.par_chunks_exact_mut(length).zip(large.data.par_chunks_exact(4 * length));
+    rows.for_each(|(small, large)| {
+        quads(length, channels).for_each(|(i, four)| small[i] = of(large, four));
+    });
+    small
 }
 
 /// The maximum of each 2×2 pixels.
-pub(super) fn pool(x: &Maps) -> Maps {
-    let mut y = halved(x);
-    let mut values = std::mem::take(&mut y.data);
-    quads(&y, x, |small, four| values[small] = x.data[largest(x, four)]);
-    y.data = values;
-    y
+pub(super) fn pool<T: Number>(x: &Maps<T>) -> Maps<T> {
+    gather(x, |x, four| x[largest(x, four)])
 }
 
 /// The gradient of the input `x` of [`pool`] is that of the output where the maximum was, 0 elsewhere.
-pub(super) fn pool_backward(x: &Maps, dy: &Maps) -> Maps {
+pub(super) fn pool_backward<T: Number>(x: &Maps<T>, dy: &Maps<T>) -> Maps<T> {
     let mut dx = x.like(x.channels);
-    quads(dy, x, |small, four| dx.data[largest(x, four)] = dy.data[small]);
+    let (length, channels) = (dy.row_length(), dy.channels);
+    let rows = dx.data.par_chunks_exact_mut(4 * length).zip(x.data.par_chunks_exact(4 * length));
+    rows.zip(dy.data.par_chunks_exact(length)).for_each(|((dx, x), dy)| {
+        quads(length, channels).for_each(|(i, four)| dx[largest(x, four)] = dy[i]);
+    });
     dx
 }
 
 /// Each pixel as 2×2 pixels.
-pub(super) fn double(x: &Maps) -> Maps {
+pub(super) fn double<T: Number>(x: &Maps<T>) -> Maps<T> {
     let mut y = doubled(x);
-    let mut values = std::mem::take(&mut y.data);
-    quads(x, &y, |small, four| four.into_iter().for_each(|i| values[i] = x.data[small]));
-    y.data = values;
+    let (length, channels) = (x.row_length(), x.channels);
+    let rows = y.data.par_chunks_exact_mut(4 * length).zip(x.data.par_chunks_exact(length));
+    rows.for_each(|(y, x)| {
+        quads(length, channels).for_each(|(i, four)| four.into_iter().for_each(|at| y[at] = x[i]));
+    });
     y
 }
 
 /// The gradient of the input of [`double`]: the sum of that of the four pixels.
-pub(super) fn double_backward(dy: &Maps) -> Maps {
-    let mut dx = halved(dy);
-    let mut values = std::mem::take(&mut dx.data);
-    quads(&dx, dy, |small, four| values[small] = four.iter().map(|&i| dy.data[i]).sum());
-    dx.data = values;
-    dx
+pub(super) fn double_backward<T: Number>(dy: &Maps<T>) -> Maps<T> {
+    gather(dy, |dy, [a, b, c, d]| dy[a] + dy[b] + (dy[c] + dy[d]))
 }

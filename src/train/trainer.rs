@@ -1,6 +1,9 @@
 //! Steps of training on batches.
 
+use rayon::prelude::*;
+
 use super::maps::Maps;
+use super::number::Number;
 use super::optimizer::{Memory, Optimizer};
 use super::{loss, network};
 use crate::model::params::{Parameter, Params};
@@ -22,28 +25,28 @@ pub struct Batch<'a> {
 }
 
 /// A network in training: its parameters, their gradients, and what the optimiser remembers.
-pub struct Trainer {
-    params: Params,
-    grads: Params,
+pub struct Trainer<T = f32> {
+    params: Params<T>,
+    grads: Params<T>,
     optimizer: Optimizer,
     memory: Vec<Memory>,
     steps: i32,
 }
 
-impl Trainer {
+impl<T: Number> Trainer<T> {
     /// Begins with these parameters.
     ///
     /// # Errors
     /// [`Error::Option`] for a network that does not have the three outputs of a segmentation, or an array of
     /// another length than its shape has.
-    pub fn new(params: Params, optimizer: Optimizer) -> Result<Self> {
+    pub fn new(params: Params<T>, optimizer: Optimizer) -> Result<Self> {
         if params.nout != 3 {
             let reason = format!("has {} outputs; a network that segments has 3", params.nout);
             return Err(Error::option("params", reason));
         }
         let mut grads = params.clone();
         let whole =
-            |p: &Parameter| p.shape.iter().product::<usize>() == p.values.len() && !p.values.is_empty();
+            |p: &Parameter<T>| p.shape.iter().product::<usize>() == p.values.len() && !p.values.is_empty();
         if grads.down.is_empty() || !grads.parameters().iter().all(whole) {
             return Err(Error::option("params", "has an array whose length is not that of its shape"));
         }
@@ -52,12 +55,12 @@ impl Trainer {
     }
 
     /// The parameters as they are now.
-    pub fn params(&self) -> &Params {
+    pub fn params(&self) -> &Params<T> {
         &self.params
     }
 
     /// The gradients of the last batch, in the shapes of the parameters; those of running statistics are 0.
-    pub fn gradients(&self) -> &Params {
+    pub fn gradients(&self) -> &Params<T> {
         &self.grads
     }
 
@@ -68,7 +71,7 @@ impl Trainer {
     pub fn gradient(&mut self, batch: &Batch) -> Result<f64> {
         let Batch { images, height, width, pixels, labels } = *batch;
         self.check(batch)?;
-        self.grads.parameters().iter_mut().for_each(|p| p.values.fill(0.0));
+        self.grads.parameters().iter_mut().for_each(|p| p.values.fill(T::default()));
         let x = Maps::from_planes([images, height, width, self.params.nbase[0]], pixels);
         let (y, pass) = network::forward(&mut self.params, x);
         let (loss, dy) = loss::loss(&y, labels);
@@ -84,11 +87,11 @@ impl Trainer {
         let loss = self.gradient(batch)?;
         self.steps = self.steps.saturating_add(1);
         let arrays = self.params.parameters().into_iter().zip(self.grads.parameters());
-        for ((array, grad), memory) in arrays.zip(&mut self.memory) {
-            if !array.name.contains(".running_") {
-                self.optimizer.step(rate, self.steps, memory, array.values, grad.values);
-            }
-        }
+        let learned =
+            arrays.zip(&mut self.memory).filter(|((array, _), _)| !array.name.contains(".running_"));
+        learned.collect::<Vec<_>>().into_par_iter().for_each(|((array, grad), memory)| {
+            self.optimizer.step((rate, self.steps), memory, array.values, grad.values);
+        });
         Ok(loss)
     }
 

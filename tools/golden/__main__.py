@@ -11,7 +11,7 @@ from tools import environment
 
 KINDS = (
     *("network", "transforms", "average", "dynamics", "flows", "metrics", "pipeline", "volume", "stitch"),
-    *("options", "restore", "ortho"),
+    *("options", "restore", "ortho", "train"),
 )
 
 

@@ -1,5 +1,8 @@
 //! The instruction sets that a convolution can use.
 
+#[cfg(target_arch = "aarch64")]
+use super::simd::Neon;
+use super::simd::{Portable, Vector};
 use crate::{Error, Result};
 
 /// The instruction set that a convolution uses. A value exists only where the processor has the instructions.
@@ -69,4 +72,42 @@ impl Isa {
             Set::Portable => "portable",
         }
     }
+}
+
+/// What is computed with vectors.
+pub(super) trait Job {
+    /// # Safety
+    /// The processor must have the instructions of `V`.
+    unsafe fn run<V: Vector>(self);
+}
+
+impl Isa {
+    /// Runs a job with the vectors of this instruction set.
+    pub(super) fn run(self, job: impl Job) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Isa` of AVX-512 is only made where the processor has it.
+            Set::Avx512 => unsafe { avx512(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, for AVX2 and FMA.
+            Set::Avx2 => unsafe { avx2(job) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: every 64-bit ARM processor has NEON.
+            Set::Neon => unsafe { job.run::<Neon>() },
+            // SAFETY: plain Rust needs no instruction set.
+            Set::Portable => unsafe { job.run::<Portable>() },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn avx512(job: impl Job) {
+    unsafe { job.run::<std::arch::x86_64::__m512>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(job: impl Job) {
+    unsafe { job.run::<std::arch::x86_64::__m256>() }
 }

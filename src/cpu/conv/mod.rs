@@ -13,10 +13,14 @@
 //! computed within the transforms.
 
 mod band;
+mod gradient;
 mod isa;
+mod outer;
+mod plain;
 mod product;
 mod read;
 mod simd;
+mod spread;
 mod sum;
 mod transform;
 mod weights;
@@ -24,7 +28,9 @@ mod window;
 mod write;
 
 pub use super::memory::Floats;
+pub use gradient::{Batch, weight_gradient};
 pub use isa::Isa;
+pub use plain::{PlainWeights, convolve};
 pub use sum::ConvSum;
 pub use weights::Weights;
 pub use window::Window;

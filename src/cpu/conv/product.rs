@@ -10,6 +10,34 @@ use super::simd::Vector;
 /// The processor must have the instructions of `V`.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Vector>(
+    a: (&[f32], usize),
+    depth: usize,
+    panels: &[f32],
+    c: &mut [f32],
+    outputs: usize,
+    rows: usize,
+) {
+    unsafe { product::<V, false>(a, depth, panels, c, outputs, rows) }
+}
+
+/// `c += a · panels`, as [`multiply`]; the rows of `a` may overlap.
+///
+/// # Safety
+/// The processor must have the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn add_product<V: Vector>(
+    a: (&[f32], usize),
+    depth: usize,
+    panels: &[f32],
+    c: &mut [f32],
+    outputs: usize,
+    rows: usize,
+) {
+    unsafe { product::<V, true>(a, depth, panels, c, outputs, rows) }
+}
+
+#[inline(always)]
+unsafe fn product<V: Vector, const ADD: bool>(
     (a, stride): (&[f32], usize),
     depth: usize,
     panels: &[f32],
@@ -17,7 +45,8 @@ pub(super) unsafe fn multiply<V: Vector>(
     outputs: usize,
     rows: usize,
 ) {
-    assert!(depth <= stride && a.len() >= rows * stride && c.len() >= rows * outputs);
+    assert!(rows == 0 || a.len() >= (rows - 1) * stride + depth);
+    assert!(c.len() >= rows * outputs);
     assert_eq!(panels.len(), depth * outputs);
     let groups = rows.div_ceil(V::ROWS);
     for (i, panel) in panels.chunks_exact(depth * PANEL).enumerate() {
@@ -32,16 +61,16 @@ pub(super) unsafe fn multiply<V: Vector>(
                     let b = panel.as_ptr().add(half);
                     let c = c.as_mut_ptr().add(first * outputs + i * PANEL + half);
                     match count {
-                        10 if V::ROWS >= 10 => rows_of::<V, 10>((a, stride), depth, b, c, outputs),
-                        9 if V::ROWS >= 9 => rows_of::<V, 9>((a, stride), depth, b, c, outputs),
-                        8 if V::ROWS >= 8 => rows_of::<V, 8>((a, stride), depth, b, c, outputs),
-                        7 if V::ROWS >= 7 => rows_of::<V, 7>((a, stride), depth, b, c, outputs),
-                        6 if V::ROWS >= 6 => rows_of::<V, 6>((a, stride), depth, b, c, outputs),
-                        5 if V::ROWS >= 5 => rows_of::<V, 5>((a, stride), depth, b, c, outputs),
-                        4 => rows_of::<V, 4>((a, stride), depth, b, c, outputs),
-                        3 => rows_of::<V, 3>((a, stride), depth, b, c, outputs),
-                        2 => rows_of::<V, 2>((a, stride), depth, b, c, outputs),
-                        _ => rows_of::<V, 1>((a, stride), depth, b, c, outputs),
+                        10 if V::ROWS >= 10 => rows_of::<V, 10, ADD>((a, stride), depth, b, c, outputs),
+                        9 if V::ROWS >= 9 => rows_of::<V, 9, ADD>((a, stride), depth, b, c, outputs),
+                        8 if V::ROWS >= 8 => rows_of::<V, 8, ADD>((a, stride), depth, b, c, outputs),
+                        7 if V::ROWS >= 7 => rows_of::<V, 7, ADD>((a, stride), depth, b, c, outputs),
+                        6 if V::ROWS >= 6 => rows_of::<V, 6, ADD>((a, stride), depth, b, c, outputs),
+                        5 if V::ROWS >= 5 => rows_of::<V, 5, ADD>((a, stride), depth, b, c, outputs),
+                        4 => rows_of::<V, 4, ADD>((a, stride), depth, b, c, outputs),
+                        3 => rows_of::<V, 3, ADD>((a, stride), depth, b, c, outputs),
+                        2 => rows_of::<V, 2, ADD>((a, stride), depth, b, c, outputs),
+                        _ => rows_of::<V, 1, ADD>((a, stride), depth, b, c, outputs),
                     }
                 }
             }
@@ -51,7 +80,7 @@ pub(super) unsafe fn multiply<V: Vector>(
 
 /// `R` rows of a product, two vectors wide. All sums stay in registers.
 #[inline(always)]
-unsafe fn rows_of<V: Vector, const R: usize>(
+unsafe fn rows_of<V: Vector, const R: usize, const ADD: bool>(
     (a, stride): (*const f32, usize),
     depth: usize,
     b: *const f32,
@@ -70,8 +99,10 @@ unsafe fn rows_of<V: Vector, const R: usize>(
             }
         }
         for (r, sums) in sums.iter().enumerate() {
-            sums[0].store(c.add(r * outputs));
-            sums[1].store(c.add(r * outputs + V::WIDTH));
+            for (n, sum) in sums.iter().enumerate() {
+                let c = c.add(r * outputs + n * V::WIDTH);
+                if ADD { V::load(c).add(*sum).store(c) } else { sum.store(c) }
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
-//! 3×3 convolutions with zeros around the map, and 1×1 convolutions: forward, data gradient and weight gradient.
+//! Convolutions as the plain sums over taps and channels.
 
 use rayon::prelude::*;
 
-use super::maps::Maps;
+use super::super::maps::Maps;
+use super::super::number::Number;
 use crate::model::params::Conv;
 
 /// `conv(x)`.
-pub(super) fn forward(conv: &Conv, x: &Maps) -> Maps {
+pub(super) fn forward<T: Number>(conv: &Conv<T>, x: &Maps<T>) -> Maps<T> {
     let mut y = x.like(conv.outputs);
     y.data.par_chunks_exact_mut(conv.outputs).for_each(|pixel| pixel.copy_from_slice(&conv.bias));
     let taps = by_tap(conv);
@@ -14,8 +15,8 @@ pub(super) fn forward(conv: &Conv, x: &Maps) -> Maps {
     y
 }
 
-/// The gradient of the input from that of the output: the correlation with the taps turned by 180°.
-pub(super) fn data_gradient(conv: &Conv, dy: &Maps) -> Maps {
+/// The gradient of the input: the correlation with the taps turned by 180°.
+pub(super) fn data_gradient<T: Number>(conv: &Conv<T>, dy: &Maps<T>) -> Maps<T> {
     let mut dx = dy.like(conv.inputs);
     let taps = transposed(conv);
     correlate(dy, &taps, conv.inputs, &mut dx);
@@ -26,39 +27,36 @@ pub(super) fn data_gradient(conv: &Conv, dy: &Maps) -> Maps {
 ///
 /// Each tap and input has a task that sums its row of outputs over all pixels: rows in single precision, over the rows
 /// in double precision, always in the same order.
-pub(super) fn weight_gradient(x: &Maps, dy: &Maps, grad: &mut Conv) {
+pub(super) fn weight_gradient<T: Number>(x: &Maps<T>, dy: &Maps<T>, grad: &mut Conv<T>) {
     let (inputs, outputs) = (grad.inputs, grad.outputs);
     let taps = grad.weight.len() / (inputs * outputs);
     let sums = (0..taps * inputs).into_par_iter().map(|i| tap_gradient(x, dy, i / inputs, taps, i % inputs));
     for (i, sums) in sums.collect::<Vec<Vec<f64>>>().into_iter().enumerate() {
         let (tap, input) = (i / inputs, i % inputs);
         for (output, sum) in sums.into_iter().enumerate() {
-            grad.weight[(output * inputs + input) * taps + tap] += sum as f32;
+            grad.weight[(output * inputs + input) * taps + tap] += T::round(sum);
         }
     }
-    let mut sums = vec![0.0f64; outputs];
-    for pixel in dy.data.chunks_exact(outputs) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += f64::from(*v));
-    }
-    grad.bias.iter_mut().zip(sums).for_each(|(g, sum)| *g += sum as f32);
+    grad.bias.iter_mut().zip(dy.sums(|_, dy| dy)).for_each(|(g, sum)| *g += T::round(sum));
 }
 
 /// The gradients of the weights from one input at one tap, one for each output.
-fn tap_gradient(x: &Maps, dy: &Maps, tap: usize, taps: usize, input: usize) -> Vec<f64> {
-    let (outputs, mut total, mut sums) = (dy.channels, vec![0.0f64; dy.channels], vec![0.0f32; dy.channels]);
+fn tap_gradient<T: Number>(x: &Maps<T>, dy: &Maps<T>, tap: usize, taps: usize, input: usize) -> Vec<f64> {
+    let (outputs, mut total) = (dy.channels, vec![0.0f64; dy.channels]);
+    let mut sums = vec![T::default(); dy.channels];
     for row in 0..dy.images * dy.height {
         let Some((source, shift)) = source(row, x.height, tap, taps) else { continue };
         let from = &x.data[source * x.row_length()..][..x.row_length()];
         let to = &dy.data[row * dy.row_length()..][..dy.row_length()];
-        sums.fill(0.0);
+        sums.fill(T::default());
         for (column, dy) in to.chunks_exact(outputs).enumerate() {
             let at = column.wrapping_add_signed(shift);
             if at < x.width {
                 let value = from[at * x.channels + input];
-                sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += value * dy);
+                sums.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += value * *dy);
             }
         }
-        total.iter_mut().zip(&sums).for_each(|(total, sum)| *total += f64::from(*sum));
+        total.iter_mut().zip(&sums).for_each(|(total, sum)| *total += (*sum).into());
     }
     total
 }
@@ -75,7 +73,7 @@ fn source(row: usize, height: usize, tap: usize, taps: usize) -> Option<(usize, 
 }
 
 /// The weights `[tap, in, out]`.
-fn by_tap(conv: &Conv) -> Vec<f32> {
+fn by_tap<T: Number>(conv: &Conv<T>) -> Vec<T> {
     let (inputs, outputs) = (conv.inputs, conv.outputs);
     let taps = conv.weight.len() / (inputs * outputs);
     let weight = |i: usize| {
@@ -86,7 +84,7 @@ fn by_tap(conv: &Conv) -> Vec<f32> {
 }
 
 /// The weights `[tap, out, in]`, the taps turned by 180°.
-fn transposed(conv: &Conv) -> Vec<f32> {
+fn transposed<T: Number>(conv: &Conv<T>) -> Vec<T> {
     let (inputs, outputs) = (conv.inputs, conv.outputs);
     let taps = conv.weight.len() / (inputs * outputs);
     let weight = |i: usize| {
@@ -97,7 +95,7 @@ fn transposed(conv: &Conv) -> Vec<f32> {
 }
 
 /// Adds the correlation of `x` with `weights`, `[tap, in, out]`, to `y`, row by row.
-fn correlate(x: &Maps, weights: &[f32], outputs: usize, y: &mut Maps) {
+fn correlate<T: Number>(x: &Maps<T>, weights: &[T], outputs: usize, y: &mut Maps<T>) {
     let taps = weights.len() / (x.channels * outputs);
     let length = y.row_length();
     y.data.par_chunks_exact_mut(length).enumerate().for_each(|(row, y)| {
@@ -111,7 +109,7 @@ fn correlate(x: &Maps, weights: &[f32], outputs: usize, y: &mut Maps) {
                 }
                 let pixel = &from[at * x.channels..][..x.channels];
                 for (value, weights) in pixel.iter().zip(weights.chunks_exact(outputs)) {
-                    y.iter_mut().zip(weights).for_each(|(y, w)| *y += value * w);
+                    y.iter_mut().zip(weights).for_each(|(y, w)| *y += *value * *w);
                 }
             }
         }
