@@ -44,6 +44,7 @@ MODULES = [
     "cluster",
     "flow_error",
     "parts",
+    "measure",
     "components",
     "volume::tiles",
     "volume::blend",
