@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::conv::{ConvSum, Isa, Map, WIDEST_VECTOR, Weights, Window};
+use crate::memory::require;
 use crate::model::network::{Affine, Linear, Network, ResDown, ResUp};
 use crate::watch::GoOn;
 
@@ -47,7 +48,10 @@ struct Up {
 
 impl Unet {
     /// Lays the weights out for the CPU; the convolutions use the instruction set `isa`.
+    ///
+    /// Unwinds with [`OutOfMemory`](crate::OutOfMemory) when there is too little memory.
     pub fn new(network: &Network, isa: Isa) -> Self {
+        require(bytes_of(network).saturating_add(BESIDE), None);
         Unet {
             isa,
             nbase: network.nbase.clone(),
@@ -90,6 +94,18 @@ impl Unet {
         let up = self.up.iter().flat_map(|b| [&b.conv0, &b.conv1, &b.proj, &b.conv2, &b.conv3]);
         down.chain(up).map(Weights::bytes).sum()
     }
+}
+
+/// Beside the weights, what threads allocate while they lay them out: copies of the style's maps and of biases, and scratch.
+const BESIDE: u64 = 8 << 20;
+
+/// What [`Unet::bytes`] will be.
+fn bytes_of(network: &Network) -> u64 {
+    let levels = network.levels();
+    let down = network.down.iter().flat_map(|b| [&b.conv0, &b.conv1, &b.proj, &b.conv2, &b.conv3]);
+    let first = network.up.iter().enumerate().map(|(n, b)| Weights::bytes_of(&b.conv0, n + 1 < levels));
+    let up = network.up.iter().flat_map(|b| [&b.conv1, &b.proj, &b.conv2, &b.conv3]);
+    down.chain(up).map(|conv| Weights::bytes_of(conv, false)).chain(first).sum()
 }
 
 fn pad(values: &[f32]) -> Vec<f32> {
@@ -422,6 +438,14 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use crate::Model;
+
+    #[test]
+    fn the_weights_take_what_is_asked_for() {
+        for name in ["nuclei", "cyto"] {
+            let model = Model::named(name).unwrap();
+            assert_eq!(Unet::new(model.network(), Isa::best()).bytes(), bytes_of(model.network()));
+        }
+    }
 
     #[test]
     fn what_is_not_needed_of_a_tile_changes_nothing_else() {

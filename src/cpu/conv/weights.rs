@@ -31,6 +31,16 @@ impl Weights {
         (self.panels.len() * size_of::<f32>()) as u64
     }
 
+    /// The bytes that the weights of this convolution take; its input may be taken at twice its size.
+    pub(in crate::cpu) fn bytes_of(conv: &Conv, doubled: bool) -> u64 {
+        let products = match (conv.weight.len() == conv.inputs * conv.outputs, doubled) {
+            (true, _) => 1,
+            (false, true) => Doubled::PRODUCTS.len().pow(2),
+            (false, false) => Plain::PRODUCTS.len().pow(2),
+        };
+        (products * conv.outputs.next_multiple_of(PANEL) * conv.inputs * size_of::<f32>()) as u64
+    }
+
     /// Prepares a 3×3 or a 1×1 convolution.
     pub fn new(conv: &Conv) -> Self {
         match conv.weight.len() == conv.inputs * conv.outputs {
