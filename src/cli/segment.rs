@@ -116,9 +116,9 @@ pub fn run_as(args: &args::Segment, original: Option<Original>) -> anyhow::Resul
     }
     let options = run.stitching.as_ref().map_or(options, Stitching::options);
     // Where a GPU has the labels and the pixels, it sums over the cells; of stitched planes it would be in vain.
-    let on_gpu = Device::list(&args.speed.device)?.iter().any(|device| matches!(device, Device::Cuda(_)));
-    let of_cells = |kind: &Wanted| kind.is_table() || *kind == Wanted::Geojson;
-    let sums = on_gpu && run.stitching.is_none() && wanted.iter().any(of_cells);
+    let sums = run.stitching.is_none()
+        && wanted.iter().any(|kind| kind.is_measured())
+        && Device::list(&args.speed.device)?.iter().any(|device| matches!(device, Device::Cuda(_)));
     many::run(&run, &segmenter, &options.sums(sums))?;
     Ok(run.finish())
 }

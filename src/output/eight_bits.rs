@@ -1,17 +1,16 @@
 //! Maps in 8 bits and at the size of the masks, as the original's window shows them.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 
-use super::range::range;
+use super::range::Brightness;
 use crate::cpu::resize::nearest_index;
 
 /// From the logit of a cell to 8 bits: the 1st percentile is 0, the 99th 255.
 pub fn bytes(cellprob: &[ArrayView2<f32>]) -> impl Fn(f32) -> u8 + Copy + use<> {
     let height = cellprob.first().map_or(0, |plane| plane.dim().0);
-    let row = |row: usize| cellprob[row / height].index_axis_move(ndarray::Axis(0), row % height).into_iter();
-    let [low, high] = range(cellprob.len() * height, |number| row(number).copied());
-    let gain = if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 };
-    move |v| (((v - low) * gain).clamp(0.0, 1.0) * 255.0) as u8
+    let row = |row: usize| cellprob[row / height].index_axis_move(Axis(0), row % height).into_iter().copied();
+    let brightness = Brightness::of(cellprob.len() * height, row);
+    move |v| (brightness.at(v) * 255.0) as u8
 }
 
 /// Where the pixels of rows are in planes of another size, as OpenCV has it with `INTER_NEAREST`.

@@ -3,7 +3,7 @@
 use ndarray::{Array4, ArrayView1, ArrayView3, Axis};
 use rayon::prelude::*;
 
-use super::range::range;
+use super::range::Brightness;
 
 /// The flows of planes as red, green and blue, `[planes, height, width, 3]`: the hue is the direction, the brightness the
 /// length. The flows of each plane are `[2, height, width]` along y and x, or `[3, height, width]` along z, y and x.
@@ -32,11 +32,8 @@ pub fn flow_colors(flows: &[ArrayView3<f32>]) -> Array4<u8> {
     colors
 }
 
-/// How lengths become brightness.
-pub(super) struct Colors {
-    low: f32,
-    gain: f32,
-}
+/// The colours of flows, by their lengths beside those of all others.
+pub(super) struct Colors(Brightness);
 
 impl Colors {
     /// Those of the flows of all planes.
@@ -46,14 +43,12 @@ impl Colors {
             let flows = flows[row / height].index_axis_move(Axis(1), row % height);
             (0..flows.dim().1).map(move |x| length(flows.index_axis(Axis(1), x)))
         };
-        let [low, high] = range(flows.len() * height, lengths);
-        // As in the original, lengths that hardly differ are all black.
-        Colors { low, gain: if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 } }
+        Colors(Brightness::of(flows.len() * height, lengths))
     }
 
     /// Red, green and blue of a flow.
     pub fn color(&self, flow: ArrayView1<f32>) -> [u8; 3] {
-        let brightness = 127.5 * f64::from((length(flow) - self.low) * self.gain).clamp(0.0, 1.0);
+        let brightness = 127.5 * f64::from(self.0.at(length(flow)));
         hue(flow).map(|hue| (brightness * (hue + 1.0)) as u8)
     }
 }

@@ -10,6 +10,27 @@ const HALF: usize = 1 << 16;
 /// How many values have each half of the bits.
 type Counts = Vec<u64>;
 
+/// How values become brightness: the 1st percentile 0, the 99th 1, and values beyond them the same. As in the original, values
+/// that hardly differ are all 0.
+#[derive(Clone, Copy)]
+pub(super) struct Brightness {
+    low: f32,
+    gain: f32,
+}
+
+impl Brightness {
+    /// That of the values of rows, as [`range`] takes them.
+    pub fn of<I: Iterator<Item = f32>>(rows: usize, row: impl Fn(usize) -> I + Sync) -> Self {
+        let [low, high] = range(rows, row);
+        Brightness { low, gain: if high - low > 1e-3 { 1.0 / (high - low) } else { 0.0 } }
+    }
+
+    /// From 0 to 1.
+    pub fn at(self, value: f32) -> f32 {
+        ((value - self.low) * self.gain).clamp(0.0, 1.0)
+    }
+}
+
 /// The 1st and the 99th percentile of all values, of which `row` gives one of many rows, as `numpy.percentile` computes
 /// them; 0 of no values. The values are counted by the upper half of their bits, then those near the percentiles by the
 /// lower half, so that they are neither copied nor sorted.

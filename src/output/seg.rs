@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayView3, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayView3, ArrayViewMut1, Axis, s};
 
 use super::contours::traced;
 use super::eight_bits::{Nearest, bytes};
@@ -51,8 +51,8 @@ impl<'a> Seg<'a> {
 /// Writes the file that the original's `io.masks_flows_to_seg` writes: a dictionary that its window opens and
 /// `numpy.load(file, allow_pickle=True).item()` reads, with the same keys, types and shapes. They are `outlines` and `masks`
 /// (16 bits, or 32), `chan_choose`, `ismanual` (false for each cell), `filename`, `flows` and `diameter`. The list `flows`
-/// has the flows as colours ([`flow_colors`](super::flow_colors)), the probability and the flows along z in 8 bits (zeros in an image), an empty
-/// list, and the maps themselves, `[3, …]` or `[4, …]`: the flows and then the probability.
+/// has the flows as colours ([`flow_colors`](super::flow_colors)), the probability and the flows along z in 8 bits (zeros in
+/// an image), an empty list, and the maps themselves, `[3, …]` or `[4, …]`: the flows and then the probability.
 ///
 /// # Errors
 /// [`Error::Image`] when there are no planes or arrays do not fit together, [`Error::Write`] when the file cannot be
@@ -150,17 +150,12 @@ impl Seg<'_> {
         let shape = if one { &[axes + 1, rows, columns] } else { &shape[..] };
         file.rows(shape, columns, |row, out: &mut [f32]| {
             let (axis, plane, y) = (row / (planes * rows), row / rows % planes, row % rows);
-            match axis < axes {
-                true => copy(self.flows[plane].slice(s![axis, y, ..]), out),
-                false => copy(self.cellprob[plane].row(y), out),
-            }
+            ArrayViewMut1::from(out).assign(&match axis < axes {
+                true => self.flows[plane].slice(s![axis, y, ..]),
+                false => self.cellprob[plane].row(y),
+            });
         })
     }
-}
-
-/// Copies a row.
-fn copy(row: ArrayView1<f32>, out: &mut [f32]) {
-    out.iter_mut().zip(row).for_each(|(out, value)| *out = *value);
 }
 
 /// The labels of the pixels on outlines; 0 elsewhere.

@@ -56,8 +56,7 @@ impl Restorer {
         let steps = planes.len() * chosen.len();
         let length = if together { planes.len() } else { 1 };
         for (g, (planes, restored)) in planes.chunks(length).zip(all.chunks_mut(length)).enumerate() {
-            let (before, count) = (g * length * chosen.len(), steps);
-            let begin = |step: usize| watch.begin(before + step, count);
+            let begin = |step: usize| watch.begin(g * length * chosen.len() + step, steps);
             let group = Group { planes, chosen, size, held, options };
             enough(|| what(planes.len()), || self.group(&group, restored, begin, watch))?;
         }

@@ -86,6 +86,11 @@ impl Wanted {
         }
     }
 
+    /// Whether cells are measured for it.
+    pub fn is_measured(self) -> bool {
+        self == Wanted::Geojson || self.is_table()
+    }
+
     /// Whether it has the maps of the network.
     pub fn is_of_maps(self) -> bool {
         self.is_of_flows() || self == Wanted::Prob
@@ -98,7 +103,7 @@ impl Wanted {
 
     /// Whether it shows or measures the pixels of the image.
     pub fn is_of_pixels(self) -> bool {
-        matches!(self, Wanted::Overlay | Wanted::Outlined | Wanted::Geojson) || self.is_table()
+        matches!(self, Wanted::Overlay | Wanted::Outlined) || self.is_measured()
     }
 
     /// As the user writes it.

@@ -2,11 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::isa::{Isa, Set};
+use super::isa::{Isa, Job};
 use super::product::multiply;
-#[cfg(target_arch = "aarch64")]
-use super::simd::Neon;
-use super::simd::{Portable, Vector};
+use super::simd::Vector;
 use super::sum::ConvSum;
 use super::transform::{Doubled, Lines, Plain};
 use super::{Floats, PANEL};
@@ -48,34 +46,23 @@ pub(super) struct Band<'a> {
     pub pooled: Option<&'a mut [f32]>,
 }
 
+/// A band, and what its thread keeps from one to the next.
+struct Run<'a> {
+    band: Band<'a>,
+    scratch: &'a mut Scratch,
+}
+
+impl Job for Run<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(mut self) {
+        unsafe { self.band.with::<V>(self.scratch) }
+    }
+}
+
 impl Band<'_> {
     /// Computes the rows.
-    pub fn run(mut self, isa: Isa) {
-        SCRATCH.with_borrow_mut(|scratch| match isa.0 {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: an `Isa` of AVX-512 is only made where the processor has it.
-            Set::Avx512 => unsafe { self.avx512(scratch) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above, for AVX2 and FMA.
-            Set::Avx2 => unsafe { self.avx2(scratch) },
-            #[cfg(target_arch = "aarch64")]
-            // SAFETY: every 64-bit ARM processor has NEON.
-            Set::Neon => unsafe { self.with::<Neon>(scratch) },
-            // SAFETY: plain Rust needs no instruction set.
-            Set::Portable => unsafe { self.with::<Portable>(scratch) },
-        });
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512(&mut self, scratch: &mut Scratch) {
-        unsafe { self.with::<std::arch::x86_64::__m512>(scratch) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2(&mut self, scratch: &mut Scratch) {
-        unsafe { self.with::<std::arch::x86_64::__m256>(scratch) }
+    pub fn run(self, isa: Isa) {
+        SCRATCH.with_borrow_mut(|scratch| isa.run(Run { band: self, scratch }));
     }
 
     /// Rows of pixels in the band.
@@ -117,7 +104,7 @@ impl Band<'_> {
                 let value = L::PRODUCTS[y] * L::VALUES + L::PRODUCTS[x];
                 let from = &scratch.patches[value * stride_in..];
                 let to = &mut scratch.products[product * stride_out..];
-                unsafe { multiply::<V>((from, inputs), weights.depth, panels, to, outputs, count) };
+                unsafe { multiply::<V, false>((from, inputs), weights.depth, panels, to, outputs, count) };
             }
             for i in 0..count {
                 let from = &scratch.products[i * outputs..];
@@ -135,6 +122,8 @@ impl Band<'_> {
         let outputs = weights.outputs.next_multiple_of(PANEL);
         to.grow(pixels * outputs);
         let from = &map.data[top * map.width * map.channels..];
-        unsafe { multiply::<V>((from, map.channels), weights.depth, &weights.panels, to, outputs, pixels) }
+        unsafe {
+            multiply::<V, false>((from, map.channels), weights.depth, &weights.panels, to, outputs, pixels)
+        }
     }
 }

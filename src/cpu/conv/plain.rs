@@ -5,7 +5,7 @@
 use rayon::prelude::*;
 
 use super::isa::Job;
-use super::product::add_product;
+use super::product::multiply;
 use super::simd::Vector;
 use super::{Isa, PANEL};
 
@@ -72,7 +72,7 @@ pub fn convolve(
     });
 }
 
-/// A call of [`add_product`].
+/// A call of [`multiply`] that adds.
 struct Product<'a> {
     a: (&'a [f32], usize),
     depth: usize,
@@ -85,6 +85,6 @@ struct Product<'a> {
 impl Job for Product<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        unsafe { add_product::<V>(self.a, self.depth, self.panels, self.c, self.stride, self.rows) }
+        unsafe { multiply::<V, true>(self.a, self.depth, self.panels, self.c, self.stride, self.rows) }
     }
 }

@@ -3,41 +3,13 @@
 use super::PANEL;
 use super::simd::Vector;
 
-/// `c = a · panels`. `a` is `[rows, stride]`, and the first `depth` numbers of each row are used; `panels` is
-/// `[panel, depth, PANEL]`; `c` is `[rows, outputs]`.
+/// `c = a · panels`, or `c += a · panels` if `ADD`. `a` is `[rows, stride]`, of which rows may overlap, and the first `depth`
+/// numbers of each row are used; `panels` is `[panel, depth, PANEL]`; `c` is `[rows, outputs]`.
 ///
 /// # Safety
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Vector>(
-    a: (&[f32], usize),
-    depth: usize,
-    panels: &[f32],
-    c: &mut [f32],
-    outputs: usize,
-    rows: usize,
-) {
-    unsafe { product::<V, false>(a, depth, panels, c, outputs, rows) }
-}
-
-/// `c += a · panels`, as [`multiply`]; the rows of `a` may overlap.
-///
-/// # Safety
-/// The processor must have the instructions of `V`.
-#[inline(always)]
-pub(super) unsafe fn add_product<V: Vector>(
-    a: (&[f32], usize),
-    depth: usize,
-    panels: &[f32],
-    c: &mut [f32],
-    outputs: usize,
-    rows: usize,
-) {
-    unsafe { product::<V, true>(a, depth, panels, c, outputs, rows) }
-}
-
-#[inline(always)]
-unsafe fn product<V: Vector, const ADD: bool>(
+pub(super) unsafe fn multiply<V: Vector, const ADD: bool>(
     (a, stride): (&[f32], usize),
     depth: usize,
     panels: &[f32],
