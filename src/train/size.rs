@@ -18,8 +18,9 @@ pub struct SizeFit {
 /// when there is no image, when `styles` is not a whole number of channels for each, or for numbers that are not finite.
 ///
 /// ```
-/// let fit = flowmask::train::fit_size(&[-1.0, 1.0], &[0.0, 1.0]).unwrap();
-/// assert_eq!((fit.a[0], fit.smean[0], fit.ymean), (1.0 / 3.0, 0.0, 0.5));
+/// // X Xᵀ + 1 = 9 and X y = 9, whose decomposition is exact.
+/// let fit = flowmask::train::fit_size(&[-2.0, 0.0, 2.0], &[0.0, 2.25, 4.5]).unwrap();
+/// assert_eq!((fit.a[0], fit.smean[0], fit.ymean), (1.0, 0.0, 2.25));
 /// ```
 pub fn fit_size(styles: &[f32], log_ratios: &[f32]) -> Option<SizeFit> {
     let images = log_ratios.len();
